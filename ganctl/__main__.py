@@ -1,0 +1,3 @@
+from ganctl.cli import entry_point
+
+entry_point()

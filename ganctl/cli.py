@@ -1,0 +1,116 @@
+"""The command line: which subcommands there are, and how errors become one line and an exit code."""
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ganctl import __version__
+from ganctl.errors import ConfigError, GanctlError, Stopped, nearest
+
+HELP = f"""\
+ganctl {__version__} trains generative adversarial networks from the command line.
+
+  ganctl train [group=option | key=value …]     train a model; the same command again resumes it
+  ganctl resume outputs/<run> [key=value …]     go on with a run from its own saved config
+  ganctl sample ckpt=outputs/<run> [key=value …]  draw pictures from a trained generator
+
+Examples
+  ganctl train                                  handwritten digits, no download, about 2 minutes on 2 CPU cores
+  ganctl train model=dcgan data=mnist
+  ganctl train data=folder data.path=~/pictures
+  ganctl train -m loss=hinge,wgan_gp seed=1,2   every combination, one after the other
+  ganctl resume outputs/latest train.steps=40000
+  ganctl sample ckpt=outputs/latest num=64 seed=7
+
+`ganctl <command> --help` lists the command's choices and keys; docs/ explains them.
+Exit codes: 0 done, 2 wrong command or config, 3 data, 4 checkpoint, 5 training diverged, 128+n signal n.
+"""
+
+RESUME_HELP = """\
+ganctl resume outputs/<run> [key=value …] goes on with a run from its own saved config.
+
+Keys that leave the run's numbers alone may be given: train.steps, logging.*, sample.*, checkpoint.*,
+device.*, where its data lies, and plugins=[…], which no saved config names.
+"""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code; a user's mistake becomes one line on standard error."""
+    try:
+        return _guarded(lambda: _dispatch(list(arguments)))
+    except Stopped as stop:
+        return _report(stop)
+
+
+def entry_point() -> None:
+    """Run the command line of this process and exit."""
+    sys.exit(main(sys.argv[1:]))
+
+
+def _dispatch(arguments: list[str]) -> int:
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(HELP, end="")
+        return 0
+    if arguments[0] in ("-V", "--version"):
+        print(f"ganctl {__version__}")
+        return 0
+    command, rest = arguments[0], arguments[1:]
+    if command not in COMMANDS:
+        raise ConfigError(f"{command}: unknown command{nearest(command, COMMANDS)}; there are {', '.join(COMMANDS)}")
+    return COMMANDS[command](rest)
+
+
+def _train(arguments: list[str]) -> int:
+    from ganctl import compose
+
+    def job(resolve: Callable[[], dict[str, Any]], sweep: bool) -> None:
+        values = resolve()
+        from ganctl.commands.train import train
+        from ganctl.config import train_config
+
+        train(train_config(values), sweep=sweep)
+
+    return compose.run("train", arguments, lambda *given: _guarded(lambda: job(*given)))
+
+
+def _sample(arguments: list[str]) -> int:
+    from ganctl import compose
+
+    def job(resolve: Callable[[], dict[str, Any]], sweep: bool) -> None:
+        values = resolve()
+        from ganctl.commands.sample import sample
+        from ganctl.config import sample_command
+
+        sample(sample_command(values))
+
+    return compose.run("sample", arguments, lambda *given: _guarded(lambda: job(*given)))
+
+
+def _resume(arguments: list[str]) -> int:
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(RESUME_HELP, end="")
+        return 0
+    from ganctl import compose
+
+    overrides = compose.parse(arguments[1:])
+    from ganctl.commands.resume import resume
+
+    resume(arguments[0], overrides)
+    return 0
+
+
+COMMANDS: dict[str, Callable[[list[str]], int]] = {"train": _train, "resume": _resume, "sample": _sample}
+
+
+def _guarded(work: Callable[[], int | None]) -> int:
+    try:
+        return work() or 0
+    except GanctlError as error:
+        return _report(error)
+
+
+def _report(error: GanctlError | Stopped) -> int:
+    line = " ".join(str(error).split())
+    encoding = sys.stderr.encoding or "utf-8"
+    print(f"ganctl: {line}".encode(encoding, "backslashreplace").decode(encoding), file=sys.stderr)
+    return error.exit_code

@@ -1,0 +1,43 @@
+"""ganctl resume: go on with a run from its own saved config."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ganctl.config import TrainConfig, flatten, train_config
+from ganctl.errors import ConfigError, nearest
+from ganctl.training.run_folder import RunFolder
+from ganctl.training.runner import run
+
+
+def resume(path: str, overrides: Mapping[str, Any]) -> None:
+    """Train the run in a folder further, with changed steps, intervals, device or places of its data.
+
+    Raises `ConfigError` for a key that is unknown or would change the run's numbers.
+    """
+    folder = RunFolder(Path(path))
+    values = folder.saved_config() | {"plugins": overrides.get("plugins", [])}
+    changed = {key: value for key, value in overrides.items() if key != "plugins"}
+    saved = train_config(values)
+    for key in changed:
+        _refuse(key, saved)
+        _set(values, key, changed[key])
+    run(train_config(values), folder)
+
+
+def _refuse(key: str, saved: TrainConfig) -> None:
+    known = flatten(saved.saved())
+    if key not in known:
+        raise ConfigError(f"{key}: unknown key of this run{nearest(key, known)}")
+    if key == "name" or key in saved.identity():
+        raise ConfigError(
+            f"{key}: cannot change when a run goes on, because its numbers depend on it; start a new run by "
+            f"`ganctl train`. What may change: {', '.join(sorted(saved.changeable() - {'name'}))}"
+        )
+
+
+def _set(values: dict[str, Any], key: str, value: Any) -> None:
+    *groups, last = key.split(".")
+    for group in groups:
+        values = values[group]
+    values[last] = value

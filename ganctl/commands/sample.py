@@ -1,0 +1,119 @@
+"""ganctl sample: pictures from a checkpoint."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ganctl import pictures
+from ganctl.config import SampleCommand, TrainConfig, train_config
+from ganctl.errors import CheckpointError, ConfigError
+from ganctl.runtime.console import say
+from ganctl.runtime.device import Device, open_device
+from ganctl.runtime.memory import keep_freed_memory
+from ganctl.runtime.randomness import generator
+from ganctl.training.assemble import build_network
+from ganctl.training.checkpoint import Checkpoint, read_header
+from ganctl.training.generate import generate
+from ganctl.training.run_folder import RunFolder
+
+
+def sample(command: SampleCommand) -> None:
+    """Draw one grid (or scatter plot), and on request single pictures, from a run or a checkpoint file.
+
+    Raises `CheckpointError` if there is no whole checkpoint, `ConfigError` if the folder cannot be written.
+    """
+    seeds = command.seed_list()
+    checkpoint = find_checkpoint(command.ckpt)
+    config = train_config(checkpoint.header.config)
+    keep_freed_memory()
+    device = open_device(
+        command.device.name, command.device.precision, command.device.strict, command.device.threads
+    )
+    latents = _latents(config.model.latent, command, seeds)
+    network = load_generator(checkpoint, config, device, average=command.ema)
+    samples = generate(network, latents.to(device.torch_device, device.dtype), device, command.batch_size)
+    title = f"seeds-{seeds[0]}-{seeds[-1]}" if seeds else f"seed-{command.seed}"
+    stem = f"{checkpoint.path.stem}-{title}-{len(samples)}"
+    out = _out_folder(command, checkpoint.path)
+    if samples.dim() == 2:
+        _write_points(samples, command, out, stem)
+        return
+    pixels = pictures.to_bytes(samples, config.model.picture_range)
+    pictures.save(pictures.grid(pixels), out / f"{stem}.png")
+    say(f"{len(pixels)} samples of step {checkpoint.header.step:,}: {out / f'{stem}.png'}")
+    if command.images:
+        _write_images(pixels, out / stem, seeds)
+
+
+def find_checkpoint(ckpt: str) -> Checkpoint:
+    """Return a run folder's newest checkpoint whose header is whole, or the one in a file.
+
+    Raises `CheckpointError` if there is none.
+    """
+    path = Path(ckpt)
+    if not path.is_dir():
+        if not path.exists() and path.suffix != ".safetensors":
+            RunFolder(path).saved_config()  # raises, with the nearest run's name
+        return read_header(path)
+    folder = RunFolder(path)
+    newest = next(folder.whole_checkpoints(), None)
+    if newest is None:
+        folder.saved_config()
+        raise CheckpointError(f"{path}: a run without a whole checkpoint yet; train it further first")
+    return newest
+
+
+def load_generator(
+    checkpoint: Checkpoint, config: TrainConfig, device: Device, *, average: bool
+) -> torch.nn.Module:
+    """Return the generator of a checkpoint, its average if there is one and it is wanted.
+
+    Only that network's tensors are read and verified. Raises `CheckpointError` if they are damaged.
+    """
+    averaged = average and any(name.startswith("ema.") for name in checkpoint.tensors)
+    prefix = "ema." if averaged else "generator."
+    tensors = checkpoint.read(lambda name: name.startswith(prefix))
+    network = build_network(config, "generator", checkpoint.header.shape, device)
+    try:
+        network.load_state_dict({name.removeprefix(prefix): tensor for name, tensor in tensors.items()})
+    except RuntimeError as error:
+        raise CheckpointError(f"{checkpoint.path}: its tensors do not fit its config ({error})") from error
+    return network.requires_grad_(False)
+
+
+def _latents(dimensions: int, command: SampleCommand, seeds: list[int] | None) -> Tensor:
+    """Return latents [count, dimensions] drawn on the CPU, so that every device samples the same ones."""
+    cpu = torch.device("cpu")
+    if seeds is None:
+        return torch.randn(command.num, dimensions, generator=generator(cpu, "sample", command.seed))
+    return torch.stack([torch.randn(dimensions, generator=generator(cpu, "sample", seed)) for seed in seeds])
+
+
+def _out_folder(command: SampleCommand, checkpoint: Path) -> Path:
+    if command.out is not None:
+        out = Path(command.out)
+    else:
+        inside = checkpoint.parent.name == "checkpoints"
+        out = checkpoint.parent.parent / "samples" if inside else checkpoint.parent
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"out: {out} cannot be made ({error.strerror})") from error
+    return out
+
+
+def _write_images(pixels: np.ndarray, folder: Path, seeds: list[int] | None) -> None:
+    folder.mkdir(exist_ok=True)
+    for number, picture in enumerate(pixels):
+        pictures.save(picture, folder / (f"seed-{seeds[number]}.png" if seeds else f"{number:05d}.png"))
+    say(f"{len(pixels)} single pictures: {folder}")
+
+
+def _write_points(samples: Tensor, command: SampleCommand, out: Path, stem: str) -> None:
+    if command.images:
+        raise ConfigError("images: this model draws points, which have no single pictures; leave images=false")
+    points = samples.float().cpu().numpy()
+    pictures.save(pictures.scatter(points[:0], points), out / f"{stem}.png")
+    say(f"{len(points)} points: {out / f'{stem}.png'}")

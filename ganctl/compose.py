@@ -1,0 +1,146 @@
+"""From a command line to one plain dictionary: the only module that knows Hydra and OmegaConf."""
+
+import hashlib
+import os
+import re
+import warnings
+from argparse import ArgumentParser
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from hydra._internal.utils import _run_hydra, get_args_parser
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from ganctl.errors import ConfigError, nearest
+
+Job = Callable[[Callable[[], dict[str, Any]], bool], int]
+"""Takes what resolves the composed config (or raises `ConfigError`) and whether it is part of a sweep.
+
+Returns an exit code and lets no `Exception` out, which Hydra would print in several lines.
+"""
+
+
+def config_folder() -> Path:
+    """Return the folder of YAML files: inside the package when installed, beside it in a checkout."""
+    package = Path(__file__).parent
+    inside = package / "configs"
+    return inside if inside.is_dir() else package.parent / "configs"
+
+
+def run(command: str, arguments: Sequence[str], job: Job) -> int:
+    """Let Hydra compose the command's config from the arguments and call `job`, under -m once a combination.
+
+    Returns the exit code: of the job, or the first of a sweep's that is not 0; 0 where Hydra only shows
+    something (--help, --cfg job).
+
+    Raises `ConfigError` for anything in the arguments that Hydra cannot compose.
+    """
+    codes: list[int] = []
+
+    def task(config: DictConfig) -> None:
+        def resolve() -> dict[str, Any]:
+            try:
+                values = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+            except OmegaConfBaseException as error:
+                raise ConfigError(_explain(command, error)) from error
+            assert isinstance(values, dict)
+            return values
+
+        codes.append(job(resolve, HydraConfig.get().mode == RunMode.MULTIRUN))
+
+    parser = get_args_parser()
+    _one_line_errors(parser)
+    options = parser.parse_args(list(arguments))
+    if options.experimental_rerun is not None:
+        raise ConfigError("--experimental-rerun: not available, because it would run code from a pickled file")
+    if options.multirun:
+        options.overrides.insert(0, f"hydra.sweep.dir=outputs/sweep-{_digest(options.overrides)}")
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # lets exceptions through instead of printing them
+    try:
+        with warnings.catch_warnings():
+            # Hydra 1.3 hands argparse options that it has since deprecated.
+            warnings.filterwarnings("ignore", category=DeprecationWarning)
+            _run_hydra(options, parser, task, str(config_folder()), command)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ConfigError(_explain(command, error)) from error
+    except ValueError as error:
+        raise ConfigError(f"{command}: {str(error).splitlines()[0]}") from error
+    return next((code for code in codes if code), 0)
+
+
+def parse(overrides: Sequence[str]) -> dict[str, Any]:
+    """Return `key=value` words as a flat dictionary, each value read as YAML would.
+
+    Raises `ConfigError` for a word of another form.
+    """
+    for word in overrides:
+        if not re.fullmatch(r"[\w.]+=.*", word, re.DOTALL):
+            raise ConfigError(f"'{word}' is not of the form key=value")
+    try:
+        keys = [word.partition("=")[0] for word in overrides]
+        tree = OmegaConf.from_dotlist(list(overrides))
+        return {key: _plain(OmegaConf.select(tree, key)) for key in keys}
+    except (OmegaConfBaseException, ValueError) as error:
+        raise ConfigError(f"{' '.join(overrides)}: {str(error).splitlines()[0]}") from error
+
+
+def _plain(value: Any) -> Any:
+    return OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
+
+
+def _one_line_errors(parser: ArgumentParser) -> None:
+    known = [option for action in parser._actions for option in action.option_strings]
+
+    def fail(message: str) -> NoReturn:
+        unknown = re.search(r"unrecognized arguments: (\S+)", message)
+        word = unknown.group(1) if unknown else ""
+        raise ConfigError(f"{word}: unknown option{nearest(word, known)}" if unknown else message)
+
+    parser.error = fail  # type: ignore[method-assign]
+
+
+def _digest(overrides: Sequence[str]) -> str:
+    return hashlib.sha256("\n".join(overrides).encode()).hexdigest()[:8]
+
+
+def _explain(command: str, error: Exception) -> str:
+    text = str(error)
+    if match := re.search(r"Could not find '([^']+)/([^'/]+)'", text):
+        group, option = match.groups()
+        options = re.findall(r"^\t(\S+)$", text, re.MULTILINE)
+        return f"{group}: there is no '{option}'{nearest(option, options)}; there are {', '.join(sorted(options))}"
+    if match := re.search(r"Could not override '([^']+)'", text) or re.search(r"No match in the defaults list.*'(\S+)'", text):
+        key = match.group(1)
+        return f"{key}: unknown key{nearest(key, _known_keys())}; `ganctl {command} --cfg job` shows all"
+    if match := re.search(r"Missing mandatory value: (\S+)", text):
+        return f"{match.group(1)}: required, but not given"
+    if match := re.search(r"Ambiguous value for argument '([^']+)'", text):
+        word = match.group(1)
+        key, _, value = word.partition("=")
+        return f"{word}: a list is {key}=[{value}], a text {key}='{value}', a sweep over its values needs -m"
+    first = next((line for line in text.splitlines() if line.strip()), type(error).__name__)
+    key = getattr(error, "full_key", None)
+    return f"{key}: {first}" if key else first
+
+
+def _known_keys() -> Iterator[str]:
+    """Yield every key of every YAML file, and the groups, as they are typed on the command line."""
+    root = config_folder()
+    for path in sorted(root.rglob("*.yaml")):
+        group = ".".join(path.relative_to(root).parent.parts)
+        if group:
+            yield group
+        yield from _keys(OmegaConf.to_container(OmegaConf.load(path)), f"{group}." if group else "")
+
+
+def _keys(tree: Any, prefix: str) -> Iterator[str]:
+    if isinstance(tree, dict):
+        for key, value in tree.items():
+            if key != "defaults":
+                yield f"{prefix}{key}"
+                yield from _keys(value, f"{prefix}{key}.")

@@ -1,0 +1,285 @@
+"""The typed schema of every command, and what must fit together in it.
+
+Values come from YAML through `compose`; here are their types, ranges and meaning. Below this module there
+is no plain dictionary of settings.
+"""
+
+import hashlib
+import importlib
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import Annotated, Any, Literal, TypeVar, get_args
+
+from pydantic import Field, SerializeAsAny, ValidationError, create_model
+
+from ganctl.data import SOURCES, Source
+from ganctl.errors import ConfigError, nearest
+from ganctl.losses import LOSSES, Loss
+from ganctl.models import MODELS, Model
+from ganctl.optim import OPTIMIZERS, Optimizer, PlayerName
+from ganctl.penalties import PENALTIES, Penalty
+from ganctl.registry import Component, Spec
+
+AtLeastOne = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0)]
+
+
+class DeviceConfig(Spec):
+    """Where to compute, in which precision, on how many CPU threads."""
+
+    name: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")]
+    precision: Literal["auto", "fp32", "bf16", "fp16", "fp64"]
+    strict: bool
+    threads: AtLeastOne | None
+
+
+class TrainLoop(Spec):
+    """How long and in which order the players learn."""
+
+    steps: AtLeastOne
+    batch_size: Annotated[int, Field(ge=2)]
+    n_dis: AtLeastOne
+    n_gen: AtLeastOne
+    first: PlayerName
+    accumulate: AtLeastOne
+    clip_norm: Positive | None
+    clip_value: Positive | None
+
+
+class EmaConfig(Spec):
+    """Averaging of the generator's weights."""
+
+    half_life: Annotated[float, Field(ge=0)]
+    ramp: Annotated[float, Field(ge=0, le=1)]
+
+
+class LoggingConfig(Spec):
+    """How often losses are written, in steps."""
+
+    every: AtLeastOne
+
+
+class SampleConfig(Spec):
+    """How often and how many samples become a picture; every in steps."""
+
+    every: Count
+    num: Annotated[int, Field(ge=1, le=10_000)]
+
+
+class CheckpointConfig(Spec):
+    """How often the state is saved, in steps, and how many are kept."""
+
+    every: Count
+    keep: AtLeastOne
+
+
+class TrainConfig(Spec):
+    """Everything that `ganctl train` is told."""
+
+    data: SerializeAsAny[Source]
+    model: SerializeAsAny[Model]
+    loss: SerializeAsAny[Loss]
+    penalty: dict[str, SerializeAsAny[Penalty]]
+    optimizer: SerializeAsAny[Optimizer]
+    device: DeviceConfig
+    name: Annotated[str, Field(pattern=r"^[\w][\w.+=,-]*$")] | None
+    seed: Count
+    plugins: list[str]
+    train: TrainLoop
+    ema: EmaConfig
+    logging: LoggingConfig
+    sample: SampleConfig
+    checkpoint: CheckpointConfig
+
+    def saved(self) -> dict[str, Any]:
+        """Return the config as plain data for files: all but the plugins, which no file may name."""
+        return self.model_dump(mode="json", exclude={"plugins"})
+
+    def changeable(self) -> frozenset[str]:
+        """Return the keys that leave a run's numbers alone, and may differ when it goes on."""
+        place = {f"data.{key}" for key in self.data.placement}
+        return frozenset({"name", "train.steps", "logging", "sample", "checkpoint", "device"} | place)
+
+    def identity(self) -> dict[str, Any]:
+        """Return the flattened keys and values that determine a run's numbers."""
+        free = self.changeable()
+        return {
+            key: value
+            for key, value in flatten(self.saved()).items()
+            if not any(key == name or key.startswith(f"{name}.") for name in free)
+        }
+
+    def run_name(self, *, sweep: bool = False) -> str:
+        """Return the run folder's name, which follows from the config alone."""
+        digest = hashlib.sha256(json.dumps(self.identity(), sort_keys=True).encode()).hexdigest()
+        derived = f"{self.data.name}-{self.model.name}-{self.loss.name}-{digest[:8]}"
+        if self.name is None:
+            return derived
+        return f"{self.name}-{derived}" if sweep else self.name
+
+
+class SampleCommand(Spec):
+    """Everything that `ganctl sample` is told."""
+
+    ckpt: str
+    num: Annotated[int, Field(ge=1, le=100_000)]
+    seed: Count
+    seeds: str | list[int] | int | None
+    images: bool
+    ema: bool
+    batch_size: AtLeastOne
+    out: str | None
+    device: DeviceConfig
+
+    def seed_list(self) -> list[int] | None:
+        """Return `seeds` as whole numbers, or None.
+
+        Raises `ConfigError` for anything but ranges and numbers, such as 0-63 or 3,5,8.
+        """
+        if self.seeds is None or isinstance(self.seeds, list):
+            return self.seeds
+        numbers: list[int] = []
+        try:
+            for part in str(self.seeds).split(","):
+                first, _, last = part.partition("-")
+                numbers += range(int(first), int(last or first) + 1)
+        except ValueError:
+            raise ConfigError(f"seeds: '{self.seeds}' is neither a range such as 0-63 nor a list such as 3,5,8") from None
+        if not numbers:
+            raise ConfigError(f"seeds: the range '{self.seeds}' is empty")
+        return numbers
+
+
+def train_config(values: Mapping[str, Any]) -> TrainConfig:
+    """Validate a composed or saved config of `ganctl train`, after importing its plugins.
+
+    Raises `ConfigError` that names the first wrong key.
+    """
+    for name in values.get("plugins") or []:
+        try:
+            importlib.import_module(name)
+        except ImportError as error:
+            raise ConfigError(f"plugins: {name} cannot be imported ({error})") from error
+    families: dict[str, Any] = {family.key: (family.union(), ...) for family in (SOURCES, MODELS, LOSSES, OPTIMIZERS)}
+    schema = create_model(
+        "TrainConfig", __base__=TrainConfig, penalty=(dict[str, PENALTIES.union()], ...), **families
+    )
+    config = _validate(schema, {"plugins": [], **values})
+    for rule in RULES:
+        if (problem := rule(config)) is not None:
+            raise ConfigError(problem)
+    return config
+
+
+def sample_command(values: Mapping[str, Any]) -> SampleCommand:
+    """Validate a composed config of `ganctl sample`.
+
+    Raises `ConfigError` that names the first wrong key.
+    """
+    return _validate(SampleCommand, values)
+
+
+def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return nested mappings as one with dotted keys; an empty mapping stays a value."""
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, Mapping) and value:
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def _wasserstein_without_lipschitz(config: TrainConfig) -> str | None:
+    bounded = config.model.lipschitz or any(penalty.lipschitz for penalty in config.penalty.values())
+    if not config.loss.critic or bounded:
+        return None
+    return (
+        f"loss: {config.loss.name} needs a Lipschitz critic; "
+        "take loss=wgan_gp, add penalty=[gradient_penalty], or set model.discriminator.norm=spectral"
+    )
+
+
+RULES: tuple[Callable[[TrainConfig], str | None], ...] = (_wasserstein_without_lipschitz,)
+"""What must fit together across families: each returns the problem in one line, or None."""
+
+
+S = TypeVar("S", bound=Spec)
+
+
+def _validate(schema: type[S], values: Mapping[str, Any]) -> S:
+    try:
+        return schema.model_validate(values)
+    except ValidationError as error:
+        problems = error.errors(include_url=False)
+    lines = [_explain(schema, values, problem["loc"], problem) for problem in problems]
+    more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""
+    raise ConfigError(lines[0] + more)
+
+
+def _explain(schema: type[Spec], values: Mapping[str, Any], place: tuple[int | str, ...], problem: Any) -> str:
+    """Say one of pydantic's findings in the user's words: the key as typed, what is wrong, what is right."""
+    key = ".".join(map(str, _typed_path(values, place)))
+    kind, context, got = problem["type"], problem.get("ctx", {}), problem["input"]
+    if kind == "extra_forbidden":
+        known = _sibling_keys(schema, place)
+        return f"{key}: unknown key{nearest(str(place[-1]), known)}"
+    if kind == "missing":
+        return f"{key}: required, but not given"
+    if kind == "union_tag_invalid":
+        names = context["expected_tags"].replace("'", "").split(", ")
+        return f"{key}: unknown name '{context['tag']}'{nearest(str(context['tag']), names)}; there are {', '.join(names)}"
+    if kind == "union_tag_not_found":
+        return f"{key}: needs a name, such as one of the files in configs/{place[0]}/"
+    words = {
+        "greater_than_equal": "must be at least {ge}",
+        "greater_than": "must be above {gt}",
+        "less_than_equal": "must be at most {le}",
+        "less_than": "must be below {lt}",
+        "literal_error": "must be {expected}",
+        "int_type": "must be a whole number",
+        "int_from_float": "must be a whole number",
+        "float_type": "must be a number",
+        "bool_type": "must be true or false",
+        "string_type": "must be text",
+        "list_type": "must be a list such as [a,b]",
+        "tuple_type": "must be a list such as [a,b]",
+        "string_pattern_mismatch": "is not of the form it must have",
+    }
+    wanted = words[kind].format(**context) if kind in words else problem["msg"].lower()
+    return f"{key}: {wanted}, not {got!r}"
+
+
+def _typed_path(values: Any, place: Iterable[int | str]) -> list[int | str]:
+    """Return a finding's place without the names by which pydantic tells a union's members apart."""
+    typed: list[int | str] = []
+    steps = list(place)
+    for number, part in enumerate(steps):
+        inside = isinstance(values, Mapping) and part in values
+        inside = inside or (isinstance(values, list) and isinstance(part, int) and part < len(values))
+        if inside:
+            values = values[part]
+        elif number < len(steps) - 1:
+            continue
+        elif isinstance(values, Mapping) is False:
+            continue
+        typed.append(part)
+    return typed
+
+
+def _sibling_keys(schema: type[Spec], place: tuple[int | str, ...]) -> list[str]:
+    """Return the keys that the schema knows where an unknown one was found."""
+    found: Any = schema
+    for part in place[:-1]:
+        if isinstance(found, type) and issubclass(found, Spec):
+            field = found.model_fields.get(str(part))
+            found = field.annotation if field else found
+        members = {name: cls for cls in get_args(found) for name in _names(cls)}
+        found = members.get(str(part), found)
+    return list(found.model_fields) if isinstance(found, type) and issubclass(found, Spec) else []
+
+
+def _names(cls: Any) -> tuple[str, ...]:
+    known = isinstance(cls, type) and issubclass(cls, Component)
+    return get_args(cls.model_fields["name"].annotation) if known else ()

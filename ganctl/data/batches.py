@@ -1,0 +1,64 @@
+"""Which real samples each update sees: a pure function of the seed and the update's number."""
+
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from ganctl.data.store import Store
+from ganctl.runtime.randomness import permutation
+
+
+class Batches:
+    """Serves normalised batches of a store on a device.
+
+    Samples are taken in the order of one permutation after another, each keyed by (seed, stream, epoch),
+    and batches run on across their borders; so a batch depends on nothing but its own number, and every
+    sample is seen once an epoch. Pictures become `dtype` in `picture_range`, in channels-last memory;
+    points are passed on unscaled.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        batch_size: int,
+        seed: int,
+        device: torch.device,
+        dtype: torch.dtype,
+        picture_range: tuple[float, float],
+    ) -> None:
+        self.store = store
+        self.batch_size = batch_size
+        self.seed = seed
+        self.device = device
+        self.dtype = dtype
+        low, high = picture_range
+        self._scale, self._shift = (high - low) / 255, low
+        self._samples = store.samples.to(device)
+        # Per stream the current epoch and the next, where a batch crosses from one to the other.
+        self._order = lru_cache(maxsize=4)(self._shuffle)
+
+    def _shuffle(self, stream: str, epoch: int) -> Tensor:
+        return permutation(len(self.store), self.seed, "order", stream, epoch).to(self.device)
+
+    def indices(self, stream: str, number: int) -> Tensor:
+        """Return which samples batch `number` (from 0) of a stream holds, int64 [batch]."""
+        start = number * self.batch_size
+        parts = []
+        wanted = self.batch_size
+        while wanted > 0:
+            epoch, offset = divmod(start, len(self.store))
+            part = self._order(stream, epoch)[offset : offset + wanted]
+            parts.append(part)
+            start, wanted = start + len(part), wanted - len(part)
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+    def samples(self, stream: str, number: int) -> Tensor:
+        """Return batch `number` (from 0) of a stream, [batch, *shape] on the device."""
+        return self.normalise(self._samples.index_select(0, self.indices(stream, number)))
+
+    def normalise(self, samples: Tensor) -> Tensor:
+        """Return samples as they rest in a store in the step's layout, type and value range."""
+        if not self.store.is_pictures:
+            return samples.to(self.dtype)
+        return samples.permute(0, 3, 1, 2).to(self.dtype).mul_(self._scale).add_(self._shift)

@@ -1,0 +1,57 @@
+"""Real samples as they rest in memory."""
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Store:
+    """A whole data set, decoded once.
+
+    `samples` is uint8 [count, height, width, channels] for pictures, the layout that a batch in
+    channels-last memory is gathered from without a transposition, or float32 [count, dimensions] for
+    points. `labels` is int64 [count], indices into `classes`. `skipped` counts files that did not decode.
+    """
+
+    samples: Tensor
+    labels: Tensor | None = None
+    classes: tuple[str, ...] = ()
+    skipped: int = 0
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    @property
+    def is_pictures(self) -> bool:
+        """Whether samples are pictures rather than points."""
+        return self.samples.dtype == torch.uint8
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one sample: (channels, height, width) or (dimensions,)."""
+        if not self.is_pictures:
+            return tuple(self.samples.shape[1:])
+        _, height, width, channels = self.samples.shape
+        return (channels, height, width)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """sha256 over samples and labels: two stores with the same one train alike."""
+        digest = hashlib.sha256(repr((tuple(self.samples.shape), self.samples.dtype)).encode())
+        digest.update(memoryview(np.ascontiguousarray(self.samples.numpy())).cast("B"))
+        if self.labels is not None:
+            digest.update(memoryview(np.ascontiguousarray(self.labels.numpy())).cast("B"))
+        return digest.hexdigest()
+
+    def describe(self) -> str:
+        """Return the set's size and shape for people, such as "1,797 pictures of 32×32×1"."""
+        if not self.is_pictures:
+            return f"{len(self):,} points of {self.shape[0]} dimensions"
+        channels, height, width = self.shape
+        classes = f" in {len(self.classes)} classes" if self.classes else ""
+        return f"{len(self):,} pictures of {height}×{width}×{channels}{classes}"

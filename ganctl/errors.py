@@ -1,0 +1,50 @@
+"""What can go wrong for a user: one class an exit code, and the words of its one line."""
+
+import difflib
+import signal
+from collections.abc import Iterable
+
+
+class GanctlError(Exception):
+    """A mistake or mishap that one line explains to the user."""
+
+    exit_code = 2
+
+
+class ConfigError(GanctlError):
+    """A wrong command, key, option or value, or a place that cannot be written."""
+
+
+class DataError(GanctlError):
+    """Data that is missing or cannot be used."""
+
+    exit_code = 3
+
+
+class CheckpointError(GanctlError):
+    """A checkpoint or run folder that is missing, damaged or foreign."""
+
+    exit_code = 4
+
+
+class DivergenceError(GanctlError):
+    """Training that produced a number which is not finite."""
+
+    exit_code = 5
+
+
+class Stopped(BaseException):
+    """A signal asked the process to end; whatever could be saved has been saved.
+
+    Not an `Exception`, so that it also ends a sweep instead of failing one job of it.
+    """
+
+    def __init__(self, number: int, message: str = "") -> None:
+        super().__init__(message or f"stopped by {signal.Signals(number).name}")
+        self.exit_code = 128 + number
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """Return " (did you mean 'x'?)" for the closest of `names`, or an empty string."""
+    close = difflib.get_close_matches(name, list(names), n=1, cutoff=0.6)
+    return f" (did you mean '{close[0]}'?)" if close else ""

@@ -1,0 +1,164 @@
+"""Deep convolutional networks (Radford, Metz and Chintala 2016), for any square power-of-two multiple."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+from torch import Tensor, nn
+
+from ganctl.errors import ConfigError
+from ganctl.models.layers import (
+    Activation,
+    Dropout,
+    Norm,
+    Width,
+    activation,
+    dropout_layers,
+    has_bias,
+    norm_layers,
+    weighted,
+)
+from ganctl.models.model import MODELS, Discriminator, Generator, GeneratorSpec, Model, Shape
+from ganctl.registry import Spec
+
+Kernel = Literal[4, 5]
+BASES = (4, 5, 6, 7)
+RESOLUTIONS = sorted({base << halvings for base in BASES for halvings in range(1, 7) if base << halvings <= 256})
+
+
+class ConvolutionsSpec(Spec):
+    """Convolutions of either network."""
+
+    width: Width
+    max_width: Width
+    kernel: Kernel
+    norm: Norm
+    activation: Activation
+    dropout: Dropout
+
+
+class DcganGeneratorSpec(ConvolutionsSpec, GeneratorSpec):
+    """The generator's transposed convolutions and output."""
+
+
+def halvings_of(shape: Shape) -> int:
+    """Return how often pictures of this shape are halved to reach the 4–7 pixel base.
+
+    Raises `ConfigError` for points, for pictures that are not square, and for sides outside `RESOLUTIONS`.
+    """
+    if len(shape) != 3:
+        raise ConfigError(f"model: dcgan makes pictures, but the data is {shape[0]}-dimensional points; take model=mlp")
+    _, height, width = shape
+    if height != width:
+        raise ConfigError(f"model: dcgan makes square pictures, but the data is {height}×{width} pixels")
+    if height not in RESOLUTIONS:
+        near = " or ".join(
+            str(side)
+            for side in (
+                max((side for side in RESOLUTIONS if side < height), default=None),
+                min((side for side in RESOLUTIONS if side > height), default=None),
+            )
+            if side is not None
+        )
+        raise ConfigError(
+            f"data.resolution: dcgan cannot make {height}×{height} pixels, which do not halve down to 4–7; take {near}"
+        )
+    return next(count for count in range(1, 7) if height % (1 << count) == 0 and height >> count in BASES)
+
+
+def _widths(spec: ConvolutionsSpec, halvings: int) -> list[int]:
+    return [min(spec.width << level, spec.max_width) for level in range(halvings)]
+
+
+class DcganGenerator(Generator):
+    """Projects latents to a base of 4–7 pixels and doubles it by transposed convolutions."""
+
+    def __init__(self, model: "Dcgan", shape: Shape) -> None:
+        super().__init__()
+        spec, std = model.generator, model.init_std
+        channels, side, _ = shape
+        halvings = halvings_of(shape)
+        widths = [*reversed(_widths(spec, halvings)), channels]
+        base = side >> halvings
+        bias = has_bias(spec.norm)
+        self.project = nn.Sequential(
+            weighted(nn.ConvTranspose2d(model.latent, widths[0], base, bias=bias), spec.norm, std),
+            *norm_layers(spec.norm, widths[0], std, dimensions=2),
+            activation(spec.activation),
+        )
+        doublings: list[nn.Module] = []
+        for inputs, outputs in zip(widths[:-2], widths[1:-1], strict=True):
+            doublings += [
+                self._doubling(inputs, outputs, spec, std, bias=bias),
+                *norm_layers(spec.norm, outputs, std, dimensions=2),
+                activation(spec.activation),
+                *dropout_layers(spec.dropout),
+            ]
+        self.doublings = nn.Sequential(*doublings, self._doubling(widths[-2], channels, spec, std, bias=True))
+        self.output = activation(spec.output)
+
+    @staticmethod
+    def _doubling(inputs: int, outputs: int, spec: DcganGeneratorSpec, std: float, bias: bool) -> nn.Module:
+        odd = spec.kernel % 2
+        layer = nn.ConvTranspose2d(
+            inputs, outputs, spec.kernel, stride=2, padding=1 + odd, output_padding=odd, bias=bias
+        )
+        return weighted(layer, spec.norm, std)
+
+    def forward(self, latents: Tensor) -> Tensor:
+        """Return pictures [batch, channels, side, side]."""
+        pictures: Tensor = self.output(self.doublings(self.project(latents[:, :, None, None])))
+        return pictures
+
+
+class DcganDiscriminator(Discriminator):
+    """Halves pictures by strided convolutions down to the base, and judges that by one last convolution."""
+
+    def __init__(self, model: "Dcgan", shape: Shape) -> None:
+        super().__init__()
+        spec, std = model.discriminator, model.init_std
+        channels, side, _ = shape
+        halvings = halvings_of(shape)
+        layers: list[nn.Module] = []
+        for level, width in enumerate(_widths(spec, halvings)):
+            # The first layer sees pixels, whose mean and contrast batch norm would take away (section 3).
+            norm: Norm = spec.norm if level > 0 or spec.norm == "spectral" else "none"
+            convolution = nn.Conv2d(
+                channels, width, spec.kernel, stride=2, padding=1 + spec.kernel % 2, bias=has_bias(norm)
+            )
+            layers += [
+                weighted(convolution, norm, std),
+                *norm_layers(norm, width, std, dimensions=2),
+                activation(spec.activation),
+                *dropout_layers(spec.dropout),
+            ]
+            channels = width
+        self.halvings = nn.Sequential(*layers)
+        self.judge = weighted(nn.Conv2d(channels, 1, side >> halvings), spec.norm, std)
+
+    def forward(self, samples: Tensor) -> Tensor:
+        """Return logits [batch]."""
+        logits: Tensor = self.judge(self.halvings(samples))
+        return logits.flatten()
+
+
+@MODELS.register
+class Dcgan(Model):
+    """DCGAN for square pictures of 4, 5, 6 or 7 times a power of two pixels, from 8 to 256."""
+
+    name: Literal["dcgan"]
+    init_std: Annotated[float, Field(gt=0)]
+    generator: DcganGeneratorSpec
+    discriminator: ConvolutionsSpec
+
+    @property
+    def lipschitz(self) -> bool:
+        """Whether every layer of the discriminator is spectrally normalised."""
+        return self.discriminator.norm == "spectral"
+
+    def build_generator(self, shape: Shape) -> Generator:
+        """Return a generator whose depth follows from the resolution."""
+        return DcganGenerator(self, shape)
+
+    def build_discriminator(self, shape: Shape) -> Discriminator:
+        """Return the generator's mirror."""
+        return DcganDiscriminator(self, shape)

@@ -1,0 +1,32 @@
+"""The exponential moving average of a generator."""
+
+import torch
+from torch import Tensor, nn
+
+
+class Ema:
+    """Keeps `average` near a network's recent weights and running statistics.
+
+    The half-life is counted in images, and is at most `ramp` times the images seen so far, so that the
+    first random weights are soon forgotten (Karras et al. 2020, StyleGAN2's training loop).
+    """
+
+    def __init__(self, average: nn.Module, half_life: float, ramp: float) -> None:
+        self.average = average.eval().requires_grad_(False)
+        self.half_life = half_life
+        self.ramp = ramp
+
+    def decay(self, images_seen: int, batch_size: int) -> float:
+        """Return the weight of the old average in one update by a batch, 0–1."""
+        half_life = min(self.half_life, images_seen * self.ramp) if self.ramp > 0 else self.half_life
+        return float(0.5 ** (batch_size / half_life)) if half_life > 0 else 0.0
+
+    @torch.no_grad()
+    def update(self, network: nn.Module, images_seen: int, batch_size: int) -> None:
+        """Move the average towards the network's state; whole numbers, such as counters, are copied."""
+        old, new = self.average.state_dict(), network.state_dict()
+        floating = [name for name, value in old.items() if value.is_floating_point()]
+        averages: list[Tensor] = [old[name] for name in floating]
+        torch._foreach_lerp_(averages, [new[name] for name in floating], 1 - self.decay(images_seen, batch_size))
+        for name in old.keys() - set(floating):
+            old[name].copy_(new[name])

@@ -1,0 +1,63 @@
+"""The small pieces that networks are built of."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+from torch import nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+Norm = Literal["batch", "layer", "instance", "spectral", "none"]
+Activation = Literal["relu", "leaky_relu", "elu", "gelu", "silu"]
+Width = Annotated[int, Field(ge=1)]
+Dropout = Annotated[float, Field(ge=0, lt=1)]
+
+ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "elu": nn.ELU, "gelu": nn.GELU, "silu": nn.SiLU}
+
+
+def activation(name: Activation | Literal["tanh", "sigmoid"]) -> nn.Module:
+    """Return a non-linearity by name; leaky ReLU has slope 0.2 (Radford et al. 2016)."""
+    if name == "leaky_relu":
+        return nn.LeakyReLU(0.2)
+    return {**ACTIVATIONS, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid}[name]()
+
+
+def weighted(layer: nn.Module, norm: Norm, init_std: float | None) -> nn.Module:
+    """Initialise a layer's weight by N(0, init_std²), its bias by 0, and wrap it if the norm is spectral.
+
+    `init_std` None leaves torch's own initialisation. Spectral norm: Miyato et al. 2018, algorithm 1.
+    """
+    if init_std is not None:
+        nn.init.normal_(layer.weight, 0.0, init_std)  # type: ignore[arg-type]
+        if layer.bias is not None:
+            nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+    return spectral_norm(layer) if norm == "spectral" else layer
+
+
+def norm_layers(norm: Norm, channels: int, init_std: float | None, dimensions: Literal[1, 2]) -> list[nn.Module]:
+    """Return the normalisation after a layer, as a list of none or one module.
+
+    `dimensions` is 2 behind convolutions and 1 behind dense layers. Layer norm of pictures is taken over
+    channels and pixels. Scales start at N(1, init_std²), shifts at 0.
+    """
+    module: nn.Module
+    if norm == "batch":
+        module = nn.BatchNorm2d(channels) if dimensions == 2 else nn.BatchNorm1d(channels)
+    elif norm == "layer":
+        module = nn.GroupNorm(1, channels) if dimensions == 2 else nn.LayerNorm(channels)
+    elif norm == "instance":
+        module = nn.InstanceNorm2d(channels, affine=True)
+    else:
+        return []
+    if init_std is not None:
+        nn.init.normal_(module.weight, 1.0, init_std)  # type: ignore[arg-type]
+    return [module]
+
+
+def has_bias(norm: Norm) -> bool:
+    """Return whether a layer before this normalisation needs a bias, which most norms would take out again."""
+    return norm in ("spectral", "none")
+
+
+def dropout_layers(share: float) -> list[nn.Module]:
+    """Return dropout as a list of none or one module."""
+    return [nn.Dropout(share)] if share > 0 else []

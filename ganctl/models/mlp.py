@@ -1,0 +1,103 @@
+"""Fully connected networks for data of any shape."""
+
+import math
+from typing import Annotated, Literal
+
+from pydantic import Field
+from torch import Tensor, nn
+
+from ganctl.models.layers import (
+    Activation,
+    Dropout,
+    Norm,
+    Width,
+    activation,
+    dropout_layers,
+    has_bias,
+    norm_layers,
+    weighted,
+)
+from ganctl.models.model import MODELS, Discriminator, Generator, GeneratorSpec, Model, Shape
+from ganctl.registry import Spec
+
+DenseNorm = Literal["batch", "layer", "spectral", "none"]
+
+
+class DenseSpec(Spec):
+    """Hidden layers of either network."""
+
+    hidden: list[Width]
+    norm: DenseNorm
+    activation: Activation
+    dropout: Dropout
+
+
+class MlpGeneratorSpec(DenseSpec, GeneratorSpec):
+    """The generator's layers and output."""
+
+
+def _dense(
+    inputs: int, spec: DenseSpec, outputs: int, init_std: float | None
+) -> nn.Sequential:
+    norm: Norm = spec.norm
+    layers: list[nn.Module] = []
+    for width in spec.hidden:
+        layers += [
+            weighted(nn.Linear(inputs, width, bias=has_bias(norm)), norm, init_std),
+            *norm_layers(norm, width, init_std, dimensions=1),
+            activation(spec.activation),
+            *dropout_layers(spec.dropout),
+        ]
+        inputs = width
+    return nn.Sequential(*layers, weighted(nn.Linear(inputs, outputs), norm, init_std))
+
+
+class MlpGenerator(Generator):
+    """Dense layers, then pixels through `output` or points as they are."""
+
+    def __init__(self, spec: "Mlp", shape: Shape) -> None:
+        super().__init__()
+        self.shape = shape
+        self.dense = _dense(spec.latent, spec.generator, math.prod(shape), spec.init_std)
+        self.output = activation(spec.generator.output) if len(shape) == 3 else nn.Identity()
+
+    def forward(self, latents: Tensor) -> Tensor:
+        """Return samples [batch, *shape]."""
+        samples: Tensor = self.output(self.dense(latents))
+        return samples.unflatten(1, self.shape)
+
+
+class MlpDiscriminator(Discriminator):
+    """Flattened samples through dense layers."""
+
+    def __init__(self, spec: "Mlp", shape: Shape) -> None:
+        super().__init__()
+        self.dense = _dense(math.prod(shape), spec.discriminator, 1, spec.init_std)
+
+    def forward(self, samples: Tensor) -> Tensor:
+        """Return logits [batch]."""
+        logits: Tensor = self.dense(samples.flatten(1))
+        return logits.squeeze(1)
+
+
+@MODELS.register
+class Mlp(Model):
+    """Multi-layer perceptrons; the sizes of the first and last layer follow from the data."""
+
+    name: Literal["mlp"]
+    init_std: Annotated[float, Field(gt=0)] | None
+    generator: MlpGeneratorSpec
+    discriminator: DenseSpec
+
+    @property
+    def lipschitz(self) -> bool:
+        """Whether every layer of the discriminator is spectrally normalised."""
+        return self.discriminator.norm == "spectral"
+
+    def build_generator(self, shape: Shape) -> Generator:
+        """Return a generator of pictures or points."""
+        return MlpGenerator(self, shape)
+
+    def build_discriminator(self, shape: Shape) -> Discriminator:
+        """Return a discriminator of pictures or points."""
+        return MlpDiscriminator(self, shape)

@@ -1,0 +1,76 @@
+"""Optimizers: settings for both players, of which each may have its own."""
+
+from collections.abc import Iterable
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field
+from torch.nn import Parameter
+
+from ganctl.registry import Component, Family, Spec
+
+LearningRate = Annotated[float, Field(gt=0)]
+Beta = Annotated[float, Field(ge=0, lt=1)]
+Betas = Annotated[tuple[Beta, Beta], Field(strict=False)]
+NonNegative = Annotated[float, Field(ge=0)]
+PlayerName = Literal["generator", "discriminator"]
+
+
+class Optimizer(Component):
+    """How the players learn."""
+
+    def build(self, player: PlayerName, parameters: Iterable[Parameter]) -> torch.optim.Optimizer:
+        """Return the optimizer of one player; it steps all parameters as one group."""
+        raise NotImplementedError
+
+
+OPTIMIZERS: Family[Optimizer] = Family("optimizer")
+
+
+class AdamSettings(Spec):
+    """Adam's settings for one player."""
+
+    lr: LearningRate
+    betas: Betas
+    eps: Annotated[float, Field(gt=0)]
+    weight_decay: NonNegative
+
+
+@OPTIMIZERS.register
+class Adam(AdamSettings, Optimizer):
+    """Adam (Kingma and Ba 2015), with weight decay as an L2 penalty."""
+
+    name: Literal["adam"]
+    generator: AdamSettings
+    discriminator: AdamSettings
+
+    def build(self, player: PlayerName, parameters: Iterable[Parameter]) -> torch.optim.Optimizer:
+        """Return the optimizer of one player, fused into one kernel on CUDA."""
+        weights = list(parameters)
+        return torch.optim.Adam(
+            weights, **getattr(self, player).model_dump(), fused=weights[0].is_cuda or None
+        )
+
+
+class SgdSettings(Spec):
+    """Settings of stochastic gradient descent for one player."""
+
+    lr: LearningRate
+    momentum: Beta
+    weight_decay: NonNegative
+
+
+@OPTIMIZERS.register
+class Sgd(SgdSettings, Optimizer):
+    """Stochastic gradient descent with heavy-ball momentum (Polyak 1964)."""
+
+    name: Literal["sgd"]
+    generator: SgdSettings
+    discriminator: SgdSettings
+
+    def build(self, player: PlayerName, parameters: Iterable[Parameter]) -> torch.optim.Optimizer:
+        """Return the optimizer of one player, fused into one kernel on CUDA."""
+        weights = list(parameters)
+        return torch.optim.SGD(
+            weights, **getattr(self, player).model_dump(), fused=weights[0].is_cuda or None
+        )

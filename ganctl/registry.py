@@ -1,0 +1,50 @@
+"""The closed tables from a name in YAML to a class, and the base of every class in them."""
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Generic, TypeVar, Union, get_args
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Spec(BaseModel):
+    """A piece of configuration: typed, in range, without unknown keys, and immutable."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Component(Spec):
+    """A piece that YAML chooses by name."""
+
+    name: str
+
+
+C = TypeVar("C", bound=Component)
+
+
+class Family(Generic[C]):
+    """One family of components, such as losses: the only way from a name to a class.
+
+    A member is a `Component` whose field `name` is a `Literal` of one string; decorating it with `register`
+    adds it. Nothing else resolves a name, so neither a config nor a checkpoint can reach other code.
+    """
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        self._classes: dict[str, type[C]] = {}
+
+    def register(self, cls: type[C]) -> type[C]:
+        """Add a class under the name its `name` field states."""
+        (name,) = get_args(cls.model_fields["name"].annotation)
+        assert self._classes.get(name, cls).__qualname__ == cls.__qualname__, f"two of {self.key} named {name}"
+        self._classes[name] = cls
+        return cls
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._classes)
+
+    def __getitem__(self, name: str) -> type[C]:
+        return self._classes[name]
+
+    def union(self) -> Any:
+        """Return the discriminated union of all members, as an annotation for pydantic."""
+        return Annotated[Union[tuple(self._classes.values())], Field(discriminator="name")]  # noqa: UP007

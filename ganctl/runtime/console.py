@@ -1,0 +1,33 @@
+"""What people read in the terminal: plain lines, and progress bars where there is someone to watch."""
+
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+T = TypeVar("T")
+
+PLAIN_SECONDS = 10.0
+"""How often work reports its progress where the output is not a terminal."""
+
+
+def say(line: str) -> None:
+    """Print one line to standard output at once, also where it cannot show every character."""
+    encoding = sys.stdout.encoding or "utf-8"
+    print(line.encode(encoding, "backslashreplace").decode(encoding), flush=True)
+
+
+def track(items: Iterable[T], total: int, what: str) -> Iterator[T]:
+    """Yield the items and show how far they are: a bar in a terminal, else a line every ten seconds."""
+    if sys.stdout.isatty():
+        from rich.progress import track as rich_track
+
+        yield from rich_track(items, description=what, total=total, transient=True)
+        return
+    started = reported = time.monotonic()
+    for number, item in enumerate(items, 1):
+        yield item
+        now = time.monotonic()
+        if now - reported >= PLAIN_SECONDS:
+            reported = now
+            say(f"{what}: {number:,} of {total:,} ({number / (now - started):,.0f}/s)")

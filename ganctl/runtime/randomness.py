@@ -1,0 +1,32 @@
+"""Random numbers as pure functions of a key, so that resuming needs no generator state."""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+
+def mix(*key: int | str) -> int:
+    """Return a 63-bit seed that depends on every part of the key and on nothing else."""
+    text = "/".join(f"{type(part).__name__}:{part}" for part in key)
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") >> 1
+
+
+def generator(device: torch.device, *key: int | str) -> torch.Generator:
+    """Return a fresh generator on `device`, seeded by the key."""
+    return torch.Generator(device).manual_seed(mix(*key))
+
+
+@contextmanager
+def seeded(*key: int | str) -> Iterator[None]:
+    """Seed torch's global CPU generator by the key within the block, and put its state back after it."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(mix(*key))
+        yield
+
+
+def permutation(length: int, *key: int | str) -> Tensor:
+    """Return a permutation of range(length), int64 on the CPU, the same on every device."""
+    return torch.randperm(length, generator=generator(torch.device("cpu"), *key))

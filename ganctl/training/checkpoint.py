@@ -1,0 +1,132 @@
+"""One file of named tensors and a verified header: data, never code.
+
+A checkpoint is a safetensors file. Its metadata holds two strings: `ganctl`, a JSON object of the fields of
+`Header` and, under `tensors`, the type, shape and sha256 of every tensor; and `sha256`, over that string.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from ganctl.errors import CheckpointError, ConfigError
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a checkpoint says of itself.
+
+    `config` is the validated config as plain data, `step` the steps done, `shape` that of one sample,
+    `data` the fingerprint of the data, `versions` those of Python, torch and ganctl, `logs` the byte
+    lengths of the run's log files when it was written.
+    """
+
+    config: dict[str, Any]
+    step: int
+    shape: tuple[int, ...]
+    data: str
+    versions: dict[str, str]
+    logs: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """An opened checkpoint whose header has been verified; tensors are read and verified on demand."""
+
+    path: Path
+    header: Header
+    tensors: dict[str, list[Any]]
+
+    def read(self, wanted: Callable[[str], bool] = lambda name: True) -> dict[str, Tensor]:
+        """Return the tensors whose names are wanted, on the CPU.
+
+        Raises `CheckpointError` naming the first tensor whose bytes are not those that were written.
+        """
+        tensors = {}
+        with _opened(self.path) as file:
+            for name in filter(wanted, self.tensors):
+                try:
+                    tensors[name] = file.get_tensor(name)
+                except (SafetensorError, OSError) as error:
+                    raise CheckpointError(f"{self.path}: {name} cannot be read ({error})") from error
+                if _identity(tensors[name]) != self.tensors[name]:
+                    raise CheckpointError(f"{self.path}: {name} is damaged (its bytes do not match its sha256)")
+        return tensors
+
+
+def write(path: Path, header: Header, tensors: Mapping[str, Tensor]) -> None:
+    """Write a checkpoint: a temporary file, synced, then renamed, so that `path` is whole or absent.
+
+    Raises `ConfigError` if it cannot be written; what was there before is untouched.
+    """
+    still = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    identities = {name: _identity(tensor) for name, tensor in still.items()}
+    text = json.dumps({"format": FORMAT, **header.__dict__, "tensors": identities}, sort_keys=True)
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        save_file(still, temporary, {"ganctl": text, "sha256": hashlib.sha256(text.encode()).hexdigest()})
+        sync(temporary)
+        temporary.replace(path)
+        sync(path.parent)
+    except (OSError, SafetensorError) as error:
+        temporary.unlink(missing_ok=True)
+        raise ConfigError(f"{path}: the checkpoint cannot be written ({error})") from error
+
+
+def read_header(path: Path) -> Checkpoint:
+    """Open a checkpoint and verify its header; no tensor is read.
+
+    Raises `CheckpointError` if it is missing, damaged, or no checkpoint of ganctl.
+    """
+    with _opened(path) as file:
+        metadata, names = file.metadata() or {}, set(file.keys())
+    text = metadata.get("ganctl")
+    if text is None:
+        raise CheckpointError(f"{path}: a safetensors file, but no checkpoint of ganctl")
+    if metadata.get("sha256") != hashlib.sha256(text.encode()).hexdigest():
+        raise CheckpointError(f"{path}: its header is damaged (it does not match its sha256)")
+    try:
+        fields = json.loads(text)
+        version, tensors = fields.pop("format"), fields.pop("tensors")
+        if version != FORMAT:
+            raise CheckpointError(f"{path}: written in format {version}, but this ganctl reads format {FORMAT}")
+        header = Header(**{**fields, "shape": tuple(fields["shape"])})
+        whole = tensors.keys() == names
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(f"{path}: its header is not that of a checkpoint ({error})") from error
+    if not whole:
+        raise CheckpointError(f"{path}: tensors are missing or unknown")
+    return Checkpoint(path, header, tensors)
+
+
+def sync(path: Path) -> None:
+    """Make a file or a folder's list of names durable."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _opened(path: Path) -> Any:
+    try:
+        return safe_open(path, framework="pt", device="cpu")
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{path}: does not exist") from error
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{path}: not a whole safetensors file ({error})") from error
+
+
+def _identity(tensor: Tensor) -> list[Any]:
+    content = memoryview(tensor.reshape(-1).view(torch.uint8).numpy())
+    return [str(tensor.dtype).removeprefix("torch."), list(tensor.shape), hashlib.sha256(content).hexdigest()]

@@ -1,0 +1,45 @@
+"""The numbers of one step as they are logged: read from the device in one transfer."""
+
+import torch
+from torch import Tensor
+
+from ganctl.training.step import Game, Player
+
+
+def measure(game: Game) -> dict[str, float]:
+    """Return losses, terms, logits, accuracy, gradient norms and learning rates of the step just done.
+
+    `loss/<player>` is the weighted sum of its terms, `term/<player>/<name>` one of them unweighted (a lazy
+    term's last value), `logits/real` and `logits/fake` the means over the discriminator's last batch,
+    `probability/…` the means of their sigmoids, and `accuracy` the share of that batch, half real and half
+    fake, that the discriminator judged right.
+    """
+    scalars: dict[str, Tensor] = {}
+    for player in (game.generator, game.discriminator):
+        scalars[f"loss/{player.name}"] = _objective(player)
+    for player in (game.generator, game.discriminator):
+        for term in player.terms:
+            scalars[f"term/{player.name}/{term.name}"] = player.values[term.name]
+        scalars[f"gradient_norm/{player.name}"] = player.values["gradient_norm"]
+    scalars |= _judgements(game.discriminator.logits)
+    values = torch.stack([value.float() for value in scalars.values()]).tolist()
+    rates = {
+        f"learning_rate/{player.name}": float(player.optimizer.param_groups[0]["lr"])
+        for player in (game.generator, game.discriminator)
+    }
+    return dict(zip(scalars, values, strict=True)) | rates
+
+
+def _objective(player: Player) -> Tensor:
+    return torch.stack([player.values[term.name] * term.weight for term in player.terms]).sum()
+
+
+def _judgements(logits: dict[str, Tensor]) -> dict[str, Tensor]:
+    found: dict[str, Tensor] = {}
+    for side, value in logits.items():
+        found[f"logits/{side}"] = value.mean()
+        found[f"probability/{side}"] = value.sigmoid().mean()
+    if logits.keys() >= {"real", "fake"}:
+        right = torch.cat([logits["real"] > 0, logits["fake"] < 0])
+        found["accuracy"] = right.float().mean()
+    return found

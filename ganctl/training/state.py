@@ -1,0 +1,91 @@
+"""Everything of a run that a crash must not lose, as one list of named tensors."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from ganctl.errors import CheckpointError
+from ganctl.training.step import Game, Player
+
+SCALER = {"scale": torch.float32, "growth_tracker": torch.int32}
+
+
+def tensors(game: Game) -> dict[str, Tensor]:
+    """Return the state by name: both players, the average, and nothing that follows from config and step."""
+    state: dict[str, Tensor] = {}
+    for player in (game.generator, game.discriminator):
+        state |= _prefixed(player.name, player.network.state_dict())
+        state |= _prefixed(f"optimizer.{player.name}", _optimizer_tensors(player))
+        state |= _prefixed(f"scaler.{player.name}", _scaler_tensors(player))
+        state |= _prefixed(f"values.{player.name}", player.values)
+    if game.ema is not None:
+        state |= _prefixed("ema", game.ema.average.state_dict())
+    return state
+
+
+def restore(game: Game, state: Mapping[str, Tensor]) -> None:
+    """Put a saved state into a freshly built game.
+
+    Raises `CheckpointError` if a tensor is missing, left over, or of another shape.
+    """
+    rest = dict(state)
+    try:
+        for player in (game.generator, game.discriminator):
+            player.network.load_state_dict(_take(rest, player.name))
+            _restore_optimizer(player, _take(rest, f"optimizer.{player.name}"))
+            _restore_scaler(player, _take(rest, f"scaler.{player.name}"))
+            device = game.device.torch_device
+            player.values = {name: value.to(device) for name, value in _take(rest, f"values.{player.name}").items()}
+        if game.ema is not None:
+            game.ema.average.load_state_dict(_take(rest, "ema"))
+    except (RuntimeError, KeyError, ValueError) as error:
+        raise CheckpointError(f"the checkpoint's tensors do not fit the model ({error})") from error
+    if rest:
+        raise CheckpointError(f"the checkpoint holds tensors that the model does not know, such as {min(rest)}")
+
+
+def _prefixed(prefix: str, named: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {f"{prefix}.{name}": tensor for name, tensor in named.items()}
+
+
+def _take(rest: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    names = [name for name in rest if name.startswith(f"{prefix}.")]
+    return {name.removeprefix(f"{prefix}."): rest.pop(name) for name in names}
+
+
+def _optimizer_tensors(player: Player) -> dict[str, Tensor]:
+    return {
+        f"{key}.{name}": value
+        for name, parameter in player.network.named_parameters()
+        for key, value in player.optimizer.state.get(parameter, {}).items()
+        if value is not None
+    }
+
+
+def _restore_optimizer(player: Player, saved: Mapping[str, Tensor]) -> None:
+    slots: dict[int, dict[str, Tensor]] = {}
+    positions = {name: number for number, (name, _) in enumerate(player.network.named_parameters())}
+    for name, value in saved.items():
+        key, _, parameter = name.partition(".")
+        slots.setdefault(positions[parameter], {})[key] = value
+    groups = player.optimizer.state_dict()["param_groups"]
+    player.optimizer.load_state_dict({"state": slots, "param_groups": groups})
+
+
+def _scaler_tensors(player: Player) -> dict[str, Tensor]:
+    if not player.scaler.is_enabled():
+        return {}
+    saved = player.scaler.state_dict()
+    return {name: torch.tensor(saved[_scaler_key(name)], dtype=dtype) for name, dtype in SCALER.items()}
+
+
+def _restore_scaler(player: Player, saved: Mapping[str, Tensor]) -> None:
+    if player.scaler.is_enabled() and saved:
+        known = player.scaler.state_dict()
+        player.scaler.load_state_dict(known | {_scaler_key(name): saved[name].item() for name in SCALER})
+
+
+def _scaler_key(name: str) -> str:
+    return f"_{name}" if name == "growth_tracker" else name
+

@@ -1,0 +1,233 @@
+"""One training step: every gradient of the project is computed here, and nothing else is done.
+
+All random numbers of a step are keyed by its number, so a step is a pure function of the state before it.
+"""
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from ganctl.data.batches import Batches
+from ganctl.models.ema import Ema
+from ganctl.optim import PlayerName
+from ganctl.runtime.device import Device
+from ganctl.runtime.randomness import generator, mix
+from ganctl.training.watch import Watch
+
+
+@dataclass(frozen=True)
+class Term:
+    """A part of a player's objective: weight × value, computed every so many updates and weighted by as many.
+
+    (Lazy regularisation: Karras et al. 2020, appendix B.)
+    """
+
+    name: str
+    compute: "Callable[[Round], Tensor]"
+    weight: float = 1.0
+    every: int = 1
+
+    def due(self, turn: int) -> bool:
+        """Return whether the term takes part in the player's update number `turn` (from 0)."""
+        return turn % self.every == 0
+
+
+@dataclass
+class Player:
+    """A network, what it wants, and how it learns. `turns` is its updates a step."""
+
+    name: PlayerName
+    network: nn.Module
+    optimizer: torch.optim.Optimizer
+    terms: list[Term]
+    scaler: torch.amp.GradScaler
+    turns: int
+    values: dict[str, Tensor] = field(default_factory=dict)
+    """The last value of each term, unweighted, and the gradient's norm before clipping; scalars on the device."""
+    logits: dict[str, Tensor] = field(default_factory=dict)
+    """What the last batch of the last update computed of "real" and "fake" logits, [batch], cut off the graph."""
+
+    @cached_property
+    def parameters(self) -> list[nn.Parameter]:
+        """All weights of the network."""
+        return list(self.network.parameters())
+
+    def trainable(self, yes: bool) -> None:
+        """Let gradients flow into the weights, or freeze them so that none are computed in vain."""
+        for parameter in self.parameters:
+            parameter.requires_grad_(yes)
+
+
+@dataclass
+class Game:
+    """Both players, where their samples come from, and the rules of a step."""
+
+    generator: Player
+    discriminator: Player
+    ema: Ema | None
+    batches: Batches
+    device: Device
+    watch: Watch
+    seed: int
+    latent: int
+    first: PlayerName = "discriminator"
+    accumulate: int = 1
+    clip_norm: float | None = None
+    clip_value: float | None = None
+
+    @property
+    def batch_size(self) -> int:
+        """Samples in one forward."""
+        return self.batches.batch_size
+
+    @property
+    def images_per_step(self) -> int:
+        """Real samples a step trains the discriminator on; the generator's updates are counted no extra."""
+        return self.batch_size * self.accumulate * self.discriminator.turns
+
+    def latents(self, *key: int | str, count: int | None = None) -> Tensor:
+        """Return standard normal latents [count or batch, latent], keyed by the seed and `key`."""
+        device = self.device.torch_device
+        shape = (count or self.batch_size, self.latent)
+        source = generator(device, self.seed, "latents", *key)
+        return torch.randn(shape, generator=source, device=device, dtype=self.device.dtype)
+
+
+class Round:
+    """One batch as both players see it; whatever a term does not ask for is never computed.
+
+    Logits and gradients are float32 (float64 in fp64). On the discriminator's turn the generator is frozen,
+    so `fake` carries no graph; on the generator's turn it does, and the discriminator is frozen.
+    """
+
+    def __init__(self, game: Game, player: PlayerName, number: int) -> None:
+        self._game = game
+        self._key = (player, number)
+
+    @cached_property
+    def latents(self) -> Tensor:
+        """Standard normal, [batch, latent]."""
+        return self._game.latents(*self._key)
+
+    @cached_property
+    def real(self) -> Tensor:
+        """Real samples, [batch, *shape]."""
+        return self._game.batches.samples(*self._key)
+
+    @cached_property
+    def fake(self) -> Tensor:
+        """Generated samples, [batch, *shape], in the type of real ones."""
+        fake: Tensor = self._game.generator.network(self.latents)
+        return fake.to(self._game.device.dtype)
+
+    @cached_property
+    def real_logits(self) -> Tensor:
+        """D(x), [batch]."""
+        return self._judge(self.real)
+
+    @cached_property
+    def fake_logits(self) -> Tensor:
+        """D(G(z)), [batch]."""
+        return self._judge(self.fake)
+
+    @property
+    def logits(self) -> dict[str, Tensor]:
+        """The logits that were asked for, by side, cut off the graph."""
+        sides = ("real", "fake")
+        return {side: self.__dict__[f"{side}_logits"].detach() for side in sides if f"{side}_logits" in self.__dict__}
+
+    @cached_property
+    def real_gradient(self) -> Tensor:
+        """∇D at the real samples, [batch, *shape], differentiable."""
+        return self._gradient("real")
+
+    @cached_property
+    def fake_gradient(self) -> Tensor:
+        """∇D at the generated samples, [batch, *shape], differentiable."""
+        return self._gradient("fake")
+
+    def gradient_at(self, samples: Tensor) -> Tensor:
+        """Return ∇D at any samples by a forward of its own, [batch, *shape], differentiable."""
+        samples = samples.detach().requires_grad_()
+        fp16 = self._game.device.precision == "fp16"
+        with self._game.device.full_precision() if fp16 else nullcontext():
+            logits = self._judge(samples)
+        return self._differentiate(logits, samples)
+
+    def uniform(self, purpose: str) -> Tensor:
+        """Return one number in [0, 1) a sample, [batch, 1, …] to multiply samples, keyed by the purpose."""
+        device = self._game.device.torch_device
+        shape = (len(self.real), *(1 for _ in self.real.shape[1:]))
+        source = generator(device, self._game.seed, purpose, *self._key)
+        return torch.rand(shape, generator=source, device=device, dtype=self._game.device.dtype)
+
+    def _judge(self, samples: Tensor) -> Tensor:
+        logits: Tensor = self._game.discriminator.network(samples)
+        return logits.to(self._game.device.dtype)
+
+    def _gradient(self, side: Literal["real", "fake"]) -> Tensor:
+        samples: Tensor = getattr(self, side)
+        if self._game.device.precision == "fp16" or f"{side}_logits" in self.__dict__:
+            return self.gradient_at(samples)
+        samples.requires_grad_()
+        return self._differentiate(getattr(self, f"{side}_logits"), samples)
+
+    def _differentiate(self, logits: Tensor, samples: Tensor) -> Tensor:
+        (gradient,) = torch.autograd.grad(logits.sum(), samples, create_graph=True)
+        return gradient
+
+
+def train_step(game: Game, step: int) -> None:
+    """Play one step: `turns` updates of each player, the game's `first` beginning, then the EMA's.
+
+    `step` counts from 0. Latents, real batches and what the terms draw are keyed by the update; noise
+    inside the networks, such as dropout, by the step.
+    """
+    torch.manual_seed(mix(game.seed, "networks", step))
+    order = (game.discriminator, game.generator)
+    for player in order if game.first == "discriminator" else reversed(order):
+        opponent = game.generator if player is game.discriminator else game.discriminator
+        for turn in range(step * player.turns, (step + 1) * player.turns):
+            update(game, player, opponent, turn, step)
+    if game.ema is not None:
+        images = game.images_per_step
+        game.ema.update(game.generator.network, images * (step + 1), images)
+
+
+def update(game: Game, player: Player, opponent: Player, turn: int, step: int) -> None:
+    """Update one player once: the gradient of its due terms, averaged over `accumulate` batches, clipped."""
+    player.trainable(True)
+    opponent.trainable(False)
+    player.optimizer.zero_grad()
+    due = [term for term in player.terms if term.due(turn)]
+    totals: dict[str, Tensor] = {}
+    for micro in range(game.accumulate):
+        rounds = Round(game, player.name, turn * game.accumulate + micro)
+        with game.device.autocast():
+            values = {term.name: term.compute(rounds) for term in due}
+        objective = torch.stack([values[term.name] * (term.weight * term.every) for term in due]).sum()
+        player.scaler.scale(objective / game.accumulate).backward(inputs=player.parameters)  # type: ignore[no-untyped-call]
+        for name, value in values.items():
+            share = value.detach() / game.accumulate
+            totals[name] = totals[name] + share if micro else share
+    player.values.update(totals, gradient_norm=_apply(game, player))
+    player.logits = rounds.logits
+    game.watch.look(step, player.name, player.values)
+
+
+def _apply(game: Game, player: Player) -> Tensor:
+    player.scaler.unscale_(player.optimizer)
+    gradients = [parameter.grad for parameter in player.parameters if parameter.grad is not None]
+    norm = nn.utils.get_total_norm(gradients)
+    if game.clip_norm is not None:
+        nn.utils.clip_grads_with_norm_(player.parameters, game.clip_norm, norm)
+    if game.clip_value is not None:
+        nn.utils.clip_grad_value_(player.parameters, game.clip_value)
+    player.scaler.step(player.optimizer)
+    player.scaler.update()
+    return norm
