@@ -14,7 +14,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from ganctl.errors import ConfigError, nearest
 
@@ -110,15 +110,17 @@ def _digest(overrides: Sequence[str]) -> str:
 
 def _explain(command: str, error: Exception) -> str:
     text = str(error)
-    if match := re.search(r"Could not find '([^']+)/([^'/]+)'", text):
+    if match := re.search(r"Could not (?:find|load) '([^']+)/([^'/]+)'", text):
         group, option = match.groups()
-        options = re.findall(r"^\t(\S+)$", text, re.MULTILINE)
+        options = {path.stem for path in (config_folder() / group).glob("*.yaml")}
+        options |= set(re.findall(r"^\t(\S+)$", text, re.MULTILINE))
         return f"{group}: there is no '{option}'{nearest(option, options)}; there are {', '.join(sorted(options))}"
     if match := re.search(r"Could not override '([^']+)'", text) or re.search(r"No match in the defaults list.*'(\S+)'", text):
         key = match.group(1)
         return f"{key}: unknown key{nearest(key, _known_keys())}; `ganctl {command} --cfg job` shows all"
-    if match := re.search(r"Missing mandatory value: (\S+)", text):
-        return f"{match.group(1)}: required, but not given"
+    if isinstance(error, MissingMandatoryValue):
+        key = str(error.full_key)
+        return f"{key}: required, but not given; add {key}=…"
     if match := re.search(r"Ambiguous value for argument '([^']+)'", text):
         word = match.group(1)
         key, _, value = word.partition("=")

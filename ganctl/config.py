@@ -7,10 +7,11 @@ is no plain dictionary of settings.
 import hashlib
 import importlib
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
-from pydantic import Field, SerializeAsAny, ValidationError, create_model
+from pydantic import AfterValidator, Field, SerializeAsAny, ValidationError, create_model
 
 from ganctl.data import SOURCES, Source
 from ganctl.errors import ConfigError, nearest
@@ -25,10 +26,21 @@ Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
 
 
+def _form(pattern: str, words: str) -> AfterValidator:
+    """Return a check that a text has a form, with the words that tell a user which."""
+
+    def check(value: str) -> str:
+        if not re.fullmatch(pattern, value):
+            raise ValueError(words)
+        return value
+
+    return AfterValidator(check)
+
+
 class DeviceConfig(Spec):
     """Where to compute, in which precision, on how many CPU threads."""
 
-    name: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")]
+    name: Annotated[str, _form(r"auto|cpu|mps|cuda(:\d+)?", "must be auto, cpu, cuda, cuda:N or mps")]
     precision: Literal["auto", "fp32", "bf16", "fp16", "fp64"]
     strict: bool
     threads: AtLeastOne | None
@@ -83,7 +95,7 @@ class TrainConfig(Spec):
     penalty: dict[str, SerializeAsAny[Penalty]]
     optimizer: SerializeAsAny[Optimizer]
     device: DeviceConfig
-    name: Annotated[str, Field(pattern=r"^[\w][\w.+=,-]*$")] | None
+    name: Annotated[str, _form(r"\w[\w.+=,-]*", "must be a folder's name: letters, digits and . _ - + = ,")] | None
     seed: Count
     plugins: list[str]
     train: TrainLoop
@@ -245,7 +257,9 @@ def _explain(schema: type[Spec], values: Mapping[str, Any], place: tuple[int | s
         "string_type": "must be text",
         "list_type": "must be a list such as [a,b]",
         "tuple_type": "must be a list such as [a,b]",
-        "string_pattern_mismatch": "is not of the form it must have",
+        "too_short": "must have {min_length} values",
+        "too_long": "must have {max_length} values",
+        "value_error": "{error}",
     }
     wanted = words[kind].format(**context) if kind in words else problem["msg"].lower()
     return f"{key}: {wanted}, not {got!r}"
