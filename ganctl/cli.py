@@ -56,7 +56,9 @@ def _dispatch(arguments: list[str]) -> int:
         return 0
     command, rest = arguments[0], arguments[1:]
     if command not in COMMANDS:
-        raise ConfigError(f"{command}: unknown command{nearest(command, COMMANDS)}; there are {', '.join(COMMANDS)}")
+        raise ConfigError(
+            f"{command}: unknown command{nearest(command, COMMANDS)}; there are {', '.join(COMMANDS)}"
+        )
     return COMMANDS[command](rest)
 
 
@@ -107,6 +109,10 @@ def _guarded(work: Callable[[], int | None]) -> int:
         return work() or 0
     except GanctlError as error:
         return _report(error)
+    except OSError as error:
+        if error.filename is None and error.errno is None:
+            raise
+        return _report(ConfigError(f"{error.filename or 'the system'}: {error.strerror}"))
 
 
 def _report(error: GanctlError | Stopped) -> int:

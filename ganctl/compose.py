@@ -21,7 +21,7 @@ from ganctl.errors import ConfigError, nearest
 Job = Callable[[Callable[[], dict[str, Any]], bool], int]
 """Takes what resolves the composed config (or raises `ConfigError`) and whether it is part of a sweep.
 
-Returns an exit code and lets no `Exception` out, which Hydra would print in several lines.
+Returns an exit code.
 """
 
 
@@ -41,17 +41,20 @@ def run(command: str, arguments: Sequence[str], job: Job) -> int:
     Raises `ConfigError` for anything in the arguments that Hydra cannot compose.
     """
     codes: list[int] = []
+    crashes: list[Exception] = []
 
     def task(config: DictConfig) -> None:
         def resolve() -> dict[str, Any]:
             try:
-                values = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+                values: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
             except OmegaConfBaseException as error:
                 raise ConfigError(_explain(command, error)) from error
-            assert isinstance(values, dict)
-            return values
+            return dict(values)
 
-        codes.append(job(resolve, HydraConfig.get().mode == RunMode.MULTIRUN))
+        try:
+            codes.append(job(resolve, HydraConfig.get().mode == RunMode.MULTIRUN))
+        except Exception as crash:
+            crashes.append(crash)  # kept from Hydra, which would print it in its own way
 
     parser = get_args_parser()
     _one_line_errors(parser)
@@ -70,6 +73,8 @@ def run(command: str, arguments: Sequence[str], job: Job) -> int:
         raise ConfigError(_explain(command, error)) from error
     except ValueError as error:
         raise ConfigError(f"{command}: {str(error).splitlines()[0]}") from error
+    if crashes:
+        raise crashes[0]
     return next((code for code in codes if code), 0)
 
 
@@ -115,7 +120,9 @@ def _explain(command: str, error: Exception) -> str:
         options = {path.stem for path in (config_folder() / group).glob("*.yaml")}
         options |= set(re.findall(r"^\t(\S+)$", text, re.MULTILINE))
         return f"{group}: there is no '{option}'{nearest(option, options)}; there are {', '.join(sorted(options))}"
-    if match := re.search(r"Could not override '([^']+)'", text) or re.search(r"No match in the defaults list.*'(\S+)'", text):
+    if match := re.search(r"Could not override '([^']+)'", text) or re.search(
+        r"No match in the defaults list.*'(\S+)'", text
+    ):
         key = match.group(1)
         return f"{key}: unknown key{nearest(key, _known_keys())}; `ganctl {command} --cfg job` shows all"
     if isinstance(error, MissingMandatoryValue):

@@ -157,7 +157,9 @@ class SampleCommand(Spec):
                 first, _, last = part.partition("-")
                 numbers += range(int(first), int(last or first) + 1)
         except ValueError:
-            raise ConfigError(f"seeds: '{self.seeds}' is neither a range such as 0-63 nor a list such as 3,5,8") from None
+            raise ConfigError(
+                f"seeds: '{self.seeds}' is neither a range such as 0-63 nor a list such as 3,5,8"
+            ) from None
         if not numbers:
             raise ConfigError(f"seeds: the range '{self.seeds}' is empty")
         return numbers
@@ -173,10 +175,11 @@ def train_config(values: Mapping[str, Any]) -> TrainConfig:
             importlib.import_module(name)
         except ImportError as error:
             raise ConfigError(f"plugins: {name} cannot be imported ({error})") from error
-    families: dict[str, Any] = {family.key: (family.union(), ...) for family in (SOURCES, MODELS, LOSSES, OPTIMIZERS)}
-    schema = create_model(
-        "TrainConfig", __base__=TrainConfig, penalty=(dict[str, PENALTIES.union()], ...), **families
-    )
+    families: dict[str, Any] = {
+        family.key: (family.union(), ...) for family in (SOURCES, MODELS, LOSSES, OPTIMIZERS)
+    }
+    families["penalty"] = (dict.__class_getitem__((str, PENALTIES.union())), ...)
+    schema = create_model("TrainConfig", __base__=TrainConfig, **families)
     config = _validate(schema, {"plugins": [], **values})
     for rule in RULES:
         if (problem := rule(config)) is not None:
@@ -241,7 +244,8 @@ def _explain(schema: type[Spec], values: Mapping[str, Any], place: tuple[int | s
         return f"{key}: required, but not given"
     if kind == "union_tag_invalid":
         names = context["expected_tags"].replace("'", "").split(", ")
-        return f"{key}: unknown name '{context['tag']}'{nearest(str(context['tag']), names)}; there are {', '.join(names)}"
+        tag = str(context["tag"])
+        return f"{key}: unknown name '{tag}'{nearest(tag, names)}; there are {', '.join(names)}"
     if kind == "union_tag_not_found":
         return f"{key}: needs a name, such as one of the files in configs/{place[0]}/"
     words = {
@@ -274,9 +278,7 @@ def _typed_path(values: Any, place: Iterable[int | str]) -> list[int | str]:
         inside = inside or (isinstance(values, list) and isinstance(part, int) and part < len(values))
         if inside:
             values = values[part]
-        elif number < len(steps) - 1:
-            continue
-        elif isinstance(values, Mapping) is False:
+        elif number < len(steps) - 1 or isinstance(values, Mapping) is False:
             continue
         typed.append(part)
     return typed

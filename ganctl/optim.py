@@ -47,9 +47,7 @@ class Adam(AdamSettings, Optimizer):
     def build(self, player: PlayerName, parameters: Iterable[Parameter]) -> torch.optim.Optimizer:
         """Return the optimizer of one player, fused into one kernel on CUDA."""
         weights = list(parameters)
-        return torch.optim.Adam(
-            weights, **getattr(self, player).model_dump(), fused=weights[0].is_cuda or None
-        )
+        return torch.optim.Adam(weights, **getattr(self, player).model_dump(), fused=weights[0].is_cuda or None)
 
 
 class SgdSettings(Spec):
@@ -71,6 +69,4 @@ class Sgd(SgdSettings, Optimizer):
     def build(self, player: PlayerName, parameters: Iterable[Parameter]) -> torch.optim.Optimizer:
         """Return the optimizer of one player, fused into one kernel on CUDA."""
         weights = list(parameters)
-        return torch.optim.SGD(
-            weights, **getattr(self, player).model_dump(), fused=weights[0].is_cuda or None
-        )
+        return torch.optim.SGD(weights, **getattr(self, player).model_dump(), fused=weights[0].is_cuda or None)

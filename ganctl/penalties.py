@@ -73,5 +73,5 @@ class GradientPenalty(Penalty):
     def __call__(self, judgement: Judgement) -> Tensor:
         """Return the mean squared distance of the gradient norm from the target."""
         between = judgement.real.lerp(judgement.fake, judgement.uniform("interpolation"))
-        norm = judgement.gradient_at(between).flatten(1).norm(dim=1)
+        norm: Tensor = judgement.gradient_at(between).flatten(1).norm(dim=1)
         return (norm - self.target).square().mean()

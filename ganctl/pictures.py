@@ -35,7 +35,9 @@ def grid(pictures: np.ndarray) -> np.ndarray:
     rows = math.ceil(count / columns)
     sheet = np.zeros((rows * (height + GAP) + GAP, columns * (width + GAP) + GAP, channels), np.uint8)
     for number, picture in enumerate(pictures):
-        top, left = (GAP + step * (size + GAP) for step, size in zip(divmod(number, columns), (height, width), strict=True))
+        top, left = (
+            GAP + step * (size + GAP) for step, size in zip(divmod(number, columns), (height, width), strict=True)
+        )
         sheet[top : top + height, left : left + width] = picture
     return sheet
 
@@ -44,11 +46,13 @@ def scatter(real: np.ndarray, fake: np.ndarray) -> np.ndarray:
     """Return a plot of fake points over real ones, uint8 [side, side, 3].
 
     Points are float [count, dimensions]; the first two dimensions are drawn (the only one against zero).
-    The frame is the real points' bounds and a quarter more; fakes outside it are counted in the legend.
+    The frame is the real points' bounds (the fake ones' if there are no real ones) and a quarter more; fakes
+    outside it are counted in the legend.
     """
     real, fake = (np.pad(points, ((0, 0), (0, max(0, 2 - points.shape[1]))))[:, :2] for points in (real, fake))
-    centre = (real.max(0) + real.min(0)) / 2
-    reach = max(float((real.max(0) - real.min(0)).max()) / 2 * 1.25, 1e-6)
+    framed = real if len(real) else fake
+    centre = (framed.max(0) + framed.min(0)) / 2
+    reach = max(float((framed.max(0) - framed.min(0)).max()) / 2 * 1.25, 1e-6)
     scale = 2  # drawn larger and reduced, for smooth dots
     canvas = Image.new("RGB", (PLOT_SIDE * scale, PLOT_SIDE * scale), "white")
     draw = ImageDraw.Draw(canvas)
@@ -60,7 +64,8 @@ def scatter(real: np.ndarray, fake: np.ndarray) -> np.ndarray:
     outside = len(fake) - int(inside.sum())
     image = canvas.resize((PLOT_SIDE, PLOT_SIDE), Image.Resampling.BOX)
     draw = ImageDraw.Draw(image)
-    draw.text((8, 6), f"real ({len(real)})", fill=(110, 110, 110))
+    if len(real):
+        draw.text((8, 6), f"real ({len(real)})", fill=(110, 110, 110))
     draw.text((8, 20), f"fake ({len(fake)}" + (f", {outside} outside)" if outside else ")"), fill=FAKE_COLOUR)
     return np.asarray(image)
 

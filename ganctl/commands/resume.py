@@ -19,9 +19,9 @@ def resume(path: str, overrides: Mapping[str, Any]) -> None:
     values = folder.saved_config() | {"plugins": overrides.get("plugins", [])}
     changed = {key: value for key, value in overrides.items() if key != "plugins"}
     saved = train_config(values)
-    for key in changed:
+    for key, value in changed.items():
         _refuse(key, saved)
-        _set(values, key, changed[key])
+        _set(values, key, value)
     run(train_config(values), folder)
 
 

@@ -13,7 +13,7 @@ MAX_PIXELS = 1 << 27
 Image.MAX_IMAGE_PIXELS = None
 
 
-class BadPicture(Exception):
+class BadPictureError(Exception):
     """A picture that cannot be used, and why; it is skipped and counted."""
 
 
@@ -29,7 +29,7 @@ class Decoding:
 def size_of(content: io.BytesIO) -> tuple[int, int]:
     """Return width and height from a picture's header.
 
-    Raises `BadPicture` if there is no such header.
+    Raises `BadPictureError` if there is no such header.
     """
     with _open(content) as picture:
         return picture.size
@@ -41,13 +41,13 @@ def decode(content: io.BytesIO, side: int, decoding: Decoding) -> np.ndarray:
     Turned as its EXIF data says, the first frame of an animation, transparency over white, 16 bits and
     floats scaled to 8 bits, cropped to its largest centred square or squashed, resized by Lanczos.
 
-    Raises `BadPicture` if it does not decode or is larger than `MAX_PIXELS`.
+    Raises `BadPictureError` if it does not decode or is larger than `MAX_PIXELS`.
     """
     with _open(content) as picture:
         try:
             flat = _to_mode(ImageOps.exif_transpose(picture), "L" if decoding.channels == 1 else "RGB")
         except (OSError, ValueError, SyntaxError, EOFError, MemoryError, IndexError, TypeError) as error:
-            raise BadPicture(str(error)) from error
+            raise BadPictureError(str(error)) from error
     size = (side, side)
     if decoding.fit == "crop":
         square = ImageOps.fit(flat, size, Image.Resampling.LANCZOS)
@@ -61,9 +61,9 @@ def _open(content: io.BytesIO) -> Image.Image:
         picture = Image.open(content)
     except (OSError, ValueError, SyntaxError, EOFError) as error:
         empty = not content.getbuffer().nbytes
-        raise BadPicture("zero bytes" if empty else "not a picture that Pillow knows") from error
+        raise BadPictureError("zero bytes" if empty else "not a picture that Pillow knows") from error
     if picture.width * picture.height > MAX_PIXELS:
-        raise BadPicture(f"{picture.width}×{picture.height} pixels")
+        raise BadPictureError(f"{picture.width}×{picture.height} pixels")
     return picture
 
 

@@ -11,12 +11,31 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import torch
 
+from ganctl.data.decode import BadPictureError, Decoding, decode, size_of
 from ganctl.data.store import Store
-from ganctl.data.decode import BadPicture, Decoding, decode, size_of
 from ganctl.errors import DataError, nearest
 from ganctl.runtime.console import say, track
 
-ENDINGS = frozenset("bmp gif jfif jpeg jpg jp2 pbm pgm png pnm ppm tga tif tiff webp avif".split())
+ENDINGS = frozenset(
+    [
+        "bmp",
+        "gif",
+        "jfif",
+        "jpeg",
+        "jpg",
+        "jp2",
+        "pbm",
+        "pgm",
+        "png",
+        "pnm",
+        "ppm",
+        "tga",
+        "tif",
+        "tiff",
+        "webp",
+        "avif",
+    ]
+)
 MAX_FILE_BYTES = 1 << 30
 SAMPLED_SIZES = 200
 
@@ -49,7 +68,7 @@ def load(
     with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
         results = pool.map(lambda file: _decode(file, side, decoding), files)
         for position, picture in enumerate(track(results, len(files), f"decoding {path}")):
-            if isinstance(picture, BadPicture):
+            if isinstance(picture, BadPictureError):
                 first_bad = first_bad or f"{files[position].name} ({picture})"
             else:
                 samples[position], good[position] = picture, True
@@ -130,7 +149,7 @@ def _in_zip(place: Path, subfolder: str | None) -> list[PictureFile]:
     def reader(info: zipfile.ZipInfo) -> Callable[[], bytes]:
         def read() -> bytes:
             if info.file_size > MAX_FILE_BYTES:
-                raise BadPicture(f"{info.file_size:,} bytes unpacked")
+                raise BadPictureError(f"{info.file_size:,} bytes unpacked")
             return archive.read(info)
 
         return read
@@ -146,13 +165,13 @@ def _read(file: PictureFile) -> io.BytesIO:
     try:
         return io.BytesIO(file.read())
     except (OSError, RuntimeError, zipfile.BadZipFile, EOFError, NotImplementedError) as error:
-        raise BadPicture(str(error)) from error
+        raise BadPictureError(str(error)) from error
 
 
-def _decode(file: PictureFile, side: int, decoding: Decoding) -> np.ndarray | BadPicture:
+def _decode(file: PictureFile, side: int, decoding: Decoding) -> np.ndarray | BadPictureError:
     try:
         return decode(_read(file), side, decoding)
-    except BadPicture as error:
+    except BadPictureError as error:
         return error
 
 
@@ -163,6 +182,6 @@ def _common_side(files: list[PictureFile]) -> int:
     for file in sample:
         try:
             sides.append(min(size_of(_read(file))))
-        except BadPicture:
+        except BadPictureError:
             continue
     return 32 if sides and float(np.median(sides)) < 64 else 64

@@ -45,7 +45,9 @@ def read_idx(path: Path) -> np.ndarray:
     except (OSError, EOFError) as error:
         raise DataError(f"{path}: cannot be read ({error})") from error
     dimensions = content[3] if content[:3] == b"\x00\x00\x08" and len(content) > 3 else 0
-    shape = tuple(np.frombuffer(content, ">u4", dimensions, offset=4)) if len(content) >= 4 + 4 * dimensions else ()
+    shape = (
+        tuple(np.frombuffer(content, ">u4", dimensions, offset=4)) if len(content) >= 4 + 4 * dimensions else ()
+    )
     offset = 4 + 4 * dimensions
     if not shape or math.prod(map(int, shape)) != len(content) - offset:
         raise DataError(f"{path}: not a whole idx file of unsigned bytes; fetch it again")

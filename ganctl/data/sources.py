@@ -9,6 +9,7 @@ from PIL import Image
 from pydantic import Field
 
 from ganctl.data import folder, idx
+from ganctl.data.decode import Decoding
 from ganctl.data.store import Store
 from ganctl.registry import Component, Family
 from ganctl.runtime.randomness import generator
@@ -80,7 +81,9 @@ class Mnist(Source):
             before, after = border // 2, border - border // 2
             return np.pad(pixels, ((0, 0), (before, after), (before, after)))
         size = (self.resolution, self.resolution)
-        return np.stack([np.asarray(Image.fromarray(digit).resize(size, Image.Resampling.BICUBIC)) for digit in pixels])
+        return np.stack(
+            [np.asarray(Image.fromarray(digit).resize(size, Image.Resampling.BICUBIC)) for digit in pixels]
+        )
 
 
 @SOURCES.register
@@ -102,7 +105,7 @@ class Folder(Source):
         return folder.load(
             self.path,
             self.subfolder,
-            folder.Decoding(self.resolution, self.channels, self.fit),
+            Decoding(self.resolution, self.channels, self.fit),
             self.max_bad_fraction,
             self.workers,
         )

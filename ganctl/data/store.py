@@ -3,8 +3,8 @@
 import hashlib
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -43,9 +43,11 @@ class Store:
     def fingerprint(self) -> str:
         """sha256 over samples and labels: two stores with the same one train alike."""
         digest = hashlib.sha256(repr((tuple(self.samples.shape), self.samples.dtype)).encode())
-        digest.update(memoryview(np.ascontiguousarray(self.samples.numpy())).cast("B"))
+        pixels: Any = self.samples.contiguous().numpy()
+        digest.update(pixels)
         if self.labels is not None:
-            digest.update(memoryview(np.ascontiguousarray(self.labels.numpy())).cast("B"))
+            labels: Any = self.labels.contiguous().numpy()
+            digest.update(labels)
         return digest.hexdigest()
 
     def describe(self) -> str:

@@ -1,5 +1,6 @@
 """Deep convolutional networks (Radford, Metz and Chintala 2016), for any square power-of-two multiple."""
 
+from itertools import pairwise
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -46,7 +47,9 @@ def halvings_of(shape: Shape) -> int:
     Raises `ConfigError` for points, for pictures that are not square, and for sides outside `RESOLUTIONS`.
     """
     if len(shape) != 3:
-        raise ConfigError(f"model: dcgan makes pictures, but the data is {shape[0]}-dimensional points; take model=mlp")
+        raise ConfigError(
+            f"model: dcgan makes pictures, but the data is {shape[0]}-dimensional points; take model=mlp"
+        )
     _, height, width = shape
     if height != width:
         raise ConfigError(f"model: dcgan makes square pictures, but the data is {height}×{width} pixels")
@@ -60,7 +63,8 @@ def halvings_of(shape: Shape) -> int:
             if side is not None
         )
         raise ConfigError(
-            f"data.resolution: dcgan cannot make {height}×{height} pixels, which do not halve down to 4–7; take {near}"
+            f"data.resolution: dcgan cannot make {height}×{height} pixels, which do not halve down to 4–7; "
+            f"take {near}"
         )
     return next(count for count in range(1, 7) if height % (1 << count) == 0 and height >> count in BASES)
 
@@ -86,7 +90,7 @@ class DcganGenerator(Generator):
             activation(spec.activation),
         )
         doublings: list[nn.Module] = []
-        for inputs, outputs in zip(widths[:-2], widths[1:-1], strict=True):
+        for inputs, outputs in pairwise(widths[:-1]):
             doublings += [
                 self._doubling(inputs, outputs, spec, std, bias=bias),
                 *norm_layers(spec.norm, outputs, std, dimensions=2),

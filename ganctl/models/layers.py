@@ -11,14 +11,21 @@ Activation = Literal["relu", "leaky_relu", "elu", "gelu", "silu"]
 Width = Annotated[int, Field(ge=1)]
 Dropout = Annotated[float, Field(ge=0, lt=1)]
 
-ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "elu": nn.ELU, "gelu": nn.GELU, "silu": nn.SiLU}
+ACTIVATIONS: dict[str, type[nn.Module]] = {
+    "relu": nn.ReLU,
+    "elu": nn.ELU,
+    "gelu": nn.GELU,
+    "silu": nn.SiLU,
+    "tanh": nn.Tanh,
+    "sigmoid": nn.Sigmoid,
+}
 
 
 def activation(name: Activation | Literal["tanh", "sigmoid"]) -> nn.Module:
     """Return a non-linearity by name; leaky ReLU has slope 0.2 (Radford et al. 2016)."""
     if name == "leaky_relu":
         return nn.LeakyReLU(0.2)
-    return {**ACTIVATIONS, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid}[name]()
+    return ACTIVATIONS[name]()
 
 
 def weighted(layer: nn.Module, norm: Norm, init_std: float | None) -> nn.Module:
@@ -49,7 +56,7 @@ def norm_layers(norm: Norm, channels: int, init_std: float | None, dimensions: L
     else:
         return []
     if init_std is not None:
-        nn.init.normal_(module.weight, 1.0, init_std)  # type: ignore[arg-type]
+        nn.init.normal_(module.weight, 1.0, init_std)
     return [module]
 
 

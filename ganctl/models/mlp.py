@@ -36,9 +36,7 @@ class MlpGeneratorSpec(DenseSpec, GeneratorSpec):
     """The generator's layers and output."""
 
 
-def _dense(
-    inputs: int, spec: DenseSpec, outputs: int, init_std: float | None
-) -> nn.Sequential:
+def _dense(inputs: int, spec: DenseSpec, outputs: int, init_std: float | None) -> nn.Sequential:
     norm: Norm = spec.norm
     layers: list[nn.Module] = []
     for width in spec.hidden:
@@ -64,7 +62,7 @@ class MlpGenerator(Generator):
     def forward(self, latents: Tensor) -> Tensor:
         """Return samples [batch, *shape]."""
         samples: Tensor = self.output(self.dense(latents))
-        return samples.unflatten(1, self.shape)
+        return samples.reshape(len(samples), *self.shape)
 
 
 class MlpDiscriminator(Discriminator):

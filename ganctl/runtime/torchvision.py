@@ -22,7 +22,8 @@ def import_torchvision_datasets() -> ModuleType:
             f"{pair} do not work together ({str(error).splitlines()[0]}); install a matching pair: "
             "pip install --force-reinstall torch torchvision"
         ) from error
-    return torchvision.datasets
+    datasets: ModuleType = torchvision.datasets
+    return datasets
 
 
 def _version(name: str) -> str:

@@ -36,7 +36,9 @@ def build_game(config: TrainConfig, store: Store, device: Device) -> Game:
     overflowing = frozenset({"gradient_norm"}) if device.precision == "fp16" else frozenset()
     return Game(
         generator=_player(config, "generator", generator, _generator_terms(config), loop.n_gen, device),
-        discriminator=_player(config, "discriminator", discriminator, _discriminator_terms(config), loop.n_dis, device),
+        discriminator=_player(
+            config, "discriminator", discriminator, _discriminator_terms(config), loop.n_dis, device
+        ),
         ema=ema,
         batches=Batches(
             store, loop.batch_size, config.seed, device.torch_device, device.dtype, config.model.picture_range
@@ -56,8 +58,9 @@ def build_network(config: TrainConfig, player: PlayerName, shape: Shape, device:
     """Return one network on the device, in channels-last memory, initialised by a function of the seed."""
     build = config.model.build_generator if player == "generator" else config.model.build_discriminator
     with seeded(config.seed, "initialise", player):
-        network = build(shape)
-    return network.to(device.torch_device, device.dtype, memory_format=torch.channels_last)
+        network: nn.Module = build(shape)
+    network.to(device.torch_device, device.dtype)
+    return network.to(memory_format=torch.channels_last)
 
 
 def _player(

@@ -128,5 +128,5 @@ def _opened(path: Path) -> Any:
 
 
 def _identity(tensor: Tensor) -> list[Any]:
-    content = memoryview(tensor.reshape(-1).view(torch.uint8).numpy())
+    content: Any = tensor.reshape(-1).view(torch.uint8).numpy()
     return [str(tensor.dtype).removeprefix("torch."), list(tensor.shape), hashlib.sha256(content).hexdigest()]

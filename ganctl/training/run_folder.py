@@ -27,6 +27,7 @@ class RunFolder:
     """Names of the files of one run, and the few operations on them that must be safe."""
 
     def __init__(self, path: Path) -> None:
+        path = path.parent / path.readlink() if path.is_symlink() else path
         self.path = path
         self.config = path / "config.yaml"
         self.checkpoints = path / "checkpoints"
@@ -50,7 +51,9 @@ class RunFolder:
             for leftover in self.path.glob("**/.*.tmp"):
                 leftover.unlink()
         except OSError as error:
-            raise ConfigError(f"{self.path}: cannot be written ({error.strerror}); check the folder's permissions") from error
+            raise ConfigError(
+                f"{self.path}: cannot be written ({error.strerror}); check the folder's permissions"
+            ) from error
         self._point_latest()
 
     def saved_config(self) -> dict[str, Any]:
@@ -76,7 +79,9 @@ class RunFolder:
 
     def checkpoint_files(self) -> list[Path]:
         """Return the checkpoints, newest first."""
-        found = [path for path in self.checkpoints.glob("step-*.safetensors") if re.search(r"step-\d+$", path.stem)]
+        found = [
+            path for path in self.checkpoints.glob("step-*.safetensors") if re.search(r"step-\d+$", path.stem)
+        ]
         return sorted(found, key=lambda path: int(path.stem.removeprefix("step-")), reverse=True)
 
     def whole_checkpoints(self) -> Iterator[Checkpoint]:
@@ -116,6 +121,8 @@ class RunFolder:
 
     def _point_latest(self) -> None:
         """Let outputs/latest point to this run; a file system without links goes without."""
+        if self.path.parent.name != OUTPUTS.name:
+            return
         temporary = self.path.parent / f".latest.{os.getpid()}.tmp"
         with contextlib.suppress(OSError):
             temporary.symlink_to(self.path.name)
@@ -130,4 +137,3 @@ def write_whole(path: Path, text: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
-

@@ -98,7 +98,9 @@ class Runner:
         except DivergenceError as error:
             good = f"last good checkpoint: {self.folder.checkpoint_path(self.saved_step)}"
             self._write_status("diverged")
-            raise DivergenceError(f"{error}; {good if self.saved_step >= 0 else 'no checkpoint was saved before it'}") from None
+            raise DivergenceError(
+                f"{error}; {good if self.saved_step >= 0 else 'no checkpoint was saved before it'}"
+            ) from None
         except Stopped:
             self._write_status("stopped")
             raise
@@ -130,7 +132,10 @@ class Runner:
         values = measure(self.game)
         self.game.watch.check()
         self.images_per_second = self._clock.rate(self.step, self.game.images_per_step)
-        row = {"images": float(self.step * self.game.images_per_step), "images_per_second": self.images_per_second}
+        row = {
+            "images": float(self.step * self.game.images_per_step),
+            "images_per_second": self.images_per_second,
+        }
         row |= values
         self.tracker.scalars(self.step, row)
         return row
@@ -170,7 +175,9 @@ class Runner:
         if self.saved_step != self.step:
             self._save()
         stopped = Stopped(number)
-        raise Stopped(number, f"{stopped} after step {self.step:,}, which is saved; the same command goes on from there")
+        raise Stopped(
+            number, f"{stopped} after step {self.step:,}, which is saved; the same command goes on from there"
+        )
 
     def _restore(self) -> tuple[int, dict[str, int]]:
         """Load the newest whole checkpoint; return its step and log lengths, or step 0 and none."""
@@ -199,14 +206,21 @@ class Runner:
     def _compare(self, header: Header) -> None:
         """Say and remember what will keep the run from going on bit for bit."""
         ours = self.environment
-        changed = [f"{key} {header.versions.get(key)} → {ours[key]}" for key in ours if header.versions.get(key) != ours[key]]
+        changed = [
+            f"{key} {header.versions.get(key)} → {ours[key]}"
+            for key in ours
+            if header.versions.get(key) != ours[key]
+        ]
         if changed:
             self.inexact_from = header.step if self.inexact_from is None else min(self.inexact_from, header.step)
             say(f"not bit-exact from step {header.step:,} on: {', '.join(changed)}")
 
     def _introduce(self) -> None:
         game = self.game
-        sizes = {player.name: sum(weight.numel() for weight in player.parameters) for player in (game.generator, game.discriminator)}
+        sizes = {
+            player.name: sum(weight.numel() for weight in player.parameters)
+            for player in (game.generator, game.discriminator)
+        }
         say(f"data    {self.config.data.name}: {self.store.describe()}")
         say(
             f"model   {self.config.model.name}: generator {sizes['generator']:,} weights, "

@@ -36,7 +36,9 @@ def restore(game: Game, state: Mapping[str, Tensor]) -> None:
             _restore_optimizer(player, _take(rest, f"optimizer.{player.name}"))
             _restore_scaler(player, _take(rest, f"scaler.{player.name}"))
             device = game.device.torch_device
-            player.values = {name: value.to(device) for name, value in _take(rest, f"values.{player.name}").items()}
+            player.values = {
+                name: value.to(device) for name, value in _take(rest, f"values.{player.name}").items()
+            }
         if game.ema is not None:
             game.ema.average.load_state_dict(_take(rest, "ema"))
     except (RuntimeError, KeyError, ValueError) as error:
@@ -88,4 +90,3 @@ def _restore_scaler(player: Player, saved: Mapping[str, Tensor]) -> None:
 
 def _scaler_key(name: str) -> str:
     return f"_{name}" if name == "growth_tracker" else name
-

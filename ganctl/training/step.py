@@ -139,7 +139,9 @@ class Round:
     def logits(self) -> dict[str, Tensor]:
         """The logits that were asked for, by side, cut off the graph."""
         sides = ("real", "fake")
-        return {side: self.__dict__[f"{side}_logits"].detach() for side in sides if f"{side}_logits" in self.__dict__}
+        return {
+            side: self.__dict__[f"{side}_logits"].detach() for side in sides if f"{side}_logits" in self.__dict__
+        }
 
     @cached_property
     def real_gradient(self) -> Tensor:
@@ -211,7 +213,7 @@ def update(game: Game, player: Player, opponent: Player, turn: int, step: int) -
         with game.device.autocast():
             values = {term.name: term.compute(rounds) for term in due}
         objective = torch.stack([values[term.name] * (term.weight * term.every) for term in due]).sum()
-        player.scaler.scale(objective / game.accumulate).backward(inputs=player.parameters)  # type: ignore[no-untyped-call]
+        player.scaler.scale(objective / game.accumulate).backward(inputs=player.parameters)
         for name, value in values.items():
             share = value.detach() / game.accumulate
             totals[name] = totals[name] + share if micro else share

@@ -33,15 +33,18 @@ class Tracker:
             else:
                 path.unlink()
         self._metrics = metrics.open("a")
-        self._writer = SummaryWriter(str(folder))  # type: ignore[no-untyped-call]
+        self._writer: Any = SummaryWriter(str(folder))
 
     def config(self, config: Mapping[str, Any], flat: Mapping[str, Any]) -> None:
         """Write the config as text and as TensorBoard's hyperparameters; once, at step 0."""
         text = yaml.safe_dump(dict(config), sort_keys=False)
-        self._writer.add_text("config", "".join(f"    {line}\n" for line in text.splitlines()), 0)  # type: ignore[no-untyped-call]
-        plain = {key: value if isinstance(value, int | float | str | bool) else str(value) for key, value in flat.items()}
-        for summary in hparams(plain, {"loss/generator": 0, "loss/discriminator": 0}):  # type: ignore[no-untyped-call]
-            self._writer.file_writer.add_summary(summary)  # type: ignore[no-untyped-call,union-attr]
+        self._writer.add_text("config", "".join(f"    {line}\n" for line in text.splitlines()), 0)
+        plain = {
+            key: value if isinstance(value, int | float | str | bool) else str(value)
+            for key, value in flat.items()
+        }
+        for summary in hparams(plain, {"loss/generator": 0, "loss/discriminator": 0}):
+            self._writer.file_writer.add_summary(summary)
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
         """Write one line of numbers, and the same numbers as scalars."""
@@ -49,16 +52,16 @@ class Tracker:
         self._metrics.write(json.dumps(row) + "\n")
         self._metrics.flush()
         for key, value in values.items():
-            self._writer.add_scalar(key, value, step)  # type: ignore[no-untyped-call]
+            self._writer.add_scalar(key, value, step)
 
     def picture(self, step: int, pixels: np.ndarray) -> None:
         """Write a picture, uint8 [height, width, channels]."""
-        self._writer.add_image("samples", pixels, step, dataformats="HWC")  # type: ignore[no-untyped-call]
+        self._writer.add_image("samples", pixels, step, dataformats="HWC")
 
     def lengths(self) -> dict[str, int]:
         """Return the byte length of each log file, after everything written so far has reached the disk."""
         self._metrics.flush()
-        self._writer.flush()  # type: ignore[no-untyped-call]
+        self._writer.flush()
         files = self._files()
         for path in files:
             sync(path)
@@ -67,7 +70,7 @@ class Tracker:
     def close(self) -> None:
         """Finish the files."""
         self._metrics.close()
-        self._writer.close()  # type: ignore[no-untyped-call]
+        self._writer.close()
 
     def _files(self) -> list[Path]:
         metrics = [self._metrics_path] if self._metrics_path.exists() else []
