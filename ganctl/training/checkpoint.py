@@ -1,7 +1,8 @@
 """One file of named tensors and a verified header: data, never code.
 
-A checkpoint is a safetensors file. Its metadata holds two strings: `ganctl`, a JSON object of the fields of
-`Header` and, under `tensors`, the type, shape and sha256 of every tensor; and `sha256`, over that string.
+A checkpoint is a safetensors file. Its metadata has one entry, `ganctl`: a sha256, a line break, and the JSON
+that it is taken over, with the fields of `Header` and the type, shape and sha256 of every tensor. (One entry,
+because the library writes several in random order; so the same state gives the same bytes.)
 """
 
 import hashlib
@@ -74,7 +75,7 @@ def write(path: Path, header: Header, tensors: Mapping[str, Tensor]) -> None:
     text = json.dumps({"format": FORMAT, **header.__dict__, "tensors": identities}, sort_keys=True)
     temporary = path.with_name(f".{path.name}.tmp")
     try:
-        save_file(still, temporary, {"ganctl": text, "sha256": hashlib.sha256(text.encode()).hexdigest()})
+        save_file(still, temporary, {"ganctl": f"{_sha256(text)}\n{text}"})
         sync(temporary)
         temporary.replace(path)
         sync(path.parent)
@@ -90,10 +91,10 @@ def read_header(path: Path) -> Checkpoint:
     """
     with _opened(path) as file:
         metadata, names = file.metadata() or {}, set(file.keys())
-    text = metadata.get("ganctl")
-    if text is None:
+    digest, found, text = metadata.get("ganctl", "").partition("\n")
+    if not found:
         raise CheckpointError(f"{path}: a safetensors file, but no checkpoint of ganctl")
-    if metadata.get("sha256") != hashlib.sha256(text.encode()).hexdigest():
+    if digest != _sha256(text):
         raise CheckpointError(f"{path}: its header is damaged (it does not match its sha256)")
     try:
         fields = json.loads(text)
@@ -125,6 +126,10 @@ def _opened(path: Path) -> Any:
         raise CheckpointError(f"{path}: does not exist") from error
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{path}: not a whole safetensors file ({error})") from error
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _identity(tensor: Tensor) -> list[Any]:

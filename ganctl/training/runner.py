@@ -150,7 +150,7 @@ class Runner:
         game = self.game
         network = game.ema.average if game.ema is not None else game.generator.network
         count = self.config.sample.num * (1 if self.store.is_pictures else POINTS_A_SAMPLE)
-        samples = generate(network, game.latents("fixed", count=count), game.device, game.batch_size)
+        samples = generate(network, game.latents(count, "fixed"), game.device, game.batch_size)
         if self.store.is_pictures:
             return pictures.grid(pictures.to_bytes(samples, self.config.model.picture_range))
         return pictures.scatter(self.store.samples[:count].numpy(), samples.float().cpu().numpy())

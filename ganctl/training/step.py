@@ -90,34 +90,39 @@ class Game:
         """Real samples a step trains the discriminator on; the generator's updates are counted no extra."""
         return self.batch_size * self.accumulate * self.discriminator.turns
 
-    def latents(self, *key: int | str, count: int | None = None) -> Tensor:
-        """Return standard normal latents [count or batch, latent], keyed by the seed and `key`."""
+    def latents(self, count: int, *key: int | str) -> Tensor:
+        """Return standard normal latents [count, latent], keyed by the seed and `key`."""
         device = self.device.torch_device
-        shape = (count or self.batch_size, self.latent)
         source = generator(device, self.seed, "latents", *key)
-        return torch.randn(shape, generator=source, device=device, dtype=self.device.dtype)
+        return torch.randn(count, self.latent, generator=source, device=device, dtype=self.device.dtype)
 
 
 class Round:
     """One batch as both players see it; whatever a term does not ask for is never computed.
 
+    It is batch `part` of the `accumulate` that make up a player's update number `turn`. Random numbers are
+    drawn for all of them and sliced, so that accumulation sees what one large batch would.
+
     Logits and gradients are float32 (float64 in fp64). On the discriminator's turn the generator is frozen,
     so `fake` carries no graph; on the generator's turn it does, and the discriminator is frozen.
     """
 
-    def __init__(self, game: Game, player: PlayerName, number: int) -> None:
+    def __init__(self, game: Game, player: PlayerName, turn: int, part: int) -> None:
         self._game = game
-        self._key = (player, number)
+        self._key = (player, turn)
+        self._number = turn * game.accumulate + part
+        self._whole = game.accumulate * game.batch_size
+        self._slice = slice(part * game.batch_size, (part + 1) * game.batch_size)
 
     @cached_property
     def latents(self) -> Tensor:
         """Standard normal, [batch, latent]."""
-        return self._game.latents(*self._key)
+        return self._game.latents(self._whole, *self._key)[self._slice]
 
     @cached_property
     def real(self) -> Tensor:
         """Real samples, [batch, *shape]."""
-        return self._game.batches.samples(*self._key)
+        return self._game.batches.samples(self._key[0], self._number)
 
     @cached_property
     def fake(self) -> Tensor:
@@ -164,9 +169,9 @@ class Round:
     def uniform(self, purpose: str) -> Tensor:
         """Return one number in [0, 1) a sample, [batch, 1, …] to multiply samples, keyed by the purpose."""
         device = self._game.device.torch_device
-        shape = (len(self.real), *(1 for _ in self.real.shape[1:]))
+        shape = (self._whole, *(1 for _ in self.real.shape[1:]))
         source = generator(device, self._game.seed, purpose, *self._key)
-        return torch.rand(shape, generator=source, device=device, dtype=self._game.device.dtype)
+        return torch.rand(shape, generator=source, device=device, dtype=self._game.device.dtype)[self._slice]
 
     def _judge(self, samples: Tensor) -> Tensor:
         logits: Tensor = self._game.discriminator.network(samples)
@@ -208,15 +213,15 @@ def update(game: Game, player: Player, opponent: Player, turn: int, step: int) -
     player.optimizer.zero_grad()
     due = [term for term in player.terms if term.due(turn)]
     totals: dict[str, Tensor] = {}
-    for micro in range(game.accumulate):
-        rounds = Round(game, player.name, turn * game.accumulate + micro)
+    for part in range(game.accumulate):
+        rounds = Round(game, player.name, turn, part)
         with game.device.autocast():
             values = {term.name: term.compute(rounds) for term in due}
         objective = torch.stack([values[term.name] * (term.weight * term.every) for term in due]).sum()
         player.scaler.scale(objective / game.accumulate).backward(inputs=player.parameters)
         for name, value in values.items():
             share = value.detach() / game.accumulate
-            totals[name] = totals[name] + share if micro else share
+            totals[name] = totals[name] + share if part else share
     player.values.update(totals, gradient_norm=_apply(game, player))
     player.logits = rounds.logits
     game.watch.look(step, player.name, player.values)

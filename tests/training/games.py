@@ -1,0 +1,38 @@
+"""Small games for tests: real configs, few weights."""
+
+from typing import Any
+
+from ganctl.config import TrainConfig, train_config
+from ganctl.training.assemble import build_game, open_configured
+from ganctl.training.step import Game
+from tests.training.composed import composed
+
+SMALL = {
+    "dcgan": (
+        "model.generator.width=4",
+        "model.discriminator.width=4",
+        "model.latent=8",
+        "data.resolution=8",
+        "train.batch_size=4",
+    ),
+    "mlp": (
+        "model.generator.hidden=[8,8]",
+        "model.discriminator.hidden=[8,8]",
+        "model.latent=4",
+        "train.batch_size=8",
+    ),
+}
+
+
+def small_config(*overrides: str, model: str = "dcgan", data: str = "digits", **more: Any) -> TrainConfig:
+    """Return a config of a small model, fp32 unless an override says otherwise."""
+    small = [word for word in SMALL[model] if data == "digits" or not word.startswith("data.")]
+    few = ["data.num=64"] if data == "ring" else []
+    words = [f"model={model}", f"data={data}", "device=cpu", "device.precision=fp32", *small, *few, *overrides]
+    return train_config(composed(*words) | more)
+
+
+def small_game(*overrides: str, model: str = "dcgan", data: str = "digits") -> Game:
+    """Return a game of a small model at step 0."""
+    config = small_config(*overrides, model=model, data=data)
+    return build_game(config, config.data.load(), open_configured(config))

@@ -1,0 +1,239 @@
+"""The step: what each update computes, changes and leaves alone."""
+
+import copy
+from collections import Counter
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from ganctl.losses import LOSSES
+from ganctl.penalties import PENALTIES
+from ganctl.training import state
+from ganctl.training.step import Game, train_step, update
+from tests.training.games import small_game
+
+LOSS_CHOICES = sorted((set(LOSSES) - {"wgan"}) | {"wgan_gp"})
+SYSTEMS = [("mlp", "ring"), ("dcgan", "digits")]
+
+
+def weights(network: nn.Module) -> list[Tensor]:
+    return [parameter.detach().clone() for parameter in network.parameters()]
+
+
+def same(before: list[Tensor], after: list[Tensor]) -> bool:
+    return all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
+
+
+def play(game: Game, steps: int, start: int = 0) -> None:
+    for step in range(start, start + steps):
+        train_step(game, step)
+
+
+def forwards(game: Game) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for player in (game.generator, game.discriminator):
+        player.network.register_forward_hook(lambda *_, name=player.name: counts.update([name]))
+    return counts
+
+
+@pytest.mark.parametrize("loss", LOSS_CHOICES)
+@pytest.mark.parametrize(("model", "data"), SYSTEMS)
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_every_loss_takes_20_steps(loss: str, model: str, data: str, precision: str) -> None:
+    game = small_game(f"loss={loss}", f"device.precision={precision}", model=model, data=data)
+    before = weights(game.generator.network), weights(game.discriminator.network)
+    play(game, 20)
+    game.watch.check()
+    for name, tensor in state.tensors(game).items():
+        assert tensor.isfinite().all(), name
+    for player, old in zip((game.generator, game.discriminator), before, strict=True):
+        assert not same(old, weights(player.network)), player.name
+
+
+@pytest.mark.parametrize("penalty", sorted(PENALTIES))
+@pytest.mark.parametrize(("model", "data"), SYSTEMS)
+@pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16", "fp64"])
+def test_every_penalty_takes_20_steps_in_every_precision(
+    penalty: str, model: str, data: str, precision: str
+) -> None:
+    game = small_game(f"penalty=[{penalty}]", f"device.precision={precision}", model=model, data=data)
+    play(game, 20)
+    game.watch.check()
+    assert game.discriminator.values[penalty] > 0
+    assert all(tensor.isfinite().all() for tensor in game.discriminator.network.state_dict().values())
+
+
+@pytest.mark.parametrize("player", ["discriminator", "generator"])
+@pytest.mark.parametrize("loss", LOSS_CHOICES)
+def test_an_update_lowers_the_players_own_loss_on_the_same_batch(player: str, loss: str) -> None:
+    game = small_game(
+        f"loss={loss}", "optimizer=sgd", "optimizer.lr=1e-3", "device.precision=fp64", model="mlp", data="ring"
+    )
+    mover, other = (game.discriminator, game.generator)
+    if player == "generator":
+        mover, other = other, mover
+    values = []
+    for _ in range(2):
+        update(game, mover, other, turn=0, step=0)
+        values.append(sum(term.weight * mover.values[term.name] for term in mover.terms))
+    assert values[1] < values[0]
+
+
+@pytest.mark.parametrize("player", ["discriminator", "generator"])
+def test_an_update_leaves_the_opponents_weights_and_gradients_alone(player: str) -> None:
+    game = small_game()
+    mover, other = (game.discriminator, game.generator)
+    if player == "generator":
+        mover, other = other, mover
+    before = weights(other.network)
+    update(game, mover, other, turn=0, step=0)
+    assert same(before, weights(other.network))
+    assert all(parameter.grad is None for parameter in other.parameters)
+    assert all(parameter.grad is not None for parameter in mover.parameters)
+
+
+def test_the_adversarial_update_equals_textbook_gradient_descent() -> None:
+    game = small_game("optimizer=sgd", "optimizer.lr=0.1", "device.precision=fp64", model="mlp", data="ring")
+    generator, discriminator = (copy.deepcopy(player.network) for player in (game.generator, game.discriminator))
+    real = game.batches.samples("discriminator", 0)
+    fake = generator(game.latents(game.batch_size, "discriminator", 0)).detach()
+    one, zero = torch.ones(len(real), dtype=real.dtype), torch.zeros(len(real), dtype=real.dtype)
+    cross_entropy = nn.functional.binary_cross_entropy_with_logits
+    loss = cross_entropy(discriminator(real), one) + cross_entropy(discriminator(fake), zero)
+    expected = [
+        weight - 0.1 * gradient
+        for weight, gradient in zip(
+            discriminator.parameters(), torch.autograd.grad(loss, list(discriminator.parameters())), strict=True
+        )
+    ]
+    update(game, game.discriminator, game.generator, turn=0, step=0)
+    for ours, theirs in zip(game.discriminator.parameters, expected, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "discriminator", "generator"),
+    [((), 3, 2), (("penalty=[r1]",), 3, 2), (("loss=wgan_gp", "train.n_dis=1"), 4, 2)],
+)
+def test_no_forward_is_paid_for_twice(overrides: tuple[str, ...], discriminator: int, generator: int) -> None:
+    game = small_game(*overrides)
+    counts = forwards(game)
+    train_step(game, 0)
+    assert counts == {"discriminator": discriminator, "generator": generator}
+
+
+def test_n_dis_n_gen_and_first_order_the_updates(monkeypatch: pytest.MonkeyPatch) -> None:
+    game = small_game("train.n_dis=3", "train.n_gen=2", "train.first=generator")
+    played: list[tuple[str, int]] = []
+    monkeypatch.setattr(
+        "ganctl.training.step.update",
+        lambda game, player, opponent, turn, step: played.append((player.name, turn)),
+    )
+    train_step(game, 1)
+    assert played == [("generator", 2), ("generator", 3), *(("discriminator", turn) for turn in (3, 4, 5))]
+
+
+def test_accumulation_equals_the_large_batch() -> None:
+    systems = [
+        small_game(
+            f"train.batch_size={size}",
+            f"train.accumulate={16 // size}",
+            "penalty=[r1,gradient_penalty]",
+            "device.precision=fp64",
+            model="mlp",
+            data="ring",
+        )
+        for size in (16, 4)
+    ]
+    for game in systems:
+        play(game, 3)
+    large, small = (state.tensors(game) for game in systems)
+    for name in large:
+        torch.testing.assert_close(small[name], large[name], rtol=1e-9, atol=1e-12, msg=name)
+
+
+def test_a_lazy_term_is_computed_every_so_many_turns_and_weighted_by_as_many() -> None:
+    lazy = small_game("penalty=[r1]", "penalty.r1.every=2", "penalty.r1.weight=3", "device.precision=fp64")
+    eager = small_game("penalty=[r1]", "penalty.r1.every=1", "penalty.r1.weight=6", "device.precision=fp64")
+    none = small_game("device.precision=fp64")
+    for game in (lazy, eager, none):
+        update(game, game.discriminator, game.generator, turn=2, step=2)
+    assert same(weights(lazy.discriminator.network), weights(eager.discriminator.network))
+    lazy, none = small_game("penalty=[r1]", "penalty.r1.every=2"), small_game()
+    for game in (lazy, none):
+        update(game, game.discriminator, game.generator, turn=1, step=1)
+    assert same(weights(lazy.discriminator.network), weights(none.discriminator.network))
+    assert "r1" not in lazy.discriminator.values
+
+
+def test_the_gradient_norm_is_clipped_and_reported_as_it_was() -> None:
+    game = small_game("train.clip_norm=0.01", "optimizer=sgd", "optimizer.lr=1", "device.precision=fp64")
+    before = weights(game.discriminator.network)
+    update(game, game.discriminator, game.generator, turn=0, step=0)
+    moved = torch.cat(
+        [(a - b).flatten() for a, b in zip(before, weights(game.discriminator.network), strict=True)]
+    ).norm()
+    assert moved.item() == pytest.approx(0.01, rel=1e-3)
+    assert game.discriminator.values["gradient_norm"] > 0.02
+
+
+def test_gradient_entries_are_clipped_by_value() -> None:
+    game = small_game("train.clip_value=1e-4", "optimizer=sgd", "optimizer.lr=1", "device.precision=fp64")
+    before = weights(game.discriminator.network)
+    update(game, game.discriminator, game.generator, turn=0, step=0)
+    moved = [(a - b).abs().max() for a, b in zip(before, weights(game.discriminator.network), strict=True)]
+    assert max(moved).item() == pytest.approx(1e-4, rel=1e-6)
+
+
+@pytest.mark.parametrize(("precision", "dtype"), [("bf16", torch.bfloat16), ("fp16", torch.float16)])
+def test_mixed_precision_is_used_in_the_step(precision: str, dtype: torch.dtype) -> None:
+    game = small_game(f"device.precision={precision}")
+    seen: dict[str, set[torch.dtype]] = {"forward": set(), "logits": set()}
+
+    def note(module: nn.Module, inputs: Any, output: Tensor) -> None:
+        seen["forward"].add(output.dtype)
+
+    for player in (game.generator, game.discriminator):
+        for module in player.network.modules():
+            if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+                module.register_forward_hook(note)
+    train_step(game, 0)
+    assert seen["forward"] == {dtype}
+    assert {logits.dtype for logits in game.discriminator.logits.values()} == {torch.float32}
+    assert {parameter.dtype for parameter in game.generator.parameters} == {torch.float32}
+    assert game.generator.scaler.is_enabled() == (precision == "fp16")
+    assert game.generator.scaler is not game.discriminator.scaler
+
+
+def test_fp16_penalties_run_their_own_forward_in_full_precision() -> None:
+    game = small_game("penalty=[r1]", "device.precision=fp16")
+    seen: list[torch.dtype] = []
+    first = next(module for module in game.discriminator.network.modules() if isinstance(module, nn.Conv2d))
+    first.register_forward_hook(lambda module, inputs, output: seen.append(output.dtype))
+    update(game, game.discriminator, game.generator, turn=0, step=0)
+    assert sorted(map(str, seen)) == ["torch.float16", "torch.float16", "torch.float32"]
+
+
+def test_a_step_depends_on_nothing_but_the_state_before_it() -> None:
+    one, other = small_game("model.discriminator.dropout=0.3"), small_game("model.discriminator.dropout=0.3")
+    play(one, 3)
+    for step in range(3):
+        torch.manual_seed(step * 7 + 1)
+        torch.rand(step + 1)
+        train_step(other, step)
+    theirs = state.tensors(other)
+    assert all(torch.equal(tensor, theirs[name]) for name, tensor in state.tensors(one).items())
+
+
+def test_a_value_that_is_not_finite_is_named_with_step_network_and_term() -> None:
+    from ganctl.errors import DivergenceError
+
+    game = small_game("penalty=[r1]")
+    play(game, 2)
+    with torch.no_grad():
+        game.discriminator.parameters[0].fill_(float("nan"))
+    play(game, 2, start=2)
+    with pytest.raises(DivergenceError, match=r"step 3: the discriminator's (r1|adversarial) is not finite"):
+        game.watch.check()
