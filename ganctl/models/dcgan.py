@@ -79,8 +79,8 @@ class DcganGenerator(Generator):
     def __init__(self, model: "Dcgan", shape: Shape) -> None:
         super().__init__()
         spec, std = model.generator, model.init_std
-        channels, side, _ = shape
         halvings = halvings_of(shape)
+        channels, side, _ = shape
         widths = [*reversed(_widths(spec, halvings)), channels]
         base = side >> halvings
         bias = has_bias(spec.norm)
@@ -120,8 +120,8 @@ class DcganDiscriminator(Discriminator):
     def __init__(self, model: "Dcgan", shape: Shape) -> None:
         super().__init__()
         spec, std = model.discriminator, model.init_std
-        channels, side, _ = shape
         halvings = halvings_of(shape)
+        channels, side, _ = shape
         layers: list[nn.Module] = []
         for level, width in enumerate(_widths(spec, halvings)):
             # The first layer sees pixels, whose mean and contrast batch norm would take away (section 3).

@@ -3,7 +3,10 @@
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TextIO, TypeVar
 
 T = TypeVar("T")
 
@@ -11,10 +14,27 @@ PLAIN_SECONDS = 10.0
 """How often work reports its progress where the output is not a terminal."""
 
 
+_recording: list[TextIO] = []
+
+
 def say(line: str) -> None:
     """Print one line to standard output at once, also where it cannot show every character."""
     encoding = sys.stdout.encoding or "utf-8"
     print(line.encode(encoding, "backslashreplace").decode(encoding), flush=True)
+    for file in _recording:
+        file.write(f"{datetime.now().isoformat(' ', 'seconds')}  {line}\n")
+        file.flush()
+
+
+@contextmanager
+def recorded(path: Path) -> Iterator[None]:
+    """Append what is said within the block to a file too, each line with its time."""
+    with path.open("a", encoding="utf-8", errors="backslashreplace") as file:
+        _recording.append(file)
+        try:
+            yield
+        finally:
+            _recording.remove(file)
 
 
 def track(items: Iterable[T], total: int, what: str) -> Iterator[T]:

@@ -12,7 +12,7 @@ from ganctl import __version__, pictures
 from ganctl.config import TrainConfig, flatten
 from ganctl.data import Store
 from ganctl.errors import CheckpointError, DataError, DivergenceError, Stopped
-from ganctl.runtime.console import say
+from ganctl.runtime.console import recorded, say
 from ganctl.runtime.device import Device
 from ganctl.runtime.memory import keep_freed_memory
 from ganctl.runtime.signals import EndingSignals
@@ -43,7 +43,8 @@ def run(config: TrainConfig, folder: RunFolder) -> None:
         store = config.data.load()
         game = build_game(config, store, device)
         folder.claim(config)
-        Runner(config, folder, store, game, signals).run()
+        with recorded(folder.log):
+            Runner(config, folder, store, game, signals).run()
 
 
 def environment(device: Device) -> dict[str, str]:

@@ -1,0 +1,49 @@
+"""Signals that end the process."""
+
+import os
+import signal
+import threading
+
+import pytest
+
+from ganctl.errors import Stopped
+from ganctl.runtime.signals import EndingSignals
+
+
+def test_a_signal_ends_at_once_while_nothing_is_at_stake() -> None:
+    with pytest.raises(Stopped) as stopped, EndingSignals():
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert stopped.value.exit_code == 143
+
+
+def test_a_deferred_signal_is_noted_and_the_second_one_ends_at_once() -> None:
+    with EndingSignals() as signals:
+        signals.deferred = True
+        os.kill(os.getpid(), signal.SIGINT)
+        assert signals.received == signal.SIGINT
+        with pytest.raises(Stopped) as stopped:
+            os.kill(os.getpid(), signal.SIGINT)
+        assert stopped.value.exit_code == 130
+
+
+def test_the_handlers_before_are_put_back() -> None:
+    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+    with EndingSignals():
+        assert signal.getsignal(signal.SIGTERM) != before[0]
+    assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
+
+
+def test_outside_the_main_thread_it_stays_out_of_the_way() -> None:
+    failures: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            with EndingSignals() as signals:
+                assert signals.received is None
+        except BaseException as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert failures == []

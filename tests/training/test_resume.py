@@ -1,0 +1,174 @@
+"""A run is never lost: killed or stopped and started again, it ends as if it had never been interrupted."""
+
+import json
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.training.runs import TINY, events, finish, last_step, numbers, start, traces, wait_for_step
+
+FORTY = [
+    "train",
+    *TINY,
+    "train.steps=40",
+    "logging.every=1",
+    "sample.every=10",
+    "checkpoint.every=5",
+    "model.discriminator.dropout=0.2",
+]
+RUN = Path("outputs/run")
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("uninterrupted")
+    code, _, err = finish(folder, *FORTY)
+    assert code == 0, err
+    return folder / RUN
+
+
+@pytest.mark.parametrize("steps", [[17], [2, 23], [38]], ids=str)
+def test_killed_at_any_step_and_started_again_it_ends_bit_for_bit_the_same(
+    steps: list[int], uninterrupted: Path, tmp_path: Path
+) -> None:
+    for step in steps:
+        process = start(tmp_path, *FORTY)
+        wait_for_step(process, tmp_path / RUN, step)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        assert process.returncode == -signal.SIGKILL
+        assert step <= last_step(tmp_path / RUN) < 40
+    code, out, err = finish(tmp_path, *FORTY)
+    assert code == 0, err
+    assert "resumed at step" in out
+    assert traces(tmp_path / RUN) == traces(uninterrupted)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_saves_and_exits_and_the_run_still_ends_the_same(
+    number: signal.Signals, uninterrupted: Path, tmp_path: Path
+) -> None:
+    process = start(tmp_path, *FORTY)
+    wait_for_step(process, tmp_path / RUN, 7)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=10)
+    assert process.returncode == 128 + number
+    assert err.count("\n") == 1
+    assert number.name in err
+    stopped = last_step(tmp_path / RUN)
+    assert (tmp_path / RUN / f"checkpoints/step-{stopped:08d}.safetensors").exists()
+    assert json.loads((tmp_path / RUN / "run.json").read_text())["status"] == "stopped"
+    code, _, err = finish(tmp_path, *FORTY)
+    assert code == 0, err
+    assert traces(tmp_path / RUN) == traces(uninterrupted)
+
+
+def test_the_same_command_after_the_end_says_so_and_changes_nothing(uninterrupted: Path) -> None:
+    before = traces(uninterrupted)
+    code, out, _ = finish(uninterrupted.parent.parent, *FORTY)
+    assert code == 0
+    assert "complete: 40 steps" in out
+    assert traces(uninterrupted) == before
+
+
+def test_more_steps_go_on_and_equal_a_run_of_that_length(uninterrupted: Path, tmp_path: Path) -> None:
+    twenty = [word.replace("train.steps=40", "train.steps=20") for word in FORTY]
+    assert finish(tmp_path, *twenty)[0] == 0
+    code, out, err = finish(tmp_path, "resume", str(RUN), "train.steps=40")
+    assert code == 0, err
+    assert "resumed at step 20" in out
+    assert traces(tmp_path / RUN) == traces(uninterrupted)
+
+
+def test_a_damaged_newest_checkpoint_is_named_and_passed_over(uninterrupted: Path, tmp_path: Path) -> None:
+    twenty = [word.replace("train.steps=40", "train.steps=20") for word in FORTY]
+    assert finish(tmp_path, *twenty)[0] == 0
+    newest = tmp_path / RUN / "checkpoints/step-00000020.safetensors"
+    damaged = bytearray(newest.read_bytes())
+    damaged[-10] ^= 1
+    newest.write_bytes(damaged)
+    code, out, err = finish(tmp_path, *FORTY)
+    assert code == 0, err
+    assert "damaged" in out
+    assert newest.name in out
+    assert "resumed at step 15" in out
+    assert traces(tmp_path / RUN) == traces(uninterrupted)
+
+
+def test_a_run_whose_checkpoints_are_all_damaged_is_refused_and_kept(tmp_path: Path) -> None:
+    twenty = [word.replace("train.steps=40", "train.steps=20") for word in FORTY]
+    assert finish(tmp_path, *twenty)[0] == 0
+    files = sorted((tmp_path / RUN / "checkpoints").iterdir())
+    for path in files:
+        path.write_bytes(path.read_bytes()[:-1])
+    before = {path: path.read_bytes() for path in files}
+    code, _, err = finish(tmp_path, *FORTY)
+    assert code == 4
+    assert "none of the checkpoints is whole" in err
+    assert {path: path.read_bytes() for path in files} == before
+
+
+def test_another_config_under_the_same_name_is_refused_with_the_keys_that_differ(uninterrupted: Path) -> None:
+    code, _, err = finish(uninterrupted.parent.parent, *FORTY, "optimizer.generator.lr=1e-3", "seed=5")
+    assert code == 2
+    assert "optimizer.generator.lr (0.0002 there, 0.001 here)" in err
+    assert "seed (0 there, 5 here)" in err
+
+
+def test_metrics_have_one_line_a_logged_step_with_the_documented_keys(uninterrupted: Path) -> None:
+    rows = numbers(uninterrupted)
+    assert [row["step"] for row in rows] == list(range(1, 41))
+    assert {
+        "step",
+        "images",
+        "loss/generator",
+        "loss/discriminator",
+        "term/generator/adversarial",
+        "term/discriminator/adversarial",
+        "logits/real",
+        "logits/fake",
+        "probability/real",
+        "probability/fake",
+        "accuracy",
+        "gradient_norm/generator",
+        "gradient_norm/discriminator",
+        "learning_rate/generator",
+        "learning_rate/discriminator",
+    } == rows[0].keys()
+    assert rows[9]["images"] == 40
+
+
+def test_tensorboard_reads_back_the_same_numbers_pictures_and_config(uninterrupted: Path) -> None:
+    board = events(uninterrupted)
+    tags = board.Tags()
+    rows = numbers(uninterrupted)
+    assert set(tags["scalars"]) == (rows[0].keys() - {"step"}) | {"images_per_second"}
+    for key in rows[0].keys() - {"step"}:
+        read = board.Scalars(key)
+        assert [event.step for event in read] == [row["step"] for row in rows]
+        assert [event.value for event in read] == pytest.approx([row[key] for row in rows], rel=1e-6)
+    assert [event.step for event in board.Images("samples")] == [10, 20, 30, 40]
+    for event in board.Images("samples"):
+        assert (event.width, event.height) == (22, 22)
+    assert {"config/text_summary", "_hparams_/experiment", "_hparams_/session_start_info"} <= {
+        *tags["tensors"],
+        *tags.get("distributions", []),
+        *board.summary_metadata,
+    }
+    text = board.Tensors("config/text_summary")[0].tensor_proto.string_val[0].decode()
+    assert "name: dcgan" in text
+
+
+def test_a_run_folder_holds_what_the_design_lists(uninterrupted: Path) -> None:
+    names = {path.name for path in uninterrupted.iterdir()}
+    events_file = {name for name in names if name.startswith("events.out.tfevents")}
+    assert names - events_file == {"checkpoints", "samples", "config.yaml", "metrics.jsonl", "run.json", "run.log"}
+    assert len(events_file) == 1
+    assert sorted(path.name for path in (uninterrupted / "checkpoints").iterdir()) == [
+        "step-00000035.safetensors",
+        "step-00000040.safetensors",
+    ]
+    assert (uninterrupted.parent / "latest").resolve() == uninterrupted.resolve()
+    status = json.loads((uninterrupted / "run.json").read_text())
+    assert (status["status"], status["step"], status["not_bit_exact_from_step"]) == ("complete", 40, None)
