@@ -15,7 +15,8 @@ class Batches:
     Samples are taken in the order of one permutation after another, each keyed by (seed, stream, epoch),
     and batches run on across their borders; so a batch depends on nothing but its own number, and every
     sample is seen once an epoch. Pictures become `dtype` in `picture_range`, in channels-last memory;
-    points are passed on unscaled.
+    points are passed on unscaled. The set lies on the device if it takes less than half of what is free there,
+    else it stays in host memory.
     """
 
     def __init__(
@@ -34,15 +35,16 @@ class Batches:
         self.dtype = dtype
         low, high = picture_range
         self._scale, self._shift = (high - low) / 255, low
-        self._samples = store.samples.to(device)
+        self._home = device if _fits(store.samples, device) else store.samples.device
+        self._samples = store.samples.to(self._home)
         # Per stream the current epoch and the next, where a batch crosses from one to the other.
         self._order = lru_cache(maxsize=4)(self._shuffle)
 
     def _shuffle(self, stream: str, epoch: int) -> Tensor:
-        return permutation(len(self.store), self.seed, "order", stream, epoch).to(self.device)
+        return permutation(len(self.store), self.seed, "order", stream, epoch).to(self._home)
 
     def indices(self, stream: str, number: int) -> Tensor:
-        """Return which samples batch `number` (from 0) of a stream holds, int64 [batch]."""
+        """Return which samples batch `number` (from 0) of a stream holds, int64 [batch], where the set lies."""
         start = number * self.batch_size
         parts = []
         wanted = self.batch_size
@@ -55,10 +57,18 @@ class Batches:
 
     def samples(self, stream: str, number: int) -> Tensor:
         """Return batch `number` (from 0) of a stream, [batch, *shape] on the device."""
-        return self.normalise(self._samples.index_select(0, self.indices(stream, number)))
+        chosen = self._samples.index_select(0, self.indices(stream, number))
+        return self.normalise(chosen.to(self.device, non_blocking=True))
 
     def normalise(self, samples: Tensor) -> Tensor:
         """Return samples as they rest in a store in the step's layout, type and value range."""
         if not self.store.is_pictures:
             return samples.to(self.dtype)
         return samples.permute(0, 3, 1, 2).to(self.dtype).mul_(self._scale).add_(self._shift)
+
+
+def _fits(samples: Tensor, device: torch.device) -> bool:
+    if device.type != "cuda":
+        return True
+    free, _ = torch.cuda.mem_get_info(device)
+    return samples.nbytes < free / 2

@@ -46,8 +46,8 @@ def decode(content: io.BytesIO, side: int, decoding: Decoding) -> np.ndarray:
     with _open(content) as picture:
         try:
             flat = _to_mode(ImageOps.exif_transpose(picture), "L" if decoding.channels == 1 else "RGB")
-        except (OSError, ValueError, SyntaxError, EOFError, MemoryError, IndexError, TypeError) as error:
-            raise BadPictureError(str(error)) from error
+        except Exception as error:  # what Pillow raises on damaged files differs from format to format
+            raise BadPictureError(str(error) or type(error).__name__) from error
     size = (side, side)
     if decoding.fit == "crop":
         square = ImageOps.fit(flat, size, Image.Resampling.LANCZOS)
@@ -59,7 +59,7 @@ def decode(content: io.BytesIO, side: int, decoding: Decoding) -> np.ndarray:
 def _open(content: io.BytesIO) -> Image.Image:
     try:
         picture = Image.open(content)
-    except (OSError, ValueError, SyntaxError, EOFError) as error:
+    except Exception as error:
         empty = not content.getbuffer().nbytes
         raise BadPictureError("zero bytes" if empty else "not a picture that Pillow knows") from error
     if picture.width * picture.height > MAX_PIXELS:
@@ -79,5 +79,7 @@ def _to_mode(picture: Image.Image, mode: str) -> Image.Image:
 def _to_bytes(pixels: np.ndarray) -> np.ndarray:
     """Scale 16-bit whole numbers by their type's range, and floats by 1 if they lie in [0, 1], else by 255."""
     values = pixels.astype(np.float64)
+    if np.isnan(values).any():
+        raise BadPictureError("pixels that are not numbers")
     top = 65535 if np.issubdtype(pixels.dtype, np.integer) else 1 if values.max(initial=0) <= 1 else 255
     return (values * (255 / top)).clip(0, 255).round().astype(np.uint8)

@@ -65,19 +65,24 @@ def load(
     samples = np.empty((len(files), side, side, decoding.channels), np.uint8)
     good = np.zeros(len(files), bool)
     first_bad = ""
-    with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
+    pool = ThreadPoolExecutor(workers or os.cpu_count())
+    try:
         results = pool.map(lambda file: _decode(file, side, decoding), files)
         for position, picture in enumerate(track(results, len(files), f"decoding {path}")):
             if isinstance(picture, BadPictureError):
                 first_bad = first_bad or f"{files[position].name} ({picture})"
             else:
                 samples[position], good[position] = picture, True
+    finally:
+        pool.shutdown(cancel_futures=True)  # else a signal would wait for every picture still to come
     bad = len(files) - int(good.sum())
     if bad > max_bad_fraction * len(files):
         raise DataError(
             f"data.path: {bad:,} of {len(files):,} pictures in {path} do not decode, more than "
             f"data.max_bad_fraction={max_bad_fraction}; the first is {first_bad}"
         )
+    if bad == len(files):
+        raise DataError(f"data.path: none of {bad:,} pictures in {path} decodes; the first is {first_bad}")
     if bad:
         say(f"skipped {bad:,} of {len(files):,} pictures that do not decode; the first is {first_bad}")
         samples = samples[good]
@@ -92,18 +97,19 @@ def find(path: str, subfolder: str | None) -> list[PictureFile]:
 
     Raises `DataError` if there are none or the place cannot be read.
     """
-    place = Path(path).expanduser()
+    place = Path(os.path.expanduser(path))
     try:
         if place.is_dir():
             files = _in_folder(place, subfolder)
-        elif zipfile.is_zipfile(place):
-            files = _in_zip(place, subfolder)
         elif place.exists():
-            raise DataError(f"data.path: {path} is neither a folder nor a zip file")
+            with place.open("rb") as content:
+                if not zipfile.is_zipfile(content):
+                    raise DataError(f"data.path: {path} is neither a folder nor a zip file")
+            files = _in_zip(place, subfolder)
         else:
             siblings = [entry.name for entry in place.parent.iterdir()] if place.parent.is_dir() else []
             raise DataError(f"data.path: {path} does not exist{nearest(place.name, siblings)}")
-    except (OSError, zipfile.BadZipFile) as error:
+    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError) as error:
         raise DataError(f"data.path: {path} cannot be read ({error})") from error
     where = f"{path}, subfolder {subfolder}," if subfolder else path
     if not files:
@@ -112,16 +118,17 @@ def find(path: str, subfolder: str | None) -> list[PictureFile]:
 
 
 def _is_picture(path: PurePosixPath) -> bool:
-    hidden = any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
+    hidden = any((part.startswith(".") and part != "..") or part == "__MACOSX" for part in path.parts)
     return not hidden and path.suffix.lower().removeprefix(".") in ENDINGS
 
 
 def _in_folder(root: Path, subfolder: str | None) -> list[PictureFile]:
     start = root / subfolder if subfolder else root
+    below = PurePosixPath(subfolder or "")
     return [
-        PictureFile(str(path), path.parent.name, path.read_bytes)
+        PictureFile(str(path), (below / inner).parent.name, path.read_bytes)
         for path in _walk(start)
-        if _is_picture(PurePosixPath(path.relative_to(start).as_posix()))
+        if _is_picture(inner := PurePosixPath(path.relative_to(start).as_posix()))
     ]
 
 
@@ -154,18 +161,21 @@ def _in_zip(place: Path, subfolder: str | None) -> list[PictureFile]:
 
         return read
 
+    members = [
+        (info, PurePosixPath(info.filename.lstrip("/"))) for info in archive.infolist() if not info.is_dir()
+    ]
     return [
-        PictureFile(f"{place}/{info.filename}", PurePosixPath(info.filename).parent.name, reader(info))
-        for info in archive.infolist()
-        if not info.is_dir() and (path := PurePosixPath(info.filename)).is_relative_to(below) and _is_picture(path)
+        PictureFile(f"{place}/{info.filename}", path.parent.name, reader(info))
+        for info, path in members
+        if path.is_relative_to(below) and _is_picture(path.relative_to(below))
     ]
 
 
 def _read(file: PictureFile) -> io.BytesIO:
     try:
         return io.BytesIO(file.read())
-    except (OSError, RuntimeError, zipfile.BadZipFile, EOFError, NotImplementedError) as error:
-        raise BadPictureError(str(error)) from error
+    except Exception as error:  # damaged zip members raise the errors of zipfile, zlib, bz2 and lzma
+        raise BadPictureError(str(error) or type(error).__name__) from error
 
 
 def _decode(file: PictureFile, side: int, decoding: Decoding) -> np.ndarray | BadPictureError:

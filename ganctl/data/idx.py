@@ -1,7 +1,10 @@
 """MNIST's idx files: http://yann.lecun.com/exdb/mnist describes the format."""
 
 import gzip
+import http.client
 import math
+import os
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +20,7 @@ def load_mnist(root: str, *, train: bool, download: bool) -> tuple[np.ndarray, n
 
     Raises `DataError` if they are missing and not downloaded, or are no idx files.
     """
+    root = os.path.expanduser(root)
     prefix = "train" if train else "t10k"
     names = (f"{prefix}-images-idx3-ubyte", f"{prefix}-labels-idx1-ubyte")
     paths = [_find(root, name) for name in names]
@@ -42,7 +46,7 @@ def read_idx(path: Path) -> np.ndarray:
     """
     try:
         content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path}: cannot be read ({error})") from error
     dimensions = content[3] if content[:3] == b"\x00\x00\x08" and len(content) > 3 else 0
     shape = (
@@ -57,15 +61,16 @@ def read_idx(path: Path) -> np.ndarray:
 def _find(root: str, name: str) -> Path | None:
     folders = (Path(root) / "MNIST" / "raw", Path(root))
     candidates = [folder / (name + ending) for folder in folders for ending in ("", ".gz")]
-    return next((path for path in candidates if path.is_file()), None)
+    return next((path for path in candidates if os.path.isfile(path)), None)
 
 
 def _download(root: str) -> None:
     datasets = import_torchvision_datasets()
     try:
         datasets.MNIST(root, download=True)
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, http.client.HTTPException) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
         raise DataError(
-            f"data.root: MNIST could not be downloaded ({str(error).splitlines()[0]}); put its four idx "
+            f"data.root: MNIST could not be downloaded ({reason}); put its four idx "
             f"files into {Path(root) / 'MNIST' / 'raw'}, or name the folder that has them by data.root=…"
         ) from error

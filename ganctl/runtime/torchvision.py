@@ -17,9 +17,10 @@ def import_torchvision_datasets() -> ModuleType:
     try:
         import torchvision.datasets
     except (ImportError, RuntimeError, OSError) as error:
+        reason = str(error).partition("\n")[0] or type(error).__name__
         pair = " and ".join(f"{name} {_version(name)}" for name in ("torch", "torchvision"))
         raise ConfigError(
-            f"{pair} do not work together ({str(error).splitlines()[0]}); install a matching pair: "
+            f"{pair} do not work together ({reason}); install a matching pair: "
             "pip install --force-reinstall torch torchvision"
         ) from error
     datasets: ModuleType = torchvision.datasets

@@ -1,0 +1,276 @@
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image, ImageFile, ImageOps
+
+from ganctl.data import decode as decoding_module
+from ganctl.data.decode import BadPictureError, Decoding, decode, size_of
+from tests.data.drawn import BLUE, GREEN, RED, WHITE, encoded, plain
+
+
+def decoded(content: bytes, side: int, channels: int = 3, fit: str = "crop") -> np.ndarray:
+    return decode(io.BytesIO(content), side, Decoding(side, channels, fit))
+
+
+def numbered(height: int, width: int) -> np.ndarray:
+    """A picture of which every pixel has its own colour."""
+    rows, columns = np.mgrid[:height, :width]
+    return np.stack([rows, columns, rows * width + columns], axis=-1).astype(np.uint8)
+
+
+def quadrants(side: int) -> Image.Image:
+    """Red and green above blue and white."""
+    picture = Image.new("RGB", (2 * side, 2 * side))
+    for colour, corner in ((RED, (0, 0)), (GREEN, (side, 0)), (BLUE, (0, side)), (WHITE, (side, side))):
+        picture.paste(colour, (*corner, corner[0] + side, corner[1] + side))
+    return picture
+
+
+def thirds(width: int, height: int) -> Image.Image:
+    """Red, green and blue from left to right."""
+    picture = Image.new("RGB", (width, height))
+    for number, colour in enumerate((RED, GREEN, BLUE)):
+        picture.paste(colour, (number * width // 3, 0, (number + 1) * width // 3, height))
+    return picture
+
+
+def png_header(width: int, height: int) -> bytes:
+    """A PNG file that claims a size and holds no pixels."""
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+
+
+def test_a_picture_of_the_wanted_size_keeps_its_pixels():
+    pixels = numbered(8, 8)
+    result = decoded(encoded(Image.fromarray(pixels)), 8)
+    assert result.dtype == np.uint8
+    np.testing.assert_array_equal(result, pixels)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_a_truncated_picture_is_bad(kind):
+    whole = encoded(Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)), kind)
+    assert decoded(whole, 8).shape == (8, 8, 3)
+    with pytest.raises(BadPictureError):
+        decoded(whole[: len(whole) // 2], 8)
+
+
+def test_a_file_of_zero_bytes_is_bad_and_says_so():
+    with pytest.raises(BadPictureError, match=r"^zero bytes$"):
+        decoded(b"", 8)
+
+
+def test_a_file_that_is_no_picture_is_bad():
+    with pytest.raises(BadPictureError, match="not a picture"):
+        decoded(b"<html>404</html>", 8)
+
+
+def test_a_header_that_pillow_gives_up_on_is_bad():
+    content = bytearray(encoded(Image.new("RGB", (8, 8)), "DDS"))
+    content[80:84] = bytes(4)  # the pixel format's flags; Pillow raises NotImplementedError for none
+    with pytest.raises(BadPictureError, match="not a picture"):
+        decoded(bytes(content), 8)
+
+
+@pytest.mark.parametrize("error", [RuntimeError("no frame"), struct.error("short"), KeyError("tag"), OSError()])
+def test_whatever_a_decoder_raises_makes_a_bad_picture_with_a_reason(monkeypatch, error):
+    def fail(picture):
+        raise error
+
+    monkeypatch.setattr(ImageOps, "exif_transpose", fail)
+    with pytest.raises(BadPictureError, match=str(error) or "^OSError$"):
+        decoded(plain(), 8)
+
+
+def test_too_many_pixels_are_refused_before_anything_is_decoded(monkeypatch):
+    loads = []
+    monkeypatch.setattr(ImageFile.ImageFile, "load", lambda picture: loads.append(picture))
+    content = png_header(60000, 60000)
+    with pytest.raises(BadPictureError, match=r"^60000×60000 pixels$"):
+        decoded(content, 8)
+    with pytest.raises(BadPictureError, match=r"^60000×60000 pixels$"):
+        size_of(io.BytesIO(content))
+    assert loads == []
+
+
+def test_the_limit_on_pixels_itself_is_allowed(monkeypatch):
+    monkeypatch.setattr(decoding_module, "MAX_PIXELS", 12)
+    assert decoded(plain(size=(4, 3)), 2).shape == (2, 2, 3)
+    with pytest.raises(BadPictureError, match="13×1"):
+        decoded(plain(size=(13, 1)), 2)
+
+
+def test_pillows_own_limit_does_not_stand_in_the_way():
+    assert Image.MAX_IMAGE_PIXELS is None
+    assert size_of(io.BytesIO(png_header(16384, 8192))) == (16384, 8192)
+
+
+def test_the_size_is_read_from_the_header():
+    assert size_of(io.BytesIO(plain(size=(7, 5)))) == (7, 5)
+    with pytest.raises(BadPictureError, match="not a picture"):
+        size_of(io.BytesIO(b"text"))
+
+
+def test_16_bit_grey_is_scaled_and_rounded_to_8_bits():
+    values = np.array([[0, 257, 384], [386, 32896, 65278], [65406, 65407, 65535]], np.uint16)
+    expected = [[0, 1, 1], [2, 128, 254], [254, 255, 255]]
+    result = decoded(encoded(Image.fromarray(values)), 3)
+    for channel in range(3):
+        np.testing.assert_array_equal(result[..., channel], expected)
+    np.testing.assert_array_equal(decoded(encoded(Image.fromarray(values)), 3, channels=1)[..., 0], expected)
+
+
+@pytest.mark.parametrize("scale", [1 / 65535, 1 / 257])
+def test_floats_are_scaled_by_1_or_by_255(scale):
+    values = (np.array([[0, 257], [32896, 65535]]) * scale).astype(np.float32)
+    result = decoded(encoded(Image.fromarray(values), "TIFF"), 2, channels=1)
+    np.testing.assert_array_equal(result[..., 0], [[0, 1], [128, 255]])
+
+
+def test_32_bit_whole_numbers_are_scaled_as_16_bits_and_clipped():
+    values = np.array([[-5, 257], [65535, 1 << 20]], np.int32)
+    result = decoded(encoded(Image.fromarray(values), "TIFF"), 2, channels=1)
+    np.testing.assert_array_equal(result[..., 0], [[0, 1], [255, 255]])
+
+
+def test_floats_that_are_not_numbers_make_a_bad_picture():
+    values = np.array([[0, np.nan], [1, 1]], np.float32)
+    with pytest.raises(BadPictureError, match="not numbers"):
+        decoded(encoded(Image.fromarray(values), "TIFF"), 2)
+
+
+def test_one_bit_a_pixel_becomes_black_and_white():
+    bits = np.array([[True, False], [False, True]])
+    result = decoded(encoded(Image.fromarray(bits)), 2)
+    np.testing.assert_array_equal(result[..., 0], [[255, 0], [0, 255]])
+    np.testing.assert_array_equal(result, result[..., :1].repeat(3, axis=-1))
+
+
+def palette_picture() -> Image.Image:
+    picture = Image.new("P", (2, 2))
+    picture.putpalette([*RED, *GREEN])
+    picture.putpixel((1, 0), 1)
+    picture.putpixel((0, 1), 1)
+    return picture
+
+
+def test_a_palette_is_resolved():
+    np.testing.assert_array_equal(decoded(encoded(palette_picture()), 2), [[RED, GREEN], [GREEN, RED]])
+
+
+@pytest.mark.parametrize(("transparency", "seen"), [(0, WHITE), (bytes([128, 255]), (255, 127, 127))])
+def test_a_palettes_transparency_lies_over_white(transparency, seen):
+    content = encoded(palette_picture(), transparency=transparency)
+    np.testing.assert_array_equal(decoded(content, 2), [[seen, GREEN], [GREEN, seen]])
+
+
+def test_alpha_lies_over_white():
+    pixels = np.array([[(*RED, 255), (*RED, 0)], [(*RED, 128), (0, 0, 0, 51)]], np.uint8)
+    result = decoded(encoded(Image.fromarray(pixels)), 2)
+    np.testing.assert_array_equal(result, [[RED, WHITE], [(255, 127, 127), (204, 204, 204)]])
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_grey_with_alpha_lies_over_white(channels):
+    picture = Image.new("LA", (2, 2))
+    for place, value in {(0, 0): (100, 255), (1, 0): (0, 0), (0, 1): (0, 51), (1, 1): (0, 255)}.items():
+        picture.putpixel(place, value)
+    result = decoded(encoded(picture), 2, channels)
+    assert result.shape == (2, 2, channels)
+    for channel in range(channels):
+        np.testing.assert_array_equal(result[..., channel], [[100, 255], [204, 0]])
+
+
+def test_a_transparent_colour_lies_over_white():
+    picture = Image.fromarray(np.array([[RED, GREEN], [BLUE, RED]], np.uint8))
+    content = encoded(picture, transparency=RED)
+    np.testing.assert_array_equal(decoded(content, 2), [[WHITE, GREEN], [BLUE, WHITE]])
+
+
+@pytest.mark.parametrize(
+    ("ink", "colour"),
+    [((0, 255, 255, 0), RED), ((255, 0, 255, 0), GREEN), ((0, 0, 0, 0), WHITE), ((0, 0, 0, 255), (0, 0, 0))],
+)
+def test_cmyk_jpeg_becomes_the_colour_that_is_printed(ink, colour):
+    result = decoded(encoded(Image.new("CMYK", (8, 8), ink), "JPEG", quality=100), 8)
+    assert np.abs(result.astype(int) - colour).max() <= 1  # JPEG rounds
+
+
+def test_a_jpeg_with_exif_orientation_6_is_turned_clockwise():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    content = encoded(quadrants(8), "JPEG", quality=100, subsampling=0, exif=exif)
+    expected = np.empty((16, 16, 3), int)
+    expected[:8, :8], expected[:8, 8:], expected[8:, 8:], expected[8:, :8] = BLUE, RED, GREEN, WHITE
+    assert np.abs(decoded(content, 16) - expected).max() <= 2  # JPEG rounds
+
+
+@pytest.mark.parametrize(
+    ("orientation", "turn"),
+    [
+        (1, lambda pixels: pixels),
+        (2, np.fliplr),
+        (3, lambda pixels: np.rot90(pixels, 2)),
+        (4, np.flipud),
+        (5, lambda pixels: pixels.swapaxes(0, 1)),
+        (6, lambda pixels: np.rot90(pixels, -1)),
+        (7, lambda pixels: np.rot90(pixels, 2).swapaxes(0, 1)),
+        (8, lambda pixels: np.rot90(pixels, 1)),
+    ],
+)
+def test_every_exif_orientation_is_undone(orientation, turn):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    pixels = numbered(6, 6)
+    np.testing.assert_array_equal(decoded(encoded(Image.fromarray(pixels), exif=exif), 6), turn(pixels))
+
+
+def test_an_animation_gives_its_first_frame():
+    frames = [Image.new("RGB", (4, 4), colour) for colour in (BLUE, GREEN, RED)]
+    content = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:], duration=100)
+    assert Image.open(io.BytesIO(content)).n_frames == 3
+    np.testing.assert_array_equal(decoded(content, 4), np.full((4, 4, 3), BLUE))
+
+
+@pytest.mark.parametrize("fit", ["crop", "squash"])
+@pytest.mark.parametrize("size", [(1, 1), (10000, 3), (3, 10000), (1, 300)])
+def test_a_plain_picture_of_any_shape_stays_plain(size, fit):
+    result = decoded(plain((10, 200, 30), size), 8, fit=fit)
+    np.testing.assert_array_equal(result, np.full((8, 8, 3), (10, 200, 30)))
+
+
+def test_crop_takes_the_largest_centred_square():
+    np.testing.assert_array_equal(decoded(encoded(thirds(30, 10)), 10), np.full((10, 10, 3), GREEN))
+    upright = thirds(30, 10).transpose(Image.Transpose.ROTATE_270)
+    np.testing.assert_array_equal(decoded(encoded(upright), 10), np.full((10, 10, 3), GREEN))
+
+
+def test_crop_takes_pixels_from_the_middle_of_a_wide_picture():
+    pixels = numbered(4, 10)
+    np.testing.assert_array_equal(decoded(encoded(Image.fromarray(pixels)), 4), pixels[:, 3:7])
+
+
+def test_squash_keeps_the_whole_picture():
+    result = decoded(encoded(thirds(300, 100)), 30, fit="squash")
+    for column, colour in ((0, RED), (15, GREEN), (29, BLUE)):
+        np.testing.assert_array_equal(result[:, column], np.full((30, 3), colour))
+
+
+def test_grey_is_weighted_by_luma():
+    picture = Image.fromarray(np.array([[RED, GREEN], [BLUE, WHITE]], np.uint8))
+    result = decoded(encoded(picture), 2, channels=1)
+    assert result.shape == (2, 2, 1)
+    np.testing.assert_array_equal(result[..., 0], [[76, 150], [29, 255]])  # 0.299, 0.587, 0.114 of 255
+
+
+def test_grey_files_fill_all_three_channels():
+    pixels = np.arange(16, dtype=np.uint8).reshape(4, 4) * 17
+    result = decoded(encoded(Image.fromarray(pixels)), 4)
+    np.testing.assert_array_equal(result, pixels[..., None].repeat(3, axis=-1))

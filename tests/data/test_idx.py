@@ -1,0 +1,176 @@
+import gzip
+import http.client
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from ganctl.data import idx
+from ganctl.data.idx import load_mnist, read_idx
+from ganctl.errors import DataError
+from tests.data import drawn
+
+PIXELS = np.random.default_rng(0).integers(0, 256, (5, 28, 28), np.uint8)
+LABELS = np.array([3, 1, 4, 1, 5], np.uint8)
+REPOSITORY = Path(__file__).resolve().parents[2]
+REAL = [place for place in (REPOSITORY / "shared/data", REPOSITORY.parent / "shared/data") if place.is_dir()]
+
+
+def put(folder: Path, prefix: str = "train", *, gz: bool = False, pixels: np.ndarray = PIXELS) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, array in ((f"{prefix}-images-idx3-ubyte", pixels), (f"{prefix}-labels-idx1-ubyte", LABELS)):
+        content = drawn.idx(array)
+        (folder / (name + ".gz" * gz)).write_bytes(gzip.compress(content) if gz else content)
+    return folder
+
+
+def refuse_download(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def mnist(root, download):
+        raise error
+
+    monkeypatch.setattr(idx, "import_torchvision_datasets", lambda: SimpleNamespace(MNIST=mnist))
+
+
+@pytest.mark.parametrize("gz", [False, True])
+@pytest.mark.parametrize("inner", ["MNIST/raw", ""])
+def test_files_are_read_from_both_layouts_plain_and_gzipped(tmp_path, inner, gz):
+    put(tmp_path / inner, gz=gz)
+    pixels, labels = load_mnist(str(tmp_path), train=True, download=False)
+    np.testing.assert_array_equal(pixels, PIXELS)
+    np.testing.assert_array_equal(labels, LABELS)
+    assert pixels.dtype == labels.dtype == np.uint8
+
+
+def test_the_splits_are_told_apart(tmp_path):
+    put(tmp_path, "train")
+    put(tmp_path, "t10k", pixels=255 - PIXELS)
+    np.testing.assert_array_equal(load_mnist(str(tmp_path), train=True, download=False)[0], PIXELS)
+    np.testing.assert_array_equal(load_mnist(str(tmp_path), train=False, download=False)[0], 255 - PIXELS)
+
+
+def test_a_home_folder_is_understood(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    put(tmp_path / "digits")
+    assert len(load_mnist("~/digits", train=True, download=False)[0]) == 5
+
+
+def test_files_at_hand_are_not_downloaded(tmp_path, monkeypatch):
+    refuse_download(monkeypatch, AssertionError("downloaded"))
+    put(tmp_path)
+    assert len(load_mnist(str(tmp_path), train=True, download=True)[0]) == 5
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(lambda content: content[:-1], id="truncated"),
+        pytest.param(lambda content: content[:7], id="truncated header"),
+        pytest.param(lambda content: b"", id="zero bytes"),
+        pytest.param(lambda content: content + b"\x00", id="a byte too many"),
+        pytest.param(lambda content: b"\x00\x01" + content[2:], id="wrong magic"),
+        pytest.param(lambda content: content[:2] + b"\x0d" + content[3:], id="floats"),
+        pytest.param(lambda content: b"\x00\x00\x08\x00", id="no dimensions"),
+        pytest.param(lambda content: b"<html>not found</html>", id="a web page"),
+    ],
+)
+def test_a_file_that_is_not_a_whole_idx_file_is_refused_by_name(tmp_path, damage):
+    path = tmp_path / "digits-idx3-ubyte"
+    path.write_bytes(damage(drawn.idx(PIXELS)))
+    with pytest.raises(DataError) as refused:
+        read_idx(path)
+    assert str(refused.value) == f"{path}: not a whole idx file of unsigned bytes; fetch it again"
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(lambda content: content[:-20], id="truncated"),
+        pytest.param(lambda content: content[:10] + b"\xff" * 40 + content[50:], id="garbled"),
+        pytest.param(lambda content: gzip.decompress(content), id="not gzipped"),
+    ],
+)
+def test_a_damaged_gzip_file_is_refused_by_name(tmp_path, damage):
+    path = tmp_path / "digits-idx3-ubyte.gz"
+    path.write_bytes(damage(gzip.compress(drawn.idx(PIXELS))))
+    with pytest.raises(DataError) as refused:
+        read_idx(path)
+    assert str(refused.value).startswith(f"{path}: cannot be read (")
+    assert "\n" not in str(refused.value)
+
+
+def test_an_unreadable_file_is_refused_by_name(tmp_path):
+    with pytest.raises(DataError, match="cannot be read"):
+        read_idx(tmp_path)
+
+
+def test_pixels_and_labels_of_different_lengths_are_refused(tmp_path):
+    put(tmp_path, pixels=PIXELS[:4])
+    with pytest.raises(DataError, match=r"\(4, 28, 28\) pixels and \(5,\) labels do not belong together"):
+        load_mnist(str(tmp_path), train=True, download=False)
+
+
+def test_missing_files_are_answered_with_what_to_put_where(tmp_path):
+    put(tmp_path)
+    (tmp_path / "train-labels-idx1-ubyte").unlink()
+    with pytest.raises(DataError) as refused:
+        load_mnist(str(tmp_path), train=True, download=False)
+    line = str(refused.value)
+    assert line.startswith(
+        f"data.root: no train-labels-idx1-ubyte in {tmp_path / 'MNIST' / 'raw'} or {tmp_path}; "
+    )
+    assert "data.download=true" in line
+    assert "\n" not in line
+
+
+def test_a_download_fetches_into_the_root_and_is_read(tmp_path, monkeypatch):
+    asked = []
+
+    def mnist(root, download):
+        asked.append((root, download))
+        put(Path(root) / "MNIST" / "raw")
+
+    monkeypatch.setattr(idx, "import_torchvision_datasets", lambda: SimpleNamespace(MNIST=mnist))
+    pixels, _ = load_mnist(str(tmp_path), train=True, download=True)
+    np.testing.assert_array_equal(pixels, PIXELS)
+    assert asked == [(str(tmp_path), True)]
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (
+            RuntimeError("Error downloading a.gz:\nTried mirror, got:\n<timed out>\n"),
+            "a.gz: Tried mirror, got: <timed",
+        ),
+        (OSError(28, "No space left on device"), "No space left on device"),
+        (http.client.IncompleteRead(b"", 100), "IncompleteRead"),
+        (ConnectionResetError(), "ConnectionResetError"),
+    ],
+)
+def test_a_failed_download_is_one_line_with_its_reason_and_the_way_out(tmp_path, monkeypatch, error, reason):
+    refuse_download(monkeypatch, error)
+    with pytest.raises(DataError) as refused:
+        load_mnist(str(tmp_path), train=True, download=True)
+    line = str(refused.value)
+    assert line.startswith("data.root: MNIST could not be downloaded (")
+    assert reason in line
+    assert str(tmp_path / "MNIST" / "raw") in line
+    assert "\n" not in line
+
+
+def test_a_download_that_brings_too_little_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        idx, "import_torchvision_datasets", lambda: SimpleNamespace(MNIST=lambda root, download: None)
+    )
+    with pytest.raises(DataError, match="no train-images-idx3-ubyte in"):
+        load_mnist(str(tmp_path), train=True, download=True)
+
+
+@pytest.mark.skipif(not REAL, reason="MNIST's files are not at hand in shared/data")
+def test_real_mnist_has_its_known_size_and_mean():
+    pixels, labels = load_mnist(str(REAL[0]), train=True, download=False)
+    assert (pixels.shape, labels.shape) == ((60_000, 28, 28), (60_000,))
+    assert abs(pixels.mean() / 255 - 0.1307) < 1e-4
+    assert np.bincount(labels).tolist() == [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
+    assert load_mnist(str(REAL[0]), train=False, download=False)[0].shape == (10_000, 28, 28)
