@@ -9,6 +9,9 @@ from PIL import Image, ImageOps
 MAX_PIXELS = 1 << 27
 """Pictures of more pixels are refused before they are decoded (16,384×8,192)."""
 
+FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TGA", "TIFF", "WEBP")
+"""What a picture may hold, whatever its name ends in: formats that are pixels, and no programs such as EPS."""
+
 # The limit above stands in for Pillow's own, which warns or raises depending on the size.
 Image.MAX_IMAGE_PIXELS = None
 
@@ -58,7 +61,7 @@ def decode(content: io.BytesIO, side: int, decoding: Decoding) -> np.ndarray:
 
 def _open(content: io.BytesIO) -> Image.Image:
     try:
-        picture = Image.open(content)
+        picture = Image.open(content, formats=FORMATS)
     except Exception as error:
         empty = not content.getbuffer().nbytes
         raise BadPictureError("zero bytes" if empty else "not a picture that Pillow knows") from error

@@ -146,7 +146,7 @@ def _walk(root: Path) -> Iterator[Path]:
             continue
         entered.add((status.st_dev, status.st_ino))
         inside.sort()
-        yield from (Path(folder, name) for name in names)
+        yield from (path for name in names if (path := Path(folder, name)).is_file() or path.is_symlink())
 
 
 def _in_zip(place: Path, subfolder: str | None) -> list[PictureFile]:

@@ -274,3 +274,9 @@ def test_grey_files_fill_all_three_channels():
     pixels = np.arange(16, dtype=np.uint8).reshape(4, 4) * 17
     result = decoded(encoded(Image.fromarray(pixels)), 4)
     np.testing.assert_array_equal(result, pixels[..., None].repeat(3, axis=-1))
+
+
+def test_a_program_under_a_pictures_name_is_never_run() -> None:
+    postscript = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\nshowpage\n"
+    with pytest.raises(BadPictureError, match="not a picture"):
+        decoded(postscript, 8)

@@ -290,3 +290,10 @@ def test_a_subfolder_means_the_same_in_a_zip_file(tmp_path, subfolder):
     assert len(loose) == (1 if subfolder == ".hidden" else 2)
     assert loose.fingerprint == packed.fingerprint
     assert loose.classes == packed.classes
+
+
+def test_a_pipe_with_a_pictures_name_is_passed_over(tmp_path):
+    write(tmp_path, {"a.png": plain()})
+    os.mkfifo(tmp_path / "b.png")
+    store = load(tmp_path)
+    assert (len(store), store.skipped) == (1, 0)
