@@ -43,7 +43,8 @@ class Device:
         """Return the device's name for people, such as "cuda (NVIDIA H200)"."""
         if self.torch_device.type == "cuda":
             return f"{self.torch_device} ({torch.cuda.get_device_name(self.torch_device)})"
-        return f"{self.torch_device} ({torch.get_num_threads()} threads)"
+        threads = torch.get_num_threads()
+        return f"{self.torch_device} ({threads} thread{'s' if threads > 1 else ''})"
 
 
 def open_device(name: str, precision: str, strict: bool, threads: int | None) -> Device:

@@ -53,15 +53,18 @@ class ProgressDisplay:
 class _Bar:
     def __init__(self, step: int, steps: int) -> None:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.table import Column
+
+        def whole() -> Column:
+            return Column(no_wrap=True)
 
         self.progress = Progress(
-            TextColumn("step"),
-            MofNCompleteColumn(),
-            BarColumn(bar_width=20),
-            TextColumn("{task.fields[numbers]}"),
-            TextColumn("left"),
-            TimeRemainingColumn(compact=True),
+            MofNCompleteColumn(table_column=whole()),
+            BarColumn(bar_width=None),
+            TextColumn("{task.fields[numbers]}", table_column=whole()),
+            TimeRemainingColumn(compact=True, table_column=whole()),
             refresh_per_second=4,
+            expand=True,
         )
         self.task = self.progress.add_task("train", total=steps, completed=step, numbers="")
 
@@ -69,7 +72,7 @@ class _Bar:
 def describe(values: Mapping[str, float], *, critic: bool) -> str:
     """Return speed, losses and the discriminator's mean judgement of real and fake in few words."""
     words = (
-        f"{values['images_per_second']:,.0f} images/s  "
+        f"{values['images_per_second']:,.0f} img/s  "
         f"loss D {values['loss/discriminator']:.3f} G {values['loss/generator']:.3f}"
     )
     name, key, digits = ("critic", "logits", 3) if critic else ("D", "probability", 2)
