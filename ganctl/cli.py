@@ -1,5 +1,6 @@
 """The command line: which subcommands there are, and how errors become one line and an exit code."""
 
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -40,6 +41,8 @@ def main(arguments: Sequence[str]) -> int:
         return _guarded(lambda: _dispatch(list(arguments)))
     except Stopped as stop:
         return _report(stop)
+    except KeyboardInterrupt:
+        return _report(Stopped(signal.SIGINT))
 
 
 def entry_point() -> None:
@@ -68,8 +71,9 @@ def _train(arguments: list[str]) -> int:
     def job(resolve: Callable[[], dict[str, Any]], sweep: bool) -> None:
         values = resolve()
         from ganctl.commands.train import train
-        from ganctl.config import train_config
+        from ganctl.config import import_plugins, train_config
 
+        import_plugins(values.get("plugins", []))
         train(train_config(values), sweep=sweep)
 
     return compose.run("train", arguments, lambda *given: _guarded(lambda: job(*given)))
@@ -92,6 +96,10 @@ def _resume(arguments: list[str]) -> int:
     if not arguments or arguments[0] in ("-h", "--help"):
         print(RESUME_HELP, end="")
         return 0
+    if arguments[0].startswith("-"):
+        raise ConfigError(
+            f"{arguments[0]}: unknown option; give the run's folder first: ganctl resume outputs/<run>"
+        )
     from ganctl import compose
 
     overrides = compose.parse(arguments[1:])

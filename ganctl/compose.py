@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+import yaml
 from hydra._internal.utils import _run_hydra, get_args_parser
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException
+from hydra.errors import HydraException, OverrideParseException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
@@ -58,7 +59,8 @@ def run(command: str, arguments: Sequence[str], job: Job) -> int:
 
     parser = get_args_parser()
     _one_line_errors(parser)
-    options = parser.parse_args(list(arguments))
+    options = parser.parse_intermixed_args(list(arguments))
+    options.overrides = [_quoted(word) for word in options.overrides]
     if options.experimental_rerun is not None:
         raise ConfigError("--experimental-rerun: not available, because it would run code from a pickled file")
     if options.multirun:
@@ -90,12 +92,23 @@ def parse(overrides: Sequence[str]) -> dict[str, Any]:
         keys = [word.partition("=")[0] for word in overrides]
         tree = OmegaConf.from_dotlist(list(overrides))
         return {key: _plain(OmegaConf.select(tree, key)) for key in keys}
-    except (OmegaConfBaseException, ValueError) as error:
+    except (OmegaConfBaseException, ValueError, yaml.YAMLError) as error:
         raise ConfigError(f"{' '.join(overrides)}: {str(error).splitlines()[0]}") from error
 
 
 def _plain(value: Any) -> Any:
     return OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
+
+
+def _quoted(word: str) -> str:
+    """Return key=value with the value in quotes if it is plain text that Hydra's grammar has no letters for.
+
+    Such as data.path=~/José; a value with signs that mean something to Hydra is left as it is.
+    """
+    key, _, value = word.partition("=")
+    plain = not set(value) & set("'\"\\,()[]{}$")
+    foreign = set(value) & set("!#&;<=>^`~") or not value.isascii()
+    return f"{key}='{value}'" if plain and foreign else word
 
 
 def _one_line_errors(parser: ArgumentParser) -> None:
@@ -119,37 +132,55 @@ def _explain(command: str, error: Exception) -> str:
         group, option = match.groups()
         options = {path.stem for path in (config_folder() / group).glob("*.yaml")}
         options |= set(re.findall(r"^\t(\S+)$", text, re.MULTILINE))
-        return f"{group}: there is no '{option}'{nearest(option, options)}; there are {', '.join(sorted(options))}"
+        there = f"; there are {', '.join(sorted(options))}" if options else ""
+        return f"{group}: there is no '{option}'{nearest(option, options)}{there}"
     if match := re.search(r"Could not override '([^']+)'", text) or re.search(
         r"No match in the defaults list.*'(\S+)'", text
     ):
-        key = match.group(1)
-        return f"{key}: unknown key{nearest(key, _known_keys())}; `ganctl {command} --cfg job` shows all"
+        return _unknown_key(command, match.group(1))
     if isinstance(error, MissingMandatoryValue):
         key = str(error.full_key)
         return f"{key}: required, but not given; add {key}=…"
+    if isinstance(error, OverrideParseException):
+        key, equals, _ = error.override.partition("=")
+        if not equals:
+            return f"'{error.override}' is not of the form key=value"
+        return f"{error.override}: cannot be read; a list is {key}=[a,b], an unusual text \"{key}='…'\""
     if match := re.search(r"Ambiguous value for argument '([^']+)'", text):
         word = match.group(1)
         key, _, value = word.partition("=")
         return f"{word}: a list is {key}=[{value}], a text {key}='{value}', a sweep over its values needs -m"
     first = next((line for line in text.splitlines() if line.strip()), type(error).__name__)
-    key = getattr(error, "full_key", None)
-    return f"{key}: {first}" if key else first
+    place = getattr(error, "full_key", None)
+    return f"{place}: {first}" if place else first
 
 
-def _known_keys() -> Iterator[str]:
-    """Yield every key of every YAML file, and the groups, as they are typed on the command line."""
+def _unknown_key(command: str, key: str) -> str:
+    here, known = f"`ganctl {command}`", list(_known_keys())
+    if owners := dict.fromkeys(owner for name, owner in known if name == key and owner != here):
+        return f"{key}: unknown key here; it belongs to {' or '.join(owners)}"
+    groups = {name.partition(".")[0] for name, owner in known if owner == here}
+    names = [name for name, _ in known if name != key and name.partition(".")[0] in groups]
+    return f"{key}: unknown key{nearest(key, names)}; `ganctl {command} --cfg job` shows all"
+
+
+def _known_keys() -> Iterator[tuple[str, str]]:
+    """Yield each key as it is typed, with what it belongs to: an option such as data=mnist, or a command."""
     root = config_folder()
     for path in sorted(root.rglob("*.yaml")):
+        tree: Any = OmegaConf.to_container(OmegaConf.load(path))
         group = ".".join(path.relative_to(root).parent.parts)
-        if group:
-            yield group
-        yield from _keys(OmegaConf.to_container(OmegaConf.load(path)), f"{group}." if group else "")
+        owner = f"{group}={path.stem}" if group else f"`ganctl {path.stem}`"
+        if not group:
+            choices = (choice for choice in tree.get("defaults", []) if isinstance(choice, dict))
+            yield from ((name, owner) for choice in choices for name in choice if name.isidentifier())
+        for name in _keys(tree, f"{group}." if group else ""):
+            yield name, owner
 
 
 def _keys(tree: Any, prefix: str) -> Iterator[str]:
     if isinstance(tree, dict):
         for key, value in tree.items():
-            if key != "defaults":
+            if f"{prefix}{key}" not in ("defaults", "hydra"):
                 yield f"{prefix}{key}"
                 yield from _keys(value, f"{prefix}{key}.")

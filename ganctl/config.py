@@ -95,7 +95,7 @@ class TrainConfig(Spec):
     penalty: dict[str, SerializeAsAny[Penalty]]
     optimizer: SerializeAsAny[Optimizer]
     device: DeviceConfig
-    name: Annotated[str, _form(r"\w[\w.+=,-]*", "must be a folder's name: letters, digits and . _ - + = ,")] | None
+    name: Annotated[str, _form(r"\w[\w.+=,-]*", "must be a folder's name of letters, digits and .,_+=-")] | None
     seed: Count
     plugins: list[str]
     train: TrainLoop
@@ -149,32 +149,42 @@ class SampleCommand(Spec):
 
         Raises `ConfigError` for anything but ranges and numbers, such as 0-63 or 3,5,8.
         """
-        if self.seeds is None or isinstance(self.seeds, list):
-            return self.seeds
+        if self.seeds is None:
+            return None
         numbers: list[int] = []
         try:
-            for part in str(self.seeds).split(","):
-                first, _, last = part.partition("-")
+            for part in self.seeds if isinstance(self.seeds, list) else str(self.seeds).split(","):
+                first, _, last = str(part).partition("-")
                 numbers += range(int(first), int(last or first) + 1)
         except ValueError:
             raise ConfigError(
                 f"seeds: '{self.seeds}' is neither a range such as 0-63 nor a list such as 3,5,8"
             ) from None
         if not numbers:
-            raise ConfigError(f"seeds: the range '{self.seeds}' is empty")
+            raise ConfigError(f"seeds: '{self.seeds}' holds no number")
         return numbers
 
 
+def import_plugins(names: Any) -> None:
+    """Import the modules that `plugins=[…]` of the command line names; never for names from a file.
+
+    Raises `ConfigError` for anything but a list of modules that can be imported.
+    """
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ConfigError(f"plugins: must be a list of modules such as [my_package.my_losses], not {names!r}")
+    for name in names:
+        try:
+            importlib.import_module(name)
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}"
+            raise ConfigError(f"plugins: {name} cannot be imported ({reason})") from error
+
+
 def train_config(values: Mapping[str, Any]) -> TrainConfig:
-    """Validate a composed or saved config of `ganctl train`, after importing its plugins.
+    """Validate a composed or saved config of `ganctl train`; nothing that it names is imported.
 
     Raises `ConfigError` that names the first wrong key.
     """
-    for name in values.get("plugins") or []:
-        try:
-            importlib.import_module(name)
-        except ImportError as error:
-            raise ConfigError(f"plugins: {name} cannot be imported ({error})") from error
     families: dict[str, Any] = {
         family.key: (family.union(), ...) for family in (SOURCES, MODELS, LOSSES, OPTIMIZERS)
     }
@@ -241,7 +251,7 @@ def _explain(schema: type[Spec], values: Mapping[str, Any], place: tuple[int | s
         known = _sibling_keys(schema, place)
         return f"{key}: unknown key{nearest(str(place[-1]), known)}"
     if kind == "missing":
-        return f"{key}: required, but not given"
+        return f"{key}: has too few values" if isinstance(place[-1], int) else f"{key}: required, but not given"
     if kind == "union_tag_invalid":
         names = context["expected_tags"].replace("'", "").split(", ")
         tag = str(context["tag"])
@@ -257,11 +267,14 @@ def _explain(schema: type[Spec], values: Mapping[str, Any], place: tuple[int | s
         "int_type": "must be a whole number",
         "int_from_float": "must be a whole number",
         "float_type": "must be a number",
+        "finite_number": "must be a finite number",
         "bool_type": "must be true or false",
         "string_type": "must be text",
         "list_type": "must be a list such as [a,b]",
         "tuple_type": "must be a list such as [a,b]",
-        "too_short": "must have {min_length} values",
+        "dict_type": "must hold keys and values",
+        "model_type": "must hold keys and values",
+        "model_attributes_type": "must hold keys and values",
         "too_long": "must have {max_length} values",
         "value_error": "{error}",
     }
@@ -291,9 +304,14 @@ def _sibling_keys(schema: type[Spec], place: tuple[int | str, ...]) -> list[str]
         if isinstance(found, type) and issubclass(found, Spec):
             field = found.model_fields.get(str(part))
             found = field.annotation if field else found
-        members = {name: cls for cls in get_args(found) for name in _names(cls)}
+        members = {name: cls for cls in _leaves(found) for name in _names(cls)}
         found = members.get(str(part), found)
     return list(found.model_fields) if isinstance(found, type) and issubclass(found, Spec) else []
+
+
+def _leaves(annotation: Any) -> list[Any]:
+    """Return what an annotation is made of: the classes of a union, also where a dict holds it."""
+    return [leaf for part in get_args(annotation) for leaf in _leaves(part)] or [annotation]
 
 
 def _names(cls: Any) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ganctl.config import TrainConfig, flatten, train_config
+from ganctl.config import TrainConfig, flatten, import_plugins, train_config
 from ganctl.errors import ConfigError, nearest
 from ganctl.training.run_folder import RunFolder
 from ganctl.training.runner import run
@@ -16,8 +16,12 @@ def resume(path: str, overrides: Mapping[str, Any]) -> None:
     Raises `ConfigError` for a key that is unknown or would change the run's numbers.
     """
     folder = RunFolder(Path(path))
-    values = folder.saved_config() | {"plugins": overrides.get("plugins", [])}
-    changed = {key: value for key, value in overrides.items() if key != "plugins"}
+    plugins = overrides.get("plugins", [])
+    values = folder.saved_config() | {"plugins": plugins}
+    changed = {
+        "device.name" if key == "device" else key: value for key, value in overrides.items() if key != "plugins"
+    }
+    import_plugins(plugins)
     saved = train_config(values)
     for key, value in changed.items():
         _refuse(key, saved)

@@ -1,0 +1,87 @@
+"""What the tests of the command line share: an empty folder, a way to call it, and one small trained run."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from ganctl.cli import main
+
+TINY = [
+    "data=ring",
+    "data.num=16",
+    "model=mlp",
+    "model.latent=2",
+    "model.generator.hidden=[4]",
+    "model.discriminator.hidden=[4]",
+    "train.steps=1",
+    "train.batch_size=4",
+    "sample.every=0",
+    "device=cpu",
+    "device.precision=fp32",
+]
+"""Words of a run that takes a moment."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one call of the command line returned and printed."""
+
+    code: int
+    out: str
+    err: str
+
+
+Cli = Callable[..., Outcome]
+
+
+def contents(folder: Path) -> dict[str, bytes | None]:
+    """Return everything below a folder: the bytes of files, None for folders."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
+        for path in sorted(folder.rglob("*"))
+    }
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Work in an empty folder."""
+    folder = tmp_path / "workspace"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture
+def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Cli:
+    """Call the command line in this process."""
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
+
+    def call(*arguments: str) -> Outcome:
+        capsys.readouterr()
+        try:
+            code = main(arguments)
+        except SystemExit as end:
+            code = int(end.code or 0)
+        return Outcome(code, *capsys.readouterr())
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def trained_outputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder `outputs` that holds one trained run named run."""
+    folder = tmp_path_factory.mktemp("trained")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        assert main(["train", *TINY, "name=run"]) == 0
+    return folder / "outputs"
+
+
+@pytest.fixture
+def trained(workspace: Path, trained_outputs: Path) -> Path:
+    """Work in a folder of one's own with a trained run in outputs/run."""
+    shutil.copytree(trained_outputs, workspace / "outputs", symlinks=True)
+    return workspace

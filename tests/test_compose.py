@@ -1,0 +1,244 @@
+"""From a command line to one plain dictionary: groups, overrides, sweeps, and a user's own configs."""
+
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ganctl import compose
+from ganctl.config import sample_command, train_config
+from ganctl.errors import ConfigError, Stopped
+from tests.conftest import TINY, Cli, contents
+from tests.training.composed import composed
+
+OPTIONS = sorted(f"{path.parent.name}={path.stem}" for path in compose.config_folder().glob("*/*.yaml"))
+NEEDED = {"data=folder": ["data.path=pictures"], "loss=wgan": ["penalty=[gradient_penalty]"]}
+"""What an option cannot do without."""
+
+Job = Callable[[Callable[[], dict[str, Any]], bool], int]
+
+
+def recorder(seen: list[tuple[dict[str, Any], bool]], code: Callable[[dict[str, Any]], int]) -> Job:
+    def job(resolve: Callable[[], dict[str, Any]], sweep: bool) -> int:
+        values = resolve()
+        seen.append((values, sweep))
+        return code(values)
+
+    return job
+
+
+def plain(tree: Any) -> bool:
+    """Whether this is data that JSON has too, and no interpolation is left in it."""
+    if isinstance(tree, dict):
+        return all(type(key) is str and plain(value) for key, value in tree.items())
+    if isinstance(tree, list):
+        return all(map(plain, tree))
+    return tree is None or (type(tree) in (bool, int, float, str) and "${" not in str(tree))
+
+
+@pytest.mark.parametrize(
+    ("command", "words", "validate"),
+    [("train", [], train_config), ("sample", ["ckpt=outputs/run"], sample_command)],
+    ids=["train", "sample"],
+)
+def test_the_defaults_of_a_command_are_plain_valid_data(
+    command: str, words: list[str], validate: Callable[[dict[str, Any]], object], workspace: Path
+) -> None:
+    values = composed(*words, command=command)
+    assert plain(values)
+    assert validate(values) is not None
+    assert contents(workspace) == {}
+
+
+def test_every_command_with_keys_has_a_primary_file() -> None:
+    assert {path.stem for path in compose.config_folder().glob("*.yaml")} >= {"train", "sample"}
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_every_option_of_every_group_composes_and_validates(option: str) -> None:
+    group, _, name = option.partition("=")
+    values = composed(option, *NEEDED.get(option, []))
+    config = train_config(values)
+    assert config.saved() == {key: value for key, value in values.items() if key != "plugins"}
+    if group == "penalty":
+        assert list(config.penalty) == [name]
+    elif group == "experiment":
+        assert config.identity() != train_config(composed()).identity()
+    else:
+        assert getattr(config, group).name == {"wgan_gp": "wgan"}.get(name, name)
+
+
+@pytest.mark.parametrize("option", [option for option in OPTIONS if option.startswith("device=")])
+def test_every_device_option_serves_sample_too(option: str) -> None:
+    command = sample_command(composed("ckpt=outputs/run", option, command="sample"))
+    assert f"device={command.device.name}" == option
+
+
+def test_several_penalties_are_kept_each_under_its_own_key() -> None:
+    penalty = composed("penalty=[r1,gradient_penalty]", "penalty.r1.weight=3")["penalty"]
+    assert {key: value["weight"] for key, value in penalty.items()} == {"r1": 3, "gradient_penalty": 10.0}
+
+
+def test_a_loss_that_is_a_pair_brings_its_penalty_its_turns_and_its_norm() -> None:
+    values = composed("loss=wgan_gp")
+    assert values["loss"] == {"name": "wgan"}
+    assert list(values["penalty"]) == ["gradient_penalty"]
+    assert values["train"]["n_dis"] == 5
+    assert values["model"]["discriminator"]["norm"] == "layer"
+    assert values["model"]["generator"]["norm"] == "batch"
+
+
+def test_the_command_line_wins_over_a_loss_that_is_a_pair() -> None:
+    values = composed(
+        "loss=wgan_gp",
+        "train.n_dis=2",
+        "model.discriminator.norm=instance",
+        "penalty=[gradient_penalty,r1]",
+        "penalty.gradient_penalty.weight=1",
+    )
+    assert values["train"]["n_dis"] == 2
+    assert values["model"]["discriminator"]["norm"] == "instance"
+    assert list(values["penalty"]) == ["gradient_penalty", "r1"]
+    assert values["penalty"]["gradient_penalty"]["weight"] == 1
+
+
+@pytest.mark.parametrize("option", ["adam", "sgd"])
+def test_a_learning_rate_moves_both_players_or_one(option: str) -> None:
+    both = composed(f"optimizer={option}", "optimizer.lr=0.25")["optimizer"]
+    assert (both["generator"]["lr"], both["discriminator"]["lr"]) == (0.25, 0.25)
+    one = composed(f"optimizer={option}", "optimizer.lr=0.25", "optimizer.generator.lr=0.5")["optimizer"]
+    assert (one["generator"]["lr"], one["discriminator"]["lr"]) == (0.5, 0.25)
+
+
+def test_a_list_moves_both_players() -> None:
+    optimizer = composed("optimizer.betas=[0,0.9]")["optimizer"]
+    assert optimizer["generator"]["betas"] == optimizer["discriminator"]["betas"] == [0, 0.9]
+
+
+def test_an_unusual_text_needs_no_quotes() -> None:
+    texts = ["~/pictures", "José", "写真", "a=b", "a b", "a!b", "50%", "http://x/y?z&w"]
+    words = [f"+text_{number}={text}" for number, text in enumerate(texts)]
+    values = composed(*words)
+    assert [values[f"text_{number}"] for number in range(len(texts))] == texts
+
+
+def test_signs_that_hydra_knows_keep_their_meaning() -> None:
+    values = composed("+a=[x,y]", "+b={c: 1}", "+d='~,~'", "+e=${seed}", "+f=null", "+g=1e3", "seed=4")
+    assert {key: values[key] for key in "abdefg"} == {
+        "a": ["x", "y"],
+        "b": {"c": 1},
+        "d": "~,~",
+        "e": 4,
+        "f": None,
+        "g": 1000.0,
+    }
+
+
+def test_a_users_own_option_joins_a_group_and_the_list_of_its_options(workspace: Path) -> None:
+    (workspace / "mine/loss").mkdir(parents=True)
+    (workspace / "mine/loss/soft.yaml").write_text("name: hinge\n")
+    assert composed("--config-dir", "mine", "loss=soft")["loss"] == {"name": "hinge"}
+    assert composed("--config-dir", "mine")["loss"] == {"name": "nonsaturating"}
+    with pytest.raises(ConfigError, match=r"'sotf' \(did you mean 'soft'\?\); there are hinge, .*soft, wgan"):
+        composed("--config-dir", "mine", "loss=sotf")
+
+
+def test_a_sweep_runs_every_combination_and_leaves_its_record(workspace: Path) -> None:
+    seen: list[tuple[dict[str, Any], bool]] = []
+    words = ["loss=hinge,wgan_gp", "-m", "seed=1,2"]
+    assert compose.run("train", words, recorder(seen, lambda values: 0)) == 0
+    combinations = [(values["loss"]["name"], values["seed"]) for values, _ in seen]
+    assert combinations == [("hinge", 1), ("hinge", 2), ("wgan", 1), ("wgan", 2)]
+    assert all(sweep for _, sweep in seen)
+    assert [list(values["penalty"]) for values, _ in seen] == [[], [], *[["gradient_penalty"]] * 2]
+    written = [name for name, content in contents(workspace).items() if content is not None]
+    assert len(written) == 1
+    assert Path(written[0]).match("outputs/sweep-*/multirun.yaml")
+
+
+def test_without_m_there_is_one_job_and_no_sweep(workspace: Path) -> None:
+    seen: list[tuple[dict[str, Any], bool]] = []
+    assert compose.run("train", ["seed=3"], recorder(seen, lambda values: 7)) == 7
+    assert [(values["seed"], sweep) for values, sweep in seen] == [(3, False)]
+    assert contents(workspace) == {}
+
+
+def test_a_failing_job_of_a_sweep_leaves_the_others_and_its_code(workspace: Path) -> None:
+    seen: list[tuple[dict[str, Any], bool]] = []
+    codes = {1: 0, 2: 3, 3: 4, 4: 0}
+    job = recorder(seen, lambda values: codes[values["seed"]])
+    assert compose.run("train", ["-m", "seed=1,2,3,4"], job) == 3
+    assert [values["seed"] for values, _ in seen] == [1, 2, 3, 4]
+
+
+def test_a_programmers_mistake_in_a_sweep_is_raised_after_the_other_jobs(workspace: Path) -> None:
+    seen: list[tuple[dict[str, Any], bool]] = []
+    job = recorder(seen, lambda values: 1 // (values["seed"] - 1))
+    with pytest.raises(ZeroDivisionError):
+        compose.run("train", ["-m", "seed=1,2"], job)
+    assert len(seen) == 2
+
+
+def test_a_signal_ends_a_sweep(workspace: Path) -> None:
+    seen: list[int] = []
+
+    def job(resolve: Callable[[], dict[str, Any]], sweep: bool) -> int:
+        seen.append(resolve()["seed"])
+        raise Stopped(signal.SIGTERM)
+
+    with pytest.raises(Stopped):
+        compose.run("train", ["-m", "seed=1,2"], job)
+    assert seen == [1]
+
+
+def test_two_sweeps_have_two_records_and_the_same_sweep_one(workspace: Path) -> None:
+    for seed in (1, 2, 1):
+        compose.run("train", ["-m", f"seed={seed}"], recorder([], lambda values: 0))
+    assert len(list((workspace / "outputs").glob("sweep-*/multirun.yaml"))) == 2
+
+
+def test_under_a_sweep_the_name_is_a_prefix_and_a_wrong_job_leaves_the_right_one(
+    workspace: Path, cli: Cli
+) -> None:
+    outcome = cli("train", *TINY, "-m", "name=try", "seed=1,2", "train.batch_size=1,4")
+    assert outcome.code == 2
+    assert outcome.err == "ganctl: train.batch_size: must be at least 2, not 1\n" * 2
+    runs = [path for path in (workspace / "outputs").iterdir() if not path.is_symlink()]
+    names = sorted(path.name for path in runs if (path / "run.json").exists())
+    assert len(names) == 2
+    assert all(name.startswith("try-ring-mlp-nonsaturating-") for name in names)
+
+
+@pytest.mark.parametrize("word", ["--experimental-rerun=job.pickle", "--experimental-r=job.pickle"])
+def test_a_pickled_job_is_never_run(word: str) -> None:
+    with pytest.raises(ConfigError, match="--experimental-rerun: not available"):
+        composed(word)
+
+
+def test_words_are_parsed_as_yaml_values() -> None:
+    words = ["a.b=3", "a.c=[1,x]", "d=text", "e=null", "f=true", "g=1.5", "h={i: 2}", "j=a=b", "k="]
+    assert compose.parse(words) == {
+        "a.b": 3,
+        "a.c": [1, "x"],
+        "d": "text",
+        "e": None,
+        "f": True,
+        "g": 1.5,
+        "h": {"i": 2},
+        "j": "a=b",
+        "k": None,
+    }
+
+
+def test_no_words_are_parsed_as_nothing() -> None:
+    assert compose.parse([]) == {}
+
+
+@pytest.mark.parametrize("word", ["a", "--a", "=3", "a b=3", "+a=3", "~a", "a=[1", "a={", "a=${b}"])
+def test_a_word_of_another_form_is_refused_by_name(word: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        compose.parse(["fine=1", word])
+    assert word in str(refused.value)
+    assert "\n" not in str(refused.value)

@@ -1,0 +1,91 @@
+"""Every example in README and docs runs, and says what the page shows.
+
+Blocks of `sh` are run line by line in one workspace a page, with small networks and a hundredth of the steps;
+blocks of `console` must answer exactly what is printed below each `$ ganctl …`; blocks of `python` are executed.
+"""
+
+import re
+import shlex
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ganctl.cli import main
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+SMALL = {
+    "dcgan": ["model.generator.width=2", "model.discriminator.width=2"],
+    "mlp": ["model.generator.hidden=[4]", "model.discriminator.hidden=[4]"],
+}
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    return re.findall(rf"^ *```{language}\n(.*?)^ *```$", page.read_text(), re.DOTALL | re.MULTILINE)
+
+
+def shrunk(line: str) -> list[str]:
+    line = re.sub(r"train\.steps=(\d+)", lambda match: f"train.steps={max(1, int(match[1]) // 100)}", line)
+    line = re.sub(r"step-(\d{8})", lambda match: f"step-{int(match[1]) // 100:08d}", line)
+    words = shlex.split(line, comments=True)[1:]
+    if words[:1] != ["train"] or "--help" in words or "--cfg" in words:
+        return words
+    model = next((word.removeprefix("model=") for word in words if word.startswith("model=")), "dcgan")
+    steps = [] if any(word.startswith("train.steps=") for word in words) else ["train.steps=2"]
+    return [*words, *SMALL[model], "train.batch_size=4", "device.precision=fp32", *steps]
+
+
+def write_idx(path: Path, values: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    head = bytes([0, 0, 8, values.ndim]) + b"".join(size.to_bytes(4, "big") for size in values.shape)
+    path.write_bytes(head + values.astype(np.uint8).tobytes())
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a workspace with what the examples read: a folder and a zip of pictures, and MNIST's files."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    numbers = np.random.default_rng(0)
+    (tmp_path / "pictures/cats").mkdir(parents=True)
+    for number in range(8):
+        pixels = numbers.integers(0, 256, (40, 50, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"pictures/cats/{number}.png")
+    with zipfile.ZipFile(tmp_path / "pictures.zip", "w") as archive:
+        for path in (tmp_path / "pictures").rglob("*.png"):
+            archive.write(path, path.relative_to(tmp_path / "pictures"))
+    for root in ("data", "datasets"):
+        raw = tmp_path / root / "MNIST/raw"
+        write_idx(raw / "train-images-idx3-ubyte", numbers.integers(0, 256, (16, 28, 28)))
+        write_idx(raw / "train-labels-idx1-ubyte", numbers.integers(0, 10, 16))
+    return tmp_path
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "sh|python")], ids=lambda page: page.name)
+def test_the_examples_of_a_page_run(page: Path, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = [line for block in blocks(page, "sh") for line in block.splitlines() if line.startswith("ganctl ")]
+    for line in lines:
+        code = main(shrunk(line))
+        assert code == 0, (line, capsys.readouterr().err)
+    if page.name == "runs.md":
+        for block in blocks(page, "python"):
+            exec(compile(block.replace("step-00000400", "step-00000004"), str(page), "exec"), {})
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "console")], ids=lambda page: page.name)
+def test_the_answers_on_a_page_are_the_answers(page: Path, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for block in blocks(page, "console"):
+        for command, expected in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", block, re.MULTILINE):
+            if command.startswith("ganctl "):
+                main(shlex.split(command)[1:])
+                captured = capsys.readouterr()
+                assert captured.out + captured.err == expected
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_and_pictures_exist(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text()):
+        assert target.startswith("https://") or (page.parent / target).exists(), target

@@ -1,0 +1,144 @@
+"""The rules of docs/design.md, section 2, read from the source without importing it."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "ganctl"
+FILES = {str(path.relative_to(PACKAGE)): ast.parse(path.read_text()) for path in sorted(PACKAGE.rglob("*.py"))}
+"""Each file of the package, parsed."""
+
+FOUNDATION = {"errors", "registry", "runtime"}
+FAMILIES = {"losses", "penalties", "optim", "models", "data"}
+MAY_IMPORT = {
+    "errors": set(),
+    "registry": set(),
+    "runtime": {"errors"},
+    "pictures": {"errors"},
+    **dict.fromkeys(FAMILIES, FOUNDATION),
+    "compose": {"errors"},
+    "config": {"errors", "registry"} | FAMILIES,
+    "training": {"config", "pictures"} | FOUNDATION | FAMILIES,
+    "commands": {"training", "config", "pictures"} | FOUNDATION | FAMILIES,
+    "cli": {"commands", "config", "compose", "errors"},
+    "__main__": {"cli"},
+    "__init__": set(),
+}
+"""Which parts of the package each part may import, beside itself and the version."""
+
+RUNS_CODE = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}
+CALLS_THAT_RUN_CODE = {"eval", "exec", "compile", "__import__"}
+ATTRIBUTES_THAT_RUN_CODE = {"torch.load", "torch.hub", "yaml.load", "yaml.unsafe_load", "utils.instantiate"}
+STARTS_WITHOUT_TORCH = ["cli.py", "errors.py", "compose.py", "__init__.py", "__main__.py"]
+
+
+def part_of(module: str) -> str:
+    """Return the first name below the package: training for ganctl.training.step, __init__ for ganctl."""
+    return [*module.split("."), "__init__"][1]
+
+
+def imported(nodes: Iterator[ast.AST]) -> set[str]:
+    """Return the dotted names that import statements among the nodes name."""
+    names: set[str] = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "relative imports hide which layer is meant"
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def parts_imported(tree: ast.Module) -> set[str]:
+    """Return the parts of the package that a file imports, anywhere in it."""
+    names = {name for name in imported(ast.walk(tree)) if name.split(".")[0] == "ganctl"}
+    parts = {part_of(name) for name in names}
+    return {part for part in parts if (PACKAGE / part).is_dir() or (PACKAGE / f"{part}.py").exists()}
+
+
+def at_module_level(tree: ast.Module) -> Iterator[ast.AST]:
+    """Yield the nodes that run when the file is imported."""
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        waiting += [
+            child
+            for child in ast.iter_child_nodes(node)
+            if not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        ]
+
+
+def uses(tree: ast.Module) -> set[str]:
+    """Return the names called, and the attributes taken by their last two names: eval, torch.load."""
+    found = {".".join(name.split(".")[-2:]) for name in imported(ast.walk(tree))}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            found.add(node.func.id)
+        if isinstance(node, ast.Attribute):
+            found.add(".".join(ast.unparse(node).split(".")[-2:]))
+    return found
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_imports_run_one_way(file: str) -> None:
+    part = Path(file).parts[0].removesuffix(".py")
+    assert part in MAY_IMPORT, "say in MAY_IMPORT what this new part may import"
+    assert parts_imported(FILES[file]) <= MAY_IMPORT[part] | {part, "__init__"}
+
+
+def test_families_import_neither_each_other_nor_training_nor_config() -> None:
+    above = FAMILIES | {"training", "config", "commands", "compose", "cli"}
+    for part in FAMILIES | {"runtime", "registry", "errors"}:
+        assert not (MAY_IMPORT[part] - {part}) & above
+
+
+def test_only_compose_knows_hydra_and_omegaconf() -> None:
+    knowing = {
+        file
+        for file, tree in FILES.items()
+        if {name.split(".")[0] for name in imported(ast.walk(tree))} & {"hydra", "omegaconf"}
+    }
+    assert knowing == {"compose.py"}
+
+
+@pytest.mark.parametrize("file", STARTS_WITHOUT_TORCH)
+def test_a_question_is_answered_before_torch_is_imported(file: str) -> None:
+    names = imported(at_module_level(FILES[file]))
+    heavy = {"torch", "torchvision", "numpy", "pydantic", "safetensors"}
+    assert not {name.split(".")[0] for name in names} & heavy
+    ours = {part_of(name) for name in names if name.split(".")[0] == "ganctl"}
+    assert ours <= {"errors", "cli", "__init__", "__version__"}
+
+
+def test_help_needs_neither_hydra_nor_yaml() -> None:
+    for file in ("cli.py", "errors.py", "__init__.py", "__main__.py"):
+        third_party = {name.split(".")[0] for name in imported(at_module_level(FILES[file]))}
+        assert not third_party & {"hydra", "omegaconf", "yaml", "rich"}
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_nothing_here_can_run_code_that_a_file_holds(file: str) -> None:
+    tree = FILES[file]
+    assert not {name.split(".")[0] for name in imported(ast.walk(tree))} & RUNS_CODE
+    assert not uses(tree) & CALLS_THAT_RUN_CODE
+    assert not uses(tree) & ATTRIBUTES_THAT_RUN_CODE
+
+
+def test_only_plugins_are_imported_by_name() -> None:
+    importing = {file for file, tree in FILES.items() if "importlib.import_module" in uses(tree)}
+    assert importing == {"config.py"}
+
+
+@pytest.mark.parametrize("folder", ["ganctl", "tests", "scripts"])
+def test_files_and_functions_stay_short_and_say_in_their_names_what_they_hold(folder: str) -> None:
+    for path in (ROOT / folder).rglob("*.py"):
+        text = path.read_text()
+        assert path.stem not in {"utils", "util", "misc", "helpers", "helper", "common"}, path
+        assert len(text.splitlines()) <= 400, path
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                assert (node.end_lineno or 0) - node.lineno < 60, f"{path}: {node.name}"

@@ -1,0 +1,88 @@
+"""How soon the command line answers, measured in processes of its own."""
+
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+RUNS = 5
+ANSWERED_BEFORE_TORCH = {
+    "misspelt key": (["train", "train.step=5"], "train.step: unknown key (did you mean 'train.steps'?)"),
+    "misspelt option": (["train", "model=dcgn"], "model: there is no 'dcgn' (did you mean 'dcgan'?)"),
+    "missing value": (["sample"], "ckpt: required, but not given"),
+    "sweep without -m": (["train", "loss=hinge,wgan"], "loss=hinge,wgan: a list is"),
+}
+
+Python = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def python(tmp_path: Path) -> Python:
+    """Run the interpreter in an empty folder."""
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, *words],
+            cwd=tmp_path,
+            env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parent.parent)},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+
+    return run
+
+
+def seconds(python: Python, *words: str) -> float:
+    started = time.perf_counter()
+    python(*words)
+    return time.perf_counter() - started
+
+
+def modules_imported(result: subprocess.CompletedProcess[str]) -> set[str]:
+    """Return the top-level names of the modules that `-X importtime` reports."""
+    lines = [line for line in result.stderr.splitlines() if line.startswith("import time:")]
+    return {line.split("|")[2].strip().split(".")[0] for line in lines[1:]}
+
+
+@pytest.mark.parametrize("word", ["--help", "--version", "trian"])
+def test_help_imports_none_of_the_large_packages(word: str, python: Python) -> None:
+    modules = modules_imported(python("-X", "importtime", "-m", "ganctl", word))
+    assert "ganctl" in modules
+    assert not modules & {"torch", "hydra", "omegaconf", "pydantic", "numpy", "yaml", "rich"}
+
+
+def test_help_takes_a_tenth_of_a_second_more_than_python_itself(python: Python) -> None:
+    python("-m", "ganctl", "--help")
+    more = [seconds(python, "-m", "ganctl", "--help") - seconds(python, "-c", "pass") for _ in range(RUNS)]
+    assert statistics.median(more) <= 0.1
+
+
+@pytest.mark.parametrize("case", ANSWERED_BEFORE_TORCH)
+def test_a_mistake_in_the_words_is_answered_before_torch_is_imported(case: str, python: Python) -> None:
+    words, told = ANSWERED_BEFORE_TORCH[case]
+    result = python("-X", "importtime", "-m", "ganctl", *words)
+    assert result.returncode == 2
+    assert told in result.stderr
+    modules = modules_imported(result)
+    assert "hydra" in modules
+    assert not modules & {"torch", "torchvision", "pydantic", "numpy", "safetensors"}
+
+
+@pytest.mark.parametrize("case", ["misspelt key", "misspelt option"])
+def test_a_misspelt_word_is_answered_within_a_second(case: str, python: Python) -> None:
+    words, _ = ANSWERED_BEFORE_TORCH[case]
+    assert statistics.median(seconds(python, "-m", "ganctl", *words) for _ in range(RUNS)) < 1
+
+
+def test_the_command_of_the_environment_is_the_module(python: Python) -> None:
+    installed = subprocess.run(
+        [Path(sys.executable).parent / "ganctl", "--version"], capture_output=True, text=True, check=True
+    )
+    assert installed.stdout == python("-m", "ganctl", "--version").stdout != ""
