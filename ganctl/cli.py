@@ -1,5 +1,6 @@
 """The command line: which subcommands there are, and how errors become one line and an exit code."""
 
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -85,8 +86,9 @@ def _sample(arguments: list[str]) -> int:
     def job(resolve: Callable[[], dict[str, Any]], sweep: bool) -> None:
         values = resolve()
         from ganctl.commands.sample import sample
-        from ganctl.config import sample_command
+        from ganctl.config import import_plugins, sample_command
 
+        import_plugins(values.get("plugins", []))
         sample(sample_command(values))
 
     return compose.run("sample", arguments, lambda *given: _guarded(lambda: job(*given)))
@@ -117,6 +119,9 @@ def _guarded(work: Callable[[], int | None]) -> int:
         return work() or 0
     except GanctlError as error:
         return _report(error)
+    except BrokenPipeError:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # Python flushes it once more at exit
+        return 128 + signal.SIGPIPE
     except OSError as error:
         if error.filename is None and error.errno is None:
             raise

@@ -1,5 +1,6 @@
 """From a command line to one plain dictionary: the only module that knows Hydra and OmegaConf."""
 
+import contextlib
 import hashlib
 import os
 import re
@@ -63,8 +64,9 @@ def run(command: str, arguments: Sequence[str], job: Job) -> int:
     options.overrides = [_quoted(word) for word in options.overrides]
     if options.experimental_rerun is not None:
         raise ConfigError("--experimental-rerun: not available, because it would run code from a pickled file")
+    sweep = Path(f"outputs/sweep-{_digest(options.overrides)}")
     if options.multirun:
-        options.overrides.insert(0, f"hydra.sweep.dir=outputs/sweep-{_digest(options.overrides)}")
+        options.overrides.insert(0, f"hydra.sweep.dir={sweep}")
     os.environ["HYDRA_FULL_ERROR"] = "1"  # lets exceptions through instead of printing them
     try:
         with warnings.catch_warnings():
@@ -72,6 +74,8 @@ def run(command: str, arguments: Sequence[str], job: Job) -> int:
             warnings.filterwarnings("ignore", category=DeprecationWarning)
             _run_hydra(options, parser, task, str(config_folder()), command)
     except (HydraException, OmegaConfBaseException) as error:
+        if not codes:
+            _remove_record(sweep)
         raise ConfigError(_explain(command, error)) from error
     except ValueError as error:
         raise ConfigError(f"{command}: {str(error).splitlines()[0]}") from error
@@ -120,6 +124,14 @@ def _one_line_errors(parser: ArgumentParser) -> None:
         raise ConfigError(f"{word}: unknown option{nearest(word, known)}" if unknown else message)
 
     parser.error = fail  # type: ignore[method-assign]
+
+
+def _remove_record(sweep: Path) -> None:
+    """Remove what Hydra wrote of a sweep before it found that the sweep cannot be composed."""
+    (sweep / "multirun.yaml").unlink(missing_ok=True)
+    for folder in (sweep, sweep.parent):
+        with contextlib.suppress(OSError):
+            folder.rmdir()
 
 
 def _digest(overrides: Sequence[str]) -> str:

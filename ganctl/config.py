@@ -140,6 +140,7 @@ class SampleCommand(Spec):
     seeds: str | list[int] | int | None
     images: bool
     ema: bool
+    plugins: list[str]
     batch_size: AtLeastOne
     out: str | None
     device: DeviceConfig

@@ -6,8 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import torch
 
 from ganctl.cli import main
+
+# Networks this small lose time on threads, the more so while another process uses the cores.
+torch.set_num_threads(1)
 
 TINY = [
     "data=ring",

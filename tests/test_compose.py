@@ -242,3 +242,9 @@ def test_a_word_of_another_form_is_refused_by_name(word: str) -> None:
         compose.parse(["fine=1", word])
     assert word in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def test_a_sweep_that_cannot_be_composed_leaves_nothing(workspace: Path) -> None:
+    with pytest.raises(ConfigError, match="there is no 'wgn'"):
+        compose.run("train", ["-m", "loss=hinge,wgn"], lambda resolve, sweep: 0)
+    assert contents(workspace) == {}

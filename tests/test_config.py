@@ -285,6 +285,17 @@ def test_a_plugin_named_on_the_command_line_adds_a_loss(plugin: str, workspace: 
     assert "plugins" not in RunFolder(workspace / "outputs/run").saved_config()
 
 
+def test_a_run_with_a_plugin_is_sampled_with_that_plugin(plugin: str, workspace: Path, cli: Cli) -> None:
+    words = [*TINY, "--config-dir", "configs", "loss=mine", "name=run"]
+    assert cli("train", *words, f"plugins=[{plugin}]").code == 0
+    LOSSES._classes.pop("mine")
+    sys.modules.pop(plugin)
+    outcome = cli("sample", "ckpt=outputs/run", "num=2")
+    assert outcome.code == 4
+    assert "loss: unknown name 'mine'" in outcome.err
+    assert cli("sample", "ckpt=outputs/run", "num=2", f"plugins=[{plugin}]").code == 0
+
+
 def test_resume_imports_a_plugin_only_when_the_command_line_names_it(
     plugin: str, workspace: Path, cli: Cli
 ) -> None:

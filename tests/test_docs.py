@@ -76,7 +76,9 @@ def test_the_examples_of_a_page_run(page: Path, place: Path, capsys: pytest.Capt
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "console")], ids=lambda page: page.name)
-def test_the_answers_on_a_page_are_the_answers(page: Path, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_answers_on_a_page_are_the_answers(
+    page: Path, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     for block in blocks(page, "console"):
         for command, expected in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", block, re.MULTILINE):
             if command.startswith("ganctl "):

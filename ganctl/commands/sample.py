@@ -26,7 +26,7 @@ def sample(command: SampleCommand) -> None:
     """
     seeds = command.seed_list()
     checkpoint = find_checkpoint(command.ckpt)
-    config = train_config(checkpoint.header.config)
+    config = _config_of(checkpoint)
     keep_freed_memory()
     device = open_device(
         command.device.name, command.device.precision, command.device.strict, command.device.threads
@@ -63,6 +63,13 @@ def find_checkpoint(ckpt: str) -> Checkpoint:
         folder.saved_config()
         raise CheckpointError(f"{path}: a run without a whole checkpoint yet; train it further first")
     return newest
+
+
+def _config_of(checkpoint: Checkpoint) -> TrainConfig:
+    try:
+        return train_config(checkpoint.header.config)
+    except ConfigError as error:
+        raise CheckpointError(f"{checkpoint.path}: its config cannot be used here: {error}") from error
 
 
 def load_generator(

@@ -59,7 +59,8 @@ def open_device(name: str, precision: str, strict: bool, threads: int | None) ->
         torch.set_num_threads(threads)
     device = _find(name)
     chosen = _precision(device, precision, strict)
-    torch.use_deterministic_algorithms(strict)
+    if strict != torch.are_deterministic_algorithms_enabled():  # the setter takes a second of imports
+        torch.use_deterministic_algorithms(strict)
     torch.backends.cudnn.deterministic = True
     torch.set_float32_matmul_precision("highest" if strict else "high")
     torch.backends.cudnn.allow_tf32 = not strict

@@ -64,8 +64,8 @@ class RunFolder:
         try:
             values = yaml.safe_load(self.config.read_text())
         except FileNotFoundError as error:
-            siblings = [path.name for path in self.path.parent.iterdir()] if self.path.parent.is_dir() else []
-            hint = nearest(self.path.name, siblings)
+            beside = [] if self.path.exists() or not self.path.parent.is_dir() else self.path.parent.iterdir()
+            hint = nearest(self.path.name, [path.name for path in beside])
             raise CheckpointError(f"{self.path}: no run folder (it has no config.yaml){hint}") from error
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
             raise CheckpointError(f"{self.config}: cannot be read ({' '.join(str(error).split())})") from error
