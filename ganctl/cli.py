@@ -95,7 +95,9 @@ def _sample(arguments: list[str]) -> int:
 
 
 def _resume(arguments: list[str]) -> int:
-    if not arguments or arguments[0] in ("-h", "--help"):
+    if not arguments:
+        raise ConfigError("resume: which run? ganctl resume outputs/<run>")
+    if arguments[0] in ("-h", "--help"):
         print(RESUME_HELP, end="")
         return 0
     if arguments[0].startswith("-"):
@@ -126,6 +128,15 @@ def _guarded(work: Callable[[], int | None]) -> int:
         if error.filename is None and error.errno is None:
             raise
         return _report(ConfigError(f"{error.filename or 'the system'}: {error.strerror}"))
+    except (MemoryError, RuntimeError) as error:
+        if not _is_out_of_memory(error):
+            raise
+        return _report(ConfigError("out of memory; lower train.batch_size, the model's widths or data.resolution"))
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    words = ("OutOfMemoryError", "MemoryError", "can't allocate memory")
+    return any(word in f"{type(error).__name__} {error}" for word in words)
 
 
 def _report(error: GanctlError | Stopped) -> int:

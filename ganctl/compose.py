@@ -66,6 +66,7 @@ def run(command: str, arguments: Sequence[str], job: Job) -> int:
         raise ConfigError("--experimental-rerun: not available, because it would run code from a pickled file")
     sweep = Path(f"outputs/sweep-{_digest(options.overrides)}")
     if options.multirun:
+        _refuse_other_processes(options.overrides)
         options.overrides.insert(0, f"hydra.sweep.dir={sweep}")
     os.environ["HYDRA_FULL_ERROR"] = "1"  # lets exceptions through instead of printing them
     try:
@@ -126,6 +127,14 @@ def _one_line_errors(parser: ArgumentParser) -> None:
     parser.error = fail  # type: ignore[method-assign]
 
 
+def _refuse_other_processes(overrides: Sequence[str]) -> None:
+    """Refuse launchers and sweepers whose jobs run elsewhere: their errors and exit codes would be lost."""
+    for word in overrides:
+        key, _, value = word.partition("=")
+        if key in ("hydra/launcher", "hydra/sweeper") and value != "basic":
+            raise ConfigError(f"{word}: only Hydra's basic {key.partition('/')[2]} is supported; leave it out")
+
+
 def _remove_record(sweep: Path) -> None:
     """Remove what Hydra wrote of a sweep before it found that the sweep cannot be composed."""
     (sweep / "multirun.yaml").unlink(missing_ok=True)
@@ -161,7 +170,7 @@ def _explain(command: str, error: Exception) -> str:
     if match := re.search(r"Ambiguous value for argument '([^']+)'", text):
         word = match.group(1)
         key, _, value = word.partition("=")
-        return f"{word}: a list is {key}=[{value}], a text {key}='{value}', a sweep over its values needs -m"
+        return f"{word}: a list is {key}=[{value}], a text \"{key}='{value}'\", a sweep over its values needs -m"
     first = next((line for line in text.splitlines() if line.strip()), type(error).__name__)
     place = getattr(error, "full_key", None)
     return f"{place}: {first}" if place else first

@@ -86,6 +86,9 @@ class CheckpointConfig(Spec):
     keep: AtLeastOne
 
 
+RUN_NAME = "must be a folder's name of letters, digits and .,_+=- (but not latest)"
+
+
 class TrainConfig(Spec):
     """Everything that `ganctl train` is told."""
 
@@ -95,7 +98,7 @@ class TrainConfig(Spec):
     penalty: dict[str, SerializeAsAny[Penalty]]
     optimizer: SerializeAsAny[Optimizer]
     device: DeviceConfig
-    name: Annotated[str, _form(r"\w[\w.+=,-]*", "must be a folder's name of letters, digits and .,_+=-")] | None
+    name: Annotated[str, _form(r"(?!latest$)\w[\w.+=,-]*", RUN_NAME)] | None
     seed: Count
     plugins: list[str]
     train: TrainLoop
@@ -159,7 +162,7 @@ class SampleCommand(Spec):
                 numbers += range(int(first), int(last or first) + 1)
         except ValueError:
             raise ConfigError(
-                f"seeds: '{self.seeds}' is neither a range such as 0-63 nor a list such as 3,5,8"
+                f"seeds: '{self.seeds}' is neither a range such as 0-63 nor a list such as [3,5,8]"
             ) from None
         if not numbers:
             raise ConfigError(f"seeds: '{self.seeds}' holds no number")

@@ -27,6 +27,10 @@ class CheckpointError(GanctlError):
     exit_code = 4
 
 
+class DamageError(CheckpointError):
+    """A checkpoint whose bytes are not those that were written."""
+
+
 class DivergenceError(GanctlError):
     """Training that produced a number which is not finite."""
 

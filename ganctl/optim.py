@@ -67,6 +67,5 @@ class Sgd(SgdSettings, Optimizer):
     discriminator: SgdSettings
 
     def build(self, player: PlayerName, parameters: Iterable[Parameter]) -> torch.optim.Optimizer:
-        """Return the optimizer of one player, fused into one kernel on CUDA."""
-        weights = list(parameters)
-        return torch.optim.SGD(weights, **getattr(self, player).model_dump(), fused=weights[0].is_cuda or None)
+        """Return the optimizer of one player, unfused: fused, a skipped fp16 update leaves momentum unset."""
+        return torch.optim.SGD(parameters, **getattr(self, player).model_dump())

@@ -26,6 +26,7 @@ from ganctl.training.assemble import build_game, open_configured
 from ganctl.training.step import train_step
 
 LATENT, WIDTH = 100, 64
+PLAIN = "plain PyTorch loop, fp32"
 
 
 def plain_loop(store: Store, batch_size: int, device: torch.device) -> Callable[[], None]:
@@ -48,6 +49,7 @@ def plain_loop(store: Store, batch_size: int, device: torch.device) -> Callable[
         torch.optim.Adam(network.parameters(), 2e-4, (0.5, 0.999)) for network in (generator, discriminator)
     ]
     pictures = store.samples.permute(0, 3, 1, 2).float() / 127.5 - 1
+    pictures = pictures.repeat(-(-batch_size // len(pictures)), 1, 1, 1)
     loader = torch.utils.data.DataLoader(pictures, batch_size, shuffle=True, drop_last=True)
 
     def endless() -> Iterator[Tensor]:
@@ -82,21 +84,31 @@ def ganctl_step(words: list[str]) -> tuple[Callable[[], None], Store, torch.devi
 
     compose.run("train", words, job)
     config = train_config(composed)
-    device = open_configured(config)
+    device = open_configured(config.device, points=config.data.points)
     store = config.data.load()
     game = build_game(config, store, device)
     steps = iter(range(10**9))
     return lambda: train_step(game, next(steps)), store, device.torch_device
 
 
-def seconds(step: Callable[[], None], count: int, device: torch.device) -> float:
-    """Return how long `count` steps take, waiting for the device at the end."""
+def seconds(step: Callable[[], None], count: int, device: torch.device, *, as_shipped: bool) -> float:
+    """Return how long `count` steps take, waiting for the device at the end.
+
+    `as_shipped` puts torch's own settings of precision and determinism back meanwhile.
+    """
+    ours = torch.backends.cudnn.deterministic, torch.get_float32_matmul_precision()
+    if as_shipped:
+        torch.backends.cudnn.deterministic = False
+        torch.set_float32_matmul_precision("highest")
     start = time.perf_counter()
     for _ in range(count):
         step()
     if device.type == "cuda":
         torch.cuda.synchronize(device)
-    return time.perf_counter() - start
+    elapsed = time.perf_counter() - start
+    torch.backends.cudnn.deterministic = ours[0]
+    torch.set_float32_matmul_precision(ours[1])
+    return elapsed
 
 
 def main() -> None:
@@ -112,17 +124,18 @@ def main() -> None:
     common = [f"train.batch_size={options.batch_size}", f"device.name={options.device}"]
     precise, store, device = ganctl_step([*common, "device.precision=fp32"])
     sides = {
-        "plain PyTorch loop, fp32": plain_loop(store, options.batch_size, device),
+        PLAIN: plain_loop(store, options.batch_size, device),
         "ganctl, fp32": precise,
         "ganctl, auto precision": ganctl_step(common)[0],
     }
     speeds: dict[str, list[float]] = {name: [] for name in sides}
-    for step in sides.values():
-        seconds(step, 3, device)
+    for name, step in sides.items():
+        seconds(step, 3, device, as_shipped=name == PLAIN)
     for _ in range(options.rounds):
         for name, step in sides.items():
-            speeds[name].append(options.batch_size * options.steps / seconds(step, options.steps, device))
-    base = statistics.median(speeds["plain PyTorch loop, fp32"])
+            elapsed = seconds(step, options.steps, device, as_shipped=name == PLAIN)
+            speeds[name].append(options.batch_size * options.steps / elapsed)
+    base = statistics.median(speeds[PLAIN])
     rows = [
         {"side": name, "images_per_second": statistics.median(found), "ratio": statistics.median(found) / base}
         for name, found in speeds.items()

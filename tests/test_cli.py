@@ -215,10 +215,11 @@ def test_resume_takes_new_steps_from_the_command_line(trained: Path, cli: Cli) -
     [
         (["num=3"], "step-00000001-seed-0-3.png"),
         (["num=3", "seed=7"], "step-00000001-seed-7-3.png"),
-        (["seeds=2-5"], "step-00000001-seeds-2-5-4.png"),
-        (["seeds='3,5,8'"], "step-00000001-seeds-3-8-3.png"),
-        (["seeds=[3,5,8]"], "step-00000001-seeds-3-8-3.png"),
-        (["seeds=4"], "step-00000001-seeds-4-4-1.png"),
+        (["seeds=2-5"], "step-00000001-seeds-2-5.png"),
+        (["seeds='3,5,8'"], "step-00000001-seeds-3-ddd019.png"),
+        (["seeds=[3,5,8]"], "step-00000001-seeds-3-ddd019.png"),
+        (["seeds=4"], "step-00000001-seeds-4-4.png"),
+        (["num=2", "ema=false"], "step-00000001-seed-0-2-raw.png"),
     ],
 )
 def test_sample_draws_what_it_was_told_into_the_run(words: list[str], name: str, trained: Path, cli: Cli) -> None:
@@ -258,7 +259,6 @@ def test_version_is_one_line(word: str, workspace: Path, cli: Cli) -> None:
         ("train loss=wgan_gp --help", ["n_dis: 5", "gradient_penalty:"], []),
         ("sample --help", ["device: auto, cpu, cuda, mps\n", "ckpt: ???", "batch_size: 64"], ["model:", "loss:"]),
         ("resume --help", ["ganctl resume outputs/<run> [key=value …]", "train.steps"], []),
-        ("resume", ["ganctl resume outputs/<run> [key=value …]"], []),
         ("train --cfg job", ["seed: 0\n", "  lr: 0.0002\n", "  name: nonsaturating\n"], ["hydra:"]),
         ("train --cfg job loss=hinge", ["  name: hinge\n"], []),
         ("sample --cfg job", ["ckpt: ???\n"], ["hydra:"]),
@@ -305,3 +305,23 @@ def test_a_programmers_mistake_is_not_dressed_up_as_a_users(monkeypatch: pytest.
     monkeypatch.setitem(command_line.COMMANDS, "train", fail)
     with pytest.raises(AssertionError, match="two of loss"):
         cli("train")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: 9 bytes")],
+)
+def test_running_out_of_memory_is_one_line_that_says_what_to_lower(
+    error: Exception, monkeypatch: pytest.MonkeyPatch, cli: Cli
+) -> None:
+    def fail(arguments: list[str]) -> int:
+        raise error
+
+    monkeypatch.setitem(command_line.COMMANDS, "train", fail)
+    outcome = cli("train")
+    assert (outcome.code, outcome.err.count("\n")) == (2, 1)
+    assert "train.batch_size" in outcome.err
+
+
+def test_resume_without_a_run_asks_for_one(cli: Cli) -> None:
+    assert cli("resume") == Outcome(2, "", "ganctl: resume: which run? ganctl resume outputs/<run>\n")

@@ -86,7 +86,7 @@ def test_a_loss_that_is_a_pair_brings_its_penalty_its_turns_and_its_norm() -> No
     assert values["loss"] == {"name": "wgan"}
     assert list(values["penalty"]) == ["gradient_penalty"]
     assert values["train"]["n_dis"] == 5
-    assert values["model"]["discriminator"]["norm"] == "layer"
+    assert values["model"]["discriminator"]["norm"] == "none"
     assert values["model"]["generator"]["norm"] == "batch"
 
 

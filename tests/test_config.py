@@ -204,7 +204,7 @@ def test_flatten_keeps_empty_mappings_and_lists_as_values() -> None:
         ("train.clip_norm", "big", "train.clip_norm: must be a number, not 'big'"),
         ("device.strict", "yes", "device.strict: must be true or false, not 'yes'"),
         ("name", 3, "name: must be text, not 3"),
-        ("name", "a/b", "name: must be a folder's name of letters, digits and .,_+=-, not 'a/b'"),
+        ("name", "a/b", "name: must be a folder's name of letters, digits and .,_+=- (but not latest), not 'a/b'"),
         ("device.name", "tpu", "device.name: must be auto, cpu, cuda, cuda:N or mps, not 'tpu'"),
         ("plugins", "mine", "plugins: must be a list such as [a,b], not 'mine'"),
         ("plugins", [3], "plugins.0: must be text, not 3"),
@@ -343,7 +343,7 @@ def test_no_config_in_a_run_folder_imports_anything(plugin: str, trained: Path, 
 
 
 def test_no_config_in_a_checkpoint_imports_anything(plugin: str, trained: Path, cli: Cli) -> None:
-    good = next(RunFolder(trained / "outputs/run").whole_checkpoints())
+    good = next(RunFolder(trained / "outputs/run").checkpoints_whole_in_header())
     header = copy.deepcopy(good.header)
     header.config["plugins"] = [plugin]
     checkpoint.write(trained / "strange.safetensors", header, good.read())

@@ -1,5 +1,6 @@
 """ganctl sample: pictures from a checkpoint."""
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -8,12 +9,12 @@ from torch import Tensor
 
 from ganctl import pictures
 from ganctl.config import SampleCommand, TrainConfig, train_config
-from ganctl.errors import CheckpointError, ConfigError
+from ganctl.errors import CheckpointError, ConfigError, DamageError
 from ganctl.runtime.console import say
-from ganctl.runtime.device import Device, open_device
+from ganctl.runtime.device import Device
 from ganctl.runtime.memory import keep_freed_memory
 from ganctl.runtime.randomness import generator
-from ganctl.training.assemble import build_network
+from ganctl.training.assemble import build_network, open_configured
 from ganctl.training.checkpoint import Checkpoint, read_header
 from ganctl.training.generate import generate
 from ganctl.training.run_folder import RunFolder
@@ -25,20 +26,14 @@ def sample(command: SampleCommand) -> None:
     Raises `CheckpointError` if there is no whole checkpoint, `ConfigError` if the folder cannot be written.
     """
     seeds = command.seed_list()
-    checkpoint = find_checkpoint(command.ckpt)
-    config = _config_of(checkpoint)
     keep_freed_memory()
-    device = open_device(
-        command.device.name, command.device.precision, command.device.strict, command.device.threads
-    )
+    checkpoint, config, device, network = open_generator(command)
     latents = _latents(config.model.latent, command, seeds)
-    network = load_generator(checkpoint, config, device, average=command.ema)
     samples = generate(network, latents.to(device.torch_device, device.dtype), device, command.batch_size)
-    title = f"seeds-{seeds[0]}-{seeds[-1]}" if seeds else f"seed-{command.seed}"
-    stem = f"{checkpoint.path.stem}-{title}-{len(samples)}"
+    stem = "-".join([checkpoint.path.stem, _title(command, seeds), *([] if command.ema else ["raw"])])
     out = _out_folder(command, checkpoint.path)
     if samples.dim() == 2:
-        _write_points(samples, command, out, stem)
+        _write_points(samples, out, stem)
         return
     pixels = pictures.to_bytes(samples, config.model.picture_range)
     pictures.save(pictures.grid(pixels), out / f"{stem}.png")
@@ -47,22 +42,35 @@ def sample(command: SampleCommand) -> None:
         _write_images(pixels, out / stem, seeds)
 
 
-def find_checkpoint(ckpt: str) -> Checkpoint:
-    """Return a run folder's newest checkpoint whose header is whole, or the one in a file.
+def open_generator(command: SampleCommand) -> tuple[Checkpoint, TrainConfig, Device, torch.nn.Module]:
+    """Open `ckpt`: a file, or a run folder's newest checkpoint from which the generator can be read whole.
 
-    Raises `CheckpointError` if there is none.
+    Raises `CheckpointError` if there is none, `ConfigError` for what cannot be drawn from it.
     """
-    path = Path(ckpt)
+    path = Path(command.ckpt)
     if not path.is_dir():
         if not path.exists() and path.suffix != ".safetensors":
             RunFolder(path).saved_config()  # raises, with the nearest run's name
-        return read_header(path)
+        return _open_one(command, read_header(path))
     folder = RunFolder(path)
-    newest = next(folder.whole_checkpoints(), None)
-    if newest is None:
-        folder.saved_config()
-        raise CheckpointError(f"{path}: a run without a whole checkpoint yet; train it further first")
-    return newest
+    for checkpoint in folder.checkpoints_whole_in_header():
+        try:
+            return _open_one(command, checkpoint)
+        except DamageError as error:
+            say(f"passed over a damaged checkpoint: {error}")
+    folder.saved_config()
+    raise CheckpointError(f"{path}: a run without a whole checkpoint; train it further first")
+
+
+def _open_one(
+    command: SampleCommand, checkpoint: Checkpoint
+) -> tuple[Checkpoint, TrainConfig, Device, torch.nn.Module]:
+    points = len(checkpoint.header.shape) == 1
+    if points and command.images:
+        raise ConfigError("images: this model draws points, which have no single pictures; leave images=false")
+    config = _config_of(checkpoint)
+    device = open_configured(command.device, points=points)
+    return checkpoint, config, device, load_generator(checkpoint, config, device, average=command.ema)
 
 
 def _config_of(checkpoint: Checkpoint) -> TrainConfig:
@@ -118,9 +126,16 @@ def _write_images(pixels: np.ndarray, folder: Path, seeds: list[int] | None) -> 
     say(f"{len(pixels)} single pictures: {folder}")
 
 
-def _write_points(samples: Tensor, command: SampleCommand, out: Path, stem: str) -> None:
-    if command.images:
-        raise ConfigError("images: this model draws points, which have no single pictures; leave images=false")
+def _title(command: SampleCommand, seeds: list[int] | None) -> str:
+    """Return words for file names that tell apart what was asked for."""
+    if seeds is None:
+        return f"seed-{command.seed}-{command.num}"
+    if seeds == list(range(seeds[0], seeds[-1] + 1)):
+        return f"seeds-{seeds[0]}-{seeds[-1]}"
+    return f"seeds-{len(seeds)}-{hashlib.sha256(repr(seeds).encode()).hexdigest()[:6]}"
+
+
+def _write_points(samples: Tensor, out: Path, stem: str) -> None:
     points = samples.float().cpu().numpy()
     pictures.save(pictures.scatter(points[:0], points), out / f"{stem}.png")
     say(f"{len(points)} points: {out / f'{stem}.png'}")

@@ -58,6 +58,8 @@ class Batches:
     def samples(self, stream: str, number: int) -> Tensor:
         """Return batch `number` (from 0) of a stream, [batch, *shape] on the device."""
         chosen = self._samples.index_select(0, self.indices(stream, number))
+        if self._home != self.device:
+            chosen = chosen.pin_memory()
         return self.normalise(chosen.to(self.device, non_blocking=True))
 
     def normalise(self, samples: Tensor) -> Tensor:

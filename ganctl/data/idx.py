@@ -4,8 +4,10 @@ import gzip
 import http.client
 import math
 import os
+import tempfile
 import zlib
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 
@@ -64,10 +66,20 @@ def _find(root: str, name: str) -> Path | None:
     return next((path for path in candidates if os.path.isfile(path)), None)
 
 
+def _fetch(datasets: ModuleType, root: Path) -> None:
+    """Download beside the final place and move whole files there, so that a stopped download leaves none."""
+    raw = root / "MNIST" / "raw"
+    raw.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".download-", dir=root) as temporary:
+        datasets.MNIST(temporary, download=True)
+        for path in (Path(temporary) / "MNIST" / "raw").iterdir():
+            path.replace(raw / path.name)
+
+
 def _download(root: str) -> None:
     datasets = import_torchvision_datasets()
     try:
-        datasets.MNIST(root, download=True)
+        _fetch(datasets, Path(root))
     except (OSError, RuntimeError, http.client.HTTPException) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DataError(

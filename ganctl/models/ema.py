@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+RUNNING_STATISTICS = ("running_mean", "running_var")
+
 
 class Ema:
     """Keeps `average` near a network's recent weights and running statistics.
@@ -23,10 +25,14 @@ class Ema:
 
     @torch.no_grad()
     def update(self, network: nn.Module, images_seen: int, batch_size: int) -> None:
-        """Move the average towards the network's state; whole numbers, such as counters, are copied."""
+        """Move the average towards the network's weights and running statistics; other buffers are copied.
+
+        Among those are the vectors of spectral norm, which are directions: a mean of them is none.
+        """
         old, new = self.average.state_dict(), network.state_dict()
-        floating = [name for name, value in old.items() if value.is_floating_point()]
-        averages: list[Tensor] = [old[name] for name in floating]
-        torch._foreach_lerp_(averages, [new[name] for name in floating], 1 - self.decay(images_seen, batch_size))
-        for name in old.keys() - set(floating):
+        weights = {name for name, _ in self.average.named_parameters()}
+        averaged = [name for name in old if name in weights or name.endswith(RUNNING_STATISTICS)]
+        averages: list[Tensor] = [old[name] for name in averaged]
+        torch._foreach_lerp_(averages, [new[name] for name in averaged], 1 - self.decay(images_seen, batch_size))
+        for name in old.keys() - set(averaged):
             old[name].copy_(new[name])

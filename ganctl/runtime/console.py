@@ -1,5 +1,6 @@
 """What people read in the terminal: plain lines, and progress bars where there is someone to watch."""
 
+import os
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -18,9 +19,12 @@ _recording: list[TextIO] = []
 
 
 def say(line: str) -> None:
-    """Print one line to standard output at once, also where it cannot show every character."""
+    """Print one line to standard output at once, also where it cannot show every character or nobody reads."""
     encoding = sys.stdout.encoding or "utf-8"
-    print(line.encode(encoding, "backslashreplace").decode(encoding), flush=True)
+    try:
+        print(line.encode(encoding, "backslashreplace").decode(encoding), flush=True)
+    except BrokenPipeError:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # nobody reads on; the work goes on
     for file in _recording:
         file.write(f"{datetime.now().isoformat(' ', 'seconds')}  {line}\n")
         file.flush()

@@ -39,6 +39,13 @@ class Device:
         """Return a loss scaler of one network's own; it does nothing unless the precision is fp16."""
         return torch.amp.GradScaler(self.torch_device.type, enabled=self.precision == "fp16")
 
+    def synchronise(self) -> None:
+        """Wait until the device has done all that was asked of it."""
+        if self.torch_device.type == "cuda":
+            torch.cuda.synchronize(self.torch_device)
+        elif self.torch_device.type == "mps":
+            torch.mps.synchronize()
+
     def describe(self) -> str:
         """Return the device's name for people, such as "cuda (NVIDIA H200)"."""
         if self.torch_device.type == "cuda":
@@ -47,18 +54,19 @@ class Device:
         return f"{self.torch_device} ({threads} thread{'s' if threads > 1 else ''})"
 
 
-def open_device(name: str, precision: str, strict: bool, threads: int | None) -> Device:
+def open_device(name: str, precision: str, strict: bool, threads: int | None, *, coarse: bool = True) -> Device:
     """Open a device, or say in one line why it cannot be had.
 
     `name` is auto, cpu, cuda, cuda:N or mps; `precision` a `Precision` or auto. `strict` makes fp32
-    bit-reproducible: deterministic algorithms, no TF32.
+    bit-reproducible: deterministic algorithms, no TF32. `coarse` says that the samples bear bf16, whose steps
+    near 1 are 1/128: pictures do, coordinates do not, so that auto takes fp32 for them.
 
     Raises `ConfigError` for a device this machine lacks or a precision it cannot use.
     """
     if threads is not None:
         torch.set_num_threads(threads)
     device = _find(name)
-    chosen = _precision(device, precision, strict)
+    chosen = _precision(device, "fp32" if precision == "auto" and not coarse else precision, strict)
     if strict != torch.are_deterministic_algorithms_enabled():  # the setter takes a second of imports
         torch.use_deterministic_algorithms(strict)
     torch.backends.cudnn.deterministic = True

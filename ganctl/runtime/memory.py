@@ -5,6 +5,7 @@ import platform
 
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
 ONE_GIB = 1 << 30
+LIMIT_OF_OLDER_GLIBC = 32 << 20
 
 
 def keep_freed_memory() -> bool:
@@ -16,4 +17,5 @@ def keep_freed_memory() -> bool:
     if platform.libc_ver()[0] != "glibc":
         return False
     libc = ctypes.CDLL("libc.so.6")
-    return bool(libc.mallopt(MMAP_THRESHOLD, ONE_GIB)) and bool(libc.mallopt(TRIM_THRESHOLD, -1))
+    high = libc.mallopt(MMAP_THRESHOLD, ONE_GIB) or libc.mallopt(MMAP_THRESHOLD, LIMIT_OF_OLDER_GLIBC)
+    return bool(libc.mallopt(TRIM_THRESHOLD, -1)) and bool(high)

@@ -19,6 +19,16 @@ def generator(device: torch.device, *key: int | str) -> torch.Generator:
     return torch.Generator(device).manual_seed(mix(*key))
 
 
+def seed_networks(device: torch.device, *key: int | str) -> None:
+    """Seed the generators that noise inside networks, such as dropout, draws from on a device."""
+    seed = mix(*key)
+    torch.default_generator.manual_seed(seed)  # torch.manual_seed would visit every kind of device each time
+    if device.type == "cuda":
+        torch.cuda.manual_seed(seed)
+    elif device.type == "mps":
+        torch.mps.manual_seed(seed)
+
+
 @contextmanager
 def seeded(*key: int | str) -> Iterator[None]:
     """Seed torch's global CPU generator by the key within the block, and put its state back after it."""

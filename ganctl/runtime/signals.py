@@ -7,11 +7,13 @@ from typing import Any
 
 from ganctl.errors import Stopped
 
-ENDING = (signal.SIGINT, signal.SIGTERM)
+ENDING = (signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []))
 
 
 class EndingSignals:
-    """Context in which SIGINT and SIGTERM raise `Stopped`, or are only noted while `deferred` is true.
+    """Context in which SIGINT, SIGTERM and SIGHUP raise `Stopped`, or are only noted while `deferred` is true.
+
+    A signal that is being ignored, as SIGHUP is under nohup, stays ignored.
 
     A second signal of the same kind, while deferred, raises at once. Outside the main thread, where Python
     allows no handlers, it does nothing.
@@ -24,7 +26,8 @@ class EndingSignals:
 
     def __enter__(self) -> "EndingSignals":
         if threading.current_thread() is threading.main_thread():
-            self._previous = {number: signal.signal(number, self._handle) for number in ENDING}
+            heeded = [number for number in ENDING if signal.getsignal(number) != signal.SIG_IGN]
+            self._previous = {number: signal.signal(number, self._handle) for number in heeded}
         return self
 
     def __exit__(

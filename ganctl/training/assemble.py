@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from ganctl.config import TrainConfig
+from ganctl.config import DeviceConfig, TrainConfig
 from ganctl.data import Store
 from ganctl.data.batches import Batches
 from ganctl.models import Shape
@@ -15,10 +15,9 @@ from ganctl.training.step import Game, Player, Term
 from ganctl.training.watch import Watch
 
 
-def open_configured(config: TrainConfig) -> Device:
-    """Open the device that the config asks for."""
-    device = config.device
-    return open_device(device.name, device.precision, device.strict, device.threads)
+def open_configured(device: DeviceConfig, *, points: bool) -> Device:
+    """Open the device that a config asks for, to compute points or pictures."""
+    return open_device(device.name, device.precision, device.strict, device.threads, coarse=not points)
 
 
 def build_game(config: TrainConfig, store: Store, device: Device) -> Game:

@@ -18,7 +18,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from ganctl.errors import CheckpointError, ConfigError
+from ganctl.errors import CheckpointError, ConfigError, DamageError
 
 FORMAT = 1
 
@@ -51,7 +51,7 @@ class Checkpoint:
     def read(self, wanted: Callable[[str], bool] = lambda name: True) -> dict[str, Tensor]:
         """Return the tensors whose names are wanted, on the CPU.
 
-        Raises `CheckpointError` naming the first tensor whose bytes are not those that were written.
+        Raises `DamageError` naming the first tensor whose bytes are not those that were written.
         """
         tensors = {}
         with _opened(self.path) as file:
@@ -59,9 +59,9 @@ class Checkpoint:
                 try:
                     tensors[name] = file.get_tensor(name)
                 except (SafetensorError, OSError) as error:
-                    raise CheckpointError(f"{self.path}: {name} cannot be read ({error})") from error
+                    raise DamageError(f"{self.path}: {name} cannot be read ({error})") from error
                 if _identity(tensors[name]) != self.tensors[name]:
-                    raise CheckpointError(f"{self.path}: {name} is damaged (its bytes do not match its sha256)")
+                    raise DamageError(f"{self.path}: {name} is damaged (its bytes do not match its sha256)")
         return tensors
 
 

@@ -1,6 +1,7 @@
 """The folder of one run: what lies in it, who may write to it, and what its checkpoints are."""
 
 import contextlib
+import fcntl
 import json
 import os
 import re
@@ -14,7 +15,7 @@ from ganctl.config import TrainConfig, train_config
 from ganctl.errors import CheckpointError, ConfigError, nearest
 from ganctl.runtime.console import say
 from ganctl.training import checkpoint
-from ganctl.training.checkpoint import Checkpoint
+from ganctl.training.checkpoint import Checkpoint, Header
 
 OUTPUTS = Path("outputs")
 CONFIG_HEAD = """\
@@ -36,25 +37,49 @@ class RunFolder:
         self.log = path / "run.log"
         self.status = path / "run.json"
 
-    def claim(self, config: TrainConfig) -> None:
-        """Make the folder and write its config, or check that the run in it is the same one.
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Make the folder and keep other processes from training in it; the system frees it if this one dies.
 
-        Raises `ConfigError` if the folder cannot be written or holds a run of a different config.
+        Raises `ConfigError` if it cannot be written, or if another process trains in it.
         """
-        if self.config.exists():
-            self.refuse_differences(config)
-        try:
-            for folder in (self.path, self.checkpoints, self.samples):
-                folder.mkdir(parents=True, exist_ok=True)
+        with self._writing():
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock = (self.path / ".lock").open("a+")
+        with lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                lock.seek(0)
+                raise ConfigError(f"{self.path}: process {lock.read().strip()} is training in it") from None
+            lock.truncate(0)
+            lock.write(f"{os.getpid()}\n")
+            lock.flush()
+            yield
+
+    def claim(self, config: TrainConfig) -> None:
+        """Write the config and make room for what the run will leave.
+
+        Raises `ConfigError` if the folder cannot be written.
+        """
+        with self._writing():
+            for folder in (self.checkpoints, self.samples):
+                folder.mkdir(exist_ok=True)
             head = CONFIG_HEAD.format(folder=self.path)
-            write_whole(self.config, head + yaml.safe_dump(config.saved(), sort_keys=False))
+            write_whole(self.config, head + yaml.safe_dump(config.saved(), sort_keys=False, allow_unicode=True))
+            checkpoint.sync(self.path.parent)
             for leftover in self.path.glob("**/.*.tmp"):
                 leftover.unlink()
+        self._point_latest()
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
             raise ConfigError(
                 f"{self.path}: cannot be written ({error.strerror}); check the folder's permissions"
             ) from error
-        self._point_latest()
 
     def saved_config(self) -> dict[str, Any]:
         """Return the run's own config as plain data.
@@ -62,7 +87,7 @@ class RunFolder:
         Raises `CheckpointError` if this is no run folder.
         """
         try:
-            values = yaml.safe_load(self.config.read_text())
+            values = yaml.safe_load(self.config.read_text("utf-8"))
         except FileNotFoundError as error:
             beside = [] if self.path.exists() or not self.path.parent.is_dir() else self.path.parent.iterdir()
             hint = nearest(self.path.name, [path.name for path in beside])
@@ -84,17 +109,22 @@ class RunFolder:
         ]
         return sorted(found, key=lambda path: int(path.stem.removeprefix("step-")), reverse=True)
 
-    def whole_checkpoints(self) -> Iterator[Checkpoint]:
+    def checkpoints_whole_in_header(self, *, quiet: bool = False) -> Iterator[Checkpoint]:
         """Yield the checkpoints whose headers are whole, newest first; say which are passed over."""
         for path in self.checkpoint_files():
             try:
                 yield checkpoint.read_header(path)
             except CheckpointError as error:
-                say(f"passed over a damaged checkpoint: {error}")
+                if not quiet:
+                    say(f"passed over a damaged checkpoint: {error}")
 
-    def prune(self, keep: int) -> None:
-        """Remove all but the newest `keep` checkpoints."""
-        for path in self.checkpoint_files()[keep:]:
+    def prune(self, keep: int, step: int) -> None:
+        """Remove checkpoints up to `step`, which has just been written, but for the newest `keep` of them.
+
+        Later ones, which were passed over as damaged, neither count nor go.
+        """
+        newest = self.checkpoint_path(step).name
+        for path in [path for path in self.checkpoint_files() if path.name <= newest][keep:]:
             path.unlink()
 
     def write_status(self, status: dict[str, Any]) -> None:
@@ -109,10 +139,40 @@ class RunFolder:
             return {}
         return status if isinstance(status, dict) else {}
 
-    def refuse_differences(self, config: TrainConfig) -> None:
-        """Raise `ConfigError` if the run in this folder was configured to compute other numbers."""
-        theirs = train_config(self.saved_config()).identity()
-        ours = config.identity()
+    def is_complete(self, config: TrainConfig) -> bool:
+        """Return whether the run in this folder has done all the steps, on data in the same place.
+
+        Raises `ConfigError` if it was configured to compute other numbers.
+        """
+        if not self.config.exists():
+            return False
+        there = train_config(self.saved_config())
+        self._refuse_differences(there, config)
+        place = set(config.data.placement)
+        if there.data.model_dump(include=place) != config.data.model_dump(include=place):
+            return False
+        for candidate in self.checkpoints_whole_in_header(quiet=True):
+            if candidate.header.step < config.train.steps:
+                return False
+            with contextlib.suppress(CheckpointError):
+                candidate.read()
+                self._finish(config, candidate.header.step)
+                return True
+        return False
+
+    def _finish(self, config: TrainConfig, step: int) -> None:
+        """Do what a process that was killed after its last checkpoint did not come to."""
+        status = self.read_status()
+        if status.get("status") != "complete":
+            self.prune(config.checkpoint.keep, step)
+            self.write_status(status | {"status": "complete", "step": step, "steps": config.train.steps})
+
+    def check_origin(self, header: Header, config: TrainConfig) -> None:
+        """Raise `ConfigError` if a checkpoint in this folder comes from a run that computes other numbers."""
+        self._refuse_differences(train_config(header.config), config)
+
+    def _refuse_differences(self, there: TrainConfig, here: TrainConfig) -> None:
+        theirs, ours = there.identity(), here.identity()
         differing = sorted(key for key in theirs.keys() | ours.keys() if theirs.get(key) != ours.get(key))
         if differing:
             told = ", ".join(f"{key} ({theirs.get(key)} there, {ours.get(key)} here)" for key in differing[:4])
@@ -125,6 +185,7 @@ class RunFolder:
             return
         temporary = self.path.parent / f".latest.{os.getpid()}.tmp"
         with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
             temporary.symlink_to(self.path.name)
             temporary.replace(self.path.parent / "latest")
 
@@ -132,8 +193,9 @@ class RunFolder:
 def write_whole(path: Path, text: str) -> None:
     """Write a text file so that it is never seen half written, and survives a power cut."""
     temporary = path.with_name(f".{path.name}.tmp")
-    with temporary.open("w") as file:
+    with temporary.open("w", encoding="utf-8") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
+    checkpoint.sync(path.parent)

@@ -36,14 +36,14 @@ def run(config: TrainConfig, folder: RunFolder) -> None:
     Raises every error of the project; `Stopped` after the state has been saved.
     """
     with EndingSignals() as signals:
-        if folder.config.exists() and _complete(config, folder):
+        if folder.is_complete(config):
+            say(f"{folder.path} is complete: {config.train.steps:,} steps are done; raise train.steps to go on")
             return
         keep_freed_memory()
-        device = open_configured(config)
+        device = open_configured(config.device, points=config.data.points)
         store = config.data.load()
         game = build_game(config, store, device)
-        folder.claim(config)
-        with recorded(folder.log):
+        with folder.locked(), recorded(folder.log):
             Runner(config, folder, store, game, signals).run()
 
 
@@ -53,19 +53,10 @@ def environment(device: Device) -> dict[str, str]:
         "ganctl": __version__,
         "python": platform.python_version(),
         "torch": torch.__version__,
-        "machine": platform.machine(),
+        "machine": f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}",
         "device": device.describe(),
         "precision": device.precision + (" strict" if device.strict else ""),
     }
-
-
-def _complete(config: TrainConfig, folder: RunFolder) -> bool:
-    folder.refuse_differences(config)
-    newest = next(folder.whole_checkpoints(), None)
-    if newest is None or newest.header.step < config.train.steps:
-        return False
-    say(f"{folder.path} is complete: {newest.header.step:,} steps are done; raise train.steps to go on")
-    return True
 
 
 class Runner:
@@ -84,6 +75,7 @@ class Runner:
         self.saved_step = -1
         self.images_per_second = 0.0
         self.step, lengths = self._restore()
+        folder.claim(config)
         self.tracker = Tracker(folder.path, folder.metrics, lengths)
         if self.step == 0:
             saved = config.saved()
@@ -131,7 +123,7 @@ class Runner:
 
     def _log(self) -> dict[str, float]:
         values = measure(self.game)
-        self.game.watch.check()
+        self.game.check()
         self.images_per_second = self._clock.rate(self.step, self.game.images_per_step)
         row = {
             "images": float(self.step * self.game.images_per_step),
@@ -141,8 +133,14 @@ class Runner:
         self.tracker.scalars(self.step, row)
         return row
 
-    def _draw(self) -> None:
+    @contextmanager
+    def _paused(self) -> Iterator[None]:
+        self.game.device.synchronise()  # what the steps have asked for still counts as theirs
         with self._clock.paused():
+            yield
+
+    def _draw(self) -> None:
+        with self._paused():
             pixels = self._picture()
             pictures.save(pixels, self.folder.samples / f"step-{self.step:08d}.png")
             self.tracker.picture(self.step, pixels)
@@ -157,8 +155,8 @@ class Runner:
         return pictures.scatter(self.store.samples[:count].numpy(), samples.float().cpu().numpy())
 
     def _save(self) -> None:
-        with self._clock.paused():
-            self.game.watch.check()
+        with self._paused():
+            self.game.check()
             header = Header(
                 config=self.config.saved(),
                 step=self.step,
@@ -169,7 +167,7 @@ class Runner:
             )
             checkpoint.write(self.folder.checkpoint_path(self.step), header, state.tensors(self.game))
             self.saved_step = self.step
-            self.folder.prune(self.config.checkpoint.keep)
+            self.folder.prune(self.config.checkpoint.keep, self.step)
             self._write_status("running")
 
     def _stop(self, number: int) -> None:
@@ -182,8 +180,9 @@ class Runner:
 
     def _restore(self) -> tuple[int, dict[str, int]]:
         """Load the newest whole checkpoint; return its step and log lengths, or step 0 and none."""
-        for candidate in self.folder.whole_checkpoints():
+        for candidate in self.folder.checkpoints_whole_in_header():
             header = candidate.header
+            self.folder.check_origin(header, self.config)
             if header.data != self.store.fingerprint:
                 raise DataError(
                     f"data: not the samples that {self.folder.path} was trained on (they changed, or are read in "

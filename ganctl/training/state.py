@@ -36,9 +36,8 @@ def restore(game: Game, state: Mapping[str, Tensor]) -> None:
             _restore_optimizer(player, _take(rest, f"optimizer.{player.name}"))
             _restore_scaler(player, _take(rest, f"scaler.{player.name}"))
             device = game.device.torch_device
-            player.values = {
-                name: value.to(device) for name, value in _take(rest, f"values.{player.name}").items()
-            }
+            values = _take(rest, f"values.{player.name}")
+            player.values = {name: value.to(device, game.device.dtype) for name, value in values.items()}
         if game.ema is not None:
             game.ema.average.load_state_dict(_take(rest, "ema"))
     except (RuntimeError, KeyError, ValueError) as error:
@@ -66,13 +65,27 @@ def _optimizer_tensors(player: Player) -> dict[str, Tensor]:
 
 
 def _restore_optimizer(player: Player, saved: Mapping[str, Tensor]) -> None:
-    slots: dict[int, dict[str, Tensor]] = {}
-    positions = {name: number for number, (name, _) in enumerate(player.network.named_parameters())}
+    slots: dict[str, dict[str, Tensor]] = {}
     for name, value in saved.items():
         key, _, parameter = name.partition(".")
-        slots.setdefault(positions[parameter], {})[key] = value
+        slots.setdefault(parameter, {})[key] = value
+    state: dict[int, dict[str, Tensor]] = {}
+    for number, (name, weight) in enumerate(player.network.named_parameters()):
+        if slots:
+            state[number] = {key: _like(weight, value) for key, value in slots.pop(name).items()}
+    if slots:
+        raise ValueError(f"optimizer slots of unknown weights, such as {min(slots)}")
     groups = player.optimizer.state_dict()["param_groups"]
-    player.optimizer.load_state_dict({"state": slots, "param_groups": groups})
+    player.optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+
+def _like(weight: Tensor, value: Tensor) -> Tensor:
+    """Return a saved slot in its weight's memory layout, which fused optimizers ask for; counters as they are."""
+    if value.dim() == 0:
+        return value
+    if value.shape != weight.shape:
+        raise ValueError(f"an optimizer slot of shape {tuple(value.shape)} for a weight of {tuple(weight.shape)}")
+    return torch.empty_like(weight.detach()).copy_(value)
 
 
 def _scaler_tensors(player: Player) -> dict[str, Tensor]:

@@ -13,11 +13,15 @@ import torch
 from torch import Tensor, nn
 
 from ganctl.data.batches import Batches
+from ganctl.errors import DivergenceError
 from ganctl.models.ema import Ema
 from ganctl.optim import PlayerName
 from ganctl.runtime.device import Device
-from ganctl.runtime.randomness import generator, mix
+from ganctl.runtime.randomness import generator, seed_networks
 from ganctl.training.watch import Watch
+
+SMALLEST_SCALE = 2.0**-20
+"""Where fp16's loss scale ends up when every update overflows and is skipped."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,18 @@ class Game:
     def images_per_step(self) -> int:
         """Real samples a step trains the discriminator on; the generator's updates are counted no extra."""
         return self.batch_size * self.accumulate * self.discriminator.turns
+
+    def check(self) -> None:
+        """Read the device for trouble; not for use in the step.
+
+        Raises `DivergenceError` if a number was not finite, or if fp16 skips every update of a network.
+        """
+        self.watch.check()
+        for player in (self.generator, self.discriminator):
+            if player.scaler.is_enabled() and not player.scaler.get_scale() > SMALLEST_SCALE:
+                raise DivergenceError(
+                    f"training diverged: the {player.name}'s gradients overflow fp16 at any scale"
+                )
 
     def latents(self, count: int, *key: int | str) -> Tensor:
         """Return standard normal latents [count, latent], keyed by the seed and `key`."""
@@ -185,7 +201,8 @@ class Round:
         return self._differentiate(getattr(self, f"{side}_logits"), samples)
 
     def _differentiate(self, logits: Tensor, samples: Tensor) -> Tensor:
-        (gradient,) = torch.autograd.grad(logits.sum(), samples, create_graph=True)
+        with self._game.device.full_precision():  # the forward's own casts are in the graph; add none
+            (gradient,) = torch.autograd.grad(logits.sum(), samples, create_graph=True)
         return gradient
 
 
@@ -195,7 +212,7 @@ def train_step(game: Game, step: int) -> None:
     `step` counts from 0. Latents, real batches and what the terms draw are keyed by the update; noise
     inside the networks, such as dropout, by the step.
     """
-    torch.manual_seed(mix(game.seed, "networks", step))
+    seed_networks(game.device.torch_device, game.seed, "networks", step)
     order = (game.discriminator, game.generator)
     for player in order if game.first == "discriminator" else reversed(order):
         opponent = game.generator if player is game.discriminator else game.discriminator
@@ -214,16 +231,16 @@ def update(game: Game, player: Player, opponent: Player, turn: int, step: int) -
     due = [term for term in player.terms if term.due(turn)]
     totals: dict[str, Tensor] = {}
     for part in range(game.accumulate):
-        rounds = Round(game, player.name, turn, part)
+        this_round = Round(game, player.name, turn, part)
         with game.device.autocast():
-            values = {term.name: term.compute(rounds) for term in due}
+            values = {term.name: term.compute(this_round) for term in due}
         objective = torch.stack([values[term.name] * (term.weight * term.every) for term in due]).sum()
         player.scaler.scale(objective / game.accumulate).backward(inputs=player.parameters)
         for name, value in values.items():
             share = value.detach() / game.accumulate
             totals[name] = totals[name] + share if part else share
     player.values.update(totals, gradient_norm=_apply(game, player))
-    player.logits = rounds.logits
+    player.logits = this_round.logits
     game.watch.look(step, player.name, player.values)
 
 

@@ -133,7 +133,21 @@ def test_a_download_fetches_into_the_root_and_is_read(tmp_path, monkeypatch):
     monkeypatch.setattr(idx, "import_torchvision_datasets", lambda: SimpleNamespace(MNIST=mnist))
     pixels, _ = load_mnist(str(tmp_path), train=True, download=True)
     np.testing.assert_array_equal(pixels, PIXELS)
-    assert asked == [(str(tmp_path), True)]
+    ((place, download),) = asked
+    assert download is True
+    assert Path(place).parent == tmp_path
+    assert [path.name for path in tmp_path.iterdir()] == ["MNIST"]
+
+
+def test_a_download_that_is_stopped_leaves_no_file_that_looks_whole(tmp_path, monkeypatch):
+    def stopped(root, download):
+        put(Path(root) / "MNIST" / "raw")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(idx, "import_torchvision_datasets", lambda: SimpleNamespace(MNIST=stopped))
+    with pytest.raises(KeyboardInterrupt):
+        load_mnist(str(tmp_path), train=True, download=True)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
 @pytest.mark.parametrize(
@@ -160,9 +174,10 @@ def test_a_failed_download_is_one_line_with_its_reason_and_the_way_out(tmp_path,
 
 
 def test_a_download_that_brings_too_little_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        idx, "import_torchvision_datasets", lambda: SimpleNamespace(MNIST=lambda root, download: None)
-    )
+    def nothing(root, download):
+        (Path(root) / "MNIST" / "raw").mkdir(parents=True)
+
+    monkeypatch.setattr(idx, "import_torchvision_datasets", lambda: SimpleNamespace(MNIST=nothing))
     with pytest.raises(DataError, match="no train-images-idx3-ubyte in"):
         load_mnist(str(tmp_path), train=True, download=True)
 

@@ -38,6 +38,18 @@ def test_running_statistics_are_averaged_and_counters_copied() -> None:
     assert average.num_batches_tracked.item() == 7
 
 
+def test_the_average_of_a_spectrally_normalised_generator_is_spectrally_normalised() -> None:
+    game = small_game("model.generator.norm=spectral", "optimizer.lr=1e-2", "ema.half_life=40")
+    for step in range(60):
+        train_step(game, step)
+    assert game.ema is not None
+    for module in game.ema.average.modules():
+        if isinstance(module, nn.ConvTranspose2d):
+            directions = module.parametrizations.weight[0]
+            assert directions._u.norm().item() == pytest.approx(1, abs=1e-4)
+            assert directions._v.norm().item() == pytest.approx(1, abs=1e-4)
+
+
 def test_the_step_averages_the_generator_and_the_average_never_trains() -> None:
     game = small_game("ema.half_life=4", "ema.ramp=0")
     assert game.ema is not None

@@ -46,6 +46,12 @@ def test_auto_precision_is_bf16_where_the_cpu_has_it(
     assert open_device("cpu", "auto", False, None).precision == expected
 
 
+def test_auto_precision_is_fp32_for_what_bf16_is_too_coarse_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
+    assert open_device("cpu", "auto", False, None, coarse=False).precision == "fp32"
+    assert open_device("cpu", "bf16", False, None, coarse=False).precision == "bf16"
+
+
 def test_strict_is_fp32_with_deterministic_algorithms_and_nothing_else() -> None:
     device = open_device("cpu", "auto", True, None)
     assert device.precision == "fp32"

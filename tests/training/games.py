@@ -35,4 +35,5 @@ def small_config(*overrides: str, model: str = "dcgan", data: str = "digits", **
 def small_game(*overrides: str, model: str = "dcgan", data: str = "digits") -> Game:
     """Return a game of a small model at step 0."""
     config = small_config(*overrides, model=model, data=data)
-    return build_game(config, config.data.load(), open_configured(config))
+    device = open_configured(config.device, points=config.data.points)
+    return build_game(config, config.data.load(), device)

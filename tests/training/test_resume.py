@@ -1,11 +1,14 @@
 """A run is never lost: killed or stopped and started again, it ends as if it had never been interrupted."""
 
 import json
+import shutil
 import signal
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
+from ganctl.training.run_folder import RunFolder
 from tests.training.runs import TINY, events, finish, last_step, numbers, start, traces, wait_for_step
 
 FORTY = [
@@ -163,7 +166,15 @@ def test_tensorboard_reads_back_the_same_numbers_pictures_and_config(uninterrupt
 def test_a_run_folder_holds_what_the_design_lists(uninterrupted: Path) -> None:
     names = {path.name for path in uninterrupted.iterdir()}
     events_file = {name for name in names if name.startswith("events.out.tfevents")}
-    assert names - events_file == {"checkpoints", "samples", "config.yaml", "metrics.jsonl", "run.json", "run.log"}
+    assert names - events_file == {
+        ".lock",
+        "checkpoints",
+        "samples",
+        "config.yaml",
+        "metrics.jsonl",
+        "run.json",
+        "run.log",
+    }
     assert len(events_file) == 1
     assert sorted(path.name for path in (uninterrupted / "checkpoints").iterdir()) == [
         "step-00000035.safetensors",
@@ -172,3 +183,66 @@ def test_a_run_folder_holds_what_the_design_lists(uninterrupted: Path) -> None:
     assert (uninterrupted.parent / "latest").resolve() == uninterrupted.resolve()
     status = json.loads((uninterrupted / "run.json").read_text())
     assert (status["status"], status["step"], status["not_bit_exact_from_step"]) == ("complete", 40, None)
+
+
+def test_a_second_process_on_the_same_run_is_told_who_trains_in_it(tmp_path: Path) -> None:
+    process = start(tmp_path, *FORTY, "train.steps=100000")
+    try:
+        wait_for_step(process, tmp_path / RUN, 2)
+        code, _, err = finish(tmp_path, *FORTY, "train.steps=100000")
+        assert code == 2
+        assert f"process {process.pid} is training in it" in err
+        assert process.poll() is None
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=20)
+    assert process.returncode == 143
+
+
+def test_a_lost_terminal_does_not_stop_the_run(uninterrupted: Path, tmp_path: Path) -> None:
+    process = start(tmp_path, *FORTY)
+    assert process.stdout is not None
+    process.stdout.close()
+    process.stdout = None
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert traces(tmp_path / RUN) == traces(uninterrupted)
+
+
+def test_keeping_one_checkpoint_never_removes_the_one_just_written(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.checkpoints.mkdir()
+    for step in (400, 500, 800):
+        folder.checkpoint_path(step).touch()
+    folder.prune(keep=1, step=500)
+    assert [path.name for path in folder.checkpoint_files()] == [
+        "step-00000800.safetensors",
+        "step-00000500.safetensors",
+    ]
+
+
+def test_a_checkpoint_of_another_run_is_refused(uninterrupted: Path, tmp_path: Path) -> None:
+    other = [*FORTY, "seed=7", "train.steps=5"]
+    assert finish(tmp_path, *other)[0] == 0
+    shutil.copy(uninterrupted / "checkpoints/step-00000035.safetensors", tmp_path / RUN / "checkpoints")
+    code, _, err = finish(tmp_path, *[word for word in other if not word.startswith("train.steps")])
+    assert code == 2
+    assert "seed (0 there, 7 here)" in err
+
+
+def test_other_pictures_under_the_same_run_are_refused_before_anything_changes(tmp_path: Path) -> None:
+    for name, colour in (("cats", "red"), ("dogs", "blue")):
+        (tmp_path / name).mkdir()
+        for number in range(4):
+            Image.new("RGB", (8, 8), colour).save(tmp_path / name / f"{number}.png")
+    words = [word for word in FORTY if not word.startswith("train.steps")]
+    words += ["train.steps=2", "data=folder", "data.resolution=8"]
+    assert finish(tmp_path, *words, "data.path=cats")[0] == 0
+    before = (tmp_path / RUN / "config.yaml").read_text()
+    code, _, err = finish(tmp_path, *words, "data.path=dogs")
+    assert code == 3
+    assert "not the samples" in err
+    assert (tmp_path / RUN / "config.yaml").read_text() == before
+    (tmp_path / "cats").rename(tmp_path / "felines")
+    code, _, err = finish(tmp_path, *words, "data.path=felines")
+    assert (code, err) == (0, "")

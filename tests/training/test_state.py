@@ -1,5 +1,6 @@
 """State: taken, put into a fresh game, and played on from as if nothing had happened."""
 
+import re
 from itertools import product
 from pathlib import Path
 
@@ -87,3 +88,29 @@ def test_a_state_that_does_not_fit_is_refused(change: str) -> None:
         saved[name] = torch.zeros(1)
     with pytest.raises(CheckpointError):
         state.restore(small_game(), saved)
+
+
+def test_optimizer_slots_come_back_in_their_weights_memory_layout() -> None:
+    game, other = small_game(), small_game()
+    train_step(game, 0)
+    saved = {name: tensor.contiguous() for name, tensor in state.tensors(game).items()}
+    state.restore(other, saved)
+    for player in (other.generator, other.discriminator):
+        for weight, slots in player.optimizer.state.items():
+            assert slots["exp_avg"].stride() == weight.stride()
+            assert slots["exp_avg_sq"].stride() == weight.stride()
+
+
+def test_an_optimizer_slot_that_is_missing_or_of_another_shape_is_refused() -> None:
+    game = small_game()
+    train_step(game, 0)
+    name = "optimizer.generator.exp_avg.project.0.weight"
+    saved = state.tensors(game)
+    without = {
+        key: value
+        for key, value in saved.items()
+        if not re.fullmatch(r"optimizer.generator.*project.0.weight", key)
+    }
+    for wrong in (saved | {name: torch.zeros(1)}, without):
+        with pytest.raises(CheckpointError):
+            state.restore(small_game(), wrong)

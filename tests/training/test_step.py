@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ganctl.losses import LOSSES
 from ganctl.penalties import PENALTIES
 from ganctl.training import state
-from ganctl.training.step import Game, train_step, update
+from ganctl.training.step import Game, Round, train_step, update
 from tests.training.games import small_game
 
 LOSS_CHOICES = sorted((set(LOSSES) - {"wgan"}) | {"wgan_gp"})
@@ -237,3 +237,32 @@ def test_a_value_that_is_not_finite_is_named_with_step_network_and_term() -> Non
     play(game, 2, start=2)
     with pytest.raises(DivergenceError, match=r"step 3: the discriminator's (r1|adversarial) is not finite"):
         game.watch.check()
+
+
+def test_an_fp16_penaltys_gradient_is_computed_in_full_precision_too() -> None:
+    tiny = "train.batch_size=4"
+    half, full = (
+        small_game(f"device.precision={precision}", tiny, model="mlp", data="ring")
+        for precision in ("fp16", "fp32")
+    )
+    for game in (half, full):
+        with torch.no_grad():
+            for weight in game.discriminator.parameters:
+                weight.mul_(0.02)
+        game.generator.trainable(False)
+    with half.device.autocast():
+        ours = Round(half, "discriminator", 0, 0).real_gradient
+    theirs = Round(full, "discriminator", 0, 0).real_gradient
+    assert theirs.abs().max() < 1e-6
+    torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=0)
+
+
+def test_fp16_that_overflows_at_every_step_is_a_divergence() -> None:
+    from ganctl.errors import DivergenceError
+
+    game = small_game("device.precision=fp16")
+    train_step(game, 0)
+    game.check()
+    game.discriminator.scaler.update(2.0**-30)
+    with pytest.raises(DivergenceError, match="discriminator's gradients overflow"):
+        game.check()
