@@ -188,7 +188,7 @@ def test_another_config_under_the_name_of_a_run_is_refused_with_the_keys_that_di
     outcome = cli("train", *TINY, "name=run", "seed=5", "optimizer.lr=0.5")
     assert_refused(outcome, 2, "outputs/run: holds a run with another config:")
     assert "seed (0 there, 5 here)" in outcome.err
-    assert "optimizer.lr (0.0002 there, 0.5 here)" in outcome.err
+    assert "optimizer.lr (0.0004 there, 0.5 here)" in outcome.err
     assert contents(trained) == before
 
 
@@ -259,7 +259,7 @@ def test_version_is_one_line(word: str, workspace: Path, cli: Cli) -> None:
         ("train loss=wgan_gp --help", ["n_dis: 5", "gradient_penalty:"], []),
         ("sample --help", ["device: auto, cpu, cuda, mps\n", "ckpt: ???", "batch_size: 64"], ["model:", "loss:"]),
         ("resume --help", ["ganctl resume outputs/<run> [key=value …]", "train.steps"], []),
-        ("train --cfg job", ["seed: 0\n", "  lr: 0.0002\n", "  name: nonsaturating\n"], ["hydra:"]),
+        ("train --cfg job", ["seed: 0\n", "  lr: 0.0004\n", "  name: nonsaturating\n"], ["hydra:"]),
         ("train --cfg job loss=hinge", ["  name: hinge\n"], []),
         ("sample --cfg job", ["ckpt: ???\n"], ["hydra:"]),
     ],

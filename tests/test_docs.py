@@ -57,6 +57,9 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     with zipfile.ZipFile(tmp_path / "pictures.zip", "w") as archive:
         for path in (tmp_path / "pictures").rglob("*.png"):
             archive.write(path, path.relative_to(tmp_path / "pictures"))
+    with zipfile.ZipFile(tmp_path / "cifar10-jpg.zip", "w") as archive:
+        for path in (tmp_path / "pictures").rglob("*.png"):
+            archive.write(path, f"train/cat/{path.name}")
     for root in ("data", "datasets"):
         raw = tmp_path / root / "MNIST/raw"
         write_idx(raw / "train-images-idx3-ubyte", numbers.integers(0, 256, (16, 28, 28)))

@@ -19,7 +19,7 @@ from tests.training.games import small_config, small_game
             ),
             torch.optim.Adam,
             {"lr": 1e-3, "betas": (0.0, 0.9), "eps": 1e-8, "weight_decay": 0.0},
-            {"lr": 1e-3, "betas": (0.5, 0.999), "eps": 1e-6, "weight_decay": 0.0},
+            {"lr": 1e-3, "betas": (0.5, 0.99), "eps": 1e-6, "weight_decay": 0.0},
         ),
         (
             ("optimizer=sgd", "optimizer.momentum=0.9", "optimizer.discriminator.weight_decay=0.1"),

@@ -1,15 +1,16 @@
 """The folder of one run: what lies in it, who may write to it, and what its checkpoints are."""
 
 import contextlib
-import fcntl
 import json
 import os
+import platform
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import yaml
+from filelock import FileLock, Timeout
 
 from ganctl.config import TrainConfig, train_config
 from ganctl.errors import CheckpointError, ConfigError, nearest
@@ -43,18 +44,17 @@ class RunFolder:
 
         Raises `ConfigError` if it cannot be written, or if another process trains in it.
         """
+        lock = FileLock(self.path / ".lock", timeout=0)
         with self._writing():
             self.path.mkdir(parents=True, exist_ok=True)
-            lock = (self.path / ".lock").open("a+")
-        with lock:
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                lock.seek(0)
-                raise ConfigError(f"{self.path}: process {lock.read().strip()} is training in it") from None
-            lock.truncate(0)
-            lock.write(f"{os.getpid()}\n")
-            lock.flush()
+                lock.acquire()
+            except Timeout:
+                owner = self.read_status()
+                who = f"process {owner.get('process', '?')} on {owner.get('host', '?')}"
+                raise ConfigError(f"{self.path}: {who} is training in it; wait for it, or stop it") from None
+        with lock:
+            self.write_status(self.read_status())
             yield
 
     def claim(self, config: TrainConfig) -> None:
@@ -128,8 +128,9 @@ class RunFolder:
             path.unlink()
 
     def write_status(self, status: dict[str, Any]) -> None:
-        """Replace run.json."""
-        write_whole(self.status, json.dumps(status, indent=2) + "\n")
+        """Replace run.json, adding which process wrote it."""
+        owner = {"process": os.getpid(), "host": platform.node()}
+        write_whole(self.status, json.dumps(status | owner, indent=2) + "\n")
 
     def read_status(self) -> dict[str, Any]:
         """Return run.json, or nothing if it is missing or not whole."""

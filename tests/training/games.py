@@ -25,10 +25,21 @@ SMALL = {
 
 
 def small_config(*overrides: str, model: str = "dcgan", data: str = "digits", **more: Any) -> TrainConfig:
-    """Return a config of a small model, fp32 unless an override says otherwise."""
+    """Return a config of a small model, fp32 and without penalties unless an override says otherwise."""
     small = [word for word in SMALL[model] if data == "digits" or not word.startswith("data.")]
     few = ["data.num=64"] if data == "ring" else []
-    words = [f"model={model}", f"data={data}", "device=cpu", "device.precision=fp32", *small, *few, *overrides]
+    chosen = any(word.startswith(("penalty=", "loss=wgan")) for word in overrides)
+    plain = [] if chosen else ["penalty=[]"]
+    words = [
+        *plain,
+        f"model={model}",
+        f"data={data}",
+        "device=cpu",
+        "device.precision=fp32",
+        *small,
+        *few,
+        *overrides,
+    ]
     return train_config(composed(*words) | more)
 
 

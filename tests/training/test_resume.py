@@ -1,6 +1,7 @@
 """A run is never lost: killed or stopped and started again, it ends as if it had never been interrupted."""
 
 import json
+import platform
 import shutil
 import signal
 from pathlib import Path
@@ -115,7 +116,7 @@ def test_a_run_whose_checkpoints_are_all_damaged_is_refused_and_kept(tmp_path: P
 def test_another_config_under_the_same_name_is_refused_with_the_keys_that_differ(uninterrupted: Path) -> None:
     code, _, err = finish(uninterrupted.parent.parent, *FORTY, "optimizer.generator.lr=1e-3", "seed=5")
     assert code == 2
-    assert "optimizer.generator.lr (0.0002 there, 0.001 here)" in err
+    assert "optimizer.generator.lr (0.0004 there, 0.001 here)" in err
     assert "seed (0 there, 5 here)" in err
 
 
@@ -129,6 +130,7 @@ def test_metrics_have_one_line_a_logged_step_with_the_documented_keys(uninterrup
         "loss/discriminator",
         "term/generator/adversarial",
         "term/discriminator/adversarial",
+        "term/discriminator/r1",
         "logits/real",
         "logits/fake",
         "probability/real",
@@ -191,7 +193,7 @@ def test_a_second_process_on_the_same_run_is_told_who_trains_in_it(tmp_path: Pat
         wait_for_step(process, tmp_path / RUN, 2)
         code, _, err = finish(tmp_path, *FORTY, "train.steps=100000")
         assert code == 2
-        assert f"process {process.pid} is training in it" in err
+        assert f"process {process.pid} on {platform.node()} is training in it" in err
         assert process.poll() is None
     finally:
         process.send_signal(signal.SIGTERM)

@@ -1,0 +1,101 @@
+"""Plain data to a typed object, and what is wrong with it in the user's words."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar, get_args
+
+from pydantic import ValidationError
+
+from ganctl.errors import ConfigError, nearest
+from ganctl.registry import Component, Spec
+
+S = TypeVar("S", bound=Spec)
+
+
+def validate(schema: type[S], values: Mapping[str, Any]) -> S:
+    """Return plain data as an object of the schema.
+
+    Raises `ConfigError` that names the first wrong key, and how many more are wrong.
+    """
+    try:
+        return schema.model_validate(values)
+    except ValidationError as error:
+        problems = error.errors(include_url=False)
+    lines = [_explain(schema, values, problem["loc"], problem) for problem in problems]
+    more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""
+    raise ConfigError(lines[0] + more)
+
+
+def _explain(schema: type[Spec], values: Mapping[str, Any], place: tuple[int | str, ...], problem: Any) -> str:
+    """Say one of pydantic's findings in the user's words: the key as typed, what is wrong, what is right."""
+    key = ".".join(map(str, _typed_path(values, place)))
+    kind, context, got = problem["type"], problem.get("ctx", {}), problem["input"]
+    if kind == "extra_forbidden":
+        known = _sibling_keys(schema, place)
+        return f"{key}: unknown key{nearest(str(place[-1]), known)}"
+    if kind == "missing":
+        return f"{key}: has too few values" if isinstance(place[-1], int) else f"{key}: required, but not given"
+    if kind == "union_tag_invalid":
+        names = context["expected_tags"].replace("'", "").split(", ")
+        tag = str(context["tag"])
+        return f"{key}: unknown name '{tag}'{nearest(tag, names)}; there are {', '.join(names)}"
+    if kind == "union_tag_not_found":
+        return f"{key}: needs a name, such as one of the files in configs/{place[0]}/"
+    words = {
+        "greater_than_equal": "must be at least {ge}",
+        "greater_than": "must be above {gt}",
+        "less_than_equal": "must be at most {le}",
+        "less_than": "must be below {lt}",
+        "literal_error": "must be {expected}",
+        "int_type": "must be a whole number",
+        "int_from_float": "must be a whole number",
+        "float_type": "must be a number",
+        "finite_number": "must be a finite number",
+        "bool_type": "must be true or false",
+        "string_type": "must be text",
+        "list_type": "must be a list such as [a,b]",
+        "tuple_type": "must be a list such as [a,b]",
+        "dict_type": "must hold keys and values",
+        "model_type": "must hold keys and values",
+        "model_attributes_type": "must hold keys and values",
+        "too_long": "must have {max_length} values",
+        "value_error": "{error}",
+    }
+    wanted = words[kind].format(**context) if kind in words else problem["msg"].lower()
+    return f"{key}: {wanted}, not {got!r}"
+
+
+def _typed_path(values: Any, place: Iterable[int | str]) -> list[int | str]:
+    """Return a finding's place without the names by which pydantic tells a union's members apart."""
+    typed: list[int | str] = []
+    steps = list(place)
+    for number, part in enumerate(steps):
+        inside = isinstance(values, Mapping) and part in values
+        inside = inside or (isinstance(values, list) and isinstance(part, int) and part < len(values))
+        if inside:
+            values = values[part]
+        elif number < len(steps) - 1 or isinstance(values, Mapping) is False:
+            continue
+        typed.append(part)
+    return typed
+
+
+def _sibling_keys(schema: type[Spec], place: tuple[int | str, ...]) -> list[str]:
+    """Return the keys that the schema knows where an unknown one was found."""
+    found: Any = schema
+    for part in place[:-1]:
+        if isinstance(found, type) and issubclass(found, Spec):
+            field = found.model_fields.get(str(part))
+            found = field.annotation if field else found
+        members = {name: cls for cls in _leaves(found) for name in _names(cls)}
+        found = members.get(str(part), found)
+    return list(found.model_fields) if isinstance(found, type) and issubclass(found, Spec) else []
+
+
+def _leaves(annotation: Any) -> list[Any]:
+    """Return what an annotation is made of: the classes of a union, also where a dict holds it."""
+    return [leaf for part in get_args(annotation) for leaf in _leaves(part)] or [annotation]
+
+
+def _names(cls: Any) -> tuple[str, ...]:
+    known = isinstance(cls, type) and issubclass(cls, Component)
+    return get_args(cls.model_fields["name"].annotation) if known else ()
