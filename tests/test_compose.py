@@ -152,7 +152,7 @@ def test_a_sweep_runs_every_combination_and_leaves_its_record(workspace: Path) -
     combinations = [(values["loss"]["name"], values["seed"]) for values, _ in seen]
     assert combinations == [("hinge", 1), ("hinge", 2), ("wgan", 1), ("wgan", 2)]
     assert all(sweep for _, sweep in seen)
-    assert [list(values["penalty"]) for values, _ in seen] == [[], [], *[["gradient_penalty"]] * 2]
+    assert [list(values["penalty"]) for values, _ in seen] == [*[["r1"]] * 2, *[["gradient_penalty"]] * 2]
     written = [name for name, content in contents(workspace).items() if content is not None]
     assert len(written) == 1
     assert Path(written[0]).match("outputs/sweep-*/multirun.yaml")
