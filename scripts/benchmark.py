@@ -122,11 +122,12 @@ def main() -> None:
     options = parser.parse_args()
 
     common = [f"train.batch_size={options.batch_size}", f"device.name={options.device}"]
-    precise, store, device = ganctl_step([*common, "device.precision=fp32"])
+    precise, store, device = ganctl_step([*common, "penalty=[]", "device.precision=fp32"])
     sides = {
         PLAIN: plain_loop(store, options.batch_size, device),
         "ganctl, fp32": precise,
-        "ganctl, auto precision": ganctl_step(common)[0],
+        "ganctl, auto precision": ganctl_step([*common, "penalty=[]"])[0],
+        "ganctl, default (with R1)": ganctl_step(common)[0],
     }
     speeds: dict[str, list[float]] = {name: [] for name in sides}
     for name, step in sides.items():
