@@ -53,9 +53,11 @@ class RunFolder:
                 owner = self.read_status()
                 who = f"process {owner.get('process', '?')} on {owner.get('host', '?')}"
                 raise ConfigError(f"{self.path}: {who} is training in it; wait for it, or stop it") from None
-        with lock:
+        try:
             self.write_status(self.read_status())
             yield
+        finally:
+            lock.release()
 
     def claim(self, config: TrainConfig) -> None:
         """Write the config and make room for what the run will leave.

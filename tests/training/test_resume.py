@@ -1,6 +1,7 @@
 """A run is never lost: killed or stopped and started again, it ends as if it had never been interrupted."""
 
 import json
+import os
 import platform
 import shutil
 import signal
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from ganctl.errors import ConfigError
 from ganctl.training.run_folder import RunFolder
 from tests.training.runs import TINY, events, finish, last_step, numbers, start, traces, wait_for_step
 
@@ -199,6 +201,14 @@ def test_a_second_process_on_the_same_run_is_told_who_trains_in_it(tmp_path: Pat
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=20)
     assert process.returncode == 143
+
+
+def test_a_run_folder_is_free_again_after_the_run(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    with folder.locked(), pytest.raises(ConfigError, match="is training in it"), RunFolder(tmp_path).locked():
+        pass
+    with RunFolder(tmp_path).locked():
+        assert folder.read_status()["process"] == os.getpid()
 
 
 def test_a_lost_terminal_does_not_stop_the_run(uninterrupted: Path, tmp_path: Path) -> None:
