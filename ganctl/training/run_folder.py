@@ -142,28 +142,27 @@ class RunFolder:
             return {}
         return status if isinstance(status, dict) else {}
 
-    def is_complete(self, config: TrainConfig) -> bool:
-        """Return whether the run in this folder has done all the steps, on data in the same place.
+    def completed(self, config: TrainConfig) -> int | None:
+        """Return the last step of the run in this folder if it has done all of them, on data in the same place.
 
         Raises `ConfigError` if it was configured to compute other numbers.
         """
         if not self.config.exists():
-            return False
+            return None
         there = train_config(self.saved_config())
         self._refuse_differences(there, config)
         place = set(config.data.placement)
         if there.data.model_dump(include=place) != config.data.model_dump(include=place):
-            return False
+            return None
         for candidate in self.checkpoints_whole_in_header(quiet=True):
             if candidate.header.step < config.train.steps:
-                return False
+                return None
             with contextlib.suppress(CheckpointError):
                 candidate.read()
-                self._finish(config, candidate.header.step)
-                return True
-        return False
+                return candidate.header.step
+        return None
 
-    def _finish(self, config: TrainConfig, step: int) -> None:
+    def finish(self, config: TrainConfig, step: int) -> None:
         """Do what a process that was killed after its last checkpoint did not come to."""
         status = self.read_status()
         if status.get("status") != "complete":

@@ -36,7 +36,8 @@ def run(config: TrainConfig, folder: RunFolder) -> None:
     Raises every error of the project; `Stopped` after the state has been saved.
     """
     with EndingSignals() as signals:
-        if folder.is_complete(config):
+        if (last := folder.completed(config)) is not None:
+            folder.finish(config, last)
             say(f"{folder.path} is complete: {config.train.steps:,} steps are done; raise train.steps to go on")
             return
         keep_freed_memory()
