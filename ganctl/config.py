@@ -8,18 +8,21 @@ import hashlib
 import importlib
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, SerializeAsAny, create_model
 
+from ganctl.auxiliary import AUXILIARIES, Auxiliary
 from ganctl.data import SOURCES, Source
 from ganctl.errors import ConfigError
 from ganctl.losses import LOSSES, Loss
+from ganctl.migrations import completed, without_effect
 from ganctl.models import MODELS, Model
 from ganctl.optim import OPTIMIZERS, Optimizer, PlayerName
 from ganctl.penalties import PENALTIES, Penalty
-from ganctl.registry import Spec
+from ganctl.registry import Family, Spec
+from ganctl.schedules import ScheduleSpec
 from ganctl.validation import validate
 
 AtLeastOne = Annotated[int, Field(ge=1)]
@@ -67,6 +70,18 @@ class EmaConfig(Spec):
     ramp: Annotated[float, Field(ge=0, le=1)]
 
 
+class ScheduleConfig(Spec):
+    """What moves while a run goes on: both learning rates, the penalties' weights, the EMA's half-life."""
+
+    learning_rate: ScheduleSpec
+    penalty: ScheduleSpec
+    ema: ScheduleSpec
+
+    def each(self) -> list[tuple[str, ScheduleSpec]]:
+        """Return the schedules by key."""
+        return [(key, getattr(self, key)) for key in type(self).model_fields]
+
+
 class LoggingConfig(Spec):
     """How often losses are written, in steps."""
 
@@ -97,6 +112,7 @@ class TrainConfig(Spec):
     model: SerializeAsAny[Model]
     loss: SerializeAsAny[Loss]
     penalty: dict[str, SerializeAsAny[Penalty]]
+    auxiliary: dict[str, SerializeAsAny[Auxiliary]]
     optimizer: SerializeAsAny[Optimizer]
     device: DeviceConfig
     name: Annotated[str, _form(r"(?!latest$)\w[\w.+=,-]*", RUN_NAME)] | None
@@ -104,6 +120,7 @@ class TrainConfig(Spec):
     plugins: list[str]
     train: TrainLoop
     ema: EmaConfig
+    schedule: ScheduleConfig
     logging: LoggingConfig
     sample: SampleConfig
     checkpoint: CheckpointConfig
@@ -115,15 +132,20 @@ class TrainConfig(Spec):
     def changeable(self) -> frozenset[str]:
         """Return the keys that leave a run's numbers alone, and may differ when it goes on."""
         place = {f"data.{key}" for key in self.data.placement}
-        return frozenset({"name", "train.steps", "logging", "sample", "checkpoint", "device"} | place)
+        length = set() if any(each.ends_with_the_run for _, each in self.schedule.each()) else {"train.steps"}
+        return frozenset({"name", "logging", "sample", "checkpoint", "device"} | place | length)
 
     def identity(self) -> dict[str, Any]:
-        """Return the flattened keys and values that determine a run's numbers."""
-        free = self.changeable()
+        """Return the flattened keys and values that determine a run's numbers.
+
+        Keys that later versions added count only where they have an effect, so that old runs keep their names.
+        """
+        free, idle = self.changeable(), without_effect()
         return {
             key: value
             for key, value in flatten(self.saved()).items()
             if not any(key == name or key.startswith(f"{name}.") for name in free)
+            and not (key in idle and idle[key] == value)
         }
 
     def run_name(self, *, sweep: bool = False) -> str:
@@ -193,13 +215,10 @@ def train_config(values: Mapping[str, Any]) -> TrainConfig:
     families: dict[str, Any] = {
         family.key: (family.union(), ...) for family in (SOURCES, MODELS, LOSSES, OPTIMIZERS)
     }
-    families["penalty"] = (dict.__class_getitem__((str, PENALTIES.union())), ...)
+    several: tuple[Family[Any], ...] = (PENALTIES, AUXILIARIES)
+    families |= {family.key: (dict.__class_getitem__((str, family.union())), ...) for family in several}
     schema = create_model("TrainConfig", __base__=TrainConfig, **families)
-    config = validate(schema, {"plugins": [], **values})
-    for rule in RULES:
-        if (problem := rule(config)) is not None:
-            raise ConfigError(problem)
-    return config
+    return validate(schema, completed({"plugins": [], **values}))
 
 
 def sample_command(values: Mapping[str, Any]) -> SampleCommand:
@@ -219,17 +238,3 @@ def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             flat[f"{prefix}{key}"] = value
     return flat
-
-
-def _wasserstein_without_lipschitz(config: TrainConfig) -> str | None:
-    bounded = config.model.lipschitz or any(penalty.lipschitz for penalty in config.penalty.values())
-    if not config.loss.critic or bounded:
-        return None
-    return (
-        f"loss: {config.loss.name} needs a Lipschitz critic; "
-        "take loss=wgan_gp, add penalty=[gradient_penalty], or set model.discriminator.norm=spectral"
-    )
-
-
-RULES: tuple[Callable[[TrainConfig], str | None], ...] = (_wasserstein_without_lipschitz,)
-"""What must fit together across families: each returns the problem in one line, or None."""

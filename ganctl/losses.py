@@ -1,14 +1,18 @@
 """Adversarial losses: what the players want, as functions of the discriminator's logits.
 
-Logits are float32 of shape [batch]; every loss is the mean over the batch, a scalar to be minimised.
+Logits are float32 of shape [judgements]: one a sample, or one a pack of `pack` samples. Every loss is the
+mean over them, a scalar to be minimised.
 """
 
-from typing import ClassVar, Literal, Protocol
+from typing import Annotated, ClassVar, Literal, Protocol
 
+from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import relu, softplus
 
 from ganctl.registry import Component, Family
+
+Share = Annotated[float, Field(ge=0, lt=0.5)]
 
 
 class Logits(Protocol):
@@ -16,11 +20,14 @@ class Logits(Protocol):
 
     @property
     def real_logits(self) -> Tensor:
-        """D(x) for the real samples, float32 [batch]."""
+        """D(x) for the real samples, float32 [judgements]."""
 
     @property
     def fake_logits(self) -> Tensor:
-        """D(G(z)) for the generated samples, float32 [batch]."""
+        """D(G(z)) for the generated samples, float32 [judgements]."""
+
+    def uniform(self, purpose: str) -> Tensor:
+        """Return one number in [0, 1) a judgement, float32 [judgements]; the purpose keys the draw."""
 
 
 class Loss(Component):
@@ -28,6 +35,9 @@ class Loss(Component):
 
     critic: ClassVar[bool] = False
     """Whether the discriminator is a Wasserstein critic: unbounded scores, and a Lipschitz term required."""
+
+    pack: Annotated[int, Field(ge=1)]
+    """Samples that the discriminator judges at once, by one logit (PacGAN: Lin et al. 2018, section 3)."""
 
     def discriminator(self, logits: Logits) -> Tensor:
         """Return what the discriminator minimises."""
@@ -41,19 +51,112 @@ class Loss(Component):
 LOSSES: Family[Loss] = Family("loss")
 
 
+class LabelledLoss(Loss):
+    """A loss whose discriminator is taught labels, which may be smoothed and noisy.
+
+    Real samples are labelled 1 − `label_smoothing` (one-sided: Salimans et al. 2016, section 3.4), generated
+    ones 0; a share `label_noise` of either gets the other's label. The generator aims at 1.
+    """
+
+    label_smoothing: Share
+    label_noise: Share
+
+    def distance(self, logits: Tensor, labels: Tensor | float) -> Tensor:
+        """Return how far each logit is from its label, [judgements]."""
+        raise NotImplementedError
+
+    def discriminator(self, logits: Logits) -> Tensor:
+        """Return the mean distances of real logits from their labels and of fake ones from theirs."""
+        real = self._labels(logits, "real", 1 - self.label_smoothing, 0.0)
+        fake = self._labels(logits, "fake", 0.0, 1 - self.label_smoothing)
+        return self.distance(logits.real_logits, real).mean() + self.distance(logits.fake_logits, fake).mean()
+
+    def generator(self, logits: Logits) -> Tensor:
+        """Return the mean distance of fake logits from the label 1."""
+        return self.distance(logits.fake_logits, 1.0).mean()
+
+    def _labels(self, logits: Logits, side: str, own: float, other: float) -> Tensor | float:
+        if self.label_noise == 0:
+            return own
+        flipped = logits.uniform(f"label_noise_{side}") < self.label_noise
+        return own + (other - own) * flipped
+
+
+class CrossEntropy(LabelledLoss):
+    """A loss whose discriminator minimises binary cross-entropy: −log σ(D(x)) − log(1 − σ(D(G(z))))."""
+
+    def distance(self, logits: Tensor, labels: Tensor | float) -> Tensor:
+        """Return binary cross-entropy."""
+        return labels * softplus(-logits) + (1 - labels) * softplus(logits)
+
+
 @LOSSES.register
-class NonSaturating(Loss):
-    """−log σ(D(x)) − log(1 − σ(D(G(z)))) against −log σ(D(G(z))) (Goodfellow et al. 2014, section 3)."""
+class NonSaturating(CrossEntropy):
+    """Cross-entropy against −log σ(D(G(z))) (Goodfellow et al. 2014, section 3)."""
 
     name: Literal["nonsaturating"]
 
-    def discriminator(self, logits: Logits) -> Tensor:
-        """Return binary cross-entropy with real as 1 and fake as 0."""
-        return softplus(-logits.real_logits).mean() + softplus(logits.fake_logits).mean()
+
+@LOSSES.register
+class Minimax(CrossEntropy):
+    """The zero-sum game: the generator minimises log(1 − σ(D(G(z)))) (Goodfellow et al. 2014, equation 1).
+
+    It saturates: where the discriminator is sure that a sample is fake, the generator learns nothing.
+    """
+
+    name: Literal["minimax"]
 
     def generator(self, logits: Logits) -> Tensor:
-        """Return binary cross-entropy with fake as 1."""
-        return softplus(-logits.fake_logits).mean()
+        """Return log(1 − σ(D(G(z)))), which has no lower bound."""
+        return -softplus(logits.fake_logits).mean()
+
+
+@LOSSES.register
+class LeastSquares(LabelledLoss):
+    """(1/2)(D(x) − 1)² + (1/2)D(G(z))² against (1/2)(D(G(z)) − 1)² (Mao et al. 2017, equation 9)."""
+
+    name: Literal["lsgan"]
+
+    def distance(self, logits: Tensor, labels: Tensor | float) -> Tensor:
+        """Return half the squared difference."""
+        return (logits - labels).square() / 2
+
+
+@LOSSES.register
+class Relativistic(Loss):
+    """−log σ(D(x) − D(G(z))) against −log σ(D(G(z)) − D(x)) for pairs of real and generated samples.
+
+    (Jolicoeur-Martineau 2018, equations 7 and 8; the loss of R3GAN: Huang et al. 2024, equation 2.)
+    """
+
+    name: Literal["relativistic"]
+
+    def discriminator(self, logits: Logits) -> Tensor:
+        """Return the logistic loss of real being judged above the fake it is paired with."""
+        return softplus(logits.fake_logits - logits.real_logits).mean()
+
+    def generator(self, logits: Logits) -> Tensor:
+        """Return the logistic loss of fake being judged above the real it is paired with."""
+        return softplus(logits.real_logits - logits.fake_logits).mean()
+
+
+@LOSSES.register
+class RelativisticAverage(Loss):
+    """Cross-entropy on D(x) − E D(G(z)) and D(G(z)) − E D(x) (Jolicoeur-Martineau 2018, section 4.3)."""
+
+    name: Literal["relativistic_average"]
+
+    def discriminator(self, logits: Logits) -> Tensor:
+        """Return the logistic losses of real above the mean fake and fake below the mean real."""
+        return self._apart(logits.real_logits, logits.fake_logits)
+
+    def generator(self, logits: Logits) -> Tensor:
+        """Return the logistic losses of fake above the mean real and real below the mean fake."""
+        return self._apart(logits.fake_logits, logits.real_logits)
+
+    @staticmethod
+    def _apart(high: Tensor, low: Tensor) -> Tensor:
+        return softplus(low.mean() - high).mean() + softplus(low - high.mean()).mean()
 
 
 @LOSSES.register

@@ -36,18 +36,58 @@ class AdamSettings(Spec):
     weight_decay: NonNegative
 
 
+class AdamFamily(AdamSettings, Optimizer):
+    """Adam for both players."""
+
+    generator: AdamSettings
+    discriminator: AdamSettings
+
+
 @OPTIMIZERS.register
-class Adam(AdamSettings, Optimizer):
+class Adam(AdamFamily):
     """Adam (Kingma and Ba 2015), with weight decay as an L2 penalty."""
 
     name: Literal["adam"]
-    generator: AdamSettings
-    discriminator: AdamSettings
 
     def build(self, player: PlayerName, parameters: Iterable[Parameter]) -> torch.optim.Optimizer:
         """Return the optimizer of one player, fused into one kernel on CUDA."""
         weights = list(parameters)
         return torch.optim.Adam(weights, **getattr(self, player).model_dump(), fused=weights[0].is_cuda or None)
+
+
+@OPTIMIZERS.register
+class AdamW(AdamFamily):
+    """Adam with weight decay apart from the gradient (Loshchilov and Hutter 2019, algorithm 2)."""
+
+    name: Literal["adamw"]
+
+    def build(self, player: PlayerName, parameters: Iterable[Parameter]) -> torch.optim.Optimizer:
+        """Return the optimizer of one player, fused into one kernel on CUDA."""
+        weights = list(parameters)
+        return torch.optim.AdamW(weights, **getattr(self, player).model_dump(), fused=weights[0].is_cuda or None)
+
+
+class RmspropSettings(Spec):
+    """RMSprop's settings for one player."""
+
+    lr: LearningRate
+    alpha: Beta
+    eps: Annotated[float, Field(gt=0)]
+    momentum: Beta
+    weight_decay: NonNegative
+
+
+@OPTIMIZERS.register
+class Rmsprop(RmspropSettings, Optimizer):
+    """RMSprop (Tieleman and Hinton 2012, lecture 6.5), the optimizer of Arjovsky et al. 2017."""
+
+    name: Literal["rmsprop"]
+    generator: RmspropSettings
+    discriminator: RmspropSettings
+
+    def build(self, player: PlayerName, parameters: Iterable[Parameter]) -> torch.optim.Optimizer:
+        """Return the optimizer of one player."""
+        return torch.optim.RMSprop(parameters, **getattr(self, player).model_dump())
 
 
 class SgdSettings(Spec):

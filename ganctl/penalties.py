@@ -1,15 +1,23 @@
-"""Penalties on the discriminator, most of them on the gradient of its logits by its input."""
+"""Penalties on the discriminator: terms of its loss, most on the gradient of its logits, and constraints."""
 
+from collections.abc import Iterable
 from typing import Annotated, ClassVar, Literal, Protocol
 
+import torch
 from pydantic import Field
 from torch import Tensor
+from torch.nn import Parameter
 
 from ganctl.registry import Component, Family
 
+Positive = Annotated[float, Field(gt=0)]
+
 
 class Judgement(Protocol):
-    """One batch as a penalty needs it. Gradients are float32, shaped like the samples, and differentiable."""
+    """One batch as a penalty needs it.
+
+    Gradients are float32 [judgements, values], by all values that one logit judges, and differentiable.
+    """
 
     @property
     def real(self) -> Tensor:
@@ -27,20 +35,34 @@ class Judgement(Protocol):
     def fake_gradient(self) -> Tensor:
         """∇D at the generated samples."""
 
+    @property
+    def weights(self) -> list[Tensor]:
+        """The discriminator's weights of two or more dimensions, outputs first, as they are trained."""
+
     def gradient_at(self, samples: Tensor) -> Tensor:
         """Return ∇D at samples of the caller's choice, by a forward of its own."""
 
     def uniform(self, purpose: str) -> Tensor:
-        """Return one number in [0, 1) a sample, shaped to multiply samples; the purpose keys the draw."""
+        """Return one number in [0, 1) a judgement, float32 [judgements]; the purpose keys the draw."""
+
+    def noise(self, purpose: str) -> Tensor:
+        """Return standard normal numbers in the shape of the samples; the purpose keys the draw."""
 
 
 class Penalty(Component):
-    """A term added to the discriminator's loss."""
+    """Something that keeps the discriminator in bounds."""
 
     lipschitz: ClassVar[bool] = False
     """Whether the penalty bounds the discriminator's slope, as a Wasserstein critic needs."""
 
-    weight: Annotated[float, Field(gt=0)]
+    single_samples: ClassVar[bool] = False
+    """Whether the penalty means the slope at single samples, which batch norm in the discriminator mixes."""
+
+
+class PenaltyTerm(Penalty):
+    """A term added to the discriminator's loss."""
+
+    weight: Positive
     every: Annotated[int, Field(ge=1)]
 
     def __call__(self, judgement: Judgement) -> Tensor:
@@ -48,30 +70,113 @@ class Penalty(Component):
         raise NotImplementedError
 
 
+class Constraint(Penalty):
+    """A set that the discriminator's weights are brought back to after each of its updates."""
+
+    def constrain(self, parameters: Iterable[Parameter]) -> None:
+        """Change the weights in place, without a gradient."""
+        raise NotImplementedError
+
+
 PENALTIES: Family[Penalty] = Family("penalty")
 
 
+def _squared_norm(gradient: Tensor) -> Tensor:
+    return gradient.square().sum(1).mean()
+
+
+def _distance_from(target: float, gradient: Tensor) -> Tensor:
+    norm: Tensor = gradient.norm(dim=1)
+    return (norm - target).square().mean()
+
+
+def _a_sample(numbers: Tensor, samples: Tensor) -> Tensor:
+    """Return numbers [judgements] shaped to multiply samples: one number for all samples judged together."""
+    repeated = numbers.repeat_interleave(len(samples) // len(numbers))
+    return repeated.reshape(-1, *(1 for _ in samples.shape[1:]))
+
+
 @PENALTIES.register
-class R1(Penalty):
+class R1(PenaltyTerm):
     """(1/2)·E‖∇D(x)‖² on real samples (Mescheder et al. 2018, equation 9)."""
 
     name: Literal["r1"]
 
     def __call__(self, judgement: Judgement) -> Tensor:
         """Return half the mean squared gradient norm at the real samples."""
-        return judgement.real_gradient.square().flatten(1).sum(1).mean() / 2
+        return _squared_norm(judgement.real_gradient) / 2
 
 
 @PENALTIES.register
-class GradientPenalty(Penalty):
+class R2(PenaltyTerm):
+    """(1/2)·E‖∇D(G(z))‖² on generated samples (Mescheder et al. 2018, equation 10)."""
+
+    name: Literal["r2"]
+
+    def __call__(self, judgement: Judgement) -> Tensor:
+        """Return half the mean squared gradient norm at the generated samples."""
+        return _squared_norm(judgement.fake_gradient) / 2
+
+
+@PENALTIES.register
+class GradientPenalty(PenaltyTerm):
     """E(‖∇D(x̂)‖ − target)² at random points between real and fake (Gulrajani et al. 2017, equation 3)."""
 
     lipschitz = True
+    single_samples = True
     name: Literal["gradient_penalty"]
     target: Annotated[float, Field(ge=0)]
 
     def __call__(self, judgement: Judgement) -> Tensor:
         """Return the mean squared distance of the gradient norm from the target."""
-        between = judgement.real.lerp(judgement.fake, judgement.uniform("interpolation"))
-        norm: Tensor = judgement.gradient_at(between).flatten(1).norm(dim=1)
-        return (norm - self.target).square().mean()
+        share = _a_sample(judgement.uniform("interpolation"), judgement.real)
+        between = judgement.real.lerp(judgement.fake, share)
+        return _distance_from(self.target, judgement.gradient_at(between))
+
+
+@PENALTIES.register
+class Dragan(PenaltyTerm):
+    """E(‖∇D(x + δ)‖ − target)² around real samples, δ normal (Kodali et al. 2017, section 2.3).
+
+    δ has `noise` times the standard deviation of the batch's values.
+    """
+
+    single_samples = True
+    name: Literal["dragan"]
+    target: Annotated[float, Field(ge=0)]
+    noise: Positive
+
+    def __call__(self, judgement: Judgement) -> Tensor:
+        """Return the mean squared distance of the gradient norm from the target."""
+        spread = self.noise * judgement.real.std()
+        around = judgement.real + spread * judgement.noise("perturbation")
+        return _distance_from(self.target, judgement.gradient_at(around))
+
+
+@PENALTIES.register
+class Orthogonal(PenaltyTerm):
+    """Σ‖WWᵀ ⊙ (1 − I)‖² over weights: rows at right angles, of any length (Brock et al. 2019, equation 3)."""
+
+    name: Literal["orthogonal"]
+
+    def __call__(self, judgement: Judgement) -> Tensor:
+        """Return the sum over layers of the squared products of different rows, one row an output."""
+        matrices = [weight.flatten(1) for weight in judgement.weights]
+        products = [matrix @ matrix.T for matrix in matrices]
+        return torch.stack([(each - each.diag().diag()).float().square().sum() for each in products]).sum()
+
+
+@PENALTIES.register
+class WeightClipping(Constraint):
+    """Weights in [−limit, limit]: the first way to a Lipschitz critic (Arjovsky et al. 2017, algorithm 1)."""
+
+    lipschitz = True
+    name: Literal["weight_clipping"]
+    limit: Positive
+
+    @torch.no_grad()
+    def constrain(self, parameters: Iterable[Parameter]) -> None:
+        """Move each weight outside the interval to its nearer end."""
+        weights: list[Tensor] = list(parameters)
+        torch._foreach_clamp_min_(weights, -self.limit)
+        torch._foreach_clamp_max_(weights, self.limit)

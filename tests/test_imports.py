@@ -12,7 +12,7 @@ FILES = {str(path.relative_to(PACKAGE)): ast.parse(path.read_text()) for path in
 """Each file of the package, parsed."""
 
 FOUNDATION = {"errors", "registry", "runtime"}
-FAMILIES = {"losses", "penalties", "optim", "models", "data"}
+FAMILIES = {"losses", "penalties", "auxiliary", "schedules", "optim", "models", "data"}
 MAY_IMPORT = {
     "errors": set(),
     "registry": set(),
@@ -21,8 +21,10 @@ MAY_IMPORT = {
     **dict.fromkeys(FAMILIES, FOUNDATION),
     "compose": {"errors"},
     "validation": {"errors", "registry"},
-    "config": {"errors", "registry", "validation"} | FAMILIES,
-    "training": {"config", "pictures"} | FOUNDATION | FAMILIES,
+    "migrations": set(),
+    "config": {"errors", "registry", "validation", "migrations"} | FAMILIES,
+    "rules": {"config", "errors"},
+    "training": {"config", "rules", "pictures"} | FOUNDATION | FAMILIES,
     "commands": {"training", "config", "pictures"} | FOUNDATION | FAMILIES,
     "cli": {"commands", "config", "compose", "errors"},
     "__main__": {"cli"},

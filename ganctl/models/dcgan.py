@@ -139,9 +139,14 @@ class DcganDiscriminator(Discriminator):
         self.halvings = nn.Sequential(*layers)
         self.judge = weighted(nn.Conv2d(channels, 1, side >> halvings), spec.norm, std)
 
-    def forward(self, samples: Tensor) -> Tensor:
+    def features(self, samples: Tensor) -> Tensor:
+        """Return the last halving's channels, [batch, channels, base, base]."""
+        features: Tensor = self.halvings(samples)
+        return features
+
+    def logits(self, features: Tensor) -> Tensor:
         """Return logits [batch]."""
-        logits: Tensor = self.judge(self.halvings(samples))
+        logits: Tensor = self.judge(features)
         return logits.flatten()
 
 
@@ -158,6 +163,11 @@ class Dcgan(Model):
     def lipschitz(self) -> bool:
         """Whether every layer of the discriminator is spectrally normalised."""
         return self.discriminator.norm == "spectral"
+
+    @property
+    def mixes_samples(self) -> bool:
+        """Whether the discriminator has batch norm."""
+        return self.discriminator.norm == "batch"
 
     def build_generator(self, shape: Shape) -> Generator:
         """Return a generator whose depth follows from the resolution."""

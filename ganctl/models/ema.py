@@ -18,13 +18,15 @@ class Ema:
         self.half_life = half_life
         self.ramp = ramp
 
-    def decay(self, images_seen: int, batch_size: int) -> float:
-        """Return the weight of the old average in one update by a batch, 0–1."""
-        half_life = min(self.half_life, images_seen * self.ramp) if self.ramp > 0 else self.half_life
+    def decay(self, images_seen: int, batch_size: int, stretch: float = 1.0) -> float:
+        """Return the weight of the old average in one update by a batch, 0–1; `stretch` times the half-life."""
+        half_life = self.half_life * stretch
+        if self.ramp > 0:
+            half_life = min(half_life, images_seen * self.ramp)
         return float(0.5 ** (batch_size / half_life)) if half_life > 0 else 0.0
 
     @torch.no_grad()
-    def update(self, network: nn.Module, images_seen: int, batch_size: int) -> None:
+    def update(self, network: nn.Module, images_seen: int, batch_size: int, stretch: float = 1.0) -> None:
         """Move the average towards the network's weights and running statistics; other buffers are copied.
 
         Among those are the vectors of spectral norm, which are directions: a mean of them is none.
@@ -33,6 +35,7 @@ class Ema:
         weights = {name for name, _ in self.average.named_parameters()}
         averaged = [name for name in old if name in weights or name.endswith(RUNNING_STATISTICS)]
         averages: list[Tensor] = [old[name] for name in averaged]
-        torch._foreach_lerp_(averages, [new[name] for name in averaged], 1 - self.decay(images_seen, batch_size))
+        share = 1 - self.decay(images_seen, batch_size, stretch)
+        torch._foreach_lerp_(averages, [new[name] for name in averaged], share)
         for name in old.keys() - set(averaged):
             old[name].copy_(new[name])

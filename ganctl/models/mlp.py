@@ -72,9 +72,16 @@ class MlpDiscriminator(Discriminator):
         super().__init__()
         self.dense = _dense(math.prod(shape), spec.discriminator, 1, spec.init_std)
 
-    def forward(self, samples: Tensor) -> Tensor:
+    def features(self, samples: Tensor) -> Tensor:
+        """Return the last hidden layer, [batch, width]; the flattened samples if there is none."""
+        features = samples.flatten(1)
+        for layer in list(self.dense)[:-1]:
+            features = layer(features)
+        return features
+
+    def logits(self, features: Tensor) -> Tensor:
         """Return logits [batch]."""
-        logits: Tensor = self.dense(samples.flatten(1))
+        logits: Tensor = self.dense[-1](features)
         return logits.squeeze(1)
 
 
@@ -91,6 +98,11 @@ class Mlp(Model):
     def lipschitz(self) -> bool:
         """Whether every layer of the discriminator is spectrally normalised."""
         return self.discriminator.norm == "spectral"
+
+    @property
+    def mixes_samples(self) -> bool:
+        """Whether the discriminator has batch norm."""
+        return self.discriminator.norm == "batch"
 
     def build_generator(self, shape: Shape) -> Generator:
         """Return a generator of pictures or points."""

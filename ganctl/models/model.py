@@ -22,11 +22,19 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Maps samples [batch, *shape] to logits [batch]."""
+    """Maps samples [batch, *shape] to features, and these to logits [judgements], one a sample or a pack."""
+
+    def features(self, samples: Tensor) -> Tensor:
+        """Return what the last layer reads, [judgements, …]."""
+        raise NotImplementedError
+
+    def logits(self, features: Tensor) -> Tensor:
+        """Return the last layer's logits: above zero for "real"."""
+        raise NotImplementedError
 
     def forward(self, samples: Tensor) -> Tensor:
-        """Return one logit a sample: above zero for "real"."""
-        raise NotImplementedError
+        """Return the logits of samples."""
+        return self.logits(self.features(samples))
 
 
 class GeneratorSpec(Spec):
@@ -44,6 +52,11 @@ class Model(Component):
     @property
     def lipschitz(self) -> bool:
         """Whether the discriminator's slope is bounded by how it is built."""
+        return False
+
+    @property
+    def mixes_samples(self) -> bool:
+        """Whether a logit depends on the rest of the batch, as under batch norm."""
         return False
 
     @property

@@ -1,16 +1,22 @@
 """From a validated config and its data to the two players."""
 
+from collections.abc import Callable
+
 import torch
 from torch import nn
 
+from ganctl.auxiliary import Surroundings
 from ganctl.config import DeviceConfig, TrainConfig
 from ganctl.data import Store
 from ganctl.data.batches import Batches
 from ganctl.models import Shape
 from ganctl.models.ema import Ema
+from ganctl.models.packed import build_discriminator
 from ganctl.optim import PlayerName
+from ganctl.penalties import Constraint, PenaltyTerm
 from ganctl.runtime.device import Device, open_device
 from ganctl.runtime.randomness import seeded
+from ganctl.schedules import Schedule, ScheduleSpec
 from ganctl.training.step import Game, Player, Term
 from ganctl.training.watch import Watch
 
@@ -23,10 +29,8 @@ def open_configured(device: DeviceConfig, *, points: bool) -> Device:
 def build_game(config: TrainConfig, store: Store, device: Device) -> Game:
     """Return both players at step 0, on the device, initialised from the seed.
 
-    Raises `ConfigError` if the model cannot make data of this shape.
+    Raises `ConfigError` if the model, or a term, cannot be had for data of this shape.
     """
-    generator = build_network(config, "generator", store.shape, device)
-    discriminator = build_network(config, "discriminator", store.shape, device)
     loop = config.train
     ema = None
     if config.ema.half_life > 0:
@@ -34,11 +38,10 @@ def build_game(config: TrainConfig, store: Store, device: Device) -> Game:
         ema = Ema(average, config.ema.half_life, config.ema.ramp)
     overflowing = frozenset({"gradient_norm"}) if device.precision == "fp16" else frozenset()
     return Game(
-        generator=_player(config, "generator", generator, _generator_terms(config), loop.n_gen, device),
-        discriminator=_player(
-            config, "discriminator", discriminator, _discriminator_terms(config), loop.n_dis, device
-        ),
+        generator=_player(config, "generator", store.shape, device),
+        discriminator=_player(config, "discriminator", store.shape, device),
         ema=ema,
+        ema_schedule=_schedule(config, config.schedule.ema),
         batches=Batches(
             store, loop.batch_size, config.seed, device.torch_device, device.dtype, config.model.picture_range
         ),
@@ -46,6 +49,7 @@ def build_game(config: TrainConfig, store: Store, device: Device) -> Game:
         watch=Watch(device.torch_device, overflowing),
         seed=config.seed,
         latent=config.model.latent,
+        pack=config.loss.pack,
         first=loop.first,
         accumulate=loop.accumulate,
         clip_norm=loop.clip_norm,
@@ -55,25 +59,54 @@ def build_game(config: TrainConfig, store: Store, device: Device) -> Game:
 
 def build_network(config: TrainConfig, player: PlayerName, shape: Shape, device: Device) -> nn.Module:
     """Return one network on the device, in channels-last memory, initialised by a function of the seed."""
-    build = config.model.build_generator if player == "generator" else config.model.build_discriminator
+    network: nn.Module
     with seeded(config.seed, "initialise", player):
-        network: nn.Module = build(shape)
+        if player == "generator":
+            network = config.model.build_generator(shape)
+        else:
+            network = build_discriminator(config.model, shape, config.loss.pack)
     network.to(device.torch_device, device.dtype)
     return network.to(memory_format=torch.channels_last)
 
 
-def _player(
-    config: TrainConfig, name: PlayerName, network: nn.Module, terms: list[Term], turns: int, device: Device
-) -> Player:
-    optimizer = config.optimizer.build(name, network.parameters())
-    return Player(name, network, optimizer, terms, device.gradient_scaler(), turns)
+def _player(config: TrainConfig, name: PlayerName, shape: Shape, device: Device) -> Player:
+    network = build_network(config, name, shape, device)
+    generates = name == "generator"
+    return Player(
+        name=name,
+        network=network,
+        optimizer=config.optimizer.build(name, network.parameters()),
+        schedule=_schedule(config, config.schedule.learning_rate),
+        terms=_generator_terms(config, shape, device) if generates else _discriminator_terms(config),
+        constraints=[] if generates else _constraints(config),
+        scaler=device.gradient_scaler(),
+        turns=config.train.n_gen if generates else config.train.n_dis,
+    )
 
 
 def _discriminator_terms(config: TrainConfig) -> list[Term]:
     # Penalties first: the logits they differentiate are then those that the adversarial loss reads.
-    penalties = [Term(key, penalty, penalty.weight, penalty.every) for key, penalty in config.penalty.items()]
-    return [*penalties, Term("adversarial", config.loss.discriminator)]
+    schedule = _schedule(config, config.schedule.penalty)
+    penalties = [
+        Term(key, penalty, schedule, penalty.weight, penalty.every)
+        for key, penalty in config.penalty.items()
+        if isinstance(penalty, PenaltyTerm)
+    ]
+    return [*penalties, Term("adversarial", config.loss.discriminator, Schedule.constant())]
 
 
-def _generator_terms(config: TrainConfig) -> list[Term]:
-    return [Term("adversarial", config.loss.generator)]
+def _constraints(config: TrainConfig) -> list[Callable[[list[nn.Parameter]], None]]:
+    return [penalty.constrain for penalty in config.penalty.values() if isinstance(penalty, Constraint)]
+
+
+def _generator_terms(config: TrainConfig, shape: Shape, device: Device) -> list[Term]:
+    surroundings = Surroundings(shape, config.model.picture_range, device.torch_device, device.dtype, config.seed)
+    auxiliaries = [
+        Term(key, auxiliary.build(surroundings), Schedule.constant(), auxiliary.weight, auxiliary.every)
+        for key, auxiliary in config.auxiliary.items()
+    ]
+    return [*auxiliaries, Term("adversarial", config.loss.generator, Schedule.constant())]
+
+
+def _schedule(config: TrainConfig, spec: ScheduleSpec) -> Schedule:
+    return Schedule(spec, spec.until or config.train.steps)

@@ -6,8 +6,8 @@ from torch import Tensor
 from ganctl.training.step import Game, Player
 
 
-def measure(game: Game) -> dict[str, float]:
-    """Return losses, terms, logits, accuracy, gradient norms and learning rates of the step just done.
+def measure(game: Game, step: int) -> dict[str, float]:
+    """Return losses, terms, logits, accuracy, gradient norms and learning rates of the step just done (from 0).
 
     `loss/<player>` is the weighted sum of its terms, `term/<player>/<name>` one of them unweighted (a lazy
     term's last value), `logits/real` and `logits/fake` the means over the discriminator's last batch,
@@ -16,7 +16,7 @@ def measure(game: Game) -> dict[str, float]:
     """
     scalars: dict[str, Tensor] = {}
     for player in (game.generator, game.discriminator):
-        scalars[f"loss/{player.name}"] = _objective(player)
+        scalars[f"loss/{player.name}"] = _objective(player, step)
     for player in (game.generator, game.discriminator):
         for term in player.terms:
             scalars[f"term/{player.name}/{term.name}"] = player.values[term.name]
@@ -30,8 +30,8 @@ def measure(game: Game) -> dict[str, float]:
     return dict(zip(scalars, values, strict=True)) | rates
 
 
-def _objective(player: Player) -> Tensor:
-    return torch.stack([player.values[term.name] * term.weight for term in player.terms]).sum()
+def _objective(player: Player, step: int) -> Tensor:
+    return torch.stack([player.values[term.name] * term.weight_at(step) for term in player.terms]).sum()
 
 
 def _judgements(logits: dict[str, Tensor]) -> dict[str, Tensor]:

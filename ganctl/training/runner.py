@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from ganctl import __version__, pictures
+from ganctl import __version__, pictures, rules
 from ganctl.config import TrainConfig, flatten
 from ganctl.data import Store
 from ganctl.errors import CheckpointError, DataError, DivergenceError, Stopped
@@ -35,6 +35,7 @@ def run(config: TrainConfig, folder: RunFolder) -> None:
 
     Raises every error of the project; `Stopped` after the state has been saved.
     """
+    warnings = rules.check(config)
     with EndingSignals() as signals:
         if (last := folder.completed(config)) is not None:
             folder.finish(config, last)
@@ -45,6 +46,8 @@ def run(config: TrainConfig, folder: RunFolder) -> None:
         store = config.data.load()
         game = build_game(config, store, device)
         with folder.locked(), recorded(folder.log):
+            for warning in warnings:
+                say(f"note    {warning}")
             Runner(config, folder, store, game, signals).run()
 
 
@@ -123,7 +126,7 @@ class Runner:
                     self._stop(self.signals.received)
 
     def _log(self) -> dict[str, float]:
-        values = measure(self.game)
+        values = measure(self.game, self.step - 1)
         self.game.check()
         self.images_per_second = self._clock.rate(self.step, self.game.images_per_step)
         row = {

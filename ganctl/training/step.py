@@ -14,10 +14,12 @@ from torch import Tensor, nn
 
 from ganctl.data.batches import Batches
 from ganctl.errors import DivergenceError
+from ganctl.models import Discriminator
 from ganctl.models.ema import Ema
 from ganctl.optim import PlayerName
 from ganctl.runtime.device import Device
 from ganctl.runtime.randomness import generator, seed_networks
+from ganctl.schedules import Schedule
 from ganctl.training.watch import Watch
 
 SMALLEST_SCALE = 2.0**-20
@@ -28,11 +30,12 @@ SMALLEST_SCALE = 2.0**-20
 class Term:
     """A part of a player's objective: weight × value, computed every so many updates and weighted by as many.
 
-    (Lazy regularisation: Karras et al. 2020, appendix B.)
+    `schedule` moves the weight. (Lazy regularisation: Karras et al. 2020, appendix B.)
     """
 
     name: str
     compute: "Callable[[Round], Tensor]"
+    schedule: Schedule
     weight: float = 1.0
     every: int = 1
 
@@ -40,15 +43,25 @@ class Term:
         """Return whether the term takes part in the player's update number `turn` (from 0)."""
         return turn % self.every == 0
 
+    def weight_at(self, step: int) -> float:
+        """Return the weight at a step (from 0), without what makes up for a lazy term's pauses."""
+        return self.weight * self.schedule.factor(step)
+
 
 @dataclass
 class Player:
-    """A network, what it wants, and how it learns. `turns` is its updates a step."""
+    """A network, what it wants, and how it learns.
+
+    `schedule` moves the optimizer's learning rate, `constraints` change the weights after each update, and
+    `turns` is the updates a step.
+    """
 
     name: PlayerName
     network: nn.Module
     optimizer: torch.optim.Optimizer
+    schedule: Schedule
     terms: list[Term]
+    constraints: list[Callable[[list[nn.Parameter]], None]]
     scaler: torch.amp.GradScaler
     turns: int
     values: dict[str, Tensor] = field(default_factory=dict)
@@ -56,10 +69,18 @@ class Player:
     logits: dict[str, Tensor] = field(default_factory=dict)
     """What the last batch of the last update computed of "real" and "fake" logits, [batch], cut off the graph."""
 
+    def __post_init__(self) -> None:
+        self.learning_rate = float(self.optimizer.param_groups[0]["lr"])
+
     @cached_property
     def parameters(self) -> list[nn.Parameter]:
         """All weights of the network."""
         return list(self.network.parameters())
+
+    def set_learning_rate(self, step: int) -> None:
+        """Give the optimizer the learning rate of a step (from 0)."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.learning_rate * self.schedule.factor(step)
 
     def trainable(self, yes: bool) -> None:
         """Let gradients flow into the weights, or freeze them so that none are computed in vain."""
@@ -74,11 +95,13 @@ class Game:
     generator: Player
     discriminator: Player
     ema: Ema | None
+    ema_schedule: Schedule
     batches: Batches
     device: Device
     watch: Watch
     seed: int
     latent: int
+    pack: int = 1
     first: PlayerName = "discriminator"
     accumulate: int = 1
     clip_norm: float | None = None
@@ -119,8 +142,9 @@ class Round:
     It is batch `part` of the `accumulate` that make up a player's update number `turn`. Random numbers are
     drawn for all of them and sliced, so that accumulation sees what one large batch would.
 
-    Logits and gradients are float32 (float64 in fp64). On the discriminator's turn the generator is frozen,
-    so `fake` carries no graph; on the generator's turn it does, and the discriminator is frozen.
+    A judgement is what one logit says: of one sample, or of a pack of them. Logits, features and gradients are
+    float32 (float64 in fp64). On the discriminator's turn the generator is frozen, so `fake` carries no graph;
+    on the generator's turn it does, and the discriminator is frozen.
     """
 
     def __init__(self, game: Game, player: PlayerName, turn: int, part: int) -> None:
@@ -128,12 +152,13 @@ class Round:
         self._key = (player, turn)
         self._number = turn * game.accumulate + part
         self._whole = game.accumulate * game.batch_size
-        self._slice = slice(part * game.batch_size, (part + 1) * game.batch_size)
+        self._part = part
+        self._seen: dict[str, Tensor] = {}
 
     @cached_property
     def latents(self) -> Tensor:
         """Standard normal, [batch, latent]."""
-        return self._game.latents(self._whole, *self._key)[self._slice]
+        return self._sliced(self._game.latents(self._whole, *self._key))
 
     @cached_property
     def real(self) -> Tensor:
@@ -148,13 +173,23 @@ class Round:
 
     @cached_property
     def real_logits(self) -> Tensor:
-        """D(x), [batch]."""
-        return self._judge(self.real)
+        """D(x), [judgements]."""
+        return self._logits("real")
 
     @cached_property
     def fake_logits(self) -> Tensor:
-        """D(G(z)), [batch]."""
-        return self._judge(self.fake)
+        """D(G(z)), [judgements]."""
+        return self._logits("fake")
+
+    @property
+    def real_features(self) -> Tensor:
+        """What the discriminator's last layer reads of the real samples, [judgements, values]."""
+        return self._features("real").flatten(1).to(self._game.device.dtype)
+
+    @property
+    def fake_features(self) -> Tensor:
+        """What the discriminator's last layer reads of the generated samples, [judgements, values]."""
+        return self._features("fake").flatten(1).to(self._game.device.dtype)
 
     @property
     def logits(self) -> dict[str, Tensor]:
@@ -166,36 +201,63 @@ class Round:
 
     @cached_property
     def real_gradient(self) -> Tensor:
-        """∇D at the real samples, [batch, *shape], differentiable."""
+        """∇D at the real samples, [judgements, values], differentiable."""
         return self._gradient("real")
 
     @cached_property
     def fake_gradient(self) -> Tensor:
-        """∇D at the generated samples, [batch, *shape], differentiable."""
+        """∇D at the generated samples, [judgements, values], differentiable."""
         return self._gradient("fake")
 
+    @property
+    def weights(self) -> list[Tensor]:
+        """The discriminator's weights of two or more dimensions, outputs first, as they are trained."""
+        return [weight for weight in self._game.discriminator.parameters if weight.dim() > 1]
+
     def gradient_at(self, samples: Tensor) -> Tensor:
-        """Return ∇D at any samples by a forward of its own, [batch, *shape], differentiable."""
+        """Return ∇D at any samples by a forward of its own, [judgements, values], differentiable."""
         samples = samples.detach().requires_grad_()
         fp16 = self._game.device.precision == "fp16"
         with self._game.device.full_precision() if fp16 else nullcontext():
-            logits = self._judge(samples)
-        return self._differentiate(logits, samples)
+            logits: Tensor = self._game.discriminator.network(samples)
+        return self._differentiate(logits.to(self._game.device.dtype), samples)
 
     def uniform(self, purpose: str) -> Tensor:
-        """Return one number in [0, 1) a sample, [batch, 1, …] to multiply samples, keyed by the purpose."""
+        """Return one number in [0, 1) a judgement, [judgements], keyed by the purpose."""
         device = self._game.device.torch_device
-        shape = (self._whole, *(1 for _ in self.real.shape[1:]))
         source = generator(device, self._game.seed, purpose, *self._key)
-        return torch.rand(shape, generator=source, device=device, dtype=self._game.device.dtype)[self._slice]
+        count = self._whole // self._game.pack
+        return self._sliced(torch.rand(count, generator=source, device=device, dtype=self._game.device.dtype))
 
-    def _judge(self, samples: Tensor) -> Tensor:
-        logits: Tensor = self._game.discriminator.network(samples)
-        return logits.to(self._game.device.dtype)
+    def noise(self, purpose: str) -> Tensor:
+        """Return standard normal numbers in the shape of the samples, keyed by the purpose."""
+        device = self._game.device.torch_device
+        source = generator(device, self._game.seed, purpose, *self._key)
+        shape = (self._whole, *self.real.shape[1:])
+        return self._sliced(torch.randn(shape, generator=source, device=device, dtype=self._game.device.dtype))
+
+    def _sliced(self, drawn: Tensor) -> Tensor:
+        """Return this batch's part of what was drawn for all of the update's batches."""
+        size = len(drawn) // self._game.accumulate
+        return drawn[self._part * size : (self._part + 1) * size]
+
+    @property
+    def _judge(self) -> Discriminator:
+        judge = self._game.discriminator.network
+        assert isinstance(judge, Discriminator)
+        return judge
+
+    def _features(self, side: Literal["real", "fake"]) -> Tensor:
+        if side not in self._seen:
+            self._seen[side] = self._judge.features(getattr(self, side))
+        return self._seen[side]
+
+    def _logits(self, side: Literal["real", "fake"]) -> Tensor:
+        return self._judge.logits(self._features(side)).to(self._game.device.dtype)
 
     def _gradient(self, side: Literal["real", "fake"]) -> Tensor:
         samples: Tensor = getattr(self, side)
-        if self._game.device.precision == "fp16" or f"{side}_logits" in self.__dict__:
+        if self._game.device.precision == "fp16" or side in self._seen:
             return self.gradient_at(samples)
         samples.requires_grad_()
         return self._differentiate(getattr(self, f"{side}_logits"), samples)
@@ -203,7 +265,7 @@ class Round:
     def _differentiate(self, logits: Tensor, samples: Tensor) -> Tensor:
         with self._game.device.full_precision():  # the forward's own casts are in the graph; add none
             (gradient,) = torch.autograd.grad(logits.sum(), samples, create_graph=True)
-        return gradient
+        return gradient.reshape(len(logits), -1)
 
 
 def train_step(game: Game, step: int) -> None:
@@ -216,11 +278,13 @@ def train_step(game: Game, step: int) -> None:
     order = (game.discriminator, game.generator)
     for player in order if game.first == "discriminator" else reversed(order):
         opponent = game.generator if player is game.discriminator else game.discriminator
+        player.set_learning_rate(step)
         for turn in range(step * player.turns, (step + 1) * player.turns):
             update(game, player, opponent, turn, step)
     if game.ema is not None:
         images = game.images_per_step
-        game.ema.update(game.generator.network, images * (step + 1), images)
+        stretch = game.ema_schedule.factor(step)
+        game.ema.update(game.generator.network, images * (step + 1), images, stretch)
 
 
 def update(game: Game, player: Player, opponent: Player, turn: int, step: int) -> None:
@@ -234,7 +298,7 @@ def update(game: Game, player: Player, opponent: Player, turn: int, step: int) -
         this_round = Round(game, player.name, turn, part)
         with game.device.autocast():
             values = {term.name: term.compute(this_round) for term in due}
-        objective = torch.stack([values[term.name] * (term.weight * term.every) for term in due]).sum()
+        objective = torch.stack([values[term.name] * (term.weight_at(step) * term.every) for term in due]).sum()
         player.scaler.scale(objective / game.accumulate).backward(inputs=player.parameters)
         for name, value in values.items():
             share = value.detach() / game.accumulate
@@ -254,4 +318,6 @@ def _apply(game: Game, player: Player) -> Tensor:
         nn.utils.clip_grad_value_(player.parameters, game.clip_value)
     player.scaler.step(player.optimizer)
     player.scaler.update()
+    for constrain in player.constraints:
+        constrain(player.parameters)
     return norm

@@ -1,0 +1,168 @@
+"""Auxiliary terms of the generator: what its samples should be, beside convincing.
+
+There is no reference picture for a sample, so batches are compared by their means, and samples of one batch
+with each other.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Literal, Protocol
+
+import torch
+from pydantic import Field
+from torch import Tensor
+from torch.nn.functional import conv2d
+
+from ganctl.errors import ConfigError
+from ganctl.registry import Component, Family
+from ganctl.runtime.image_network import open_image_network
+
+WINDOW, WINDOW_STD = 11, 1.5
+STABILISERS = (0.01, 0.03)
+
+
+class View(Protocol):
+    """One batch as the generator's terms see it; what belongs to generated samples is differentiable."""
+
+    @property
+    def real(self) -> Tensor:
+        """Real samples, [batch, *shape]."""
+
+    @property
+    def fake(self) -> Tensor:
+        """Generated samples, [batch, *shape]."""
+
+    @property
+    def real_features(self) -> Tensor:
+        """What the discriminator's last layer reads of real samples, float32 [judgements, values]."""
+
+    @property
+    def fake_features(self) -> Tensor:
+        """What the discriminator's last layer reads of generated samples, float32 [judgements, values]."""
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a term is computed on: shape and value range of samples, the device, its type, the run's seed."""
+
+    shape: tuple[int, ...]
+    picture_range: tuple[float, float]
+    device: torch.device
+    dtype: torch.dtype
+    seed: int
+
+    def require_pictures(self, name: str) -> None:
+        """Raise `ConfigError` where samples are points."""
+        if len(self.shape) != 3:
+            raise ConfigError(
+                f"auxiliary: {name} compares pictures, but the data is {self.shape[0]}-dimensional points; "
+                "leave it out"
+            )
+
+
+class Auxiliary(Component):
+    """A term added to the generator's loss."""
+
+    weight: Annotated[float, Field(gt=0)]
+    every: Annotated[int, Field(ge=1)]
+
+    def build(self, surroundings: Surroundings) -> Callable[[View], Tensor]:
+        """Return the unweighted term as a function of a batch.
+
+        Raises `ConfigError` if it has no meaning for these samples.
+        """
+        raise NotImplementedError
+
+
+AUXILIARIES: Family[Auxiliary] = Family("auxiliary")
+
+
+def _mean_distance(real: Tensor, fake: Tensor) -> Tensor:
+    """Return the squared distance of two batches' means, summed over all values."""
+    return (real.mean(0) - fake.mean(0)).square().sum()
+
+
+@AUXILIARIES.register
+class FeatureMatching(Auxiliary):
+    """‖E f(x) − E f(G(z))‖² for the discriminator's last features f (Salimans et al. 2016, section 3.1)."""
+
+    name: Literal["feature_matching"]
+
+    def build(self, surroundings: Surroundings) -> Callable[[View], Tensor]:
+        """Return the squared distance between the mean features of real and generated samples."""
+        return lambda view: _mean_distance(view.real_features, view.fake_features)
+
+
+@AUXILIARIES.register
+class Ssim(Auxiliary):
+    """The mean structural similarity of each generated picture and its neighbour in the batch.
+
+    Minimised, it keeps samples apart: a term against mode collapse. (Wang et al. 2004, equation 13.)
+    """
+
+    name: Literal["ssim"]
+
+    def build(self, surroundings: Surroundings) -> Callable[[View], Tensor]:
+        """Return the likeness among the fakes of a batch, −1 to 1."""
+        surroundings.require_pictures("ssim")
+        low, high = surroundings.picture_range
+        return lambda view: structural_similarity(view.fake, view.fake.roll(1, 0), high - low).mean()
+
+
+@AUXILIARIES.register
+class Perceptual(Auxiliary):
+    """Σ over layers of the mean squared difference of batch-mean features of a fixed network of torchvision.
+
+    (Perceptual features: Johnson et al. 2016, section 3.2, here of a batch's means, for lack of a target.)
+    """
+
+    name: Literal["perceptual"]
+    network: str
+    layers: Annotated[list[str], Field(min_length=1)]
+    weights: str | None
+
+    def build(self, surroundings: Surroundings) -> Callable[[View], Tensor]:
+        """Return the distance in that network's features.
+
+        Raises `ConfigError` for a network, a layer or weights that do not exist or do not fit.
+        """
+        surroundings.require_pictures("perceptual")
+        network = open_image_network(
+            self.network, self.layers, self.weights, surroundings.seed, surroundings.picture_range
+        ).to(surroundings.device, surroundings.dtype)
+
+        def distance(view: View) -> Tensor:
+            real, fake = (network(samples) for samples in (view.real, view.fake))
+            layers = [
+                _mean_distance(ours, theirs) / ours[0].numel() for ours, theirs in zip(real, fake, strict=True)
+            ]
+            return torch.stack(layers).sum()
+
+        return distance
+
+
+def structural_similarity(first: Tensor, second: Tensor, value_range: float) -> Tensor:
+    """Return the structural similarity of pairs of pictures [batch, channels, height, width], as [batch].
+
+    Means over a Gaussian window of 11 pixels and σ 1.5 (fewer pixels in smaller pictures), in full precision:
+    its variances are differences of large numbers. (Wang et al. 2004, equation 13.)
+    """
+    size = min(WINDOW, (min(first.shape[-2:]) - 1) // 2 * 2 + 1)
+    offsets = torch.arange(size, device=first.device, dtype=first.dtype) - size // 2
+    window = (-offsets.square() / (2 * WINDOW_STD**2)).exp()
+    window = window / window.sum()
+
+    def blurred(pictures: Tensor) -> Tensor:
+        planes = pictures.flatten(0, 1)[:, None]
+        planes = conv2d(conv2d(planes, window.view(1, 1, -1, 1)), window.view(1, 1, 1, -1))
+        return planes.reshape(*pictures.shape[:2], *planes.shape[-2:])
+
+    small, large = ((share * value_range) ** 2 for share in STABILISERS)
+    with torch.autocast(first.device.type, enabled=False):
+        mean_1, mean_2 = blurred(first), blurred(second)
+        variance_1 = blurred(first.square()) - mean_1.square()
+        variance_2 = blurred(second.square()) - mean_2.square()
+        covariance = blurred(first * second) - mean_1 * mean_2
+        likeness = (2 * mean_1 * mean_2 + small) * (2 * covariance + large)
+        size_of_both = (mean_1.square() + mean_2.square() + small) * (variance_1 + variance_2 + large)
+        return (likeness / size_of_both).flatten(1).mean(1)

@@ -1,0 +1,36 @@
+"""A discriminator that judges several samples at once, so that it sees when they are too much alike."""
+
+import torch
+from torch import Tensor
+
+from ganctl.models.model import Discriminator, Model, Shape
+
+
+class Packed(Discriminator):
+    """Judges each `pack` samples of a batch as one of as many times the channels (Lin et al. 2018, section 3)."""
+
+    def __init__(self, judge: Discriminator, pack: int) -> None:
+        super().__init__()
+        self.judge = judge
+        self.pack = pack
+
+    def features(self, samples: Tensor) -> Tensor:
+        """Return the features of packs, [batch / pack, …]."""
+        packs = samples.unflatten(0, (-1, self.pack)).flatten(1, 2)
+        if packs.dim() == 4:
+            packs = packs.contiguous(memory_format=torch.channels_last)
+        return self.judge.features(packs)
+
+    def logits(self, features: Tensor) -> Tensor:
+        """Return logits [batch / pack]."""
+        return self.judge.logits(features)
+
+
+def build_discriminator(model: Model, shape: Shape, pack: int) -> Discriminator:
+    """Return a freshly initialised discriminator that judges `pack` samples of this shape at once.
+
+    Raises `ConfigError` if the model cannot take that shape.
+    """
+    if pack == 1:
+        return model.build_discriminator(shape)
+    return Packed(model.build_discriminator((pack * shape[0], *shape[1:])), pack)

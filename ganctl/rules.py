@@ -1,0 +1,85 @@
+"""What must fit together across families: one table of rules, each of which refuses a config or warns."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ganctl.config import TrainConfig
+from ganctl.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule by what it finds: the problem in one line, or None. It refuses the config, or only warns."""
+
+    problem: Callable[[TrainConfig], str | None]
+    refuses: bool
+
+
+def check(config: TrainConfig) -> list[str]:
+    """Return the warnings about a config.
+
+    Raises `ConfigError` for the first rule that refuses it.
+    """
+    found = [(rule, rule.problem(config)) for rule in RULES]
+    for rule, problem in found:
+        if rule.refuses and problem is not None:
+            raise ConfigError(problem)
+    return [problem for _, problem in found if problem is not None]
+
+
+def _wasserstein_without_lipschitz(config: TrainConfig) -> str | None:
+    bounded = config.model.lipschitz or any(penalty.lipschitz for penalty in config.penalty.values())
+    if not config.loss.critic or bounded:
+        return None
+    return (
+        f"loss: {config.loss.name} needs a Lipschitz critic; take loss=wgan_gp, add penalty=[gradient_penalty] or "
+        "penalty=[weight_clipping], or set model.discriminator.norm=spectral"
+    )
+
+
+def _pack_does_not_divide_the_batch(config: TrainConfig) -> str | None:
+    pack, batch = config.loss.pack, config.train.batch_size
+    if batch % pack == 0:
+        return None
+    near = batch // pack * pack or pack
+    return f"loss.pack: {pack} does not divide train.batch_size={batch}; take train.batch_size={near}"
+
+
+def _schedule_without_end(config: TrainConfig) -> str | None:
+    for key, schedule in config.schedule.each():
+        end = schedule.until or config.train.steps
+        if schedule.shape != "constant" and schedule.warmup >= end:
+            return (
+                f"schedule.{key}: its warm-up of {schedule.warmup:,} steps leaves nothing of the way to step "
+                f"{end:,}; lower schedule.{key}.warmup or raise schedule.{key}.until"
+            )
+    return None
+
+
+def _schedule_past_the_end(config: TrainConfig) -> str | None:
+    steps = config.train.steps
+    for key, schedule in config.schedule.each():
+        last = max(schedule.warmup, schedule.until or 0 if schedule.shape != "constant" else 0)
+        if last > steps:
+            return f"schedule.{key} reaches its end at step {last:,}, but train.steps={steps} ends the run before"
+    return None
+
+
+def _single_samples_under_batch_norm(config: TrainConfig) -> str | None:
+    named = next((key for key, penalty in config.penalty.items() if penalty.single_samples), None)
+    if named is None or not config.model.mixes_samples:
+        return None
+    return (
+        f"penalty: {named} means the slope at single samples, which batch norm in the discriminator mixes; "
+        "better set model.discriminator.norm=layer or none"
+    )
+
+
+RULES = (
+    Rule(_wasserstein_without_lipschitz, refuses=True),
+    Rule(_pack_does_not_divide_the_batch, refuses=True),
+    Rule(_schedule_without_end, refuses=True),
+    Rule(_schedule_past_the_end, refuses=False),
+    Rule(_single_samples_under_batch_norm, refuses=False),
+)
+"""Every rule; a new one is a function and a line here."""

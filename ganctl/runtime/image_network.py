@@ -1,0 +1,77 @@
+"""Networks of torchvision whose features of pictures are looked at, but never trained."""
+
+import os
+from collections.abc import Sequence
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from ganctl.errors import ConfigError, nearest
+from ganctl.runtime.console import say
+from ganctl.runtime.randomness import seeded
+from ganctl.runtime.torchvision import import_torchvision_models
+
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+class ImageNetwork(nn.Module):
+    """Features of pictures at some layers of a network that was made for ImageNet's value range."""
+
+    shift: Tensor
+    scale: Tensor
+
+    def __init__(self, body: nn.Module, picture_range: tuple[float, float]) -> None:
+        super().__init__()
+        self.body = body
+        low, high = picture_range
+        mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_STD))
+        self.register_buffer("shift", low + mean * (high - low))
+        self.register_buffer("scale", std * (high - low))
+
+    def forward(self, pictures: Tensor) -> list[Tensor]:
+        """Return each layer's features of pictures [batch, 1 or 3, height, width], in the type of the pictures."""
+        colour = pictures.expand(-1, 3, -1, -1)
+        features: dict[str, Tensor] = self.body((colour - self.shift) / self.scale)
+        return [layer.to(pictures.dtype) for layer in features.values()]
+
+
+def open_image_network(
+    name: str, layers: Sequence[str], weights: str | None, seed: int, picture_range: tuple[float, float]
+) -> ImageNetwork:
+    """Return a classifier of torchvision, cut off behind the last of `layers`, frozen and in evaluation mode.
+
+    `weights` is a .safetensors file with torchvision's names; None means random weights by the seed, which is
+    said. Raises `ConfigError` for an unknown network or layer, or weights that do not fit.
+    """
+    models = import_torchvision_models()
+    known = models.list_models(module=models)
+    if name not in known:
+        raise ConfigError(f"network: torchvision has no network '{name}'{nearest(name, known)}")
+    with seeded(seed, "image_network", name):
+        whole = models.get_model(name, weights=None).eval()
+    nodes = models.feature_extraction.get_graph_node_names(whole)[1]
+    for layer in layers:
+        if layer not in nodes and not any(node.startswith(f"{layer}.") for node in nodes):
+            raise ConfigError(f"layers: {name} has no layer '{layer}'{nearest(layer, nodes)}")
+    body = models.feature_extraction.create_feature_extractor(whole, list(layers))
+    if weights is None:
+        say(f"{name} has random weights, for none are given; name a .safetensors file to compare what it learnt")
+    else:
+        _load(body, weights, name)
+    return ImageNetwork(body, picture_range).requires_grad_(False).eval()
+
+
+def _load(body: nn.Module, path: str, name: str) -> None:
+    try:
+        found = load_file(os.path.expanduser(path))
+        body.load_state_dict({key: found[key] for key in body.state_dict()})
+    except FileNotFoundError as error:
+        raise ConfigError(f"weights: {path} does not exist") from error
+    except (SafetensorError, OSError) as error:
+        raise ConfigError(f"weights: {path} is no whole .safetensors file ({error})") from error
+    except KeyError as error:
+        raise ConfigError(f"weights: {path} is not of {name}: it has no {error.args[0]}") from error
+    except RuntimeError as error:
+        raise ConfigError(f"weights: {path} does not fit {name} ({' '.join(str(error).split())})") from error
