@@ -4,60 +4,60 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-CONSTANT = {"shape": "constant", "warmup": 0, "until": None}
-
 
 @dataclass(frozen=True)
 class Added:
-    """A key that a later version added, and the value that leaves a run as it was before.
+    """A dotted key that a later version added, and the value that leaves a run as it was before.
 
-    `names` are the options of its group that have it; empty for all.
+    `names` are the options of its group that have the key; empty for all.
     """
 
-    group: str
     key: str
     value: Any
     names: frozenset[str] = frozenset()
 
-    def belongs_to(self, group: Any) -> bool:
-        """Return whether a group of settings should have the key."""
-        return isinstance(group, Mapping) and (not self.names or group.get("name") in self.names)
+
+def _constant(key: str, final: float) -> list[Added]:
+    values = {"shape": "constant", "warmup": 0, "final": final, "until": None}
+    return [Added(f"schedule.{key}.{name}", value) for name, value in values.items()]
 
 
 ADDED = (
-    Added("", "auxiliary", {}),
-    Added("", "schedule", {}),
-    Added("schedule", "learning_rate", CONSTANT | {"final": 0.0}),
-    Added("schedule", "penalty", CONSTANT | {"final": 1.0}),
-    Added("schedule", "ema", CONSTANT | {"final": 1.0}),
-    Added("loss", "pack", 1),
-    Added("loss", "label_smoothing", 0.0, frozenset({"nonsaturating"})),
-    Added("loss", "label_noise", 0.0, frozenset({"nonsaturating"})),
+    Added("auxiliary", {}),
+    *_constant("learning_rate", 0.0),
+    *_constant("penalty", 1.0),
+    *_constant("ema", 1.0),
+    Added("loss.pack", 1),
+    Added("loss.label_smoothing", 0.0, frozenset({"nonsaturating"})),
+    Added("loss.label_noise", 0.0, frozenset({"nonsaturating"})),
+    Added("model.generator.base_layers", 0, frozenset({"dcgan"})),
 )
-"""In the order in which they are filled in."""
+"""Every added key; a group that is missing wholly is made of its keys."""
 
 
 def completed(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a config with every added key that it lacks; what it holds is left as it is."""
+    """Return a config with every added key that it lacks; what it holds, right or wrong, is left as it is."""
     whole = dict(config)
     for added in ADDED:
-        group: Any = whole.get(added.group) if added.group else whole
-        if not added.belongs_to(group) or added.key in group:
-            continue
-        if added.group:
-            whole[added.group] = {**group, added.key: added.value}
-        else:
-            whole[added.key] = added.value
+        group, _, _ = added.key.partition(".")
+        option = whole.get(group)
+        name = option.get("name") if isinstance(option, Mapping) else None
+        if not added.names or name in added.names:
+            _fill(whole, added.key.split("."), added.value, missing_groups=group == "schedule")
     return whole
+
+
+def _fill(tree: dict[str, Any], path: list[str], value: Any, *, missing_groups: bool) -> None:
+    first, *rest = path
+    if not rest:
+        tree.setdefault(first, value)
+        return
+    inner = tree.get(first, {} if missing_groups else None)
+    if isinstance(inner, Mapping):
+        tree[first] = dict(inner)
+        _fill(tree[first], rest, value, missing_groups=missing_groups)
 
 
 def without_effect() -> dict[str, Any]:
     """Return the added keys, dotted, with the values that leave a run as it was before."""
-    flat: dict[str, Any] = {}
-    for added in ADDED:
-        path = f"{added.group}.{added.key}".lstrip(".")
-        if isinstance(added.value, Mapping) and added.value:
-            flat |= {f"{path}.{key}": value for key, value in added.value.items()}
-        else:
-            flat[path] = added.value
-    return flat
+    return {added.key: added.value for added in ADDED}

@@ -22,6 +22,7 @@ from ganctl.models.model import MODELS, Discriminator, Generator, GeneratorSpec,
 from ganctl.registry import Spec
 
 Kernel = Literal[4, 5]
+BASE_KERNEL = 5
 BASES = (4, 5, 6, 7)
 RESOLUTIONS = sorted({base << halvings for base in BASES for halvings in range(1, 7) if base << halvings <= 256})
 
@@ -38,7 +39,9 @@ class ConvolutionsSpec(Spec):
 
 
 class DcganGeneratorSpec(ConvolutionsSpec, GeneratorSpec):
-    """The generator's transposed convolutions and output."""
+    """The generator's transposed convolutions and output; `base_layers` of size 5 keep the base's side."""
+
+    base_layers: Annotated[int, Field(ge=0, le=16)]
 
 
 def halvings_of(shape: Shape) -> int:
@@ -90,21 +93,26 @@ class DcganGenerator(Generator):
             activation(spec.activation),
         )
         doublings: list[nn.Module] = []
-        for inputs, outputs in pairwise(widths[:-1]):
+        hidden = [widths[0]] * spec.base_layers + widths[:-1]
+        for level, (inputs, outputs) in enumerate(pairwise(hidden)):
+            stride = 1 if level < spec.base_layers else 2
             doublings += [
-                self._doubling(inputs, outputs, spec, std, bias=bias),
+                self._layer(inputs, outputs, spec, std, stride, bias=bias),
                 *norm_layers(spec.norm, outputs, std, dimensions=2),
                 activation(spec.activation),
                 *dropout_layers(spec.dropout),
             ]
-        self.doublings = nn.Sequential(*doublings, self._doubling(widths[-2], channels, spec, std, bias=True))
+        self.doublings = nn.Sequential(*doublings, self._layer(widths[-2], channels, spec, std, 2, bias=True))
         self.output = activation(spec.output)
 
     @staticmethod
-    def _doubling(inputs: int, outputs: int, spec: DcganGeneratorSpec, std: float, bias: bool) -> nn.Module:
-        odd = spec.kernel % 2
+    def _layer(
+        inputs: int, outputs: int, spec: DcganGeneratorSpec, std: float, stride: int, *, bias: bool
+    ) -> nn.Module:
+        kernel = spec.kernel if stride == 2 else BASE_KERNEL
+        odd = kernel % 2
         layer = nn.ConvTranspose2d(
-            inputs, outputs, spec.kernel, stride=2, padding=1 + odd, output_padding=odd, bias=bias
+            inputs, outputs, kernel, stride, padding=1 + odd, output_padding=stride - 2 + odd, bias=bias
         )
         return weighted(layer, spec.norm, std)
 
