@@ -189,6 +189,8 @@ def _known_keys() -> Iterator[tuple[str, str]]:
     """Yield each key as it is typed, with what it belongs to: an option such as data=mnist, or a command."""
     root = config_folder()
     for path in sorted(root.rglob("*.yaml")):
+        if path.read_text("utf-8").startswith("# @package _global_"):
+            continue  # a recipe sets keys of others
         tree: Any = OmegaConf.to_container(OmegaConf.load(path))
         group = ".".join(path.relative_to(root).parent.parts)
         owner = f"{group}={path.stem}" if group else f"`ganctl {path.stem}`"
