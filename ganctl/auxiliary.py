@@ -127,9 +127,12 @@ class Perceptual(Auxiliary):
         Raises `ConfigError` for a network, a layer or weights that do not exist or do not fit.
         """
         surroundings.require_pictures("perceptual")
-        network = open_image_network(
-            self.network, self.layers, self.weights, surroundings.seed, surroundings.picture_range
-        ).to(surroundings.device, surroundings.dtype)
+        try:
+            network = open_image_network(
+                self.network, self.layers, self.weights, surroundings.seed, surroundings.picture_range
+            ).to(surroundings.device, surroundings.dtype)
+        except ConfigError as error:
+            raise ConfigError(f"auxiliary.perceptual.{error}") from error
 
         def distance(view: View) -> Tensor:
             real, fake = (network(samples) for samples in (view.real, view.fake))

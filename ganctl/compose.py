@@ -193,7 +193,8 @@ def _known_keys() -> Iterator[tuple[str, str]]:
             continue  # a recipe sets keys of others
         tree: Any = OmegaConf.to_container(OmegaConf.load(path))
         group = ".".join(path.relative_to(root).parent.parts)
-        owner = f"{group}={path.stem}" if group else f"`ganctl {path.stem}`"
+        option = f"[{path.stem}]" if list(tree) == [path.stem] else path.stem
+        owner = f"{group}={option}" if group else f"`ganctl {path.stem}`"
         if not group:
             choices = (choice for choice in tree.get("defaults", []) if isinstance(choice, dict))
             yield from ((name, owner) for choice in choices for name in choice if name.isidentifier())

@@ -86,7 +86,9 @@ class CrossEntropy(LabelledLoss):
     """A loss whose discriminator minimises binary cross-entropy: −log σ(D(x)) − log(1 − σ(D(G(z))))."""
 
     def distance(self, logits: Tensor, labels: Tensor | float) -> Tensor:
-        """Return binary cross-entropy."""
+        """Return binary cross-entropy; of a plain 0 or 1, only the half that is not zero is computed."""
+        if isinstance(labels, float) and labels in (0.0, 1.0):
+            return softplus(-logits if labels else logits)
         return labels * softplus(-logits) + (1 - labels) * softplus(logits)
 
 

@@ -26,7 +26,7 @@ WRONG_KEYS = {
     "penalty=[r1] penalty.r1.wieght=3": "penalty.r1.wieght: unknown key (did you mean 'penalty.r1.weight'?)",
     "los=hinge": "los: unknown key (did you mean 'loss'?)",
     "data.root=pictures": "data.root: unknown key here; it belongs to data=mnist",
-    "penalty.gradient_penalty.weight=3": "it belongs to penalty=gradient_penalty",
+    "penalty.gradient_penalty.weight=3": "it belongs to penalty=[gradient_penalty]",
     "+train.step=3": "train.step: unknown key (did you mean 'steps'?)",
     "++wandb=true": "wandb: unknown key",
     "model=dcgn": "model: there is no 'dcgn' (did you mean 'dcgan'?); there are dcgan, mlp",
