@@ -69,9 +69,10 @@ class Array(Source):
             raise DataError(
                 f"data.range: is for pictures, but {self.path} holds points, which stay unscaled; leave it"
             )
-        samples = torch.from_numpy(np.array(values.reshape(len(values), -1), dtype=np.float32, order="C"))
-        self._require_finite(samples)
-        return Store(samples, labels, classes)
+        with np.errstate(over="ignore"):  # what overflows is infinite, and refused
+            points = np.array(values.reshape(len(values), -1), dtype=np.float32, order="C")
+        self._require_finite(points)
+        return Store(torch.from_numpy(points), labels, classes)
 
     def _samples_name(self, file: NumpyFile) -> str | None:
         names = file.names()

@@ -13,7 +13,7 @@ import numpy as np
 
 from ganctl.errors import DataError, nearest
 
-ZIP_START, NPY_START = b"PK\x03\x04", b"\x93NUMPY"
+ZIP_STARTS, NPY_START = (b"PK\x03\x04", b"PK\x05\x06"), b"\x93NUMPY"
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,9 @@ class NumpyFile:
                 raise DataError(f"data.path: {path} does not exist{nearest(self._place.name, siblings)}")
             with self._place.open("rb") as content:
                 start = content.read(len(NPY_START))
-        if start[:4] != ZIP_START and start != NPY_START:
+        self.is_archive = start[:4] in ZIP_STARTS
+        if not self.is_archive and start != NPY_START:
             raise DataError(f"data.path: {path} is neither a .npy nor an .npz file")
-        self.is_archive = start[:4] == ZIP_START
 
     def names(self) -> list[str]:
         """Return the names of the arrays of an .npz file, none of a .npy file."""
