@@ -1,11 +1,14 @@
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 from ganctl.data import SOURCES, Store
+from ganctl.data import download as downloading
 from ganctl.errors import DataError
+from tests.conftest import Cli
 from tests.data.drawn import idx
 
 SHADES = np.arange(10, 250, 12, dtype=np.uint8)
@@ -55,6 +58,44 @@ def test_clothes_lie_beside_digits_in_one_root(tmp_path):
         fashion(tmp_path)
     put(tmp_path / "FashionMNIST/raw")
     np.testing.assert_array_equal(fashion(tmp_path).samples[..., 0].numpy(), PIXELS)
+
+
+def test_clothes_are_downloaded_as_what_they_are(tmp_path, monkeypatch):
+    def fetch(root, download):
+        put(Path(root) / "FashionMNIST/raw")
+
+    datasets = SimpleNamespace(FashionMNIST=fetch)
+    monkeypatch.setattr(downloading, "import_torchvision_datasets", lambda: datasets)
+    values = {"root": str(tmp_path), "split": "train", "download": True, "resolution": 28}
+    assert len(SOURCES["fashion_mnist"](name="fashion_mnist", **values).load()) == 20
+    assert [path.name for path in tmp_path.iterdir()] == ["FashionMNIST"]
+
+
+def test_a_failed_download_names_what_could_not_be_downloaded(tmp_path, monkeypatch):
+    def fail(root, download):
+        raise ConnectionError("no route")
+
+    monkeypatch.setattr(downloading, "import_torchvision_datasets", lambda: SimpleNamespace(FashionMNIST=fail))
+    values = {"root": str(tmp_path), "split": "test", "download": True, "resolution": 28}
+    with pytest.raises(DataError) as refused:
+        SOURCES["fashion_mnist"](name="fashion_mnist", **values).load()
+    assert str(refused.value).startswith(
+        "data.root: FashionMNIST could not be downloaded (no route); put its four"
+    )
+    assert str(tmp_path / "FashionMNIST/raw") in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ("fashion_mnist", "in nowhere/FashionMNIST/raw or nowhere; put FashionMNIST's files there"),
+        ("stacked_mnist", "in nowhere/MNIST/raw or nowhere; put MNIST's files there"),
+    ],
+)
+def test_the_command_line_answers_with_one_line_and_3(source: str, told: str, workspace: Path, cli: Cli):
+    outcome = cli("train", f"data={source}", "data.root=nowhere", "data.download=false")
+    assert (outcome.code, outcome.err.count("\n")) == (3, 1)
+    assert outcome.err.startswith(f"ganctl: data.root: no train-images-idx3-ubyte {told}")
 
 
 def test_a_stack_holds_three_digits_of_its_label(tmp_path):
