@@ -67,7 +67,7 @@ class Cifar10(Source):
     def _read(self, datasets: ModuleType, place: Path) -> Any:
         try:
             with warnings.catch_warnings():
-                # numpy 2.4 deprecates how the pickles of 2009 name their types.
+                # The first releases of numpy 2.4 deprecate how the pickles of 2009 name their types.
                 warnings.simplefilter("ignore", np.exceptions.VisibleDeprecationWarning)
                 return datasets.CIFAR10(place, train=self.split == "train", download=False)
         except (OSError, RuntimeError) as error:

@@ -1,5 +1,6 @@
 import hashlib
 import pickle
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,13 @@ BATCHES = [*(f"data_batch_{number}" for number in range(1, 6)), "test_batch"]
 NAMES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 
 
+class OldType:
+    """Warns when it is unpickled, as the types of the real files do in some versions of numpy."""
+
+    def __reduce__(self):
+        return (warnings.warn, ("align", np.exceptions.VisibleDeprecationWarning))
+
+
 def photographs(number: int) -> np.ndarray:
     return np.random.default_rng(number).integers(0, 256, (4, 3, 32, 32), np.uint8)
 
@@ -22,7 +30,7 @@ def write(root: Path) -> Path:
     folder = root / "cifar-10-batches-py"
     folder.mkdir(parents=True)
     for number, name in enumerate(BATCHES):
-        batch = {"data": photographs(number).reshape(4, 3072), "labels": [number, 9, 0, number]}
+        batch = {"data": photographs(number).reshape(4, 3072), "labels": [number, 9, 0, number], "type": OldType()}
         (folder / name).write_bytes(pickle.dumps(batch))
     (folder / "batches.meta").write_bytes(pickle.dumps({"label_names": NAMES}))
     return folder
