@@ -59,17 +59,14 @@ class Cifar10(Source):
             "CIFAR-10",
             root,
             FOLDER,
-            lambda datasets, folder: datasets.CIFAR10(folder, download=True),
+            lambda datasets, folder: _open(datasets, folder, train=False, fetch=True),
             f"unpack {ARCHIVE} in {root}, which makes {root / FOLDER} with {', '.join(names)}",
         )
         return root
 
     def _read(self, datasets: ModuleType, place: Path) -> Any:
         try:
-            with warnings.catch_warnings():
-                # The first releases of numpy 2.4 deprecate how the pickles of 2009 name their types.
-                warnings.simplefilter("ignore", np.exceptions.VisibleDeprecationWarning)
-                return datasets.CIFAR10(place, train=self.split == "train", download=False)
+            return _open(datasets, place, train=self.split == "train", fetch=False)
         except (OSError, RuntimeError) as error:
             intact = datasets.utils.check_integrity
             wrong = [name for name, md5 in _files(datasets) if not intact(place / FOLDER / name, md5)]
@@ -77,6 +74,13 @@ class Cifar10(Source):
             raise DataError(
                 f"data.root: {place / FOLDER}: {what}; remove that folder and unpack {ARCHIVE} again"
             ) from error
+
+
+def _open(datasets: ModuleType, place: Path | str, *, train: bool, fetch: bool) -> Any:
+    with warnings.catch_warnings():
+        # The first releases of numpy 2.4 deprecate how the pickles of 2009 name their types.
+        warnings.simplefilter("ignore", np.exceptions.VisibleDeprecationWarning)
+        return datasets.CIFAR10(place, train=train, download=fetch)
 
 
 def _files(datasets: ModuleType) -> list[tuple[str, str]]:
