@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from ganctl.config import TrainConfig, flatten, import_plugins, sample_command, train_config
-from ganctl.data import SOURCES
+from ganctl.data.sources import SOURCES
 from ganctl.errors import ConfigError
 from ganctl.losses import LOSSES
 from ganctl.registry import Spec

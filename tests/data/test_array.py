@@ -8,7 +8,8 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from ganctl.data import SOURCES, Store
+from ganctl.data.sources import SOURCES
+from ganctl.data.store import Store
 from ganctl.errors import DataError
 from tests.conftest import Cli
 

@@ -4,8 +4,9 @@ import pytest
 import torchvision.datasets
 from PIL import Image
 
-from ganctl.data import SOURCES, Store
 from ganctl.data.celeba import SPLITS
+from ganctl.data.sources import SOURCES
+from ganctl.data.store import Store
 from ganctl.errors import DataError
 from tests.conftest import Cli
 from tests.data.drawn import encoded, pack, plain, write

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torchvision.datasets
 
-from ganctl.data import SOURCES, Store
+from ganctl.data.sources import SOURCES
+from ganctl.data.store import Store
 from ganctl.errors import DataError
 from tests.conftest import Cli
 

@@ -5,7 +5,8 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from ganctl.data import SOURCES, Store
+from ganctl.data.sources import SOURCES
+from ganctl.data.store import Store
 
 
 def grid(num: int = 25_000, *, side: int = 5, spacing: float = 2.0, std: float = 0.05, seed: int = 0) -> Store:

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 import torch
 
-from ganctl.data import SOURCES, Store
 from ganctl.data import download as downloading
+from ganctl.data.sources import SOURCES
+from ganctl.data.store import Store
 from ganctl.errors import DataError
 from tests.conftest import Cli
 from tests.data.drawn import idx
