@@ -14,7 +14,11 @@ from tests.conftest import TINY, Cli, contents
 from tests.training.composed import composed
 
 OPTIONS = sorted(f"{path.parent.name}={path.stem}" for path in compose.config_folder().glob("*/*.yaml"))
-NEEDED = {"data=folder": ["data.path=pictures"], "loss=wgan": ["penalty=[gradient_penalty]"]}
+NEEDED = {
+    "data=folder": ["data.path=pictures"],
+    "data=array": ["data.path=pictures.npy"],
+    "loss=wgan": ["penalty=[gradient_penalty]"],
+}
 """What an option cannot do without."""
 
 Job = Callable[[Callable[[], dict[str, Any]], bool], int]

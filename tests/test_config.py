@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from ganctl.config import TrainConfig, flatten, import_plugins, sample_command, train_config
+from ganctl.data.sources import SOURCES
 from ganctl.errors import ConfigError
 from ganctl.losses import LOSSES
 from ganctl.registry import Spec
@@ -100,17 +101,21 @@ def test_what_leaves_the_numbers_alone_leaves_the_run_the_same(
 
 
 @pytest.mark.parametrize(
-    ("option", "key", "value"),
-    [
-        ("data=mnist", "data.root", "elsewhere"),
-        ("data=mnist", "data.download", False),
-        ("data=folder", "data.path", "elsewhere"),
-        ("data=folder", "data.workers", 3),
-    ],
+    ("source", "key"), [(source, key) for source in SOURCES for key in sorted(SOURCES[source].placement)]
 )
-def test_where_the_data_lies_leaves_the_run_the_same(option: str, key: str, value: Any) -> None:
-    values = composed(option, "data.path=here" if option == "data=folder" else "seed=0")
-    assert train_config(changed(values, key, setting(value))).run_name() == train_config(values).run_name()
+def test_where_the_data_lies_leaves_the_run_the_same(source: str, key: str) -> None:
+    needed = ["data.path=here"] if "path" in SOURCES[source].model_fields else []
+    values = composed(f"data={source}", "model=mlp", *needed)
+    other = {"download": False, "workers": 3}.get(key, "elsewhere")
+    moved = changed(values, f"data.{key}", setting(other))
+    assert train_config(moved).data != train_config(values).data
+    assert train_config(moved).run_name() == train_config(values).run_name()
+
+
+@pytest.mark.parametrize("source", list(SOURCES))
+def test_whatever_says_where_the_data_lies_is_no_part_of_the_runs_name(source: str) -> None:
+    says_where = {"root", "path", "download", "workers"} & set(SOURCES[source].model_fields)
+    assert says_where <= SOURCES[source].placement <= set(SOURCES[source].model_fields)
 
 
 def test_each_key_that_moves_the_numbers_makes_another_run(defaults: dict[str, Any]) -> None:

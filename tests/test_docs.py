@@ -60,6 +60,9 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     with zipfile.ZipFile(tmp_path / "cifar10-jpg.zip", "w") as archive:
         for path in (tmp_path / "pictures").rglob("*.png"):
             archive.write(path, f"train/cat/{path.name}")
+    pixels = numbers.integers(0, 256, (20, 32, 32, 3), dtype=np.uint8)
+    np.save(tmp_path / "pictures.npy", pixels)
+    np.savez(tmp_path / "numbers.npz", x_train=numbers.standard_normal((20, 8, 8)), y_train=np.arange(20) % 4)
     for root in ("data", "datasets"):
         raw = tmp_path / root / "MNIST/raw"
         write_idx(raw / "train-images-idx3-ubyte", numbers.integers(0, 256, (16, 28, 28)))

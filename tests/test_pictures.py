@@ -3,7 +3,24 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
-from ganctl.pictures import FAKE_COLOUR, GAP, PLOT_SIDE, REAL_COLOUR, grid, save, scatter, to_bytes, to_image
+from ganctl.pictures import (
+    BINS,
+    BOTTOM,
+    FAKE_COLOUR,
+    GAP,
+    LEFT,
+    PLOT_SIDE,
+    REAL_COLOUR,
+    RIGHT,
+    TOP,
+    grid,
+    histogram,
+    plot,
+    save,
+    scatter,
+    to_bytes,
+    to_image,
+)
 
 
 @pytest.fixture
@@ -140,6 +157,79 @@ def test_points_of_other_dimensions_are_drawn_by_their_first_two(legend):
 def test_the_legend_is_written_in_the_corner():
     plot = scatter(np.empty((0, 2)), np.array([[-1.0, -1.0], [1.0, 1.0]]))
     assert (plot[:40, :100] != 255).any()
+
+
+def tops(picture: np.ndarray, colour: tuple[int, int, int]) -> np.ndarray:
+    """The heights of a histogram's outline, a bin each, as shares of the y axis; NaN where there is none."""
+    width = (RIGHT - LEFT) / BINS
+    columns = [int(LEFT + (number + 0.5) * width) for number in range(BINS)]
+    strips = [np.flatnonzero((picture[:, column] == colour).all(-1)) for column in columns]
+    return np.array([(BOTTOM - strip[0]) / (BOTTOM - TOP) if len(strip) else np.nan for strip in strips])
+
+
+def line(*numbers: float) -> np.ndarray:
+    return np.array(numbers, dtype=np.float32)[:, None]
+
+
+NOTHING = np.empty((0, 1), np.float32)
+
+
+def test_points_on_a_line_become_a_histogram_and_others_a_scatter_plot():
+    numbers, pairs = line(-1, 0, 1), np.array([[-1.0, 0], [1, 0]])
+    np.testing.assert_array_equal(plot(numbers, numbers), histogram(numbers, numbers))
+    np.testing.assert_array_equal(plot(NOTHING, numbers), histogram(NOTHING, numbers))
+    np.testing.assert_array_equal(plot(pairs, pairs), scatter(pairs, pairs))
+
+
+def test_bars_stand_over_their_numbers_as_high_as_their_share(legend):
+    numbers = np.repeat(line(-2, 0, 1, 2), [1, 4, 2, 1], axis=0)
+    picture = histogram(numbers, NOTHING)
+    assert (picture.shape, picture.dtype) == ((PLOT_SIDE, PLOT_SIDE, 3), np.uint8)
+    heights = tops(picture, REAL_COLOUR)
+    bins = [int((number + 2.5) / 5 * BINS) for number in (-2, 0, 1, 2)]
+    np.testing.assert_allclose(heights[bins] * 1.05, [0.25, 1, 0.5, 0.25], atol=0.02)
+    assert np.isnan(np.delete(heights, bins)).all()
+
+
+def test_fakes_and_real_numbers_are_densities_over_the_same_axes(legend):
+    real = np.linspace(-1, 1, 6400, dtype=np.float32)[:, None]
+    picture = histogram(real, real[::100] / 2)  # a hundredth as many, on half the width: twice as dense
+    at = np.abs((np.arange(BINS) + 0.5) / BINS * 2.5 - 1.25)
+    fake, grey = tops(picture, FAKE_COLOUR)[at < 0.45], tops(picture, REAL_COLOUR)[(at > 0.55) & (at < 0.95)]
+    np.testing.assert_allclose(np.nanmean(fake) / np.nanmean(grey), 2, atol=0.1)
+    assert {"0.5", "1"} <= set(legend)
+
+
+def test_a_histogram_has_ticks_at_round_numbers_and_a_legend_with_counts(legend):
+    histogram(line(0, 10), line(5, 5, 99))
+    assert legend[-2:] == ["real (2)", "fake (3, 1 outside)"]
+    assert {"density", "0", "2", "4", "6", "8", "10"} <= set(legend)
+    assert not {"-2", "5", "12"} & set(legend)
+
+
+def test_fakes_outside_a_histogram_are_counted_and_not_drawn(legend):
+    real = line(-1, 1)
+    picture = histogram(real, line(50, -7, np.nan, np.inf, -np.inf))
+    np.testing.assert_array_equal(picture, histogram(real, NOTHING))
+    assert "fake (5, 5 outside)" in legend
+
+
+def test_a_collapsed_generator_leaves_the_real_numbers_visible(legend):
+    real = np.random.default_rng(0).standard_normal((2000, 1))
+    picture = histogram(real, np.zeros((2000, 1)))
+    grey = np.nanmax(tops(picture, REAL_COLOUR))
+    assert 0.3 < grey < 0.35
+    assert len(where(picture, FAKE_COLOUR)) > 0
+    assert where(picture, FAKE_COLOUR)[:, 0].min() >= TOP - 2
+
+
+@pytest.mark.parametrize("numbers", [line(3.5), line(0), line(1e6, 1e6), line(-1e-6, 1e-6), line(np.nan), NOTHING])
+def test_whatever_a_generator_draws_becomes_a_picture(numbers, legend):
+    picture = histogram(NOTHING, numbers)
+    assert (picture != 255).any()
+    outside = f", {np.isnan(numbers).sum()} outside" if np.isnan(numbers).any() else ""
+    assert legend[-1] == f"fake ({len(numbers)}{outside})"
+    assert (len(where(picture, FAKE_COLOUR)) > 0) == bool(np.isfinite(numbers).any())
 
 
 @pytest.mark.parametrize(("channels", "mode"), [(1, "L"), (3, "RGB")])

@@ -137,5 +137,5 @@ def _title(command: SampleCommand, seeds: list[int] | None) -> str:
 
 def _write_points(samples: Tensor, out: Path, stem: str) -> None:
     points = samples.float().cpu().numpy()
-    pictures.save(pictures.scatter(points[:0], points), out / f"{stem}.png")
+    pictures.save(pictures.plot(points[:0], points), out / f"{stem}.png")
     say(f"{len(points)} points: {out / f'{stem}.png'}")

@@ -50,9 +50,14 @@ class PictureFile:
 
 
 def load(
-    path: str, subfolder: str | None, decoding: Decoding, max_bad_fraction: float, workers: int | None
+    path: str,
+    subfolder: str | None,
+    decoding: Decoding,
+    max_bad_fraction: float,
+    workers: int | None,
+    files: list[PictureFile] | None = None,
 ) -> Store:
-    """Decode every picture below `path`, a folder or a zip file, into one store.
+    """Decode every picture below `path`, a folder or a zip file, or `files` of them, into one store.
 
     Files are taken in the order of their names; those without a picture's ending and hidden ones are passed
     over. The name of the folder that directly holds a picture is its class, where there are two or more.
@@ -60,7 +65,7 @@ def load(
     Raises `DataError` if the place is missing, unreadable or without pictures, or if more than
     `max_bad_fraction` of the pictures do not decode.
     """
-    files = find(path, subfolder)
+    files = find(path, subfolder) if files is None else files
     side = decoding.side or _common_side(files)
     samples = np.empty((len(files), side, side, decoding.channels), np.uint8)
     good = np.zeros(len(files), bool)

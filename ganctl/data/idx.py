@@ -1,38 +1,40 @@
 """MNIST's idx files: http://yann.lecun.com/exdb/mnist describes the format."""
 
 import gzip
-import http.client
 import math
 import os
-import tempfile
 import zlib
 from pathlib import Path
-from types import ModuleType
+from typing import Literal
 
 import numpy as np
 
+from ganctl.data.download import download
 from ganctl.errors import DataError
-from ganctl.runtime.torchvision import import_torchvision_datasets
+
+Title = Literal["MNIST", "FashionMNIST"]
+"""A data set of idx files: its name for people, its class in torchvision, and its folder."""
 
 
-def load_mnist(root: str, *, train: bool, download: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Return MNIST's pixels, uint8 [count, 28, 28], and labels, uint8 [count].
+def load_idx(title: Title, root: str, *, train: bool, fetch: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Return a data set's pixels, uint8 [count, 28, 28], and labels, uint8 [count].
 
-    Files are looked for in root/MNIST/raw and in root itself, plain or gzipped.
+    Files are looked for in root/<title>/raw and in root itself, plain or gzipped; if some are missing and
+    `fetch` is true, torchvision downloads them into the former.
 
     Raises `DataError` if they are missing and not downloaded, or are no idx files.
     """
     root = os.path.expanduser(root)
     prefix = "train" if train else "t10k"
     names = (f"{prefix}-images-idx3-ubyte", f"{prefix}-labels-idx1-ubyte")
-    paths = [_find(root, name) for name in names]
-    if None in paths and download:
-        _download(root)
-        paths = [_find(root, name) for name in names]
+    paths = [_find(title, root, name) for name in names]
+    if None in paths and fetch:
+        _download(title, Path(root))
+        paths = [_find(title, root, name) for name in names]
     missing = [name for name, path in zip(names, paths, strict=True) if path is None]
     if missing:
         raise DataError(
-            f"data.root: no {missing[0]} in {Path(root) / 'MNIST' / 'raw'} or {root}; put MNIST's files "
+            f"data.root: no {missing[0]} in {Path(root) / title / 'raw'} or {root}; put {title}'s files "
             "there (plain or .gz), name their folder by data.root=…, or set data.download=true"
         )
     pixels, labels = (read_idx(path) for path in paths if path is not None)
@@ -60,29 +62,17 @@ def read_idx(path: Path) -> np.ndarray:
     return np.frombuffer(content, np.uint8, offset=offset).reshape(shape)
 
 
-def _find(root: str, name: str) -> Path | None:
-    folders = (Path(root) / "MNIST" / "raw", Path(root))
+def _find(title: Title, root: str, name: str) -> Path | None:
+    folders = (Path(root) / title / "raw", Path(root))
     candidates = [folder / (name + ending) for folder in folders for ending in ("", ".gz")]
     return next((path for path in candidates if os.path.isfile(path)), None)
 
 
-def _fetch(datasets: ModuleType, root: Path) -> None:
-    """Download beside the final place and move whole files there, so that a stopped download leaves none."""
-    raw = root / "MNIST" / "raw"
-    raw.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".download-", dir=root) as temporary:
-        datasets.MNIST(temporary, download=True)
-        for path in (Path(temporary) / "MNIST" / "raw").iterdir():
-            path.replace(raw / path.name)
-
-
-def _download(root: str) -> None:
-    datasets = import_torchvision_datasets()
-    try:
-        _fetch(datasets, Path(root))
-    except (OSError, RuntimeError, http.client.HTTPException) as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise DataError(
-            f"data.root: MNIST could not be downloaded ({reason}); put its four idx "
-            f"files into {Path(root) / 'MNIST' / 'raw'}, or name the folder that has them by data.root=…"
-        ) from error
+def _download(title: Title, root: Path) -> None:
+    download(
+        title,
+        root,
+        f"{title}/raw",
+        lambda datasets, folder: getattr(datasets, title)(folder, download=True),
+        f"put its four idx files into {root / title / 'raw'}, or name the folder that has them by data.root=…",
+    )

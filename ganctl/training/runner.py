@@ -156,7 +156,7 @@ class Runner:
         samples = generate(network, game.latents(count, "fixed"), game.device, game.batch_size)
         if self.store.is_pictures:
             return pictures.grid(pictures.to_bytes(samples, self.config.model.picture_range))
-        return pictures.scatter(self.store.samples[:count].numpy(), samples.float().cpu().numpy())
+        return pictures.plot(self.store.samples[:count].numpy(), samples.float().cpu().numpy())
 
     def _save(self) -> None:
         with self._paused():

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from ganctl.data import idx
-from ganctl.data.idx import load_mnist, read_idx
+from ganctl.data import download as downloading
+from ganctl.data.idx import load_idx, read_idx
 from ganctl.errors import DataError
 from tests.data import drawn
 
@@ -29,14 +29,14 @@ def refuse_download(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     def mnist(root, download):
         raise error
 
-    monkeypatch.setattr(idx, "import_torchvision_datasets", lambda: SimpleNamespace(MNIST=mnist))
+    monkeypatch.setattr(downloading, "import_torchvision_datasets", lambda: SimpleNamespace(MNIST=mnist))
 
 
 @pytest.mark.parametrize("gz", [False, True])
 @pytest.mark.parametrize("inner", ["MNIST/raw", ""])
 def test_files_are_read_from_both_layouts_plain_and_gzipped(tmp_path, inner, gz):
     put(tmp_path / inner, gz=gz)
-    pixels, labels = load_mnist(str(tmp_path), train=True, download=False)
+    pixels, labels = load_idx("MNIST", str(tmp_path), train=True, fetch=False)
     np.testing.assert_array_equal(pixels, PIXELS)
     np.testing.assert_array_equal(labels, LABELS)
     assert pixels.dtype == labels.dtype == np.uint8
@@ -45,20 +45,20 @@ def test_files_are_read_from_both_layouts_plain_and_gzipped(tmp_path, inner, gz)
 def test_the_splits_are_told_apart(tmp_path):
     put(tmp_path, "train")
     put(tmp_path, "t10k", pixels=255 - PIXELS)
-    np.testing.assert_array_equal(load_mnist(str(tmp_path), train=True, download=False)[0], PIXELS)
-    np.testing.assert_array_equal(load_mnist(str(tmp_path), train=False, download=False)[0], 255 - PIXELS)
+    np.testing.assert_array_equal(load_idx("MNIST", str(tmp_path), train=True, fetch=False)[0], PIXELS)
+    np.testing.assert_array_equal(load_idx("MNIST", str(tmp_path), train=False, fetch=False)[0], 255 - PIXELS)
 
 
 def test_a_home_folder_is_understood(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     put(tmp_path / "digits")
-    assert len(load_mnist("~/digits", train=True, download=False)[0]) == 5
+    assert len(load_idx("MNIST", "~/digits", train=True, fetch=False)[0]) == 5
 
 
 def test_files_at_hand_are_not_downloaded(tmp_path, monkeypatch):
     refuse_download(monkeypatch, AssertionError("downloaded"))
     put(tmp_path)
-    assert len(load_mnist(str(tmp_path), train=True, download=True)[0]) == 5
+    assert len(load_idx("MNIST", str(tmp_path), train=True, fetch=True)[0]) == 5
 
 
 @pytest.mark.parametrize(
@@ -107,14 +107,14 @@ def test_an_unreadable_file_is_refused_by_name(tmp_path):
 def test_pixels_and_labels_of_different_lengths_are_refused(tmp_path):
     put(tmp_path, pixels=PIXELS[:4])
     with pytest.raises(DataError, match=r"\(4, 28, 28\) pixels and \(5,\) labels do not belong together"):
-        load_mnist(str(tmp_path), train=True, download=False)
+        load_idx("MNIST", str(tmp_path), train=True, fetch=False)
 
 
 def test_missing_files_are_answered_with_what_to_put_where(tmp_path):
     put(tmp_path)
     (tmp_path / "train-labels-idx1-ubyte").unlink()
     with pytest.raises(DataError) as refused:
-        load_mnist(str(tmp_path), train=True, download=False)
+        load_idx("MNIST", str(tmp_path), train=True, fetch=False)
     line = str(refused.value)
     assert line.startswith(
         f"data.root: no train-labels-idx1-ubyte in {tmp_path / 'MNIST' / 'raw'} or {tmp_path}; "
@@ -130,8 +130,8 @@ def test_a_download_fetches_into_the_root_and_is_read(tmp_path, monkeypatch):
         asked.append((root, download))
         put(Path(root) / "MNIST" / "raw")
 
-    monkeypatch.setattr(idx, "import_torchvision_datasets", lambda: SimpleNamespace(MNIST=mnist))
-    pixels, _ = load_mnist(str(tmp_path), train=True, download=True)
+    monkeypatch.setattr(downloading, "import_torchvision_datasets", lambda: SimpleNamespace(MNIST=mnist))
+    pixels, _ = load_idx("MNIST", str(tmp_path), train=True, fetch=True)
     np.testing.assert_array_equal(pixels, PIXELS)
     ((place, download),) = asked
     assert download is True
@@ -144,9 +144,9 @@ def test_a_download_that_is_stopped_leaves_no_file_that_looks_whole(tmp_path, mo
         put(Path(root) / "MNIST" / "raw")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(idx, "import_torchvision_datasets", lambda: SimpleNamespace(MNIST=stopped))
+    monkeypatch.setattr(downloading, "import_torchvision_datasets", lambda: SimpleNamespace(MNIST=stopped))
     with pytest.raises(KeyboardInterrupt):
-        load_mnist(str(tmp_path), train=True, download=True)
+        load_idx("MNIST", str(tmp_path), train=True, fetch=True)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
@@ -165,7 +165,7 @@ def test_a_download_that_is_stopped_leaves_no_file_that_looks_whole(tmp_path, mo
 def test_a_failed_download_is_one_line_with_its_reason_and_the_way_out(tmp_path, monkeypatch, error, reason):
     refuse_download(monkeypatch, error)
     with pytest.raises(DataError) as refused:
-        load_mnist(str(tmp_path), train=True, download=True)
+        load_idx("MNIST", str(tmp_path), train=True, fetch=True)
     line = str(refused.value)
     assert line.startswith("data.root: MNIST could not be downloaded (")
     assert reason in line
@@ -177,15 +177,15 @@ def test_a_download_that_brings_too_little_is_refused(tmp_path, monkeypatch):
     def nothing(root, download):
         (Path(root) / "MNIST" / "raw").mkdir(parents=True)
 
-    monkeypatch.setattr(idx, "import_torchvision_datasets", lambda: SimpleNamespace(MNIST=nothing))
+    monkeypatch.setattr(downloading, "import_torchvision_datasets", lambda: SimpleNamespace(MNIST=nothing))
     with pytest.raises(DataError, match="no train-images-idx3-ubyte in"):
-        load_mnist(str(tmp_path), train=True, download=True)
+        load_idx("MNIST", str(tmp_path), train=True, fetch=True)
 
 
 @pytest.mark.skipif(not REAL, reason="MNIST's files are not at hand in shared/data")
 def test_real_mnist_has_its_known_size_and_mean():
-    pixels, labels = load_mnist(str(REAL[0]), train=True, download=False)
+    pixels, labels = load_idx("MNIST", str(REAL[0]), train=True, fetch=False)
     assert (pixels.shape, labels.shape) == ((60_000, 28, 28), (60_000,))
     assert abs(pixels.mean() / 255 - 0.1307) < 1e-4
     assert np.bincount(labels).tolist() == [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
-    assert load_mnist(str(REAL[0]), train=False, download=False)[0].shape == (10_000, 28, 28)
+    assert load_idx("MNIST", str(REAL[0]), train=False, fetch=False)[0].shape == (10_000, 28, 28)

@@ -1,0 +1,36 @@
+"""What every source of real samples is, and the table of them."""
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from ganctl.data.store import Store
+from ganctl.registry import Component, Family
+
+Resolution = Annotated[int, Field(ge=8, le=256)]
+Workers = Annotated[int, Field(ge=1)]
+
+
+class Source(Component):
+    """A data set by name."""
+
+    placement: ClassVar[frozenset[str]] = frozenset()
+    """Keys that say where the data lies or how it is read, and do not change what is read."""
+
+    @property
+    def points(self) -> bool:
+        """Whether samples are points rather than pictures; known without reading more than a file's header.
+
+        Raises `DataError` if there is such a file and its header cannot be read.
+        """
+        return False
+
+    def load(self) -> Store:
+        """Return the samples.
+
+        Raises `DataError` for data that is missing or cannot be used.
+        """
+        raise NotImplementedError
+
+
+SOURCES: Family[Source] = Family("data")
