@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Protocol
 
 import torch
 from pydantic import Field
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import conv2d
 
 from ganctl.errors import ConfigError
@@ -128,8 +128,14 @@ class Perceptual(Auxiliary):
         """
         surroundings.require_pictures("perceptual")
         network = open_image_network(
-            self.network, self.layers, self.weights, surroundings.seed, surroundings.picture_range
+            "auxiliary.perceptual",
+            self.network,
+            self.layers,
+            self.weights,
+            surroundings.seed,
+            surroundings.picture_range,
         ).to(surroundings.device, surroundings.dtype)
+        self._try(network, surroundings)
 
         def distance(view: View) -> Tensor:
             real, fake = (network(samples) for samples in (view.real, view.fake))
@@ -139,6 +145,16 @@ class Perceptual(Auxiliary):
             return torch.stack(layers).sum()
 
         return distance
+
+    def _try(self, network: nn.Module, surroundings: Surroundings) -> None:
+        height, width = surroundings.shape[1:]
+        try:
+            network(torch.zeros(1, *surroundings.shape, device=surroundings.device, dtype=surroundings.dtype))
+        except (RuntimeError, AssertionError) as error:
+            raise ConfigError(
+                f"auxiliary.perceptual.layers: {height}×{width} pixels do not pass {self.network} up to "
+                f"{self.layers[-1]} ({str(error).partition('. ')[0]}); take earlier layers, or another network"
+            ) from error
 
 
 def structural_similarity(first: Tensor, second: Tensor, value_range: float) -> Tensor:

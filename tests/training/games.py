@@ -22,6 +22,13 @@ SMALL = {
         "train.batch_size=8",
     ),
 }
+SMALL_OPTIONS = {
+    "auxiliary=[perceptual]": (
+        "auxiliary.perceptual.network=squeezenet1_1",
+        "auxiliary.perceptual.layers=[features.3]",
+    ),
+}
+"""What makes an option small, or possible."""
 
 
 def small_config(*overrides: str, model: str = "dcgan", data: str = "digits", **more: Any) -> TrainConfig:
@@ -38,6 +45,7 @@ def small_config(*overrides: str, model: str = "dcgan", data: str = "digits", **
         "device.precision=fp32",
         *small,
         *few,
+        *(word for option in overrides for word in SMALL_OPTIONS.get(option, ())),
         *overrides,
     ]
     return train_config(composed(*words) | more)
