@@ -53,6 +53,13 @@ def small_config(*overrides: str, model: str = "dcgan", data: str = "digits", **
 
 def small_game(*overrides: str, model: str = "dcgan", data: str = "digits") -> Game:
     """Return a game of a small model at step 0."""
+    (game,) = small_games(1, *overrides, model=model, data=data)
+    return game
+
+
+def small_games(count: int, *overrides: str, model: str = "dcgan", data: str = "digits") -> list[Game]:
+    """Return so many equal games, whose config is composed once."""
     config = small_config(*overrides, model=model, data=data)
     device = open_configured(config.device, points=config.data.points)
-    return build_game(config, config.data.load(), device)
+    store = config.data.load()
+    return [build_game(config, store, device) for _ in range(count)]

@@ -18,7 +18,7 @@ from ganctl.training import checkpoint, state
 from ganctl.training.checkpoint import Header
 from ganctl.training.measure import measure
 from ganctl.training.step import train_step
-from tests.training.games import small_game
+from tests.training.games import small_game, small_games
 
 PARTS: dict[str, list[str]] = {
     "loss": [f"loss={name}" + ("_gp" if LOSSES[name].critic else "") for name in LOSSES],
@@ -71,7 +71,7 @@ def pairwise() -> Iterator[tuple[str, ...]]:
 
 
 def assert_going_on_is_exact(words: tuple[str, ...], model: str, data: str, folder: Path) -> None:
-    whole, first, second = (small_game("train.steps=6", *words, model=model, data=data) for _ in range(3))
+    whole, first, second = small_games(3, "train.steps=6", *words, model=model, data=data)
     for step in range(6):
         train_step(whole, step)
     for step in range(3):
