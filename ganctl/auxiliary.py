@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Protocol
 
 import torch
 from pydantic import Field
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import conv2d
 
 from ganctl.errors import ConfigError
@@ -127,12 +127,15 @@ class Perceptual(Auxiliary):
         Raises `ConfigError` for a network, a layer or weights that do not exist or do not fit.
         """
         surroundings.require_pictures("perceptual")
-        try:
-            network = open_image_network(
-                self.network, self.layers, self.weights, surroundings.seed, surroundings.picture_range
-            ).to(surroundings.device, surroundings.dtype)
-        except ConfigError as error:
-            raise ConfigError(f"auxiliary.perceptual.{error}") from error
+        network = open_image_network(
+            "auxiliary.perceptual",
+            self.network,
+            self.layers,
+            self.weights,
+            surroundings.seed,
+            surroundings.picture_range,
+        ).to(surroundings.device, surroundings.dtype)
+        self._try(network, surroundings)
 
         def distance(view: View) -> Tensor:
             real, fake = (network(samples) for samples in (view.real, view.fake))
@@ -142,6 +145,16 @@ class Perceptual(Auxiliary):
             return torch.stack(layers).sum()
 
         return distance
+
+    def _try(self, network: nn.Module, surroundings: Surroundings) -> None:
+        height, width = surroundings.shape[1:]
+        try:
+            network(torch.zeros(1, *surroundings.shape, device=surroundings.device, dtype=surroundings.dtype))
+        except (RuntimeError, AssertionError) as error:
+            raise ConfigError(
+                f"auxiliary.perceptual.layers: {height}×{width} pixels do not pass {self.network} up to "
+                f"{self.layers[-1]} ({str(error).partition('. ')[0]}); take earlier layers, or another network"
+            ) from error
 
 
 def structural_similarity(first: Tensor, second: Tensor, value_range: float) -> Tensor:

@@ -135,17 +135,20 @@ class TrainConfig(Spec):
         length = set() if any(each.ends_with_the_run for _, each in self.schedule.each()) else {"train.steps"}
         return frozenset({"name", "logging", "sample", "checkpoint", "device"} | place | length)
 
+    def may_change(self, key: str) -> bool:
+        """Return whether a dotted key is one of `changeable`, or lies below one."""
+        return any(key == name or key.startswith(f"{name}.") for name in self.changeable())
+
     def identity(self) -> dict[str, Any]:
         """Return the flattened keys and values that determine a run's numbers.
 
         Keys that later versions added count only where they have an effect, so that old runs keep their names.
         """
-        free, idle = self.changeable(), without_effect()
+        idle = without_effect()
         return {
             key: value
             for key, value in flatten(self.saved()).items()
-            if not any(key == name or key.startswith(f"{name}.") for name in free)
-            and not (key in idle and idle[key] == value)
+            if not self.may_change(key) and not (key in idle and idle[key] == value)
         }
 
     def run_name(self, *, sweep: bool = False) -> str:

@@ -78,8 +78,8 @@ class LabelledLoss(Loss):
     def _labels(self, logits: Logits, side: str, own: float, other: float) -> Tensor | float:
         if self.label_noise == 0:
             return own
-        flipped = logits.uniform(f"label_noise_{side}") < self.label_noise
-        return own + (other - own) * flipped
+        drawn = logits.uniform(f"label_noise_{side}")
+        return own + (other - own) * (drawn < self.label_noise).to(drawn.dtype)
 
 
 class CrossEntropy(LabelledLoss):

@@ -160,10 +160,14 @@ class Orthogonal(PenaltyTerm):
     name: Literal["orthogonal"]
 
     def __call__(self, judgement: Judgement) -> Tensor:
-        """Return the sum over layers of the squared products of different rows, one row an output."""
+        """Return the sum over layers of the squared products of different rows, one row an output.
+
+        In full precision: near a right angle, a product is a small difference of large numbers.
+        """
         matrices = [weight.flatten(1) for weight in judgement.weights]
-        products = [matrix @ matrix.T for matrix in matrices]
-        return torch.stack([(each - each.diag().diag()).float().square().sum() for each in products]).sum()
+        with torch.autocast(matrices[0].device.type, enabled=False):
+            products = [matrix @ matrix.T for matrix in matrices]
+            return torch.stack([(each - each.diag().diag()).square().sum() for each in products]).sum()
 
 
 @PENALTIES.register

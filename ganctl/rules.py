@@ -45,6 +45,15 @@ def _pack_does_not_divide_the_batch(config: TrainConfig) -> str | None:
     return f"loss.pack: {pack} does not divide train.batch_size={batch}; take train.batch_size={near}"
 
 
+def _batch_norm_over_one_judgement(config: TrainConfig) -> str | None:
+    if not config.model.mixes_samples or config.train.batch_size != config.loss.pack or config.loss.pack == 1:
+        return None
+    return (
+        f"loss.pack: {config.loss.pack} makes one judgement of train.batch_size={config.train.batch_size}, and "
+        "batch norm in the discriminator needs two; lower loss.pack or set model.discriminator.norm=layer or none"
+    )
+
+
 def _schedule_without_end(config: TrainConfig) -> str | None:
     for key, schedule in config.schedule.each():
         end = schedule.until or config.train.steps
@@ -78,6 +87,7 @@ def _single_samples_under_batch_norm(config: TrainConfig) -> str | None:
 RULES = (
     Rule(_wasserstein_without_lipschitz, refuses=True),
     Rule(_pack_does_not_divide_the_batch, refuses=True),
+    Rule(_batch_norm_over_one_judgement, refuses=True),
     Rule(_schedule_without_end, refuses=True),
     Rule(_schedule_past_the_end, refuses=False),
     Rule(_single_samples_under_batch_norm, refuses=False),

@@ -10,6 +10,7 @@ import pytest
 from ganctl import compose
 from ganctl.config import sample_command, train_config
 from ganctl.errors import ConfigError, Stopped
+from ganctl.optim import OPTIMIZERS
 from tests.conftest import TINY, Cli, contents
 from tests.training.composed import composed
 
@@ -63,11 +64,12 @@ def test_every_command_with_keys_has_a_primary_file() -> None:
 @pytest.mark.parametrize("option", OPTIONS)
 def test_every_option_of_every_group_composes_and_validates(option: str) -> None:
     group, _, name = option.partition("=")
-    values = composed(option, *NEEDED.get(option, []))
+    chosen = f"{group}=[{name}]" if group in ("penalty", "auxiliary") else option
+    values = composed(chosen, *NEEDED.get(option, []))
     config = train_config(values)
     assert config.saved() == {key: value for key, value in values.items() if key != "plugins"}
-    if group == "penalty":
-        assert list(config.penalty) == [name]
+    if group in ("penalty", "auxiliary"):
+        assert list(getattr(config, group)) == [name]
     elif group == "experiment":
         assert config.identity() != train_config(composed()).identity()
     else:
@@ -85,9 +87,15 @@ def test_several_penalties_are_kept_each_under_its_own_key() -> None:
     assert {key: value["weight"] for key, value in penalty.items()} == {"r1": 3, "gradient_penalty": 10.0}
 
 
+def test_several_auxiliary_terms_are_kept_each_under_its_own_key() -> None:
+    auxiliary = composed("auxiliary=[ssim,feature_matching]", "auxiliary.ssim.weight=3")["auxiliary"]
+    assert {key: value["weight"] for key, value in auxiliary.items()} == {"ssim": 3, "feature_matching": 0.01}
+    assert composed()["auxiliary"] == {}
+
+
 def test_a_loss_that_is_a_pair_brings_its_penalty_its_turns_and_its_norm() -> None:
     values = composed("loss=wgan_gp")
-    assert values["loss"] == {"name": "wgan"}
+    assert values["loss"] == {"name": "wgan", "pack": 1}
     assert list(values["penalty"]) == ["gradient_penalty"]
     assert values["train"]["n_dis"] == 5
     assert values["model"]["discriminator"]["norm"] == "none"
@@ -108,7 +116,7 @@ def test_the_command_line_wins_over_a_loss_that_is_a_pair() -> None:
     assert values["penalty"]["gradient_penalty"]["weight"] == 1
 
 
-@pytest.mark.parametrize("option", ["adam", "sgd"])
+@pytest.mark.parametrize("option", list(OPTIMIZERS))
 def test_a_learning_rate_moves_both_players_or_one(option: str) -> None:
     both = composed(f"optimizer={option}", "optimizer.lr=0.25")["optimizer"]
     assert (both["generator"]["lr"], both["discriminator"]["lr"]) == (0.25, 0.25)
@@ -144,7 +152,7 @@ def test_a_users_own_option_joins_a_group_and_the_list_of_its_options(workspace:
     (workspace / "mine/loss").mkdir(parents=True)
     (workspace / "mine/loss/soft.yaml").write_text("name: hinge\n")
     assert composed("--config-dir", "mine", "loss=soft")["loss"] == {"name": "hinge"}
-    assert composed("--config-dir", "mine")["loss"] == {"name": "nonsaturating"}
+    assert composed("--config-dir", "mine")["loss"]["name"] == "nonsaturating"
     with pytest.raises(ConfigError, match=r"'sotf' \(did you mean 'soft'\?\); there are hinge, .*soft, wgan"):
         composed("--config-dir", "mine", "loss=sotf")
 

@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 import yaml
 
+from ganctl import rules
 from ganctl.config import TrainConfig, flatten, import_plugins, sample_command, train_config
 from ganctl.data.sources import SOURCES
 from ganctl.errors import ConfigError
 from ganctl.losses import LOSSES
+from ganctl.penalties import PENALTIES
 from ganctl.registry import Spec
 from ganctl.training import checkpoint
 from ganctl.training.run_folder import RunFolder
@@ -190,8 +192,17 @@ def test_flatten_keeps_empty_mappings_and_lists_as_values() -> None:
         ("optimizer.generator.beta", 3, "optimizer.generator.beta: unknown key (did you mean 'betas'?)"),
         ("penalty.r1.wieght", 3, "penalty.r1.wieght: unknown key (did you mean 'weight'?)"),
         ("model.name", "mpl", "model: unknown name 'mpl' (did you mean 'mlp'?); there are dcgan, mlp"),
-        ("penalty.r1.name", "zz", "penalty.r1: unknown name 'zz'; there are r1, gradient_penalty"),
+        ("penalty.r1.name", "zz", f"penalty.r1: unknown name 'zz'; there are {', '.join(PENALTIES)}"),
         ("loss", {}, "loss: needs a name, such as one of the files in configs/loss/"),
+        ("auxiliary", {"a": {}}, "auxiliary.a: needs a name, such as one of the files in configs/auxiliary/"),
+        ("loss.pack", 0, "loss.pack: must be at least 1, not 0"),
+        ("loss.label_noise", 0.5, "loss.label_noise: must be below 0.5, not 0.5"),
+        ("schedule.ema.final", -1, "schedule.ema.final: must be at least 0.0, not -1"),
+        (
+            "schedule.penalty.shape",
+            "step",
+            "schedule.penalty.shape: must be 'constant', 'linear' or 'cosine', not 'step'",
+        ),
         ("penalty.r1", {}, "penalty.r1: needs a name, such as one of the files in configs/penalty/"),
         ("loss", 3, "loss: must hold keys and values, not 3"),
         ("penalty", [], "penalty: must hold keys and values, not []"),
@@ -239,20 +250,23 @@ def test_of_several_mistakes_the_first_is_told_and_the_others_counted(defaults: 
 @pytest.mark.parametrize(
     "words",
     [
-        ["loss=wgan", "penalty=[gradient_penalty]"],
+        ["loss=wgan", "penalty=[gradient_penalty]", "model.discriminator.norm=none"],
+        ["loss=wgan", "penalty=[weight_clipping]"],
         ["loss=wgan", "model.discriminator.norm=spectral"],
         ["loss=wgan", "model=mlp", "model.discriminator.norm=spectral"],
     ],
     ids=str,
 )
 def test_a_critic_is_accepted_with_a_lipschitz_term(words: list[str]) -> None:
-    assert config(*words).loss.critic
+    critic = config(*words)
+    assert critic.loss.critic
+    assert rules.check(critic) == []
 
 
 @pytest.mark.parametrize("words", [["penalty=[r1]"], ["model.generator.norm=spectral"], ["model=mlp"]], ids=str)
 def test_a_critic_is_refused_without_a_lipschitz_term(words: list[str]) -> None:
     with pytest.raises(ConfigError, match="loss: wgan needs a Lipschitz critic"):
-        config("loss=wgan", *words)
+        rules.check(config("loss=wgan", *words))
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ganctl.auxiliary import AUXILIARIES
 from ganctl.compose import config_folder
 from ganctl.config import DeviceConfig
 from ganctl.data import SOURCES
@@ -18,8 +19,11 @@ from ganctl.registry import Component, Family, Spec
 FOLDER = config_folder()
 FILES = {str(path.relative_to(FOLDER)): path for path in sorted(FOLDER.rglob("*.yaml"))}
 FAMILIES: dict[str, Family[Component]] = {
-    family.key: family for family in (SOURCES, MODELS, LOSSES, PENALTIES, OPTIMIZERS)
+    family.key: family for family in (SOURCES, MODELS, LOSSES, PENALTIES, AUXILIARIES, OPTIMIZERS)
 }
+SEVERAL = ("penalty", "auxiliary")
+"""Groups of which several options may be chosen."""
+
 WHOLE = [
     name
     for name, path in FILES.items()
@@ -93,7 +97,7 @@ def test_every_class_has_a_file_of_its_name_and_every_file_a_class(group: str) -
 def test_a_file_holds_exactly_the_keys_of_its_class(name: str) -> None:
     group, stem = Path(name).parent.name, Path(name).stem
     tree = yaml.safe_load(FILES[name].read_text())
-    tree = tree[stem] if group == "penalty" else tree
+    tree = tree[stem] if group in SEVERAL else tree
     assert tree["name"] == stem
     assert option_keys(tree) == class_keys(FAMILIES[group][stem])
 
@@ -108,8 +112,9 @@ def test_devices_differ_from_auto_by_their_name_alone() -> None:
         assert own == {"name": path.stem} or path.stem == "auto"
 
 
-def test_a_penalty_lies_under_its_own_key_so_that_several_fit_together() -> None:
-    for path in (FOLDER / "penalty").glob("*.yaml"):
+@pytest.mark.parametrize("group", SEVERAL)
+def test_each_of_several_lies_under_its_own_key_so_that_they_fit_together(group: str) -> None:
+    for path in (FOLDER / group).glob("*.yaml"):
         assert list(yaml.safe_load(path.read_text())) == [path.stem]
 
 
@@ -118,7 +123,7 @@ def test_no_file_names_code_to_run() -> None:
         assert "_target_" not in path.read_text(), path
 
 
-@pytest.mark.parametrize("option", ["adam", "sgd"])
+@pytest.mark.parametrize("option", list(OPTIMIZERS))
 def test_an_optimizer_states_each_value_once(option: str) -> None:
     tree = yaml.safe_load(FILES[f"optimizer/{option}.yaml"].read_text())
     shared = set(tree) - {"name", "generator", "discriminator"}

@@ -27,6 +27,22 @@ from tests.training.games import small_config, small_game
             {"lr": 1e-2, "momentum": 0.9, "weight_decay": 0.0},
             {"lr": 1e-2, "momentum": 0.9, "weight_decay": 0.1},
         ),
+        (
+            (
+                "optimizer=adamw",
+                "optimizer.generator.weight_decay=0.1",
+                "optimizer.discriminator.betas=[0.9,0.999]",
+            ),
+            torch.optim.AdamW,
+            {"lr": 4e-4, "betas": (0.5, 0.99), "eps": 1e-8, "weight_decay": 0.1},
+            {"lr": 4e-4, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.01},
+        ),
+        (
+            ("optimizer=rmsprop", "optimizer.lr=5e-5", "optimizer.generator.alpha=0.9", "optimizer.momentum=0.5"),
+            torch.optim.RMSprop,
+            {"lr": 5e-5, "alpha": 0.9, "eps": 1e-8, "momentum": 0.5, "weight_decay": 0.0, "centered": False},
+            {"lr": 5e-5, "alpha": 0.99, "eps": 1e-8, "momentum": 0.5, "weight_decay": 0.0, "centered": False},
+        ),
     ],
 )
 def test_settings_reach_each_players_optimizer(
@@ -46,4 +62,17 @@ def test_whole_numbers_given_as_betas_reach_torch_as_floats() -> None:
 
 
 def test_every_optimizer_is_tested_here() -> None:
-    assert set(OPTIMIZERS) == {"adam", "sgd"}
+    assert set(OPTIMIZERS) == {"adam", "adamw", "rmsprop", "sgd"}
+
+
+def test_weight_decay_of_adamw_shrinks_weights_by_a_share_and_that_of_adam_moves_the_gradient() -> None:
+    decayed = {}
+    for name in ("adam", "adamw"):
+        weight = torch.nn.Parameter(torch.tensor([2.0]))
+        optimizer = small_config(f"optimizer={name}", "optimizer.weight_decay=0.5", "optimizer.lr=0.1").optimizer
+        step = optimizer.build("generator", [weight])
+        weight.grad = torch.zeros(1)
+        step.step()
+        decayed[name] = weight.item()
+    assert decayed["adamw"] == pytest.approx(2 * (1 - 0.1 * 0.5))
+    assert decayed["adam"] == pytest.approx(2 - 0.1)

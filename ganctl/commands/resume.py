@@ -23,6 +23,7 @@ def resume(path: str, overrides: Mapping[str, Any]) -> None:
     }
     import_plugins(plugins)
     saved = train_config(values)
+    values = saved.model_dump(mode="json")
     for key, value in changed.items():
         _refuse(key, saved)
         _set(values, key, value)
@@ -33,7 +34,7 @@ def _refuse(key: str, saved: TrainConfig) -> None:
     known = flatten(saved.saved())
     if key not in known:
         raise ConfigError(f"{key}: unknown key of this run{nearest(key, known)}")
-    if key == "name" or key in saved.identity():
+    if key == "name" or not saved.may_change(key):
         raise ConfigError(
             f"{key}: cannot change when a run goes on, because its numbers depend on it; start a new run by "
             f"`ganctl train`. What may change: {', '.join(sorted(saved.changeable() - {'name'}))}"

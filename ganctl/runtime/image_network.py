@@ -38,40 +38,42 @@ class ImageNetwork(nn.Module):
 
 
 def open_image_network(
-    name: str, layers: Sequence[str], weights: str | None, seed: int, picture_range: tuple[float, float]
+    key: str, name: str, layers: Sequence[str], weights: str | None, seed: int, picture_range: tuple[float, float]
 ) -> ImageNetwork:
     """Return a classifier of torchvision, cut off behind the last of `layers`, frozen and in evaluation mode.
 
     `weights` is a .safetensors file with torchvision's names; None means random weights by the seed, which is
-    said. Raises `ConfigError` for an unknown network or layer, or weights that do not fit.
+    said. `key` is where these settings lie in the config, for messages.
+
+    Raises `ConfigError` for an unknown network or layer, or weights that do not fit.
     """
     models = import_torchvision_models()
     known = models.list_models(module=models)
     if name not in known:
-        raise ConfigError(f"network: torchvision has no network '{name}'{nearest(name, known)}")
+        raise ConfigError(f"{key}.network: torchvision has no network '{name}'{nearest(name, known)}")
     with seeded(seed, "image_network", name):
         whole = models.get_model(name, weights=None).eval()
     nodes = models.feature_extraction.get_graph_node_names(whole)[1]
     for layer in layers:
         if layer not in nodes and not any(node.startswith(f"{layer}.") for node in nodes):
-            raise ConfigError(f"layers: {name} has no layer '{layer}'{nearest(layer, nodes)}")
+            raise ConfigError(f"{key}.layers: {name} has no layer '{layer}'{nearest(layer, nodes)}")
     body = models.feature_extraction.create_feature_extractor(whole, list(layers))
     if weights is None:
         say(f"{name} has random weights, for none are given; name a .safetensors file to compare what it learnt")
     else:
-        _load(body, weights, name)
+        _load(body, weights, name, f"{key}.weights")
     return ImageNetwork(body, picture_range).requires_grad_(False).eval()
 
 
-def _load(body: nn.Module, path: str, name: str) -> None:
+def _load(body: nn.Module, path: str, name: str, key: str) -> None:
     try:
         found = load_file(os.path.expanduser(path))
         body.load_state_dict({key: found[key] for key in body.state_dict()})
     except FileNotFoundError as error:
-        raise ConfigError(f"weights: {path} does not exist") from error
+        raise ConfigError(f"{key}: {path} does not exist") from error
     except (SafetensorError, OSError) as error:
-        raise ConfigError(f"weights: {path} is no whole .safetensors file ({error})") from error
+        raise ConfigError(f"{key}: {path} is no whole .safetensors file ({error})") from error
     except KeyError as error:
-        raise ConfigError(f"weights: {path} is not of {name}: it has no {error.args[0]}") from error
+        raise ConfigError(f"{key}: {path} is not of {name}: it has no {error.args[0]}") from error
     except RuntimeError as error:
-        raise ConfigError(f"weights: {path} does not fit {name} ({' '.join(str(error).split())})") from error
+        raise ConfigError(f"{key}: {path} does not fit {name} ({' '.join(str(error).split())})") from error

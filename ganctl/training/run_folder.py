@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 from filelock import FileLock, Timeout
 
-from ganctl.config import TrainConfig, train_config
+from ganctl.config import TrainConfig, flatten, train_config
 from ganctl.errors import CheckpointError, ConfigError, nearest
 from ganctl.runtime.console import say
 from ganctl.training import checkpoint
@@ -177,6 +177,7 @@ class RunFolder:
         theirs, ours = there.identity(), here.identity()
         differing = sorted(key for key in theirs.keys() | ours.keys() if theirs.get(key) != ours.get(key))
         if differing:
+            theirs, ours = flatten(there.saved()), flatten(here.saved())
             told = ", ".join(f"{key} ({theirs.get(key)} there, {ours.get(key)} here)" for key in differing[:4])
             more = f" and {len(differing) - 4} more" if len(differing) > 4 else ""
             raise ConfigError(f"{self.path}: holds a run with another config: {told}{more}; choose another name=")

@@ -67,7 +67,7 @@ class Player:
     values: dict[str, Tensor] = field(default_factory=dict)
     """The last value of each term, unweighted, and the gradient's norm before clipping; scalars on the device."""
     logits: dict[str, Tensor] = field(default_factory=dict)
-    """What the last batch of the last update computed of "real" and "fake" logits, [batch], cut off the graph."""
+    """What the last batch of the last update computed of "real" and "fake" logits, [judgements], off the graph."""
 
     def __post_init__(self) -> None:
         self.learning_rate = float(self.optimizer.param_groups[0]["lr"])

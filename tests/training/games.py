@@ -22,6 +22,13 @@ SMALL = {
         "train.batch_size=8",
     ),
 }
+SMALL_OPTIONS = {
+    "auxiliary=[perceptual]": (
+        "auxiliary.perceptual.network=squeezenet1_1",
+        "auxiliary.perceptual.layers=[features.3]",
+    ),
+}
+"""What makes an option small, or possible."""
 
 
 def small_config(*overrides: str, model: str = "dcgan", data: str = "digits", **more: Any) -> TrainConfig:
@@ -38,6 +45,7 @@ def small_config(*overrides: str, model: str = "dcgan", data: str = "digits", **
         "device.precision=fp32",
         *small,
         *few,
+        *(word for option in overrides for word in SMALL_OPTIONS.get(option, ())),
         *overrides,
     ]
     return train_config(composed(*words) | more)
@@ -45,6 +53,13 @@ def small_config(*overrides: str, model: str = "dcgan", data: str = "digits", **
 
 def small_game(*overrides: str, model: str = "dcgan", data: str = "digits") -> Game:
     """Return a game of a small model at step 0."""
+    (game,) = small_games(1, *overrides, model=model, data=data)
+    return game
+
+
+def small_games(count: int, *overrides: str, model: str = "dcgan", data: str = "digits") -> list[Game]:
+    """Return so many equal games, whose config is composed once."""
     config = small_config(*overrides, model=model, data=data)
     device = open_configured(config.device, points=config.data.points)
-    return build_game(config, config.data.load(), device)
+    store = config.data.load()
+    return [build_game(config, store, device) for _ in range(count)]

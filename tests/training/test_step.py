@@ -9,13 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from ganctl.losses import LOSSES
-from ganctl.penalties import PENALTIES
 from ganctl.training import state
 from ganctl.training.step import Game, Round, train_step, update
 from tests.training.games import small_game
 
 LOSS_CHOICES = sorted((set(LOSSES) - {"wgan"}) | {"wgan_gp"})
-SYSTEMS = [("mlp", "ring"), ("dcgan", "digits")]
 
 
 def weights(network: nn.Module) -> list[Tensor]:
@@ -31,38 +29,17 @@ def play(game: Game, steps: int, start: int = 0) -> None:
         train_step(game, step)
 
 
-def forwards(game: Game) -> Counter[str]:
+def forwards(game: Game, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     counts: Counter[str] = Counter()
-    for player in (game.generator, game.discriminator):
-        player.network.register_forward_hook(lambda *_, name=player.name: counts.update([name]))
+
+    def count(network: nn.Module, method: str, name: str) -> None:
+        inner = getattr(network, method)
+        monkeypatch.setattr(network, method, lambda *given: (counts.update([name]), inner(*given))[1])
+
+    count(game.generator.network, "forward", "generator")
+    count(game.discriminator.network, "features", "discriminator")
+    count(game.discriminator.network, "logits", "judge")
     return counts
-
-
-@pytest.mark.parametrize("loss", LOSS_CHOICES)
-@pytest.mark.parametrize(("model", "data"), SYSTEMS)
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_every_loss_takes_20_steps(loss: str, model: str, data: str, precision: str) -> None:
-    game = small_game(f"loss={loss}", f"device.precision={precision}", model=model, data=data)
-    before = weights(game.generator.network), weights(game.discriminator.network)
-    play(game, 20)
-    game.watch.check()
-    for name, tensor in state.tensors(game).items():
-        assert tensor.isfinite().all(), name
-    for player, old in zip((game.generator, game.discriminator), before, strict=True):
-        assert not same(old, weights(player.network)), player.name
-
-
-@pytest.mark.parametrize("penalty", sorted(PENALTIES))
-@pytest.mark.parametrize(("model", "data"), SYSTEMS)
-@pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16", "fp64"])
-def test_every_penalty_takes_20_steps_in_every_precision(
-    penalty: str, model: str, data: str, precision: str
-) -> None:
-    game = small_game(f"penalty=[{penalty}]", f"device.precision={precision}", model=model, data=data)
-    play(game, 20)
-    game.watch.check()
-    assert game.discriminator.values[penalty] > 0
-    assert all(tensor.isfinite().all() for tensor in game.discriminator.network.state_dict().values())
 
 
 @pytest.mark.parametrize("player", ["discriminator", "generator"])
@@ -114,14 +91,26 @@ def test_the_adversarial_update_equals_textbook_gradient_descent() -> None:
 
 
 @pytest.mark.parametrize(
-    ("overrides", "discriminator", "generator"),
-    [((), 3, 2), (("penalty=[r1]",), 3, 2), (("loss=wgan_gp", "train.n_dis=1"), 4, 2)],
+    ("overrides", "discriminator", "judge", "generator"),
+    [
+        ((), 3, 3, 2),
+        (("penalty=[r1]",), 3, 3, 2),
+        (("penalty=[r1,r2]",), 3, 3, 2),
+        (("penalty=[dragan]",), 4, 4, 2),
+        (("loss=wgan_gp", "train.n_dis=1"), 4, 4, 2),
+        (("loss=relativistic", "penalty=[r1,r2]"), 4, 4, 2),
+        (("auxiliary=[feature_matching]",), 4, 3, 2),
+        (("loss=relativistic", "auxiliary=[feature_matching]"), 4, 4, 2),
+        (("auxiliary=[ssim]", "penalty=[orthogonal]", "loss.pack=2"), 3, 3, 2),
+    ],
 )
-def test_no_forward_is_paid_for_twice(overrides: tuple[str, ...], discriminator: int, generator: int) -> None:
+def test_no_forward_is_paid_for_twice(
+    overrides: tuple[str, ...], discriminator: int, judge: int, generator: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     game = small_game(*overrides)
-    counts = forwards(game)
+    counts = forwards(game, monkeypatch)
     train_step(game, 0)
-    assert counts == {"discriminator": discriminator, "generator": generator}
+    assert counts == {"discriminator": discriminator, "judge": judge, "generator": generator}
 
 
 def test_n_dis_n_gen_and_first_order_the_updates(monkeypatch: pytest.MonkeyPatch) -> None:

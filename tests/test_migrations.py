@@ -1,0 +1,121 @@
+"""Configs of earlier versions: read as the runs that they were."""
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ganctl.config import flatten, train_config
+from ganctl.migrations import ADDED, Added, completed, without_effect
+from ganctl.training import checkpoint
+from ganctl.training.run_folder import RunFolder
+from tests.conftest import TINY, Cli
+from tests.training.composed import composed
+
+LOSSES_BEFORE = ["nonsaturating", "hinge", "wgan"]
+
+
+def before(values: dict[str, Any], keys: tuple[Added, ...] = ADDED) -> dict[str, Any]:
+    """Return a config without keys that were added since."""
+    values = copy.deepcopy(values)
+    for added in reversed(keys):
+        group = values.get(added.group) if added.group else values
+        if group is not None:
+            group.pop(added.key, None)
+    return values
+
+
+@pytest.mark.parametrize("loss", LOSSES_BEFORE)
+def test_a_config_from_before_is_the_same_run(loss: str) -> None:
+    values = composed(f"loss={loss}")
+    old = before(values)
+    assert set(old["loss"]) == {"name"}
+    assert not {"schedule", "auxiliary"} & set(old)
+    assert train_config(old).run_name() == train_config(values).run_name()
+    assert train_config(old).saved() == train_config(values).saved()
+
+
+def test_the_default_run_from_before_keeps_the_name_it_had() -> None:
+    assert train_config(before(composed())).run_name() == "digits-dcgan-nonsaturating-9aa1a4a4"
+
+
+@pytest.mark.parametrize("number", range(len(ADDED)))
+def test_each_added_key_is_filled_in_with_the_value_that_changes_nothing(number: int) -> None:
+    values = composed()
+    assert completed(before(values, ADDED[number : number + 1])) == values
+
+
+def test_what_a_config_holds_is_left_as_it_is() -> None:
+    values = composed("loss.pack=2", "loss.label_noise=0.1", "schedule.ema.warmup=5", "auxiliary=[ssim]")
+    assert completed(values) == values
+
+
+def test_a_key_that_only_some_options_have_is_given_to_those() -> None:
+    assert completed({"loss": {"name": "hinge"}})["loss"] == {"name": "hinge", "pack": 1}
+    assert completed({"loss": {"name": "nonsaturating"}})["loss"].keys() == {
+        "name",
+        "pack",
+        "label_smoothing",
+        "label_noise",
+    }
+    assert completed({"loss": 3})["loss"] == 3
+
+
+def test_added_keys_count_in_a_runs_name_only_where_they_have_an_effect() -> None:
+    idle = without_effect()
+    plain = train_config(composed())
+    assert not idle.keys() & plain.identity().keys()
+    saved = flatten(plain.saved())
+    del idle["schedule"]  # a group, which is never empty
+    assert {key: saved[key] for key in idle} == idle
+    words = ["loss.pack=2", "loss.label_smoothing=0.1", "loss.label_noise=0.1", "auxiliary=[ssim]"]
+    names = {train_config(composed(word)).run_name() for word in words}
+    assert len(names | {plain.run_name()}) == len(words) + 1
+
+
+@pytest.fixture
+def old_run(trained: Path) -> RunFolder:
+    """A run of one step whose config and checkpoint are from before the keys were added."""
+    run = RunFolder(trained / "outputs/run")
+    run.config.write_text(yaml.safe_dump(before(run.saved_config())))
+    (path,) = run.checkpoint_files()
+    whole = checkpoint.read_header(path)
+    header = copy.deepcopy(whole.header)
+    header.config.clear()
+    header.config.update(before(whole.header.config))
+    checkpoint.write(path, header, whole.read())
+    assert "schedule" not in run.saved_config()
+    assert "pack" not in checkpoint.read_header(path).header.config["loss"]
+    return run
+
+
+def test_a_run_from_before_is_complete_resumes_and_samples(old_run: RunFolder, cli: Cli) -> None:
+    assert cli("sample", "ckpt=outputs/run", "num=2", "device=cpu").code == 0
+    assert "is complete" in cli("resume", "outputs/run").out
+    outcome = cli("resume", "outputs/run", "train.steps=3")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "resumed at step 1" in outcome.out
+    assert old_run.saved_config()["schedule"]["learning_rate"]["shape"] == "constant"
+
+
+@pytest.mark.parametrize(
+    "word", ["schedule.learning_rate.shape=cosine", "loss.pack=2", "loss.label_noise=0.1", "auxiliary={}"]
+)
+@pytest.mark.parametrize("folder", ["old_run", "trained"])
+def test_an_added_key_cannot_change_when_a_run_goes_on(
+    word: str, folder: str, request: pytest.FixtureRequest, cli: Cli
+) -> None:
+    request.getfixturevalue(folder)
+    outcome = cli("resume", "outputs/run", word, "train.steps=2")
+    assert (outcome.code, outcome.err.count("\n")) == (2, 1)
+    assert outcome.err.startswith(f"ganctl: {word.partition('=')[0]}: cannot change when a run goes on")
+
+
+def test_an_added_key_that_differs_is_told_with_both_values(trained: Path, cli: Cli) -> None:
+    words = RunFolder(trained / "outputs/run").saved_config()
+    assert words["loss"]["pack"] == 1
+    outcome = cli("train", *TINY, "name=run", "loss.pack=2", "schedule.ema.warmup=1")
+    assert outcome.code == 2
+    assert "loss.pack (1 there, 2 here), schedule.ema.warmup (0 there, 1 here)" in outcome.err

@@ -1,0 +1,145 @@
+"""The table of rules: each has a config that breaks it and one, nearly the same, that does not."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from ganctl import rules
+from ganctl.config import train_config
+from ganctl.errors import ConfigError
+from ganctl.rules import RULES, Rule
+from tests.conftest import TINY, Cli
+from tests.training.composed import composed
+from tests.training.games import small_game
+
+LINEAR = "schedule.learning_rate.shape=linear"
+BATCH_NORM = "model.discriminator.norm=batch"
+CASES: dict[str, tuple[list[str], list[str], str]] = {
+    "_wasserstein_without_lipschitz": (
+        ["loss=wgan"],
+        ["loss=wgan", "penalty=[weight_clipping]"],
+        "loss: wgan needs a Lipschitz critic; take loss=wgan_gp, add penalty=[gradient_penalty] or "
+        "penalty=[weight_clipping], or set model.discriminator.norm=spectral",
+    ),
+    "_pack_does_not_divide_the_batch": (
+        ["loss.pack=3"],
+        ["loss.pack=4"],
+        "loss.pack: 3 does not divide train.batch_size=4; take train.batch_size=3",
+    ),
+    "_batch_norm_over_one_judgement": (
+        ["loss.pack=4", BATCH_NORM],
+        ["loss.pack=2", BATCH_NORM],
+        "loss.pack: 4 makes one judgement of train.batch_size=4, and batch norm in the discriminator needs two; "
+        "lower loss.pack or set model.discriminator.norm=layer or none",
+    ),
+    "_schedule_without_end": (
+        [LINEAR, "schedule.learning_rate.warmup=1"],
+        [LINEAR, "schedule.learning_rate.warmup=1", "schedule.learning_rate.until=2", "train.steps=2"],
+        "schedule.learning_rate: its warm-up of 1 steps leaves nothing of the way to step 1; lower "
+        "schedule.learning_rate.warmup or raise schedule.learning_rate.until",
+    ),
+    "_schedule_past_the_end": (
+        [LINEAR, "schedule.learning_rate.until=2000"],
+        [LINEAR, "schedule.learning_rate.until=1"],
+        "schedule.learning_rate reaches its end at step 2,000, but train.steps=1 ends the run before",
+    ),
+    "_single_samples_under_batch_norm": (
+        ["penalty=[gradient_penalty]", BATCH_NORM],
+        ["penalty=[gradient_penalty]", "model.discriminator.norm=layer"],
+        "penalty: gradient_penalty means the slope at single samples, which batch norm in the discriminator "
+        "mixes; better set model.discriminator.norm=layer or none",
+    ),
+}
+MORE = [
+    (["loss=wgan", "model.discriminator.norm=spectral"], []),
+    (["loss=wgan", "penalty=[r1,r2,dragan,orthogonal]"], ["_wasserstein_without_lipschitz"]),
+    (["penalty=[dragan]", BATCH_NORM], ["_single_samples_under_batch_norm"]),
+    (["penalty=[r1,r2,orthogonal,weight_clipping]", BATCH_NORM], []),
+    (["schedule.ema.warmup=3"], ["_schedule_past_the_end"]),
+    (["schedule.ema.until=3"], []),
+    (
+        ["schedule.penalty.shape=cosine", "schedule.penalty.warmup=3"],
+        ["_schedule_without_end", "_schedule_past_the_end"],
+    ),
+    (["loss.pack=8"], ["_pack_does_not_divide_the_batch"]),
+    (["train.batch_size=8", "loss.pack=8", "model.discriminator.norm=layer"], []),
+]
+"""Further configs, with the rules that they break."""
+
+
+def named(name: str) -> Rule:
+    (rule,) = (rule for rule in RULES if rule.problem.__name__ == name)
+    return rule
+
+
+def broken(words: list[str]) -> list[str]:
+    config = train_config(composed(*TINY, *words))
+    return [rule.problem.__name__ for rule in RULES if rule.problem(config) is not None]
+
+
+def test_every_rule_has_a_case_here() -> None:
+    assert set(CASES) == {rule.problem.__name__ for rule in RULES}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_rule_finds_its_problem_and_nothing_else(name: str) -> None:
+    wrong, right, told = CASES[name]
+    assert broken(wrong) == [name]
+    assert broken(right) == []
+    config = train_config(composed(*TINY, *wrong))
+    assert named(name).problem(config) == told
+    if named(name).refuses:
+        with pytest.raises(ConfigError) as refused:
+            rules.check(config)
+        assert str(refused.value) == told
+    else:
+        assert rules.check(config) == [told]
+
+
+@pytest.mark.parametrize(("words", "names"), MORE, ids=str)
+def test_rules_know_what_belongs_together(words: list[str], names: list[str]) -> None:
+    assert broken(words) == names
+
+
+def test_the_default_config_breaks_no_rule() -> None:
+    assert rules.check(train_config(composed())) == []
+
+
+@pytest.mark.parametrize("name", [rule.problem.__name__ for rule in RULES if rule.refuses])
+def test_what_a_rule_refuses_is_one_line_before_anything_is_written(name: str, workspace: Path, cli: Cli) -> None:
+    wrong, _, told = CASES[name]
+    outcome = cli("train", *TINY, *wrong)
+    assert (outcome.code, outcome.err, outcome.out) == (2, f"ganctl: {told}\n", "")
+    assert list(workspace.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", [rule.problem.__name__ for rule in RULES if not rule.refuses])
+def test_a_warning_is_said_once_and_the_run_goes_on(name: str, workspace: Path, cli: Cli) -> None:
+    wrong, _, told = CASES[name]
+    outcome = cli("train", *TINY, *wrong, "name=run")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.out.splitlines().count(f"note    {told}") == 1
+    assert (workspace / "outputs/run/run.log").read_text().count(told) == 1
+    assert "done: 1 steps" in outcome.out
+
+
+@pytest.mark.parametrize("norm", ["layer", "none"])
+def test_what_a_rule_advises_trains(norm: str, workspace: Path, cli: Cli) -> None:
+    outcome = cli("train", *TINY, "loss.pack=4", f"model.discriminator.norm={norm}")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "note" not in outcome.out
+
+
+@pytest.mark.parametrize(("output", "low"), [("tanh", -1.0), ("sigmoid", 0.0)])
+@pytest.mark.parametrize("model", ["mlp", "dcgan"])
+def test_no_rule_need_compare_ranges_for_data_and_generator_always_share_one(
+    model: str, output: str, low: float
+) -> None:
+    game = small_game(f"model.generator.output={output}", "model.init_std=3", "train.batch_size=64", model=model)
+    real = game.batches.samples("discriminator", 0)
+    with torch.no_grad():
+        fake = game.generator.network(game.latents(64, "any"))
+    for pictures in (real, fake):
+        assert low <= pictures.min() < low + 0.05
+        assert 0.95 < pictures.max() <= 1
