@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, SerializeAsAny, create_model
 
-from ganctl.data import SOURCES, Source
+from ganctl.data.sources import SOURCES, Source
 from ganctl.errors import ConfigError
 from ganctl.losses import LOSSES, Loss
 from ganctl.models import MODELS, Model

@@ -106,6 +106,7 @@ def test_what_leaves_the_numbers_alone_leaves_the_run_the_same(
         ("data=mnist", "data.download", False),
         ("data=folder", "data.path", "elsewhere"),
         ("data=folder", "data.workers", 3),
+        ("data=folder", "data.cache", None),
     ],
 )
 def test_where_the_data_lies_leaves_the_run_the_same(option: str, key: str, value: Any) -> None:
@@ -146,6 +147,14 @@ def test_a_run_is_named_by_its_data_model_loss_and_eight_digits_or_as_told() -> 
 
 def test_the_default_run_keeps_its_name_so_that_old_folders_are_found() -> None:
     assert config().run_name() == "digits-dcgan-nonsaturating-9aa1a4a4"
+    assert config("data=folder", "data.path=x").run_name() == "folder-dcgan-nonsaturating-44f486ab"
+
+
+def test_a_folder_run_that_was_saved_before_there_was_a_cache_is_still_the_same_run() -> None:
+    now = config("data=folder", "data.path=x")
+    old = now.saved()
+    del old["data"]["cache"]
+    assert train_config(old).run_name() == now.run_name()
 
 
 @pytest.mark.parametrize(

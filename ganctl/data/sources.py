@@ -1,12 +1,12 @@
 """Where real samples come from. Each source loads a whole `Store`."""
 
 import math
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import torch
 from PIL import Image
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ganctl.data import folder, idx
 from ganctl.data.decode import Decoding
@@ -95,7 +95,7 @@ class Mnist(Source):
 class Folder(Source):
     """Pictures of any size and mode in a folder or a zip file."""
 
-    placement = frozenset({"path", "workers"})
+    placement = frozenset({"path", "workers", "cache"})
     name: Literal["folder"]
     path: str
     subfolder: str | None
@@ -104,15 +104,28 @@ class Folder(Source):
     fit: Literal["crop", "squash"]
     max_bad_fraction: Annotated[float, Field(ge=0, le=1)]
     workers: Workers | None
+    cache: str | None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_an_older_version(cls, values: Any) -> Any:
+        """Complete a config that was saved before there was a cache."""
+        return {"cache": None, **values} if isinstance(values, dict) else values
+
+    @property
+    def decoding(self) -> Decoding:
+        """How pictures are brought to one shape."""
+        return Decoding(self.resolution, self.channels, self.fit)
 
     def load(self) -> Store:
         """Return every picture that decodes; the folder that directly holds a picture is its class."""
         return folder.load(
             self.path,
             self.subfolder,
-            Decoding(self.resolution, self.channels, self.fit),
+            self.decoding,
             self.max_bad_fraction,
             self.workers,
+            self.cache,
         )
 
 

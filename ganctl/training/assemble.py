@@ -4,8 +4,8 @@ import torch
 from torch import nn
 
 from ganctl.config import DeviceConfig, TrainConfig
-from ganctl.data import Store
 from ganctl.data.batches import Batches
+from ganctl.data.store import Store
 from ganctl.models import Shape
 from ganctl.models.ema import Ema
 from ganctl.optim import PlayerName

@@ -1,0 +1,195 @@
+"""Which pictures lie in a folder or a zip file, and how their bytes are read. Needs no torch."""
+
+import io
+import os
+import stat
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from ganctl.data.decode import BadPictureError, size_of
+from ganctl.errors import DataError, nearest
+
+ENDINGS = frozenset(
+    [
+        "bmp",
+        "gif",
+        "jfif",
+        "jpeg",
+        "jpg",
+        "jp2",
+        "pbm",
+        "pgm",
+        "png",
+        "pnm",
+        "ppm",
+        "tga",
+        "tif",
+        "tiff",
+        "webp",
+        "avif",
+    ]
+)
+MAX_FILE_BYTES = 1 << 30
+SAMPLED_SIZES = 200
+
+
+@dataclass(frozen=True)
+class PictureFile:
+    """A picture not yet read.
+
+    `name` is its path for people, `relative` its path in the data set, `folder` the folder that directly holds
+    it, `size` its bytes, unpacked. It lies in the file `place`, or there as `member` of an archive. `changed`
+    tells versions of that file apart: the times of its last changes in ns (of an archive, the time and its
+    size). Picture files can be sent to other processes.
+    """
+
+    name: str
+    relative: str
+    folder: str
+    size: int
+    place: str
+    member: zipfile.ZipInfo | None = None
+    changed: tuple[int, ...] = ()
+
+
+def find(path: str, subfolder: str | None) -> list[PictureFile]:
+    """Return the pictures below a folder or in a zip file, sorted by name.
+
+    Raises `DataError` if there are none or the place cannot be read.
+    """
+    place = Path(os.path.expanduser(path))
+    try:
+        if place.is_dir():
+            files = _in_folder(place, subfolder)
+        elif place.exists():
+            if not place.is_file():
+                raise DataError(f"data.path: {path} is neither a folder nor a zip file")
+            with place.open("rb") as content:
+                if not zipfile.is_zipfile(content):
+                    raise DataError(f"data.path: {path} is neither a folder nor a zip file")
+            files = _in_zip(place, subfolder)
+        else:
+            siblings = [entry.name for entry in place.parent.iterdir()] if place.parent.is_dir() else []
+            raise DataError(f"data.path: {path} does not exist{nearest(place.name, siblings)}")
+    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+        raise DataError(f"data.path: {path} cannot be read ({error})") from error
+    where = f"{path}, subfolder {subfolder}," if subfolder else path
+    if not files:
+        raise DataError(f"data.path: {where} holds no pictures (files that end in {', '.join(sorted(ENDINGS))})")
+    return sorted(files, key=lambda file: file.name)
+
+
+def read(file: PictureFile) -> io.BytesIO:
+    """Return the bytes of a picture.
+
+    Raises `BadPictureError` if they cannot be read or are more than `MAX_FILE_BYTES`.
+    """
+    if file.size > MAX_FILE_BYTES:
+        raise BadPictureError(f"{file.size:,} bytes{' unpacked' if file.member else ''}")
+    try:
+        if file.member is not None:
+            return io.BytesIO(_opened(file.place, file.changed).read(file.member))
+        return io.BytesIO(Path(file.place).read_bytes())
+    except Exception as error:  # damaged zip members raise the errors of zipfile, zlib, bz2 and lzma
+        raise BadPictureError(str(error) or type(error).__name__) from error
+
+
+def common_side(files: list[PictureFile]) -> int:
+    """Return 64 pixels, or 32 where most of a sample of the pictures are smaller than 64."""
+    sample = files[:: max(1, len(files) // SAMPLED_SIZES)]
+    sides = []
+    for file in sample:
+        try:
+            sides.append(min(size_of(read(file))))
+        except BadPictureError:
+            continue
+    return 32 if sides and float(np.median(sides)) < 64 else 64
+
+
+class _Archive(zipfile.ZipFile):
+    """An archive whose members are named by the entries of its table of contents, which is not read again."""
+
+    def _RealGetContents(self) -> None:  # noqa: N802  # where Python names this hook otherwise, reading is slower
+        self.start_dir = 0
+
+
+@lru_cache(maxsize=1)
+def _opened(place: str, changed: tuple[int, ...]) -> zipfile.ZipFile:
+    return _Archive(place)
+
+
+def _is_picture(path: PurePosixPath) -> bool:
+    hidden = any((part.startswith(".") and part != "..") or part == "__MACOSX" for part in path.parts)
+    return not hidden and path.suffix.lower().removeprefix(".") in ENDINGS
+
+
+def _in_folder(root: Path, subfolder: str | None) -> list[PictureFile]:
+    start = root / subfolder if subfolder else root
+    below = PurePosixPath(subfolder or "")
+    return [
+        PictureFile(
+            name=str(path),
+            relative=inner.as_posix(),
+            folder=(below / inner).parent.name,
+            size=status.st_size,
+            place=str(path),
+            changed=(status.st_mtime_ns, status.st_ctime_ns),
+        )
+        for path, status in _walk(start)
+        if _is_picture(inner := PurePosixPath(path.relative_to(start).as_posix()))
+    ]
+
+
+def _walk(root: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    """Yield the files below root through symbolic links, entering each real folder once, and broken links.
+
+    What would block a reader, such as a pipe, is passed over, also where a link leads to it.
+    """
+
+    def refuse(error: OSError) -> None:
+        raise error
+
+    entered: set[tuple[int, int]] = set()
+    for folder, inside, names in os.walk(root, followlinks=True, onerror=refuse):
+        status = os.stat(folder)
+        if (status.st_dev, status.st_ino) in entered:
+            inside.clear()
+            continue
+        entered.add((status.st_dev, status.st_ino))
+        inside.sort()
+        for name in names:
+            path = Path(folder, name)
+            try:
+                status = os.stat(path)
+            except OSError:
+                yield path, os.lstat(path)
+                continue
+            if stat.S_ISREG(status.st_mode):
+                yield path, status
+
+
+def _in_zip(place: Path, subfolder: str | None) -> list[PictureFile]:
+    with zipfile.ZipFile(place) as archive:
+        members = [
+            (info, PurePosixPath(info.filename.lstrip("/"))) for info in archive.infolist() if not info.is_dir()
+        ]
+    below = PurePosixPath(subfolder or "")
+    status = os.stat(place)
+    return [
+        PictureFile(
+            name=f"{place}/{info.filename}",
+            relative=info.filename,
+            folder=path.parent.name,
+            size=info.file_size,
+            place=str(place),
+            member=info,
+            changed=(status.st_mtime_ns, status.st_size),
+        )
+        for info, path in members
+        if path.is_relative_to(below) and _is_picture(path.relative_to(below))
+    ]
