@@ -45,21 +45,30 @@ def accept(pictures: Pictures, prepared: Prepared, max_bad_fraction: float) -> S
 
     Raises `DataError` if more than `max_bad_fraction` of the pictures, or all of them, do not decode.
     """
+    refuse(pictures, prepared, max_bad_fraction)
+    assert prepared.store is not None
+    if prepared.skipped:
+        total, bad = len(pictures.files), prepared.skipped
+        say(f"skipped {bad:,} of {total:,} pictures that do not decode; {_first_bad(pictures, prepared)}")
+    return prepared.store
+
+
+def refuse(pictures: Pictures, prepared: Prepared, max_bad_fraction: float) -> None:
+    """Raise `DataError` if more than `max_bad_fraction` of the pictures, or all of them, do not decode."""
     path, total, bad = pictures.source, len(pictures.files), prepared.skipped
-    if bad:
-        first = prepared.failures[0]
-        names = (file.name for file in pictures.files if file.relative == first.relative)
-        first_bad = f"the first is {next(names)} ({first.reason})"
     if bad > max_bad_fraction * total:
         raise DataError(
             f"data.path: {bad:,} of {total:,} pictures in {path} do not decode, more than "
-            f"data.max_bad_fraction={max_bad_fraction}; {first_bad}"
+            f"data.max_bad_fraction={max_bad_fraction}; {_first_bad(pictures, prepared)}"
         )
-    if prepared.store is None:
-        raise DataError(f"data.path: none of {bad:,} pictures in {path} decodes; {first_bad}")
-    if bad:
-        say(f"skipped {bad:,} of {total:,} pictures that do not decode; {first_bad}")
-    return prepared.store
+    if bad == total:
+        raise DataError(f"data.path: none of {bad:,} pictures in {path} decodes; {_first_bad(pictures, prepared)}")
+
+
+def _first_bad(pictures: Pictures, prepared: Prepared) -> str:
+    first = prepared.failures[0]
+    name = next(file.name for file in pictures.files if file.relative == first.relative)
+    return f"the first is {name} ({first.reason})"
 
 
 def _in_memory(pictures: Pictures, workers: int | None) -> Prepared:

@@ -12,12 +12,14 @@ from ganctl.data import folder, idx
 from ganctl.data.decode import Decoding
 from ganctl.data.store import Store
 from ganctl.registry import Component, Family
+from ganctl.runtime.console import say
 from ganctl.runtime.randomness import generator
 
 Resolution = Annotated[int, Field(ge=8, le=256)]
 Workers = Annotated[int, Field(ge=1)]
 
 GRID = 2**20
+FEW_PICTURES = 500
 
 
 class Source(Component):
@@ -119,7 +121,7 @@ class Folder(Source):
 
     def load(self) -> Store:
         """Return every picture that decodes; the folder that directly holds a picture is its class."""
-        return folder.load(
+        store = folder.load(
             self.path,
             self.subfolder,
             self.decoding,
@@ -127,6 +129,9 @@ class Folder(Source):
             self.workers,
             self.cache,
         )
+        if len(store) < FEW_PICTURES:
+            say(f"only {len(store):,} pictures: the generator will learn them by heart; thousands make a good set")
+        return store
 
 
 @SOURCES.register
