@@ -15,7 +15,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -68,12 +68,13 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Pictures:
-    """Which pictures are to be decoded, and how. `source` is their place, for people."""
+    """Which pictures are to be decoded, and how. `source` is their place, for people, `found` the time in s."""
 
     source: str
     subfolder: str | None
     files: list[PictureFile]
     decoding: Decoding
+    found: float = field(default_factory=time.time)
 
     def listing(self) -> str:
         """Return a digest of the settings, and of names and sizes."""
@@ -91,9 +92,9 @@ class Pictures:
         return _digest(checksums) if checksums else None
 
     def settled(self) -> bool:
-        """Return whether the files have not changed for a while."""
+        """Return whether the files had not changed for a while when they were found."""
         newest = max((max(file.changed, default=0) for file in self.files), default=0)
-        return time.time() - newest / 1e9 > SETTLED_SECONDS
+        return self.found - newest / 1e9 > SETTLED_SECONDS
 
 
 class Cache:
