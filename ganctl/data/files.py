@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 
@@ -123,32 +123,42 @@ def _opened(place: str, changed: tuple[int, ...]) -> zipfile.ZipFile:
     return _Archive(place)
 
 
-def _is_picture(path: PurePosixPath) -> bool:
-    hidden = any((part.startswith(".") and part != "..") or part == "__MACOSX" for part in path.parts)
-    return not hidden and path.suffix.lower().removeprefix(".") in ENDINGS
+def _parts(path: str) -> list[str]:
+    """Return the names a path is made of; plain text, because a set may have a million of them."""
+    return [part for part in path.split("/") if part not in ("", ".")]
+
+
+def _is_picture(parts: list[str]) -> bool:
+    hidden = any((part.startswith(".") and part != "..") or part == "__MACOSX" for part in parts)
+    stem, _, ending = parts[-1].rpartition(".")
+    return not hidden and bool(stem) and ending.lower() in ENDINGS
 
 
 def _in_folder(root: Path, subfolder: str | None) -> list[PictureFile]:
     start = root / subfolder if subfolder else root
-    below = PurePosixPath(subfolder or "")
-    return [
-        PictureFile(
-            name=str(path),
-            relative=inner.as_posix(),
-            folder=(below / inner).parent.name,
-            size=status.st_size,
-            place=str(path),
-            changed=(status.st_mtime_ns, status.st_ctime_ns),
-        )
-        for path, status in _walk(start)
-        if _is_picture(inner := PurePosixPath(path.relative_to(start).as_posix()))
-    ]
+    below = _parts(subfolder or "")
+    files = []
+    for inside, path, status in _walk(start):
+        parts = _parts(inside)
+        if _is_picture(parts):
+            files.append(
+                PictureFile(
+                    name=path,
+                    relative=inside,
+                    folder=[*below, *parts][-2] if len(below) + len(parts) > 1 else "",
+                    size=status.st_size,
+                    place=path,
+                    changed=(status.st_mtime_ns, status.st_ctime_ns),
+                )
+            )
+    return files
 
 
-def _walk(root: Path) -> Iterator[tuple[Path, os.stat_result]]:
+def _walk(root: Path) -> Iterator[tuple[str, str, os.stat_result]]:
     """Yield the files below root through symbolic links, entering each real folder once, and broken links.
 
-    What would block a reader, such as a pipe, is passed over, also where a link leads to it.
+    Of each, its path inside root, its path, and its status. What would block a reader, such as a pipe, is passed
+    over, also where a link leads to it.
     """
 
     def refuse(error: OSError) -> None:
@@ -162,34 +172,34 @@ def _walk(root: Path) -> Iterator[tuple[Path, os.stat_result]]:
             continue
         entered.add((status.st_dev, status.st_ino))
         inside.sort()
+        below = Path(folder).relative_to(root).as_posix()
         for name in names:
-            path = Path(folder, name)
+            path = str(Path(folder) / name) if folder == "." else os.path.join(folder, name)
+            place = name if below == "." else f"{below}/{name}"
             try:
                 status = os.stat(path)
             except OSError:
-                yield path, os.lstat(path)
+                yield place, path, os.lstat(path)
                 continue
             if stat.S_ISREG(status.st_mode):
-                yield path, status
+                yield place, path, status
 
 
 def _in_zip(place: Path, subfolder: str | None) -> list[PictureFile]:
     with zipfile.ZipFile(place) as archive:
-        members = [
-            (info, PurePosixPath(info.filename.lstrip("/"))) for info in archive.infolist() if not info.is_dir()
-        ]
-    below = PurePosixPath(subfolder or "")
+        members = [(info, _parts(info.filename)) for info in archive.infolist() if not info.is_dir()]
+    below = _parts(subfolder or "")
     status = os.stat(place)
     return [
         PictureFile(
             name=f"{place}/{info.filename}",
             relative=info.filename,
-            folder=path.parent.name,
+            folder=parts[-2] if len(parts) > 1 else "",
             size=info.file_size,
             place=str(place),
             member=info,
             changed=(status.st_mtime_ns, status.st_size),
         )
-        for info, path in members
-        if path.is_relative_to(below) and _is_picture(path.relative_to(below))
+        for info, parts in members
+        if parts[: len(below)] == below and len(parts) > len(below) and _is_picture(parts[len(below) :])
     ]
