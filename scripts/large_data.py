@@ -78,8 +78,11 @@ def memory_of(group: Path | None) -> dict[str, float]:
     return found
 
 
-def train(path: Path, group: Path | None, rounds: int, steps: int) -> dict[str, Any]:
-    """Train on the file and on a set in memory, in turns; return speeds, waiting and peaks of memory."""
+def train(path: Path, group: Path | None, rounds: int, steps: int, reads: int) -> dict[str, Any]:
+    """Train on the file and on a set in memory, in turns, then read `reads` batches of the file alone.
+
+    Returns speeds, waiting and peaks of memory, of the training and of the reading.
+    """
     import torch
 
     from ganctl import compose
@@ -118,7 +121,19 @@ def train(path: Path, group: Path | None, rounds: int, steps: int) -> dict[str, 
             elapsed = time.perf_counter() - started
             speeds[name].append(game.images_per_step * steps / elapsed)
             waits[name].append((game.batches.waited - waited) / elapsed)
-    return {"speeds": speeds, "waits": waits, "peaks": peaks, "device": device.describe()}
+    found = {"speeds": speeds, "waits": waits, "peaks": peaks, "device": device.describe()}
+    return found | {"reading": read(games["file"].batches, group, reads)}
+
+
+def read(batches: Any, group: Path | None, count: int) -> dict[str, float]:
+    """Read so many batches and do nothing with them; return their rate, pictures/s, and peaks of memory."""
+    peaks = memory_of(group)
+    started = time.perf_counter()
+    for number in range(count):
+        batches.samples("reading", number)
+        if number % 100 == 0:
+            peaks = {kind: max(peaks[kind], now) for kind, now in memory_of(group).items()}
+    return {"pictures/s": count * batches.batch_size / (time.perf_counter() - started), **peaks}
 
 
 def main() -> None:
@@ -129,6 +144,9 @@ def main() -> None:
     parser.add_argument("--limit", type=float, default=2.0, help="memory of the process, GB")
     parser.add_argument("--rounds", type=int, default=10, help="turns of each side")
     parser.add_argument("--steps", type=int, default=20, help="steps in each turn")
+    parser.add_argument(
+        "--reads", type=int, default=12_000, help="batches that are read without training, after it"
+    )
     parser.add_argument("--inside", default=None, help=argparse.SUPPRESS)
     options = parser.parse_args()
     path = options.folder / "large-data-samples.npy"
@@ -136,7 +154,7 @@ def main() -> None:
         group = Path(options.inside) if options.inside else None
         if group is not None:
             (group / "cgroup.procs").write_text(str(os.getpid()))
-        print(json.dumps(train(path, group, options.rounds, options.steps)))
+        print(json.dumps(train(path, group, options.rounds, options.steps, options.reads)))
         return
     try:
         options.folder.mkdir(parents=True, exist_ok=True)
@@ -158,7 +176,10 @@ def main() -> None:
             f"from {name:7} {statistics.median(speeds):8,.0f} images/s ({low:,.0f}–{high:,.0f}), "
             f"waiting for data {wait:.2%} of the time"
         )
-    print("peaks: " + ", ".join(f"{kind} {value:.2f} GB" for kind, value in found["peaks"].items()))
+    print("peaks of training: " + ", ".join(f"{kind} {value:.2f} GB" for kind, value in found["peaks"].items()))
+    rate = found["reading"].pop("pictures/s")
+    peaks = ", ".join(f"{kind} {value:.2f} GB" for kind, value in found["reading"].items())
+    print(f"{options.reads:,} batches read alone: {rate:,.0f} pictures/s; peaks: {peaks}")
 
 
 if __name__ == "__main__":

@@ -5,9 +5,9 @@ import os
 import stat
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -38,8 +38,7 @@ MAX_FILE_BYTES = 1 << 30
 SAMPLED_SIZES = 200
 
 
-@dataclass(frozen=True)
-class PictureFile:
+class PictureFile(NamedTuple):
     """A picture not yet read.
 
     `name` is its path for people, `relative` its path in the data set, `folder` the folder that directly holds

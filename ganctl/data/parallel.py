@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from typing import NamedTuple
 
 import numpy as np
 
@@ -43,8 +44,7 @@ class Task:
     surveyed: bool = False
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of one picture.
 
     `reason` says why it cannot be used, or is empty. `digest` is the sha256 of its bytes, if asked for and they
