@@ -85,7 +85,7 @@ def test_training_takes_what_was_prepared(pictures: Path, cli: Cli, monkeypatch:
     small = ["model.generator.width=2", "model.discriminator.width=2", "train.steps=1", "train.batch_size=2"]
     outcome = cli("train", "data=folder", f"data.path={root}", "data.resolution=8", *small, "device=cpu")
     assert (outcome.code, outcome.err) == (0, "")
-    assert "only 5 pictures: the generator will learn them by heart" in outcome.out
+    assert "only 5 pictures: the generator will learn so few by heart" in outcome.out
 
 
 def test_check_tells_modes_sizes_classes_duplicates_and_what_is_corrupt(workspace: Path, cli: Cli) -> None:

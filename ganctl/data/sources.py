@@ -130,7 +130,8 @@ class Folder(Source):
             self.cache,
         )
         if len(store) < FEW_PICTURES:
-            say(f"only {len(store):,} pictures: the generator will learn them by heart; thousands make a good set")
+            count = f"{len(store):,} picture{'s' if len(store) > 1 else ''}"
+            say(f"only {count}: the generator will learn so few by heart; thousands make a good set")
         return store
 
 
