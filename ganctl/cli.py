@@ -15,6 +15,7 @@ ganctl {__version__} trains generative adversarial networks from the command lin
   ganctl train [group=option | key=value …]     train a model; the same command again resumes it
   ganctl resume outputs/<run> [key=value …]     go on with a run from its own saved config
   ganctl sample ckpt=outputs/<run> [key=value …]  draw pictures from a trained generator
+  ganctl data prepare|check|info path=<pictures>  look after pictures of your own before training on them
 
 Examples
   ganctl train                                  handwritten digits, no download, about 2 minutes on 2 CPU cores
@@ -23,6 +24,7 @@ Examples
   ganctl train -m loss=hinge,wgan_gp seed=1,2   every combination, one after the other
   ganctl resume outputs/latest train.steps=40000
   ganctl sample ckpt=outputs/latest num=64 seed=7
+  ganctl data check path=~/pictures
 
 `ganctl <command> --help` lists the command's choices and keys; docs/ explains them.
 Exit codes: 0 done, 2 wrong command or config, 3 data, 4 checkpoint, 5 training diverged, 128+n signal n.
@@ -113,7 +115,33 @@ def _resume(arguments: list[str]) -> int:
     return 0
 
 
-COMMANDS: dict[str, Callable[[list[str]], int]] = {"train": _train, "resume": _resume, "sample": _sample}
+def _data(arguments: list[str]) -> int:
+    from ganctl import compose
+
+    asking = [word for word in arguments if word in ("-h", "--help", "--cfg", "-c")]
+    action, rest = (arguments[0], arguments[1:]) if arguments and arguments[0] in DATA_ACTIONS else ("", arguments)
+    if not action and not asking:
+        wrong = arguments[0] if arguments and "=" not in arguments[0] else ""
+        told = f"'{wrong}': unknown action{nearest(wrong, DATA_ACTIONS)}" if wrong else "needs an action first"
+        raise ConfigError(f"data: {told}; there are {', '.join(f'`ganctl data {name}`' for name in DATA_ACTIONS)}")
+
+    def job(resolve: Callable[[], dict[str, Any]], sweep: bool) -> None:
+        values = resolve()
+        from ganctl.commands import data
+        from ganctl.config import folder_config
+
+        {"prepare": data.prepare, "check": data.check, "info": data.info}[action](folder_config(values))
+
+    return compose.run("data", rest, lambda *given: _guarded(lambda: job(*given)))
+
+
+DATA_ACTIONS = ("prepare", "check", "info")
+COMMANDS: dict[str, Callable[[list[str]], int]] = {
+    "train": _train,
+    "resume": _resume,
+    "sample": _sample,
+    "data": _data,
+}
 
 
 def _guarded(work: Callable[[], int | None]) -> int:

@@ -191,15 +191,24 @@ def _known_keys() -> Iterator[tuple[str, str]]:
     for path in sorted(root.rglob("*.yaml")):
         if path.read_text("utf-8").startswith("# @package _global_"):
             continue  # a recipe sets keys of others
-        tree: Any = OmegaConf.to_container(OmegaConf.load(path))
+        tree = _tree(path)
         group = ".".join(path.relative_to(root).parent.parts)
         option = f"[{path.stem}]" if list(tree) == [path.stem] else path.stem
         owner = f"{group}={option}" if group else f"`ganctl {path.stem}`"
         if not group:
             choices = (choice for choice in tree.get("defaults", []) if isinstance(choice, dict))
-            yield from ((name, owner) for choice in choices for name in choice if name.isidentifier())
+            for name, option in (pair for choice in choices for pair in choice.items()):
+                if name.isidentifier():
+                    yield name, owner
+                if name.endswith("@_global_"):
+                    inside = _keys(_tree(root / name.removesuffix("@_global_") / f"{option}.yaml"), "")
+                    yield from ((key, owner) for key in inside)
         for name in _keys(tree, f"{group}." if group else ""):
             yield name, owner
+
+
+def _tree(path: Path) -> Any:
+    return OmegaConf.to_container(OmegaConf.load(path))
 
 
 def _keys(tree: Any, prefix: str) -> Iterator[str]:

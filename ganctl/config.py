@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, SerializeAsAny, create_model
 
 from ganctl.auxiliary import AUXILIARIES, Auxiliary
-from ganctl.data import SOURCES, Source
+from ganctl.data.sources import SOURCES, Folder, Source
 from ganctl.errors import ConfigError
 from ganctl.losses import LOSSES, Loss
 from ganctl.migrations import completed, without_effect
@@ -230,6 +230,14 @@ def sample_command(values: Mapping[str, Any]) -> SampleCommand:
     Raises `ConfigError` that names the first wrong key.
     """
     return validate(SampleCommand, values)
+
+
+def folder_config(values: Mapping[str, Any]) -> Folder:
+    """Validate a composed config of `ganctl data`.
+
+    Raises `ConfigError` that names the first wrong key.
+    """
+    return validate(Folder, values)
 
 
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

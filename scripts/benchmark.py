@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from ganctl import compose
 from ganctl.config import train_config
-from ganctl.data import Store
+from ganctl.data.store import Store
 from ganctl.training.assemble import build_game, open_configured
 from ganctl.training.step import train_step
 

@@ -108,7 +108,7 @@ def test_what_leaves_the_numbers_alone_leaves_the_run_the_same(
 def test_where_the_data_lies_leaves_the_run_the_same(source: str, key: str) -> None:
     needed = ["data.path=here"] if "path" in SOURCES[source].model_fields else []
     values = composed(f"data={source}", "model=mlp", *needed)
-    other = {"download": False, "workers": 3}.get(key, "elsewhere")
+    other = {"download": False, "workers": 3, "cache": None}.get(key, "elsewhere")
     moved = changed(values, f"data.{key}", setting(other))
     assert train_config(moved).data != train_config(values).data
     assert train_config(moved).run_name() == train_config(values).run_name()
@@ -116,7 +116,7 @@ def test_where_the_data_lies_leaves_the_run_the_same(source: str, key: str) -> N
 
 @pytest.mark.parametrize("source", list(SOURCES))
 def test_whatever_says_where_the_data_lies_is_no_part_of_the_runs_name(source: str) -> None:
-    says_where = {"root", "path", "download", "workers"} & set(SOURCES[source].model_fields)
+    says_where = {"root", "path", "download", "workers", "cache"} & set(SOURCES[source].model_fields)
     assert says_where <= SOURCES[source].placement <= set(SOURCES[source].model_fields)
 
 
@@ -153,6 +153,7 @@ def test_a_run_is_named_by_its_data_model_loss_and_eight_digits_or_as_told() -> 
 
 def test_the_default_run_keeps_its_name_so_that_old_folders_are_found() -> None:
     assert config().run_name() == "digits-dcgan-nonsaturating-9aa1a4a4"
+    assert config("data=folder", "data.path=x").run_name() == "folder-dcgan-nonsaturating-44f486ab"
 
 
 @pytest.mark.parametrize(

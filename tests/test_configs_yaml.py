@@ -9,7 +9,7 @@ import yaml
 from ganctl.auxiliary import AUXILIARIES
 from ganctl.compose import config_folder
 from ganctl.config import DeviceConfig
-from ganctl.data import SOURCES
+from ganctl.data.sources import SOURCES
 from ganctl.losses import LOSSES
 from ganctl.models import MODELS
 from ganctl.optim import OPTIMIZERS

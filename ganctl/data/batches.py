@@ -1,10 +1,13 @@
 """Which real samples each update sees: a pure function of the seed and the update's number."""
 
 from functools import lru_cache
+from time import perf_counter
 
 import torch
 from torch import Tensor
 
+from ganctl.data.mapped import MappedStore
+from ganctl.data.prefetch import Prefetch
 from ganctl.data.store import Store
 from ganctl.runtime.randomness import permutation
 
@@ -16,7 +19,10 @@ class Batches:
     and batches run on across their borders; so a batch depends on nothing but its own number, and every
     sample is seen once an epoch. Pictures become `dtype` in `picture_range`, in channels-last memory;
     points are passed on unscaled. The set lies on the device if it takes less than half of what is free there,
-    else it stays in host memory.
+    else it stays where it is: in host memory, or in a file, from which the next batch of each stream is then read
+    ahead.
+
+    `waited` is the time in s that callers of `samples` have waited for rows to be found and gathered.
     """
 
     def __init__(
@@ -37,6 +43,10 @@ class Batches:
         self._scale, self._shift = (high - low) / 255, low
         self._home = device if _fits(store.samples, device) else store.samples.device
         self._samples = store.samples.to(self._home)
+        self._prefetch: Prefetch | None = None
+        if isinstance(store, MappedStore) and self._home == store.samples.device:
+            self._prefetch = Prefetch(store, device.type == "cuda")
+        self.waited = 0.0
         # Per stream the current epoch and the next, where a batch crosses from one to the other.
         self._order = lru_cache(maxsize=4)(self._shuffle)
 
@@ -57,10 +67,16 @@ class Batches:
 
     def samples(self, stream: str, number: int) -> Tensor:
         """Return batch `number` (from 0) of a stream, [batch, *shape] on the device."""
-        chosen = self._samples.index_select(0, self.indices(stream, number))
-        if self._home != self.device:
-            chosen = chosen.pin_memory()
+        started = perf_counter()
+        chosen = self._gather(stream, number)
+        self.waited += perf_counter() - started
         return self.normalise(chosen.to(self.device, non_blocking=True))
+
+    def _gather(self, stream: str, number: int) -> Tensor:
+        if self._prefetch is not None:
+            return self._prefetch.rows(stream, number, self.indices)
+        chosen = self._samples.index_select(0, self.indices(stream, number))
+        return chosen.pin_memory() if self._home != self.device else chosen
 
     def normalise(self, samples: Tensor) -> Tensor:
         """Return samples as they rest in a store in the step's layout, type and value range."""

@@ -10,6 +10,7 @@ from pydantic import Field
 from ganctl.data import folder
 from ganctl.data.decode import Decoding
 from ganctl.data.download import download
+from ganctl.data.files import PictureFile, find
 from ganctl.data.source import SOURCES, Resolution, Source, Workers
 from ganctl.data.store import Store
 from ganctl.errors import DataError
@@ -29,7 +30,7 @@ SPLITS = {
 class Celeba(Source):
     """CelebA (Liu et al. 2015): 202,599 faces of 178×218 pixels, aligned by their eyes."""
 
-    placement = frozenset({"root", "download", "workers"})
+    placement = frozenset({"root", "download", "workers", "cache"})
     name: Literal["celeba"]
     root: str
     split: Literal["train", "valid", "test", "all"]
@@ -38,14 +39,15 @@ class Celeba(Source):
     fit: Literal["crop", "squash"]
     max_bad_fraction: Annotated[float, Field(ge=0, le=1)]
     workers: Workers | None
+    cache: str | None
 
     def load(self) -> Store:
         """Return the faces of the split that are there, in the order of their numbers; fewer than all is said."""
         place = str(self._place())
         decoding = Decoding(self.resolution, channels=3, fit=self.fit)
         try:
-            files = self._of_split(place, folder.find(place, None))
-            return folder.load(place, None, decoding, self.max_bad_fraction, self.workers, files)
+            files = self._of_split(place, find(place, None))
+            return folder.load(place, None, decoding, self.max_bad_fraction, self.workers, self.cache, files)
         except DataError as error:
             raise DataError(str(error).replace("data.path:", "data.root:", 1)) from error
 
@@ -75,7 +77,7 @@ class Celeba(Source):
         )
         return archive
 
-    def _of_split(self, place: str, files: list[folder.PictureFile]) -> list[folder.PictureFile]:
+    def _of_split(self, place: str, files: list[PictureFile]) -> list[PictureFile]:
         numbers = SPLITS[self.split]
         chosen = [file for file in files if _number(file) in numbers]
         if not chosen:
@@ -88,7 +90,7 @@ class Celeba(Source):
         return chosen
 
 
-def _number(file: folder.PictureFile) -> int:
+def _number(file: PictureFile) -> int:
     """Return the number that is a file's name, or 0."""
     stem = PurePosixPath(file.name).stem
     return int(stem) if len(stem) == 6 and stem.isascii() and stem.isdigit() else 0

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageOps
 
+VERSION = 1
+"""Of what `decode` makes of a picture; raise it when its pixels change, so that no cache serves the old ones."""
+
 MAX_PIXELS = 1 << 27
 """Pictures of more pixels are refused before they are decoded (16,384×8,192)."""
 
@@ -38,6 +41,15 @@ def size_of(content: io.BytesIO) -> tuple[int, int]:
         return picture.size
 
 
+def mode_of(content: io.BytesIO) -> str:
+    """Return a picture's colour mode from its header as Pillow names it, such as RGB, L, P or CMYK.
+
+    Raises `BadPictureError` if there is no such header.
+    """
+    with _open(content) as picture:
+        return picture.mode
+
+
 def decode(content: io.BytesIO, side: int, decoding: Decoding) -> np.ndarray:
     """Return a picture as uint8 [side, side, channels].
 
@@ -48,11 +60,14 @@ def decode(content: io.BytesIO, side: int, decoding: Decoding) -> np.ndarray:
     """
     with _open(content) as picture:
         try:
-            flat = _to_mode(ImageOps.exif_transpose(picture), "L" if decoding.channels == 1 else "RGB")
+            ImageOps.exif_transpose(picture, in_place=True)
+            flat = _to_mode(picture, "L" if decoding.channels == 1 else "RGB")
         except Exception as error:  # what Pillow raises on damaged files differs from format to format
             raise BadPictureError(str(error) or type(error).__name__) from error
     size = (side, side)
-    if decoding.fit == "crop":
+    if flat.size == size:
+        square = flat
+    elif decoding.fit == "crop":
         square = ImageOps.fit(flat, size, Image.Resampling.LANCZOS)
     else:
         square = flat.resize(size, Image.Resampling.LANCZOS)

@@ -11,6 +11,9 @@ from ganctl.data import array, celeba, cifar, folder, mixtures, mnist
 from ganctl.data.decode import Decoding
 from ganctl.data.source import SOURCES, Resolution, Source, Workers
 from ganctl.data.store import Store
+from ganctl.runtime.console import say
+
+FEW_PICTURES = 500
 
 __all__ = ["SOURCES", "Source", "array", "celeba", "cifar", "mixtures", "mnist"]
 
@@ -40,7 +43,7 @@ class Digits(Source):
 class Folder(Source):
     """Pictures of any size and mode in a folder or a zip file."""
 
-    placement = frozenset({"path", "workers"})
+    placement = frozenset({"path", "workers", "cache"})
     name: Literal["folder"]
     path: str
     subfolder: str | None
@@ -49,13 +52,24 @@ class Folder(Source):
     fit: Literal["crop", "squash"]
     max_bad_fraction: Annotated[float, Field(ge=0, le=1)]
     workers: Workers | None
+    cache: str | None
+
+    @property
+    def decoding(self) -> Decoding:
+        """How pictures are brought to one shape."""
+        return Decoding(self.resolution, self.channels, self.fit)
 
     def load(self) -> Store:
         """Return every picture that decodes; the folder that directly holds a picture is its class."""
-        return folder.load(
+        store = folder.load(
             self.path,
             self.subfolder,
-            Decoding(self.resolution, self.channels, self.fit),
+            self.decoding,
             self.max_bad_fraction,
             self.workers,
+            self.cache,
         )
+        if len(store) < FEW_PICTURES:
+            count = f"{len(store):,} picture{'s' if len(store) > 1 else ''}"
+            say(f"only {count}: the generator will learn so few by heart; thousands make a good set")
+        return store

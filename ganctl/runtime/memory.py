@@ -1,7 +1,9 @@
-"""The C library's allocator, told how a training loop uses memory."""
+"""The C library's allocator, told how a training loop uses memory, and how much memory there is."""
 
 import ctypes
+import os
 import platform
+from pathlib import Path
 
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
 ONE_GIB = 1 << 30
@@ -19,3 +21,34 @@ def keep_freed_memory() -> bool:
     libc = ctypes.CDLL("libc.so.6")
     high = libc.mallopt(MMAP_THRESHOLD, ONE_GIB) or libc.mallopt(MMAP_THRESHOLD, LIMIT_OF_OLDER_GLIBC)
     return bool(libc.mallopt(TRIM_THRESHOLD, -1)) and bool(high)
+
+
+def memory_limit() -> int:
+    """Return the bytes of memory that this process can have: the machine's, or what its control group allows."""
+    limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")] if hasattr(os, "sysconf") else []
+    limits += _group_limits()
+    return min(limits, default=1 << 63)
+
+
+def _group_limits() -> list[int]:
+    """Return what cgroups, version 1 or 2, allow this process and the groups above it."""
+    try:
+        lines = Path("/proc/self/cgroup").read_text().splitlines()
+    except OSError:
+        return []
+    limits = []
+    for line in lines:
+        _, controllers, group = line.split(":", 2)
+        if controllers == "":
+            root, file = Path("/sys/fs/cgroup"), "memory.max"
+        elif "memory" in controllers.split(","):
+            root, file = Path("/sys/fs/cgroup/memory"), "memory.limit_in_bytes"
+        else:
+            continue
+        own = root / group.lstrip("/")
+        for folder in (own, *own.parents):
+            try:
+                limits.append(int((folder / file).read_text()))
+            except (OSError, ValueError):  # no such group seen from inside a container, or "max"
+                continue
+    return limits

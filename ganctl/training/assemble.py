@@ -7,8 +7,8 @@ from torch import nn
 
 from ganctl.auxiliary import Surroundings
 from ganctl.config import DeviceConfig, TrainConfig
-from ganctl.data import Store
 from ganctl.data.batches import Batches
+from ganctl.data.store import Store
 from ganctl.models import Shape
 from ganctl.models.ema import Ema
 from ganctl.models.packed import build_discriminator

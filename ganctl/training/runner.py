@@ -10,7 +10,7 @@ import torch
 
 from ganctl import __version__, pictures, rules
 from ganctl.config import TrainConfig, flatten
-from ganctl.data import Store
+from ganctl.data.store import Store
 from ganctl.errors import CheckpointError, DataError, DivergenceError, Stopped
 from ganctl.runtime.console import recorded, say
 from ganctl.runtime.device import Device
@@ -128,10 +128,12 @@ class Runner:
     def _log(self) -> dict[str, float]:
         values = measure(self.game, self.step - 1)
         self.game.check()
+        data_wait = self._clock.share(self.game.batches.waited)
         self.images_per_second = self._clock.rate(self.step, self.game.images_per_step)
         row = {
             "images": float(self.step * self.game.images_per_step),
             "images_per_second": self.images_per_second,
+            "data_wait": data_wait,
         }
         row |= values
         self.tracker.scalars(self.step, row)
@@ -253,6 +255,13 @@ class _Clock:
     def __init__(self, step: int) -> None:
         self._since = time.perf_counter()
         self._step = step
+        self._waited = 0.0
+
+    def share(self, waited: float) -> float:
+        """Return which share of the time since the last `rate` was waited; `waited` is the sum so far in s."""
+        share = (waited - self._waited) / (time.perf_counter() - self._since)
+        self._waited = waited
+        return min(1.0, share)
 
     def rate(self, step: int, images_per_step: int) -> float:
         """Return images a second since the last call."""

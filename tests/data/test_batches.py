@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from ganctl.data import Store
 from ganctl.data.batches import Batches
+from ganctl.data.store import Store
 
 CPU = torch.device("cpu")
 TYPES = [torch.float64, torch.float32, torch.bfloat16, torch.float16]

@@ -26,7 +26,9 @@ def celeba(
     root: Path, split: str = "all", *, download: bool = False, fit: str = "crop", bad: float = 0.0
 ) -> Store:
     values = {"root": str(root), "split": split, "download": download, "resolution": 16, "fit": fit}
-    return SOURCES["celeba"](name="celeba", **values, max_bad_fraction=bad, workers=1).load()
+    return SOURCES["celeba"](
+        name="celeba", **values, max_bad_fraction=bad, workers=1, cache=f"{root}-cache"
+    ).load()
 
 
 def reds(store: Store) -> list[int]:

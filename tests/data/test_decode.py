@@ -81,7 +81,7 @@ def test_a_header_that_pillow_gives_up_on_is_bad():
 
 @pytest.mark.parametrize("error", [RuntimeError("no frame"), struct.error("short"), KeyError("tag"), OSError()])
 def test_whatever_a_decoder_raises_makes_a_bad_picture_with_a_reason(monkeypatch, error):
-    def fail(picture):
+    def fail(picture, *, in_place):
         raise error
 
     monkeypatch.setattr(ImageOps, "exif_transpose", fail)

@@ -1,17 +1,27 @@
 import os
 import re
+import sys
 from pathlib import Path
 from threading import Event
 
-import numpy as np
 import pytest
 import torch
 
-from ganctl.data import folder
+from ganctl.data import files as picture_files
+from ganctl.data import folder, parallel
 from ganctl.data.decode import Decoding
 from ganctl.data.store import Store
 from ganctl.errors import DataError
 from tests.data.drawn import BLUE, GREEN, RED, WHITE, pack, plain, write
+
+CACHE: str | None = None
+"""Where decoded pictures go: every test of this file runs once without a cache, and once with one."""
+
+
+@pytest.fixture(autouse=True, params=["memory", "cache"])
+def _through(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, monkeypatch) -> None:
+    cache = str(tmp_path_factory.mktemp("cache")) if request.param == "cache" else None
+    monkeypatch.setattr(sys.modules[__name__], "CACHE", cache)
 
 
 def load(
@@ -22,11 +32,11 @@ def load(
     bad: float = 0.5,
     workers: int | None = 2,
 ) -> Store:
-    return folder.load(str(path), subfolder, Decoding(side, 3, "crop"), bad, workers)
+    return folder.load(str(path), subfolder, Decoding(side, 3, "crop"), bad, workers, CACHE)
 
 
 def names(path: Path | str, subfolder: str | None = None) -> list[str]:
-    return [file.name for file in folder.find(str(path), subfolder)]
+    return [file.name for file in picture_files.find(str(path), subfolder)]
 
 
 def colours(store: Store) -> list[tuple[int, ...]]:
@@ -116,7 +126,7 @@ def test_pictures_without_a_size_do_not_decide_the_side(tmp_path):
 
 
 def test_the_side_of_a_large_set_follows_pictures_from_all_of_it(tmp_path, monkeypatch):
-    monkeypatch.setattr(folder, "SAMPLED_SIZES", 4)
+    monkeypatch.setattr(picture_files, "SAMPLED_SIZES", 4)
     small, large = plain(size=(8, 8)), plain(size=(80, 80))
     write(tmp_path, {f"{number:02}.png": large if number < 4 else small for number in range(16)})
     assert load(tmp_path, side=None).shape == (3, 32, 32)
@@ -254,13 +264,13 @@ def test_an_interrupted_load_leaves_the_rest_undecoded(tmp_path, monkeypatch):
         yield next(iter(results))
         raise KeyboardInterrupt
 
-    def decode(file, side, decoding):
+    def examine(file, task, row):
         decoded.append(file.name)
         pause.wait(0.01)
-        return np.zeros((side, side, decoding.channels), np.uint8)
+        return parallel.Outcome()
 
-    monkeypatch.setattr(folder, "track", interrupt)
-    monkeypatch.setattr(folder, "_decode", decode)
+    monkeypatch.setattr(parallel, "track", interrupt)
+    monkeypatch.setattr(parallel, "examine", examine)
     with pytest.raises(KeyboardInterrupt):
         load(tmp_path, workers=1)
     assert len(decoded) < 40

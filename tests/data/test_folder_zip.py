@@ -1,10 +1,11 @@
 import struct
+import sys
 import zipfile
 from pathlib import Path
 
 import pytest
 
-from ganctl.data import folder
+from ganctl.data import files, folder
 from ganctl.data.decode import Decoding
 from ganctl.data.store import Store
 from ganctl.errors import DataError
@@ -12,9 +13,18 @@ from tests.data.drawn import BLUE, GREEN, RED, pack, plain
 
 LOCAL, CENTRAL = b"PK\x03\x04", b"PK\x01\x02"
 
+CACHE: str | None = None
+"""Where decoded pictures go: every test of this file runs once without a cache, and once with one."""
+
+
+@pytest.fixture(autouse=True, params=["memory", "cache"])
+def _through(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, monkeypatch) -> None:
+    cache = str(tmp_path_factory.mktemp("cache")) if request.param == "cache" else None
+    monkeypatch.setattr(sys.modules[__name__], "CACHE", cache)
+
 
 def load(path: Path, *, subfolder: str | None = None, bad: float = 0.5, workers: int = 2) -> Store:
-    return folder.load(str(path), subfolder, Decoding(8, 3, "crop"), bad, workers)
+    return folder.load(str(path), subfolder, Decoding(8, 3, "crop"), bad, workers, CACHE)
 
 
 def colours(store: Store) -> list[tuple[int, ...]]:
@@ -88,7 +98,7 @@ def test_damaged_members_are_skipped_and_counted(tmp_path, compression):
 
 def test_members_that_unpack_to_more_than_the_limit_are_skipped_unread(tmp_path, monkeypatch, capsys):
     small, large = plain(RED), plain(BLUE) + bytes(1000)
-    monkeypatch.setattr(folder, "MAX_FILE_BYTES", len(small))
+    monkeypatch.setattr(files, "MAX_FILE_BYTES", len(small))
     store = load(pack(tmp_path / "a.zip", {"a.png": small, "b.png": large}, zipfile.ZIP_DEFLATED))
     assert (colours(store), store.skipped) == ([RED], 1)
     assert f"b.png ({len(large):,} bytes unpacked)" in capsys.readouterr().out
@@ -141,7 +151,7 @@ def test_a_zip_file_without_pictures_is_refused(tmp_path):
 
 
 def test_many_threads_read_one_archive_alike(tmp_path):
-    files = {f"{number:03}.png": plain((number, 255 - number, 7)) for number in range(100)}
-    path = pack(tmp_path / "a.zip", files, zipfile.ZIP_DEFLATED)
+    members = {f"{number:03}.png": plain((number, 255 - number, 7)) for number in range(100)}
+    path = pack(tmp_path / "a.zip", members, zipfile.ZIP_DEFLATED)
     assert colours(load(path, workers=8)) == [(number, 255 - number, 7) for number in range(100)]
     assert load(path, workers=1).fingerprint == load(path, workers=8).fingerprint

@@ -8,7 +8,8 @@ import yaml
 from pydantic import ValidationError
 from sklearn.datasets import load_digits
 
-from ganctl.data import SOURCES, Store
+from ganctl.data.sources import SOURCES
+from ganctl.data.store import Store
 from tests.data.drawn import idx, plain, write
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs" / "data"
@@ -142,7 +143,7 @@ def test_a_folder_is_read_as_its_keys_say(tmp_path):
     bright, dark = plain((255, 255, 255), (12, 8)), plain((0, 0, 0), (12, 8))
     root = write(tmp_path, {"in/a/1.png": bright, "in/b/2.png": dark, "in/b/3.png": b"", "out/4.png": bright})
     values = {"name": "folder", "path": str(root), "subfolder": "in", "resolution": 16, "channels": 1}
-    store = SOURCES["folder"](**values, fit="squash", max_bad_fraction=0.5, workers=1).load()
+    store = SOURCES["folder"](**values, fit="squash", max_bad_fraction=0.5, workers=1, cache=None).load()
     assert store.shape == (1, 16, 16)
     assert store.samples.flatten(1).double().mean(1).tolist() == [255, 0]
     assert (store.classes, store.labels.tolist(), store.skipped) == (("a", "b"), [0, 1], 1)

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from ganctl.data import Store
+from ganctl.data.store import Store
 
 PIXELS = torch.arange(12, dtype=torch.uint8).reshape(2, 2, 3, 1)
 LABELS = torch.tensor([0, 1])

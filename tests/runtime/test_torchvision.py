@@ -64,6 +64,6 @@ def test_a_torchvision_that_is_not_there_is_named(monkeypatch, error, reason):
 
 
 def test_data_is_read_without_importing_torchvision():
-    code = "import sys, ganctl.data; print(*{'torchvision', 'sklearn'} & set(sys.modules))"
+    code = "import sys, ganctl.data.sources; print(*{'torchvision', 'sklearn'} & set(sys.modules))"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == ""

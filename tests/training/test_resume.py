@@ -7,12 +7,13 @@ import shutil
 import signal
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from ganctl.errors import ConfigError
 from ganctl.training.run_folder import RunFolder
-from tests.training.runs import TINY, events, finish, last_step, numbers, start, traces, wait_for_step
+from tests.training.runs import TINY, WALL_CLOCK, events, finish, last_step, numbers, start, traces, wait_for_step
 
 FORTY = [
     "train",
@@ -49,6 +50,33 @@ def test_killed_at_any_step_and_started_again_it_ends_bit_for_bit_the_same(
     assert code == 0, err
     assert "resumed at step" in out
     assert traces(tmp_path / RUN) == traces(uninterrupted)
+
+
+def test_a_run_on_a_file_of_decoded_pictures_ends_as_one_on_pictures_in_memory(tmp_path: Path) -> None:
+    (tmp_path / "pictures").mkdir()
+    noise = np.random.default_rng(0)
+    for number in range(11):
+        pixels = noise.integers(0, 256, (8, 8, 3), np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "pictures" / f"{number}.png")
+    words = [*FORTY, "data=folder", f"data.path={tmp_path / 'pictures'}", "data.resolution=8"]
+    for place in ("memory", "file"):
+        (tmp_path / place).mkdir()
+    code, _, err = finish(tmp_path / "memory", *words, "data.cache=null")
+    assert code == 0, err
+    process = start(tmp_path / "file", *words, "data.cache=cache")
+    wait_for_step(process, tmp_path / "file" / RUN, 17)
+    process.kill()
+    process.communicate()
+    code, out, err = finish(tmp_path / "file", *words, "data.cache=cache")
+    assert code == 0, err
+    assert "resumed at step" in out
+    assert len(list((tmp_path / "file/cache/pictures").glob("*/samples.npy"))) == 1
+    assert traces(tmp_path / "file" / RUN) == traces(tmp_path / "memory" / RUN)
+
+
+def test_the_share_of_time_spent_waiting_for_data_is_logged(uninterrupted: Path) -> None:
+    rows = [json.loads(line) for line in (uninterrupted / "metrics.jsonl").read_text().splitlines()]
+    assert all(0 < row["data_wait"] < 1 for row in rows)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -150,7 +178,7 @@ def test_tensorboard_reads_back_the_same_numbers_pictures_and_config(uninterrupt
     board = events(uninterrupted)
     tags = board.Tags()
     rows = numbers(uninterrupted)
-    assert set(tags["scalars"]) == (rows[0].keys() - {"step"}) | {"images_per_second"}
+    assert set(tags["scalars"]) == (rows[0].keys() - {"step"}) | WALL_CLOCK
     for key in rows[0].keys() - {"step"}:
         read = board.Scalars(key)
         assert [event.step for event in read] == [row["step"] for row in rows]

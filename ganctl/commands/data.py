@@ -1,0 +1,171 @@
+"""ganctl data: pictures of one's own, prepared, checked or described before a run trains on them."""
+
+import re
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from statistics import median
+
+from ganctl.data.cache import Cache, Pictures, unusable
+from ganctl.data.files import find
+from ganctl.data.folder import accept, refuse
+from ganctl.data.sources import Folder
+from ganctl.data.survey import Survey, survey
+from ganctl.errors import ConfigError, GanctlError
+from ganctl.runtime.console import say
+from ganctl.runtime.signals import EndingSignals
+
+LISTED_FAILURES = 20
+LISTED_KINDS = 5
+
+Rows = list[tuple[str, str]]
+"""What is said of a data set: a word, and what it is."""
+
+
+def prepare(source: Folder) -> None:
+    """Decode a data set into the cache, or say that it lies there already.
+
+    Raises `ConfigError` if the cache cannot be used, `DataError` for data that cannot.
+    """
+    with _own_keys(), EndingSignals():
+        if source.cache is None:
+            raise ConfigError("cache: null keeps nothing; give a folder to prepare pictures in")
+        pictures = _pictures(source)
+        started = time.perf_counter()
+        try:
+            prepared = Cache(source.cache).prepare(pictures, source.workers)
+        except OSError as error:
+            raise unusable(source.cache, error) from error
+        seconds = time.perf_counter() - started
+        store = accept(pictures, prepared, source.max_bad_fraction)
+    word = "prepared" if prepared.fresh else "already prepared"
+    say(f"{word}: {store.describe()}, {_bytes(store.samples.nbytes)}")
+    say(f"in {prepared.folder}")
+    if prepared.fresh:
+        say(f"decoded {len(pictures.files):,} files in {seconds:.1f} s ({len(pictures.files) / seconds:,.0f}/s)")
+
+
+def check(source: Folder) -> None:
+    """Decode a data set without keeping it, and say what it holds and what is wrong with it.
+
+    Raises `DataError` if training would refuse it.
+    """
+    with _own_keys(), EndingSignals():
+        pictures = _pictures(source)
+        found = survey(pictures, source.workers)
+        _show(list(_findings(source, found)))
+        refuse(pictures, found.prepared, source.max_bad_fraction)
+
+
+def info(source: Folder) -> None:
+    """Say what a data set holds and whether it is prepared, without decoding or reading its pictures."""
+    with _own_keys():
+        pictures = _pictures(source)
+        kind = "zip file" if pictures.files[0].member is not None else "folder"
+        size = sum(file.size for file in pictures.files)
+        classes = Counter(file.folder for file in pictures.files)
+        _show(
+            [
+                ("path", f"{source.path} ({kind})"),
+                ("pictures", f"{len(pictures.files):,}, {_bytes(size)} undecoded"),
+                *_classes(classes),
+                ("prepared", _where(source, pictures)),
+            ]
+        )
+
+
+def _pictures(source: Folder) -> Pictures:
+    return Pictures(source.path, source.subfolder, find(source.path, source.subfolder), source.decoding)
+
+
+def _where(source: Folder, pictures: Pictures) -> str:
+    if source.cache is None:
+        return "no, because cache=null keeps nothing"
+    prepared = Cache(source.cache).find(pictures)
+    if prepared is None or prepared.store is None:
+        return "no, or the files have changed; `ganctl data prepare` sees to it, as does training"
+    return f"{prepared.store.describe()}, {_bytes(prepared.store.samples.nbytes)}, in {prepared.folder}"
+
+
+def _findings(source: Folder, found: Survey) -> Iterator[tuple[str, str]]:
+    good = found.total - found.skipped
+    shape = f"{found.side}×{found.side}×{source.channels}"
+    yield "pictures", f"{good:,} of {found.total:,} decode, to {shape}"
+    if good:
+        yield "modes", _most(found.modes.most_common())
+        yield from _sizes(found)
+        yield from _classes(found.classes)
+        yield "duplicates", _duplicates(found)
+    yield "corrupt", f"{found.skipped:,}" if found.skipped else "none"
+    for failure in found.failures[:LISTED_FAILURES]:
+        yield "", f"{failure.relative}: {failure.reason}"
+    if found.skipped > LISTED_FAILURES:
+        yield "", f"and {found.skipped - LISTED_FAILURES:,} more"
+
+
+def _sizes(found: Survey) -> Iterator[tuple[str, str]]:
+    shorter = [min(size) for size, count in found.sizes.items() for _ in range(count)]
+    yield "shorter side", f"{min(shorter):,} to {max(shorter):,} pixels, median {median(shorter):,.0f}"
+    kinds = [(f"{width}×{height}", count) for (width, height), count in found.sizes.most_common()]
+    yield "sizes", _most(kinds)
+    small = sum(side < found.side for side in shorter)
+    if small:
+        yield "enlarged", f"{small:,} whose shorter side is below {found.side}"
+
+
+def _classes(classes: Counter[str]) -> Rows:
+    if len(classes) < 2:
+        return [("classes", "none")]
+    named = [(name or "(top folder)", count) for name, count in classes.most_common()]
+    return [("classes", f"{len(classes):,}: {_most(named)}")]
+
+
+def _duplicates(found: Survey) -> str:
+    if not found.duplicates:
+        return "none (of pixels, as decoded)"
+    spare = sum(len(names) - 1 for names in found.duplicates)
+    first = " = ".join(found.duplicates[0][:2])
+    return f"{spare:,} (of pixels, as decoded), the first {first}"
+
+
+def _most(kinds: Iterable[tuple[str, int]]) -> str:
+    told = [f"{name} {count:,}" for name, count in kinds]
+    more = f", {len(told) - LISTED_KINDS:,} more" if len(told) > LISTED_KINDS else ""
+    return ", ".join(told[:LISTED_KINDS]) + more
+
+
+def _bytes(count: int) -> str:
+    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= size:
+            return f"{count / size:,.1f} {unit}"
+    return f"{count} bytes"
+
+
+def _show(rows: Rows) -> None:
+    """Print a table where there is someone to watch, else plain lines."""
+    if sys.stdout.isatty():
+        from rich.console import Console
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(show_header=False)
+        for label, text in rows:
+            shown = text.encode("utf-8", "backslashreplace").decode()
+            table.add_row(Text(label, style="bold"), Text(shown))
+        Console().print(table)
+        return
+    width = max(len(label) for label, _ in rows)
+    for label, text in rows:
+        say(f"{label:{width}}  {text}")
+
+
+@contextmanager
+def _own_keys() -> Iterator[None]:
+    """Name keys in errors as they are typed here, without the data. that they have in `ganctl train`."""
+    try:
+        yield
+    except GanctlError as error:
+        words = re.sub(r"(?<!\S)data\.(?=(path|cache|workers)\b|max_bad_fraction)", "", str(error))
+        raise type(error)(words) from error

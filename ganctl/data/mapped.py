@@ -1,0 +1,81 @@
+"""Samples that stay in a file, of which only what a batch needs is read into memory."""
+
+import mmap
+import os
+import warnings
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ganctl.data.store import Store
+from ganctl.runtime.memory import memory_limit
+
+RESIDENT_BYTES = 256 << 20
+"""Of the file's pages, about so many bytes are left in the process before they are given back."""
+
+FAULT_BYTES = 64 << 10
+"""What Linux maps around a page that is touched."""
+
+
+class MappedPixels:
+    """A .npy file of uint8 [count, height, width, channels], mapped read-only.
+
+    Raises `ValueError` if it is no such file or not whole, `OSError` if it cannot be read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        with path.open("rb") as file:
+            np.lib.format.read_magic(file)
+            shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
+            offset = file.tell()
+            length = offset + int(np.prod(shape, dtype=np.int64))
+            found = os.fstat(file.fileno()).st_size
+            if fortran or dtype != np.uint8 or len(shape) != 4 or found != length:
+                raise ValueError(f"{path.name} has {found:,} bytes, not {length:,} of uint8")
+            self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        self.array: np.ndarray = np.frombuffer(self._map, np.uint8, offset=offset).reshape(shape)
+        self._offset = offset
+        self._row = int(np.prod(shape[1:], dtype=np.int64))
+        self._resident = 0
+        self._larger_than_memory = length > memory_limit() // 2
+        if self._larger_than_memory:
+            self._advise("MADV_RANDOM", 0, length)
+
+    def gather(self, indices: np.ndarray, out: np.ndarray) -> None:
+        """Copy rows, int64 [batch], to `out`, [batch, height, width, channels]. Torch takes no part in it."""
+        if self._larger_than_memory:
+            for index in indices:  # reads all rows at once, where touching them waits for one after the other
+                start = (self._offset + int(index) * self._row) // mmap.PAGESIZE * mmap.PAGESIZE
+                self._advise("MADV_WILLNEED", start, self._offset + (int(index) + 1) * self._row - start)
+        np.take(self.array, indices, axis=0, out=out, mode="clip")  # "raise" would make a copy in between
+        self._resident += len(indices) * max(self._row, FAULT_BYTES)
+        if self._resident > RESIDENT_BYTES < len(self._map):
+            self._advise("MADV_DONTNEED", 0, len(self._map))  # they stay in the system's cache while it has room
+            self._resident = 0
+
+    def tensor(self) -> Tensor:
+        """Return the samples as a tensor on the same pages, which must not be written to."""
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "The given NumPy array is not writable", UserWarning)
+            return torch.from_numpy(self.array)
+
+    def _advise(self, name: str, start: int, length: int) -> None:
+        if hasattr(mmap, name):
+            self._map.madvise(getattr(mmap, name), start, length)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MappedStore(Store):
+    """A store whose samples lie in a file; `sha256` is the fingerprint that was taken when it was written."""
+
+    pixels: MappedPixels
+    sha256: str
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """That of a store with the same samples and labels in memory."""
+        return self.sha256

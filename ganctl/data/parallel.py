@@ -1,0 +1,223 @@
+"""Decoding many pictures at once, in threads or in processes of their own. Needs no torch."""
+
+import hashlib
+import multiprocessing
+import os
+import signal
+from collections.abc import Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from typing import NamedTuple
+
+import numpy as np
+
+from ganctl.data.decode import BadPictureError, Decoding, decode, mode_of, size_of
+from ganctl.data.files import PictureFile, read
+from ganctl.errors import DataError
+from ganctl.runtime.console import track
+from ganctl.runtime.signals import ENDING
+
+PROCESSES_FROM = 4000
+"""Pictures from which on processes, which take half a second to start, are sooner done than threads."""
+
+CHUNK = 64
+"""Pictures that a process is sent at once."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is to be done with each picture.
+
+    It is decoded to `side` pixels and, where `rows` names a .npy file of uint8 [count, side, side, channels],
+    written to the row of its position. `hashed` asks for the sha256 of its bytes, `surveyed` for what it looked
+    like before.
+    """
+
+    side: int
+    decoding: Decoding
+    rows: str | None
+    hashed: bool
+    surveyed: bool = False
+
+
+class Outcome(NamedTuple):
+    """What became of one picture.
+
+    `reason` says why it cannot be used, or is empty. `digest` is the sha256 of its bytes, if asked for and they
+    could be read. Of a surveyed picture, `mode` and `size` (width, height) are its own, and `pixels` is a digest
+    of what it decoded to.
+    """
+
+    reason: str = ""
+    digest: str = ""
+    mode: str = ""
+    size: tuple[int, int] = (0, 0)
+    pixels: str = ""
+
+
+def decode_all(
+    files: list[PictureFile], task: Task, rows: np.ndarray | None, workers: int | None, what: str
+) -> list[Outcome]:
+    """Decode every picture, and return what became of each; progress is shown as `what`.
+
+    Rows go to the array `rows` in threads of this process, or, where there are many pictures and the task names a
+    file, straight to that file from other processes. `workers` is how many, None as many as there are CPU cores
+    for this process. A signal, or any other exception in between, ends all workers at once.
+
+    Raises `DataError` if a process dies.
+    """
+    count = min(workers or usable_cores(), len(files))
+    apart = len(files) >= PROCESSES_FROM and count > 1 and (rows is None or task.rows is not None)
+    outcomes = [Outcome()] * len(files)
+    results = _in_processes(files, task, count) if apart else _in_threads(files, task, rows, count)
+    with closing(results):
+        for position, outcome in track(results, len(files), what):
+            outcomes[position] = outcome
+    return outcomes
+
+
+def usable_cores() -> int:
+    """Return how many CPU cores this process may use, at least 1."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def hash_all(files: list[PictureFile], workers: int | None, what: str) -> list[str]:
+    """Return the sha256 of each picture's bytes, "" where they cannot be read."""
+
+    def digest(file: PictureFile) -> str:
+        try:
+            return hashlib.sha256(read(file).getbuffer()).hexdigest()
+        except BadPictureError:
+            return ""
+
+    pool = ThreadPoolExecutor(workers or usable_cores())
+    try:
+        return list(track(pool.map(digest, files), len(files), what))
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def examine(file: PictureFile, task: Task, row: np.ndarray | None) -> Outcome:
+    """Decode one picture, into `row` if there is one, and say what became of it."""
+    try:
+        content = read(file)
+    except BadPictureError as error:
+        return Outcome(str(error))
+    digest = hashlib.sha256(content.getbuffer()).hexdigest() if task.hashed else ""
+    try:
+        pixels = decode(content, task.side, task.decoding)
+        if row is not None:
+            row[...] = pixels
+        if not task.surveyed:
+            return Outcome(digest=digest)
+        seen = hashlib.blake2b(pixels.tobytes(), digest_size=16).hexdigest()
+        return Outcome("", digest, mode_of(content), size_of(content), seen)
+    except BadPictureError as error:
+        return Outcome(str(error), digest)
+
+
+def _in_threads(
+    files: list[PictureFile], task: Task, rows: np.ndarray | None, count: int
+) -> Generator[tuple[int, Outcome], None, None]:
+    def one(position: int) -> tuple[int, Outcome]:
+        return position, examine(files[position], task, None if rows is None else rows[position])
+
+    pool = ThreadPoolExecutor(count)
+    try:
+        yield from pool.map(one, range(len(files)))
+    finally:
+        pool.shutdown(cancel_futures=True)  # else a signal would wait for every picture still to come
+
+
+def _in_processes(files: list[PictureFile], task: Task, count: int) -> Generator[tuple[int, Outcome], None, None]:
+    chunks = iter([range(start, min(start + CHUNK, len(files))) for start in range(0, len(files), CHUNK)])
+    workers: dict[Connection, BaseProcess] = {}
+
+    def send(connection: Connection) -> None:
+        if (chunk := next(chunks, None)) is not None:
+            connection.send([(position, files[position]) for position in chunk])
+
+    left = len(files)
+    try:
+        with _signals_held_back():
+            for _ in range(count):
+                connection, process = _start(task)
+                workers[connection] = process
+        for connection in workers:
+            send(connection)
+            send(connection)  # the next chunk lies ready when the first is done
+        while left:
+            for ready in wait(list(workers)):
+                assert isinstance(ready, Connection)
+                results = ready.recv()
+                left -= len(results)
+                send(ready)
+                yield from results
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        raise DataError(_obituary(list(workers.values()))) from None
+    finally:
+        for connection, process in workers.items():
+            process.kill()
+            process.join()
+            connection.close()
+
+
+def _start(task: Task) -> tuple[Connection, BaseProcess]:
+    # Not forked: torch's threads would be missing in the copy, and their locks might be held for ever.
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_work, args=(theirs, task), daemon=True)
+    process.start()
+    theirs.close()
+    return ours, process
+
+
+def _work(connection: Connection, task: Task) -> None:
+    """Decode what is sent until the connection closes, as it does too when the process at its other end dies."""
+    for number in ENDING:
+        signal.signal(number, signal.SIG_IGN)  # Ctrl-C goes to every process of a terminal; the first one decides
+    rows = np.load(task.rows, mmap_mode="r+") if task.rows is not None else None
+    try:
+        while True:
+            chunk = connection.recv()
+            connection.send(
+                [
+                    (position, examine(file, task, None if rows is None else rows[position]))
+                    for position, file in chunk
+                ]
+            )
+    except (EOFError, OSError):
+        return
+
+
+@contextmanager
+def _signals_held_back() -> Iterator[None]:
+    """Let processes start without signals that end a terminal's group; this one receives them afterwards."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()  # it would lift the block when it is started along with the first process
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _obituary(processes: list[BaseProcess]) -> str:
+    for process in processes:
+        process.join(0.1)
+    codes = [process.exitcode for process in processes if process.exitcode]
+    how = f"ended with code {codes[0]}" if codes else "ended"
+    if codes and codes[0] < 0:
+        how = f"was killed by {signal.Signals(-codes[0]).name}"
+    return (
+        f"data.workers: a process that decoded pictures {how}, as happens when memory runs out; "
+        "the same command again starts over, data.workers=1 takes the least memory"
+    )

@@ -1,0 +1,56 @@
+"""What a set of pictures holds, found by decoding all of it and keeping nothing."""
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+
+from ganctl.data.cache import Failure, Pictures, Prepared, failures_of
+from ganctl.data.files import common_side
+from ganctl.data.parallel import Task, decode_all
+
+
+@dataclass(frozen=True)
+class Survey:
+    """A set of pictures in numbers.
+
+    Of `failures` the first are listed, `skipped` counts all. `sizes` are (width, height), `modes` colour modes as
+    Pillow names them, `classes` the folders that directly hold pictures; each of pictures that decode.
+    `duplicates` lists the names of pictures that decode to the same pixels of side `side`, group by group.
+    """
+
+    total: int
+    side: int
+    skipped: int
+    failures: list[Failure]
+    modes: Counter[str]
+    sizes: Counter[tuple[int, int]]
+    classes: Counter[str]
+    duplicates: list[list[str]]
+
+    @property
+    def prepared(self) -> Prepared:
+        """The outcome as decoding into a store would have told it, without the store."""
+        return Prepared(None, self.skipped, self.failures)
+
+
+def survey(pictures: Pictures, workers: int | None) -> Survey:
+    """Decode every picture and count what they are.
+
+    Raises `DataError` if a decoding process dies.
+    """
+    files, decoding = pictures.files, pictures.decoding
+    side = decoding.side or common_side(files)
+    task = Task(side, decoding, rows=None, hashed=False, surveyed=True)
+    outcomes = decode_all(files, task, None, workers, f"checking {pictures.source}")
+    alike: defaultdict[str, list[str]] = defaultdict(list)
+    modes: Counter[str] = Counter()
+    sizes: Counter[tuple[int, int]] = Counter()
+    classes: Counter[str] = Counter()
+    for file, outcome in zip(files, outcomes, strict=True):
+        if not outcome.reason:
+            alike[outcome.pixels].append(file.relative)
+            modes[outcome.mode] += 1
+            sizes[outcome.size] += 1
+            classes[file.folder] += 1
+    duplicates = [names for names in alike.values() if len(names) > 1]
+    skipped = len(files) - modes.total()
+    return Survey(len(files), side, skipped, failures_of(files, outcomes), modes, sizes, classes, duplicates)
