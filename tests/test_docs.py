@@ -33,9 +33,18 @@ def shrunk(line: str) -> list[str]:
     words = shlex.split(line, comments=True)[1:]
     if words[:1] != ["train"] or "--help" in words or "--cfg" in words:
         return words
-    model = next((word.removeprefix("model=") for word in words if word.startswith("model=")), "dcgan")
+    model = next((word.removeprefix("model=") for word in words if word.startswith("model=")), None)
+    model = model or model_of_experiment(words) or "dcgan"
     steps = [] if any(word.startswith("train.steps=") for word in words) else ["train.steps=2"]
     return [*words, *SMALL[model], "train.batch_size=4", "device.precision=fp32", *steps]
+
+
+def model_of_experiment(words: list[str]) -> str | None:
+    for word in words:
+        if word.startswith("experiment="):
+            recipe = (ROOT / f"configs/experiment/{word.removeprefix('experiment=')}.yaml").read_text()
+            return re.findall(r"override /model: (\w+)", recipe)[0]
+    return None
 
 
 def write_idx(path: Path, values: np.ndarray) -> None:

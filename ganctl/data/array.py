@@ -1,7 +1,9 @@
 """A user's own numbers, from numpy's files."""
 
+import os
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -9,6 +11,7 @@ import torch
 from pydantic import AfterValidator, Field
 from torch import Tensor
 
+from ganctl.data.mapped import MappedPixels, MappedStore
 from ganctl.data.numpy_file import Header, NumpyFile
 from ganctl.data.source import SOURCES, Source
 from ganctl.data.store import Store
@@ -64,7 +67,7 @@ class Array(Source):
         labels, classes = self._labels(file, header.shape[0])
         values = file.read(name)
         if len(header.shape) > 2:
-            return Store(self._pictures(values), labels, classes)
+            return self._mapped(file, header) or Store(self._pictures(values), labels, classes)
         if self.range is not None:
             raise DataError(
                 f"data.range: is for pictures, but {self.path} holds points, which stay unscaled; leave it"
@@ -125,6 +128,18 @@ class Array(Source):
         values, indices = np.unique(file.read(self.labels).reshape(count), return_inverse=True)
         names = values.astype(np.str_) if header.dtype.kind != "S" else np.char.decode(values, "utf-8", "replace")
         return torch.from_numpy(indices.astype(np.int64)), tuple(map(str, names))
+
+    def _mapped(self, file: NumpyFile, header: Header) -> Store | None:
+        """Return pictures as they lie in a .npy file, if they are bytes with channels last and need no change."""
+        last = len(header.shape) == 3 or _channels_axis(header.shape) == 3
+        if file.is_archive or header.dtype != np.uint8 or self.range is not None or not last:
+            return None
+        try:
+            pixels = MappedPixels(Path(os.path.expanduser(self.path)))
+        except ValueError:
+            return None  # in another order, or with another header
+        samples = pixels.tensor()
+        return MappedStore(samples=samples, pixels=pixels, sha256=Store(samples).fingerprint)
 
     def _pictures(self, values: np.ndarray) -> Tensor:
         """Return uint8 [count, height, width, channels]."""

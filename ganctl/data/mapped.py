@@ -22,7 +22,7 @@ FAULT_BYTES = 64 << 10
 
 
 class MappedPixels:
-    """A .npy file of uint8 [count, height, width, channels], mapped read-only.
+    """A .npy file of uint8 [count, height, width, channels], or without channels, mapped read-only.
 
     Raises `ValueError` if it is no such file or not whole, `OSError` if it cannot be read.
     """
@@ -34,10 +34,11 @@ class MappedPixels:
             offset = file.tell()
             length = offset + int(np.prod(shape, dtype=np.int64))
             found = os.fstat(file.fileno()).st_size
-            if fortran or dtype != np.uint8 or len(shape) != 4 or found != length:
+            if fortran or dtype != np.uint8 or len(shape) not in (3, 4) or found != length:
                 raise ValueError(f"{path.name} has {found:,} bytes, not {length:,} of uint8")
             self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        self.array: np.ndarray = np.frombuffer(self._map, np.uint8, offset=offset).reshape(shape)
+        whole = shape if len(shape) == 4 else (*shape, 1)
+        self.array: np.ndarray = np.frombuffer(self._map, np.uint8, offset=offset).reshape(whole)
         self._offset = offset
         self._row = int(np.prod(shape[1:], dtype=np.int64))
         self._resident = 0

@@ -8,6 +8,8 @@ import pytest
 import torch
 from pydantic import ValidationError
 
+from ganctl.data.batches import Batches
+from ganctl.data.mapped import MappedStore
 from ganctl.data.sources import SOURCES
 from ganctl.data.store import Store
 from ganctl.errors import DataError
@@ -87,6 +89,19 @@ def test_three_or_four_axes_are_pictures_with_channels_last_where_in_doubt(tmp_p
 def test_the_header_tells_points_from_pictures(tmp_path, array, points):
     assert source(npy(tmp_path, array)).points is points
     assert source(npz(tmp_path, samples=array, other=POINTS)).points is points
+
+
+@pytest.mark.parametrize("pixels", [PIXELS, PIXELS[..., 0]])
+def test_a_file_of_pictures_is_trained_on_as_it_lies(tmp_path, pixels):
+    store = load(npy(tmp_path, pixels))
+    assert isinstance(store, MappedStore)
+    in_memory = Store(store.samples.clone())
+    assert store.fingerprint == in_memory.fingerprint
+    ours, theirs = (
+        Batches(each, 2, 0, torch.device("cpu"), torch.float32, (-1.0, 1.0)) for each in (store, in_memory)
+    )
+    for number in range(5):
+        assert torch.equal(ours.samples("generator", number), theirs.samples("generator", number))
 
 
 def test_a_file_of_pictures_is_mapped_and_not_read(tmp_path):
