@@ -15,7 +15,8 @@ from torch.nn.functional import conv2d
 
 from ganctl.errors import ConfigError
 from ganctl.registry import Component, Family
-from ganctl.runtime.image_network import open_image_network
+from ganctl.runtime.image_network import open_image_network, weights_version
+from ganctl.runtime.torchvision import torchvision_version
 
 WINDOW, WINDOW_STD = 11, 1.5
 STABILISERS = (0.01, 0.03)
@@ -66,6 +67,10 @@ class Auxiliary(Component):
     weight: Annotated[float, Field(gt=0)]
     every: Annotated[int, Field(ge=1)]
 
+    def versions(self) -> dict[str, str]:
+        """Return what, beside the config, the term's bits depend on."""
+        return {}
+
     def build(self, surroundings: Surroundings) -> Callable[[View], Tensor]:
         """Return the unweighted term as a function of a batch.
 
@@ -106,7 +111,12 @@ class Ssim(Auxiliary):
         """Return the likeness among the fakes of a batch, −1 to 1."""
         surroundings.require_pictures("ssim")
         low, high = surroundings.picture_range
-        return lambda view: structural_similarity(view.fake, view.fake.roll(1, 0), high - low).mean()
+
+        def likeness(view: View) -> Tensor:
+            light = view.fake - low
+            return structural_similarity(light, light.roll(1, 0), high - low).mean()
+
+        return likeness
 
 
 @AUXILIARIES.register
@@ -120,6 +130,10 @@ class Perceptual(Auxiliary):
     network: str
     layers: Annotated[list[str], Field(min_length=1)]
     weights: str | None
+
+    def versions(self) -> dict[str, str]:
+        """Return torchvision's version, and the sha256 of the weights if there are any."""
+        return {"torchvision": torchvision_version()} | weights_version(self.weights)
 
     def build(self, surroundings: Surroundings) -> Callable[[View], Tensor]:
         """Return the distance in that network's features.
@@ -150,7 +164,7 @@ class Perceptual(Auxiliary):
         height, width = surroundings.shape[1:]
         try:
             network(torch.zeros(1, *surroundings.shape, device=surroundings.device, dtype=surroundings.dtype))
-        except (RuntimeError, AssertionError) as error:
+        except (RuntimeError, AssertionError, AttributeError) as error:
             raise ConfigError(
                 f"auxiliary.perceptual.layers: {height}×{width} pixels do not pass {self.network} up to "
                 f"{self.layers[-1]} ({str(error).partition('. ')[0]}); take earlier layers, or another network"
@@ -159,6 +173,8 @@ class Perceptual(Auxiliary):
 
 def structural_similarity(first: Tensor, second: Tensor, value_range: float) -> Tensor:
     """Return the structural similarity of pairs of pictures [batch, channels, height, width], as [batch].
+
+    Values lie in [0, value_range]; the formula has a meaning for no others.
 
     Means over a Gaussian window of 11 pixels and σ 1.5 (fewer pixels in smaller pictures), in full precision:
     its variances are differences of large numbers. (Wang et al. 2004, equation 13.)

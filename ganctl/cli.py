@@ -118,7 +118,7 @@ def _resume(arguments: list[str]) -> int:
 def _data(arguments: list[str]) -> int:
     from ganctl import compose
 
-    asking = [word for word in arguments if word in ("-h", "--help", "--cfg", "-c")]
+    asking = [word for word in arguments if word.partition("=")[0] in ("-h", "--help", "--cfg", "-c")]
     action, rest = (arguments[0], arguments[1:]) if arguments and arguments[0] in DATA_ACTIONS else ("", arguments)
     if not action and not asking:
         wrong = arguments[0] if arguments and "=" not in arguments[0] else ""

@@ -36,6 +36,9 @@ class Loss(Component):
     critic: ClassVar[bool] = False
     """Whether the discriminator is a Wasserstein critic: unbounded scores, and a Lipschitz term required."""
 
+    boundary: ClassVar[float | None] = 0.0
+    """The logit that parts real from fake; None where only differences between logits have a meaning."""
+
     pack: Annotated[int, Field(ge=1)]
     """Samples that the discriminator judges at once, by one logit (PacGAN: Lin et al. 2018, section 3)."""
 
@@ -117,6 +120,7 @@ class Minimax(CrossEntropy):
 class LeastSquares(LabelledLoss):
     """(1/2)(D(x) − 1)² + (1/2)D(G(z))² against (1/2)(D(G(z)) − 1)² (Mao et al. 2017, equation 9)."""
 
+    boundary = 0.5
     name: Literal["lsgan"]
 
     def distance(self, logits: Tensor, labels: Tensor | float) -> Tensor:
@@ -131,6 +135,7 @@ class Relativistic(Loss):
     (Jolicoeur-Martineau 2018, equations 7 and 8; the loss of R3GAN: Huang et al. 2024, equation 2.)
     """
 
+    boundary = None
     name: Literal["relativistic"]
 
     def discriminator(self, logits: Logits) -> Tensor:
@@ -146,6 +151,7 @@ class Relativistic(Loss):
 class RelativisticAverage(Loss):
     """Cross-entropy on D(x) − E D(G(z)) and D(G(z)) − E D(x) (Jolicoeur-Martineau 2018, section 4.3)."""
 
+    boundary = None
     name: Literal["relativistic_average"]
 
     def discriminator(self, logits: Logits) -> Tensor:
@@ -181,6 +187,7 @@ class Wasserstein(Loss):
     """The dual of the Wasserstein-1 distance (Arjovsky et al. 2017, equation 2)."""
 
     critic = True
+    boundary = None
     name: Literal["wgan"]
 
     def discriminator(self, logits: Logits) -> Tensor:

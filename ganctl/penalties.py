@@ -56,7 +56,10 @@ class Penalty(Component):
     """Whether the penalty bounds the discriminator's slope, as a Wasserstein critic needs."""
 
     single_samples: ClassVar[bool] = False
-    """Whether the penalty means the slope at single samples, which batch norm in the discriminator mixes."""
+    """Whether the penalty aims at a certain slope at single samples, which batch norm in the discriminator mixes.
+
+    R1 and R2 only make the slope small, that of a mixture too.
+    """
 
 
 class PenaltyTerm(Penalty):

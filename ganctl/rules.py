@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from ganctl.config import TrainConfig
 from ganctl.errors import ConfigError
+from ganctl.penalties import Constraint
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,25 @@ def _wasserstein_without_lipschitz(config: TrainConfig) -> str | None:
     )
 
 
+def _lipschitz_term_scheduled_away(config: TrainConfig) -> str | None:
+    fades = config.schedule.penalty.shape != "constant" and config.schedule.penalty.final == 0
+    lasting = any(penalty.lipschitz and isinstance(penalty, Constraint) for penalty in config.penalty.values())
+    if not (config.loss.critic and fades) or config.model.lipschitz or lasting:
+        return None
+    return (
+        f"schedule.penalty.final: 0 would leave {config.loss.name} without its Lipschitz term; leave a share of "
+        "it, such as 0.1"
+    )
+
+
+def _names_of_terms_that_are_taken(config: TrainConfig) -> str | None:
+    for group, keys in (("penalty", config.penalty), ("auxiliary", config.auxiliary)):
+        for key in keys:
+            if key in TAKEN:
+                return f"{group}.{key}: the step calls another number so; give the term another key"
+    return None
+
+
 def _pack_does_not_divide_the_batch(config: TrainConfig) -> str | None:
     pack, batch = config.loss.pack, config.train.batch_size
     if batch % pack == 0:
@@ -60,7 +80,8 @@ def _schedule_without_end(config: TrainConfig) -> str | None:
         if schedule.shape != "constant" and schedule.warmup >= end:
             return (
                 f"schedule.{key}: its warm-up of {schedule.warmup:,} steps leaves nothing of the way to step "
-                f"{end:,}; lower schedule.{key}.warmup or raise schedule.{key}.until"
+                f"{end:,}; lower schedule.{key}.warmup or raise "
+                + (f"schedule.{key}.until" if schedule.until else "train.steps")
             )
     return None
 
@@ -84,8 +105,13 @@ def _single_samples_under_batch_norm(config: TrainConfig) -> str | None:
     )
 
 
+TAKEN = frozenset({"adversarial", "gradient_norm"})
+"""What the values of a player's update are called beside its terms."""
+
 RULES = (
+    Rule(_names_of_terms_that_are_taken, refuses=True),
     Rule(_wasserstein_without_lipschitz, refuses=True),
+    Rule(_lipschitz_term_scheduled_away, refuses=True),
     Rule(_pack_does_not_divide_the_batch, refuses=True),
     Rule(_batch_norm_over_one_judgement, refuses=True),
     Rule(_schedule_without_end, refuses=True),

@@ -18,7 +18,7 @@ SHAPES: dict[str, Callable[[float], float]] = {
 
 
 class ScheduleSpec(Spec):
-    """A factor that rises from 0 to 1 over `warmup` steps, then moves to `final` by the step `until`.
+    """A factor that rises from 0 to 1 over `warmup` steps, then moves to `final`, where it is after `until` steps.
 
     (Cosine: Loshchilov and Hutter 2017, equation 5, without restarts.)
     """

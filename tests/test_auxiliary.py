@@ -102,14 +102,21 @@ def test_identical_pictures_are_alike_by_one_and_negatives_by_less(side: int) ->
     assert (structural_similarity(same, -same, 2.0) < 1).all()
 
 
+def test_ssim_says_the_same_of_the_same_pictures_in_either_range() -> None:
+    pictures = torch.rand(3, 1, 16, 16, dtype=torch.float64)
+    of_sigmoid = term("ssim", (1, 16, 16), (0.0, 1.0))(SimpleNamespace(fake=pictures))
+    of_tanh = term("ssim", (1, 16, 16), (-1.0, 1.0))(SimpleNamespace(fake=pictures * 2 - 1))
+    torch.testing.assert_close(of_sigmoid, of_tanh)
+
+
 @pytest.mark.parametrize(("picture_range", "width"), [((-1.0, 1.0), 2.0), ((0.0, 1.0), 1.0)])
 def test_ssim_compares_each_fake_with_its_neighbour_in_the_models_range(
     picture_range: tuple[float, float], width: float
 ) -> None:
-    fake = pictures(3, 1, 8)
-    neighbours = torch.stack([fake[2], fake[0], fake[1]])
-    likeness = term("ssim", (1, 8, 8), picture_range)(SimpleNamespace(fake=fake))
-    assert likeness.item() == pytest.approx(structural_similarity(fake, neighbours, width).mean().item())
+    light = pictures(3, 1, 8) + 1
+    neighbours = torch.stack([light[2], light[0], light[1]])
+    likeness = term("ssim", (1, 8, 8), picture_range)(SimpleNamespace(fake=light + picture_range[0]))
+    assert likeness.item() == pytest.approx(structural_similarity(light, neighbours, width).mean().item())
 
 
 def test_structural_similarity_is_computed_in_full_precision_under_autocast() -> None:

@@ -77,6 +77,15 @@ def test_every_file_starts_with_what_it_is_and_explains_every_value(name: str) -
     assert values_without_comment(text) == []
 
 
+@pytest.mark.parametrize("name", [name for name in FILES if name.startswith("experiment/")])
+def test_an_experiment_starts_with_its_command_hardware_time_and_what_to_expect(name: str) -> None:
+    head = FILES[name].read_text().partition("defaults:")[0]
+    assert f"#   ganctl train experiment={Path(name).stem}" in head
+    for word in ("Hardware", "Time", "Expect"):
+        (told,) = re.findall(rf"^# {word}: (.*)$", head, re.MULTILINE)
+        assert len(told) > 10, word
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_every_file_is_tidy(name: str) -> None:
     text = FILES[name].read_text()

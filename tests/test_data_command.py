@@ -74,6 +74,19 @@ def test_prepare_says_where_and_how_much_and_the_second_time_that_it_is_there(pi
     assert again.out == f"already prepared: 3 pictures of 8×8×3 in 2 classes, 576 bytes\n{where}"
 
 
+def test_prepare_notices_a_byte_that_changed(pictures: Path, cli: Cli) -> None:
+    words = ["data", "prepare", "path=set", "resolution=8", "cache=kept"]
+    assert cli(*words).code == 0
+    (samples,) = (pictures / "kept").rglob("samples.npy")
+    whole = samples.read_bytes()
+    samples.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    again = cli(*words)
+    assert (again.code, again.err) == (0, "")
+    assert "is damaged (its content does not match its sha256)\nprepared: 3 pictures" in again.out
+    assert samples.read_bytes() == whole
+    assert cli(*words).out.startswith("already prepared: ")
+
+
 def test_training_takes_what_was_prepared(pictures: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     root = pack(pictures / "set.zip", {f"{number}.png": plain((number, 0, 0)) for number in range(5)})
     assert cli("data", "prepare", f"path={root}", "resolution=8").code == 0

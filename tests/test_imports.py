@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "validation": {"errors", "registry"},
     "migrations": set(),
     "config": {"errors", "registry", "validation", "migrations"} | FAMILIES,
-    "rules": {"config", "errors"},
+    "rules": {"config", "errors", "penalties"},
     "training": {"config", "rules", "pictures"} | FOUNDATION | FAMILIES,
     "commands": {"training", "config", "pictures"} | FOUNDATION | FAMILIES,
     "cli": {"commands", "config", "compose", "errors"},

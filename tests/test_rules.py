@@ -16,6 +16,16 @@ from tests.training.games import small_game
 LINEAR = "schedule.learning_rate.shape=linear"
 BATCH_NORM = "model.discriminator.norm=batch"
 CASES: dict[str, tuple[list[str], list[str], str]] = {
+    "_names_of_terms_that_are_taken": (
+        ["+penalty.adversarial={name: r1, weight: 1.0, every: 1}"],
+        ["+penalty.mine={name: r1, weight: 1.0, every: 1}"],
+        "penalty.adversarial: the step calls another number so; give the term another key",
+    ),
+    "_lipschitz_term_scheduled_away": (
+        ["loss=wgan_gp", "schedule.penalty.shape=linear", "schedule.penalty.final=0"],
+        ["loss=wgan_gp", "schedule.penalty.shape=linear", "schedule.penalty.final=0.1"],
+        "schedule.penalty.final: 0 would leave wgan without its Lipschitz term; leave a share of it, such as 0.1",
+    ),
     "_wasserstein_without_lipschitz": (
         ["loss=wgan"],
         ["loss=wgan", "penalty=[weight_clipping]"],
@@ -37,7 +47,7 @@ CASES: dict[str, tuple[list[str], list[str], str]] = {
         [LINEAR, "schedule.learning_rate.warmup=1"],
         [LINEAR, "schedule.learning_rate.warmup=1", "schedule.learning_rate.until=2", "train.steps=2"],
         "schedule.learning_rate: its warm-up of 1 steps leaves nothing of the way to step 1; lower "
-        "schedule.learning_rate.warmup or raise schedule.learning_rate.until",
+        "schedule.learning_rate.warmup or raise train.steps",
     ),
     "_schedule_past_the_end": (
         [LINEAR, "schedule.learning_rate.until=2000"],

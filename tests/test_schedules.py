@@ -166,7 +166,9 @@ def test_a_run_whose_schedule_ends_with_it_cannot_be_made_longer(key: str, works
     before = contents(workspace)
     outcome = cli("resume", "outputs/run", "train.steps=2")
     assert (outcome.code, outcome.err.count("\n")) == (2, 1)
-    assert outcome.err.startswith("ganctl: train.steps: cannot change when a run goes on")
+    assert outcome.err.startswith(
+        f"ganctl: train.steps: cannot change when a run goes on, because schedule.{key} ends with the run"
+    )
     outcome = cli("train", *words, "train.steps=2")
     assert outcome.code == 2
     assert "train.steps (1 there, 2 here)" in outcome.err

@@ -35,7 +35,10 @@ def prepare(source: Folder) -> None:
         pictures = _pictures(source)
         started = time.perf_counter()
         try:
-            prepared = Cache(source.cache).prepare(pictures, source.workers)
+            cache = Cache(source.cache)
+            prepared = cache.prepare(pictures, source.workers)
+            if not prepared.fresh and cache.remove_damaged(prepared):
+                prepared = cache.prepare(pictures, source.workers)
         except OSError as error:
             raise unusable(source.cache, error) from error
         seconds = time.perf_counter() - started

@@ -34,6 +34,12 @@ def _refuse(key: str, saved: TrainConfig) -> None:
     known = flatten(saved.saved())
     if key not in known:
         raise ConfigError(f"{key}: unknown key of this run{nearest(key, known)}")
+    if key == "train.steps" and not saved.may_change(key):
+        ending = [f"schedule.{name}" for name, schedule in saved.schedule.each() if schedule.ends_with_the_run]
+        raise ConfigError(
+            f"train.steps: cannot change when a run goes on, because {' and '.join(ending)} ends with the run; "
+            "start a new run by `ganctl train`, where schedule.….until says an end of its own"
+        )
     if key == "name" or not saved.may_change(key):
         raise ConfigError(
             f"{key}: cannot change when a run goes on, because its numbers depend on it; start a new run by "

@@ -16,6 +16,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ from ganctl.errors import ConfigError
 from ganctl.runtime.console import say
 
 FORMAT = 1
-DAMAGES = (ValueError, KeyError, TypeError, AttributeError, FileNotFoundError)
+DAMAGES = (ValueError, KeyError, TypeError, AttributeError, EOFError, FileNotFoundError)
 """What reading a damaged entry raises."""
 
 KEPT_REASONS = 1000
@@ -84,7 +85,9 @@ class Pictures:
 
     def stamp(self) -> str:
         """Return a digest of the listing, the place, and the times at which each file last changed."""
-        return _digest(self.listing(), [(os.path.realpath(file.place), file.changed) for file in self.files])
+        real = lru_cache(maxsize=None)(os.path.realpath)
+        places = [(real(os.path.dirname(file.place)), file.place, file.changed) for file in self.files]
+        return _digest(self.listing(), places)
 
     def content(self) -> str | None:
         """Return the digest of the pictures' content where it is known without reading them: in a zip file."""
@@ -104,7 +107,7 @@ class Cache:
     """
 
     def __init__(self, root: str) -> None:
-        self.root = Path(os.path.expanduser(root)) / "pictures"
+        self.root = cache_folder(root) / "pictures"
 
     def find(self, pictures: Pictures) -> Prepared | None:
         """Return the entry of these pictures if it can be found without reading them."""
@@ -133,6 +136,16 @@ class Cache:
                     self._write_stamp(pictures, content, whole=all(digests))
                     return found
             return self._build(pictures, listing, workers)
+
+    def remove_damaged(self, prepared: Prepared) -> bool:
+        """Remove an entry whose samples or labels are not those that were written; return whether it was."""
+        store, folder = prepared.store, prepared.folder
+        if store is None or folder is None or Store(store.samples, store.labels).fingerprint == store.fingerprint:
+            return False
+        say(f"data.cache: {folder} is damaged (its content does not match its sha256)")
+        with self._locked(folder.name.partition("-")[0]):
+            shutil.rmtree(folder)
+        return True
 
     def _build(self, pictures: Pictures, listing: str, workers: int | None) -> Prepared:
         files, decoding = pictures.files, pictures.decoding
@@ -265,9 +278,16 @@ def labels_of(files: list[PictureFile], outcomes: list[Outcome]) -> tuple[torch.
     return torch.tensor([numbers[folder] for folder in folders]), classes
 
 
+def cache_folder(cache: str) -> Path:
+    """Return the folder that `data.cache` names; auto is the system's for what can be made again."""
+    if cache == "auto":
+        return Path(os.path.expanduser(os.environ.get("XDG_CACHE_HOME") or "~/.cache")) / "ganctl"
+    return Path(os.path.expanduser(cache))
+
+
 def unusable(cache: str, error: OSError) -> ConfigError:
     """Return the error of a cache that cannot be used, in one line."""
-    return ConfigError(f"data.cache: {cache} cannot be used ({error.strerror or error})")
+    return ConfigError(f"data.cache: {cache_folder(cache)} cannot be used ({error.strerror or error})")
 
 
 def _digest(*parts: Any) -> str:

@@ -38,7 +38,7 @@ def load_idx(title: Title, root: str, *, train: bool, fetch: bool) -> tuple[np.n
             "there (plain or .gz), name their folder by data.root=…, or set data.download=true"
         )
     pixels, labels = (read_idx(path) for path in paths if path is not None)
-    if pixels.ndim != 3 or labels.ndim != 1 or len(pixels) != len(labels):
+    if pixels.ndim != 3 or labels.ndim != 1 or len(pixels) != len(labels) or not len(pixels):
         raise DataError(f"{paths[0]}: {pixels.shape} pixels and {labels.shape} labels do not belong together")
     return pixels, labels
 

@@ -29,8 +29,13 @@ class MappedPixels:
 
     def __init__(self, path: Path) -> None:
         with path.open("rb") as file:
-            np.lib.format.read_magic(file)
-            shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
+            try:
+                np.lib.format.read_magic(file)
+                shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
+            except OSError:
+                raise
+            except Exception as error:  # a damaged header is parsed as Python's literals, with all their errors
+                raise ValueError(f"{path.name} has no header of a .npy file ({error})") from error
             offset = file.tell()
             length = offset + int(np.prod(shape, dtype=np.int64))
             found = os.fstat(file.fileno()).st_size

@@ -11,6 +11,8 @@ from ganctl.data.source import SOURCES, Source
 from ganctl.data.store import Store
 from ganctl.runtime.randomness import generator
 
+Length = Annotated[float, Field(ge=1e-4, le=1e6)]
+
 GRID = 2**20
 """Points are rounded to so many steps a unit."""
 
@@ -18,7 +20,7 @@ GRID = 2**20
 class Mixture(Source):
     """Gaussians of one standard deviation, each with its equal share of the points."""
 
-    std: Annotated[float, Field(gt=0)]
+    std: Length
     num: Annotated[int, Field(ge=2)]
     seed: Annotated[int, Field(ge=0)]
 
@@ -49,7 +51,7 @@ class Ring(Mixture):
 
     name: Literal["ring"]
     modes: Annotated[int, Field(ge=1, le=1000)]
-    radius: Annotated[float, Field(gt=0)]
+    radius: Length
 
     def centres(self) -> Tensor:
         """Return points of the circle, from the x axis on against the clock, float64 [modes, 2]."""
@@ -63,7 +65,7 @@ class Grid(Mixture):
 
     name: Literal["grid"]
     side: Annotated[int, Field(ge=1, le=100)]
-    spacing: Annotated[float, Field(gt=0)]
+    spacing: Length
 
     def centres(self) -> Tensor:
         """Return the grid's points, x running fastest, both from low to high, float64 [side², 2]."""

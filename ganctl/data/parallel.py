@@ -147,7 +147,13 @@ def _in_processes(files: list[PictureFile], task: Task, count: int) -> Generator
     try:
         with _signals_held_back():
             for _ in range(count):
-                connection, process = _start(task)
+                try:
+                    connection, process = _start(task)
+                except OSError as error:
+                    raise DataError(
+                        f"data.workers: a process to decode in cannot be started ({error.strerror}); "
+                        "set data.workers=1"
+                    ) from error
                 workers[connection] = process
         for connection in workers:
             send(connection)

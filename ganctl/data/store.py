@@ -58,7 +58,7 @@ class Store:
     def describe(self) -> str:
         """Return the set's size and shape for people, such as "1,797 pictures of 32×32×1"."""
         if not self.is_pictures:
-            return f"{len(self):,} points of {self.shape[0]} dimensions"
+            return f"{len(self):,} points of {self.shape[0]} dimension{'s' if self.shape[0] > 1 else ''}"
         channels, height, width = self.shape
         classes = f" in {len(self.classes)} classes" if self.classes else ""
         return f"{len(self):,} pictures of {height}×{width}×{channels}{classes}"

@@ -1,7 +1,9 @@
 """Networks of torchvision whose features of pictures are looked at, but never trained."""
 
+import hashlib
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
@@ -63,6 +65,15 @@ def open_image_network(
     else:
         _load(body, weights, name, f"{key}.weights")
     return ImageNetwork(body, picture_range).requires_grad_(False).eval()
+
+
+def weights_version(path: str | None) -> dict[str, str]:
+    """Return the sha256 of a file of weights by a name for people; nothing if there is none or it is missing."""
+    place = Path(os.path.expanduser(path)) if path else None
+    if place is None or not place.is_file():
+        return {}
+    with place.open("rb") as file:
+        return {"perceptual weights": hashlib.file_digest(file, "sha256").hexdigest()[:16]}
 
 
 def _load(body: nn.Module, path: str, name: str, key: str) -> None:

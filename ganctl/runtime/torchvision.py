@@ -30,6 +30,11 @@ def import_torchvision_models() -> ModuleType:
     return models
 
 
+def torchvision_version() -> str:
+    """Return the version that is installed, without importing it."""
+    return _version("torchvision")
+
+
 @contextmanager
 def _matching_pair() -> Iterator[None]:
     """Turn a failed import into what is installed and the command that mends it.

@@ -50,6 +50,7 @@ def build_game(config: TrainConfig, store: Store, device: Device) -> Game:
         seed=config.seed,
         latent=config.model.latent,
         pack=config.loss.pack,
+        boundary=config.loss.boundary,
         first=loop.first,
         accumulate=loop.accumulate,
         clip_norm=loop.clip_norm,

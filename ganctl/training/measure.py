@@ -10,9 +10,9 @@ def measure(game: Game, step: int) -> dict[str, float]:
     """Return losses, terms, logits, accuracy, gradient norms and learning rates of the step just done (from 0).
 
     `loss/<player>` is the weighted sum of its terms, `term/<player>/<name>` one of them unweighted (a lazy
-    term's last value), `logits/real` and `logits/fake` the means over the discriminator's last batch,
-    `probability/…` the means of their sigmoids, and `accuracy` the share of that batch, half real and half
-    fake, that the discriminator judged right.
+    term's last value), and `logits/real` and `logits/fake` the means over the discriminator's last batch.
+    Where a logit has a boundary between real and fake, `accuracy` is the share of that batch, half real and
+    half fake, that the discriminator judged right; where it is 0, `probability/…` are the means of the sigmoids.
     """
     scalars: dict[str, Tensor] = {}
     for player in (game.generator, game.discriminator):
@@ -21,7 +21,7 @@ def measure(game: Game, step: int) -> dict[str, float]:
         for term in player.terms:
             scalars[f"term/{player.name}/{term.name}"] = player.values[term.name]
         scalars[f"gradient_norm/{player.name}"] = player.values["gradient_norm"]
-    scalars |= _judgements(game.discriminator.logits)
+    scalars |= _judgements(game.discriminator.logits, game.boundary)
     values = torch.stack([value.float() for value in scalars.values()]).tolist()
     rates = {
         f"learning_rate/{player.name}": float(player.optimizer.param_groups[0]["lr"])
@@ -34,12 +34,13 @@ def _objective(player: Player, step: int) -> Tensor:
     return torch.stack([player.values[term.name] * term.weight_at(step) for term in player.terms]).sum()
 
 
-def _judgements(logits: dict[str, Tensor]) -> dict[str, Tensor]:
+def _judgements(logits: dict[str, Tensor], boundary: float | None) -> dict[str, Tensor]:
     found: dict[str, Tensor] = {}
     for side, value in logits.items():
         found[f"logits/{side}"] = value.mean()
-        found[f"probability/{side}"] = value.sigmoid().mean()
-    if logits.keys() >= {"real", "fake"}:
-        right = torch.cat([logits["real"] > 0, logits["fake"] < 0])
+        if boundary == 0:
+            found[f"probability/{side}"] = value.sigmoid().mean()
+    if boundary is not None and logits.keys() >= {"real", "fake"}:
+        right = torch.cat([logits["real"] > boundary, logits["fake"] < boundary])
         found["accuracy"] = right.float().mean()
     return found

@@ -11,7 +11,7 @@ from ganctl.runtime.console import PLAIN_SECONDS, say
 class ProgressDisplay:
     """A live bar in a terminal, else a plain line at most every ten seconds and at the end.
 
-    `critic` shows the mean scores of a Wasserstein critic instead of the discriminator's probabilities.
+    `critic` names the discriminator as a Wasserstein critic.
     """
 
     def __init__(self, step: int, steps: int, *, critic: bool) -> None:
@@ -75,7 +75,8 @@ def describe(values: Mapping[str, float], *, critic: bool) -> str:
         f"{values['images_per_second']:,.0f} img/s  "
         f"loss D {values['loss/discriminator']:.3f} G {values['loss/generator']:.3f}"
     )
-    name, key, digits = ("critic", "logits", 3) if critic else ("D", "probability", 2)
+    key, digits = ("probability", 2) if "probability/real" in values else ("logits", 3)
+    name = "critic" if critic else "D"
     if f"{key}/real" in values and f"{key}/fake" in values:
         words += f"  {name}(x) {values[f'{key}/real']:.{digits}f}  {name}(G(z)) {values[f'{key}/fake']:.{digits}f}"
     return words

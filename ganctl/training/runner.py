@@ -15,6 +15,7 @@ from ganctl.errors import CheckpointError, DataError, DivergenceError, Stopped
 from ganctl.runtime.console import recorded, say
 from ganctl.runtime.device import Device
 from ganctl.runtime.memory import keep_freed_memory
+from ganctl.runtime.randomness import permutation
 from ganctl.runtime.signals import EndingSignals
 from ganctl.training import checkpoint, state
 from ganctl.training.assemble import build_game, open_configured
@@ -51,9 +52,12 @@ def run(config: TrainConfig, folder: RunFolder) -> None:
             Runner(config, folder, store, game, signals).run()
 
 
-def environment(device: Device) -> dict[str, str]:
+def environment(config: TrainConfig, device: Device) -> dict[str, str]:
     """Return what, beside the config, the bits of a run depend on."""
-    return {
+    terms: dict[str, str] = {}
+    for auxiliary in config.auxiliary.values():
+        terms |= auxiliary.versions()
+    return terms | {
         "ganctl": __version__,
         "python": platform.python_version(),
         "torch": torch.__version__,
@@ -74,7 +78,7 @@ class Runner:
         self.store = store
         self.game = game
         self.signals = signals
-        self.environment = environment(game.device)
+        self.environment = environment(config, game.device)
         self.inexact_from: int | None = folder.read_status().get("not_bit_exact_from_step")
         self.saved_step = -1
         self.images_per_second = 0.0
@@ -158,7 +162,8 @@ class Runner:
         samples = generate(network, game.latents(count, "fixed"), game.device, game.batch_size)
         if self.store.is_pictures:
             return pictures.grid(pictures.to_bytes(samples, self.config.model.picture_range))
-        return pictures.plot(self.store.samples[:count].numpy(), samples.float().cpu().numpy())
+        shown = permutation(len(self.store), self.config.seed, "plot")[:count]
+        return pictures.plot(self.store.samples[shown].numpy(), samples.float().cpu().numpy())
 
     def _save(self) -> None:
         with self._paused():
@@ -213,9 +218,9 @@ class Runner:
         """Say and remember what will keep the run from going on bit for bit."""
         ours = self.environment
         changed = [
-            f"{key} {header.versions.get(key)} → {ours[key]}"
-            for key in ours
-            if header.versions.get(key) != ours[key]
+            f"{key} {header.versions.get(key)} → {ours.get(key)}"
+            for key in {**header.versions, **ours}
+            if header.versions.get(key) != ours.get(key)
         ]
         if changed:
             self.inexact_from = header.step if self.inexact_from is None else min(self.inexact_from, header.step)

@@ -102,6 +102,7 @@ class Game:
     seed: int
     latent: int
     pack: int = 1
+    boundary: float | None = 0.0
     first: PlayerName = "discriminator"
     accumulate: int = 1
     clip_norm: float | None = None
@@ -140,7 +141,8 @@ class Round:
     """One batch as both players see it; whatever a term does not ask for is never computed.
 
     It is batch `part` of the `accumulate` that make up a player's update number `turn`. Random numbers are
-    drawn for all of them and sliced, so that accumulation sees what one large batch would.
+    drawn for all of them and sliced, so that accumulation sees the numbers of one large batch; a term that means
+    something over a batch, such as its mean features, means it over each part.
 
     A judgement is what one logit says: of one sample, or of a pack of them. Logits, features and gradients are
     float32 (float64 in fp64). On the discriminator's turn the generator is frozen, so `fake` carries no graph;

@@ -55,13 +55,21 @@ def truncate(entry: Path) -> None:
     path.write_bytes(path.read_bytes()[:-1])
 
 
+def overwrite(path: Path, offset: int, words: bytes) -> None:
+    with path.open("r+b") as file:
+        file.seek(offset)
+        file.write(words)
+
+
 DAMAGES = {
     "short samples": truncate,
     "long samples": lambda entry: (entry / "samples.npy").write_bytes((entry / "samples.npy").read_bytes() + b"x"),
     "empty samples": lambda entry: (entry / "samples.npy").write_bytes(b""),
     "other samples": lambda entry: np.save(entry / "samples.npy", np.zeros((3, 8, 8, 3), np.uint16)),
     "fewer samples": lambda entry: np.save(entry / "samples.npy", np.zeros((2, 8, 8, 3), np.uint8)),
+    "samples without a readable header": lambda entry: overwrite(entry / "samples.npy", 10, b"(((("),
     "no samples": lambda entry: (entry / "samples.npy").unlink(),
+    "empty labels": lambda entry: (entry / "labels.npy").write_bytes(b""),
     "short labels": lambda entry: np.save(entry / "labels.npy", np.zeros(2, np.int64)),
     "no labels": lambda entry: (entry / "labels.npy").unlink(),
     "labels that are code": lambda entry: np.save(entry / "labels.npy", np.array([{}]), allow_pickle=True),
@@ -124,6 +132,12 @@ def test_a_cache_that_cannot_be_made_is_said_and_done_without(tmp_path, capsys):
     (tmp_path / "file").write_text("in the way")
     assert not isinstance(load(root, tmp_path / "file"), MappedStore)
     assert "file cannot be used (Not a directory); decoding into memory instead\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("home", "place"), [("", "~/.cache/ganctl"), ("/somewhere", "/somewhere/ganctl")])
+def test_the_systems_own_cache_is_where_it_says(home, place, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", home)
+    assert cache_module.cache_folder("auto") == Path(place).expanduser()
 
 
 def test_a_home_folder_is_understood(tmp_path, monkeypatch):

@@ -17,9 +17,16 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 REAL = [place for place in (REPOSITORY / "shared/data", REPOSITORY.parent / "shared/data") if place.is_dir()]
 
 
-def put(folder: Path, prefix: str = "train", *, gz: bool = False, pixels: np.ndarray = PIXELS) -> Path:
+def put(
+    folder: Path,
+    prefix: str = "train",
+    *,
+    gz: bool = False,
+    pixels: np.ndarray = PIXELS,
+    labels: np.ndarray = LABELS,
+) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
-    for name, array in ((f"{prefix}-images-idx3-ubyte", pixels), (f"{prefix}-labels-idx1-ubyte", LABELS)):
+    for name, array in ((f"{prefix}-images-idx3-ubyte", pixels), (f"{prefix}-labels-idx1-ubyte", labels)):
         content = drawn.idx(array)
         (folder / (name + ".gz" * gz)).write_bytes(gzip.compress(content) if gz else content)
     return folder
@@ -102,6 +109,12 @@ def test_a_damaged_gzip_file_is_refused_by_name(tmp_path, damage):
 def test_an_unreadable_file_is_refused_by_name(tmp_path):
     with pytest.raises(DataError, match="cannot be read"):
         read_idx(tmp_path)
+
+
+def test_files_of_no_pictures_are_refused(tmp_path):
+    put(tmp_path, pixels=PIXELS[:0], labels=LABELS[:0])
+    with pytest.raises(DataError, match=r"\(0, 28, 28\) pixels and \(0,\) labels do not belong together"):
+        load_idx("MNIST", str(tmp_path), train=True, fetch=False)
 
 
 def test_pixels_and_labels_of_different_lengths_are_refused(tmp_path):
