@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from ganctl.losses import LOSSES
+from ganctl.optim import OPTIMIZERS
+from ganctl.penalties import PENALTIES
 from ganctl.training import checkpoint, state
 from ganctl.training.checkpoint import Header
 from ganctl.training.step import Game, train_step
@@ -13,6 +16,14 @@ from tests.training.games import small_game
 
 pytestmark = pytest.mark.gpu
 
+TERMS = [
+    *(f"loss={name}" for name in sorted((set(LOSSES) - {"wgan"}) | {"wgan_gp"})),
+    *(f"penalty=[{name}]" for name in PENALTIES),
+    *(f"optimizer={name}" for name in OPTIMIZERS),
+    "auxiliary=[feature_matching]",
+    "loss.pack=2",
+    "loss.label_noise=0.1",
+]
 HEADER = Header(config={}, step=3, shape=(1, 8, 8), data="", versions={}, logs={})
 
 
@@ -21,7 +32,7 @@ def cuda_game(*overrides: str, model: str = "dcgan", data: str = "digits") -> Ga
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16", "fp64"])
-@pytest.mark.parametrize("terms", ["loss=nonsaturating", "loss=hinge", "loss=wgan_gp", "penalty=[r1]"])
+@pytest.mark.parametrize("terms", TERMS)
 @pytest.mark.parametrize(("model", "data"), [("dcgan", "digits"), ("mlp", "ring")])
 def test_every_term_takes_20_steps_in_every_precision(precision: str, terms: str, model: str, data: str) -> None:
     game = cuda_game(terms, f"device.precision={precision}", model=model, data=data)
@@ -32,8 +43,17 @@ def test_every_term_takes_20_steps_in_every_precision(precision: str, terms: str
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_no_step_waits_for_the_device(precision: str) -> None:
-    game = cuda_game(f"device.precision={precision}", "train.clip_norm=1")
+@pytest.mark.parametrize(
+    "terms",
+    [
+        ["train.clip_norm=1"],
+        ["penalty=[r1,r2,dragan,orthogonal,weight_clipping]", "schedule.learning_rate.shape=cosine"],
+        ["auxiliary=[feature_matching,ssim]", "loss.label_noise=0.1", "loss.pack=2"],
+    ],
+    ids=str,
+)
+def test_no_step_waits_for_the_device(precision: str, terms: list[str]) -> None:
+    game = cuda_game(f"device.precision={precision}", *terms)
     train_step(game, 0)
     torch.cuda.set_sync_debug_mode("error")
     try:
