@@ -34,6 +34,7 @@ from ganctl.data.parallel import Outcome, Task, decode_all, hash_all
 from ganctl.data.store import Store
 from ganctl.errors import ConfigError
 from ganctl.runtime.console import say
+from ganctl.runtime.disk import sync
 
 FORMAT = 1
 DAMAGES = (ValueError, KeyError, TypeError, AttributeError, EOFError, FileNotFoundError)
@@ -326,19 +327,11 @@ def _compact(path: Path, rows: np.ndarray, bad: list[int]) -> None:
 def _publish(temporary: Path, final: Path) -> None:
     """Make an entry durable and give it its name, in place of one that is damaged."""
     for path in (*temporary.iterdir(), temporary):
-        _sync(path)
+        sync(path)
     if final.exists():
         shutil.rmtree(final)
     temporary.replace(final)
-    _sync(final.parent)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    sync(final.parent)
 
 
 def _read(folder: Path, about: dict[str, Any]) -> Prepared:

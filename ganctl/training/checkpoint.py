@@ -7,7 +7,6 @@ because the library writes several in random order; so the same state gives the 
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ganctl.errors import CheckpointError, ConfigError, DamageError
+from ganctl.runtime.disk import sync
 
 FORMAT = 1
 
@@ -108,15 +108,6 @@ def read_header(path: Path) -> Checkpoint:
     if not whole:
         raise CheckpointError(f"{path}: tensors are missing or unknown")
     return Checkpoint(path, header, tensors)
-
-
-def sync(path: Path) -> None:
-    """Make a file or a folder's list of names durable."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _opened(path: Path) -> Any:

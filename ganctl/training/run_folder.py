@@ -15,6 +15,7 @@ from filelock import FileLock, Timeout
 from ganctl.config import TrainConfig, flatten, train_config
 from ganctl.errors import CheckpointError, ConfigError, nearest
 from ganctl.runtime.console import say
+from ganctl.runtime.disk import sync
 from ganctl.training import checkpoint
 from ganctl.training.checkpoint import Checkpoint, Header
 
@@ -69,7 +70,7 @@ class RunFolder:
                 folder.mkdir(exist_ok=True)
             head = CONFIG_HEAD.format(folder=self.path)
             write_whole(self.config, head + yaml.safe_dump(config.saved(), sort_keys=False, allow_unicode=True))
-            checkpoint.sync(self.path.parent)
+            sync(self.path.parent)
             for leftover in self.path.glob("**/.*.tmp"):
                 leftover.unlink()
         self._point_latest()
@@ -201,4 +202,4 @@ def write_whole(path: Path, text: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
-    checkpoint.sync(path.parent)
+    sync(path.parent)

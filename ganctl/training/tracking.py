@@ -12,7 +12,7 @@ import yaml
 from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
-from ganctl.training.checkpoint import sync
+from ganctl.runtime.disk import sync
 
 EVENTS = "events.out.tfevents.*"
 
