@@ -15,7 +15,7 @@ from torch.nn.functional import conv2d
 
 from ganctl.errors import ConfigError
 from ganctl.registry import Component, Family
-from ganctl.runtime.image_network import open_image_network, weights_version
+from ganctl.runtime.image_network import open_image_network, weights_digest
 from ganctl.runtime.torchvision import torchvision_version
 
 WINDOW, WINDOW_STD = 11, 1.5
@@ -133,7 +133,8 @@ class Perceptual(Auxiliary):
 
     def versions(self) -> dict[str, str]:
         """Return torchvision's version, and the sha256 of the weights if there are any."""
-        return {"torchvision": torchvision_version()} | weights_version(self.weights)
+        digest = {"perceptual weights": weights_digest(self.weights)} if self.weights is not None else {}
+        return {"torchvision": torchvision_version()} | digest
 
     def build(self, surroundings: Surroundings) -> Callable[[View], Tensor]:
         """Return the distance in that network's features.

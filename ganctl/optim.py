@@ -1,7 +1,7 @@
 """Optimizers: settings for both players, of which each may have its own."""
 
-from collections.abc import Iterable
-from typing import Annotated, Literal
+from collections.abc import Callable, Iterable
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -39,32 +39,32 @@ class AdamSettings(Spec):
 class AdamFamily(AdamSettings, Optimizer):
     """Adam for both players."""
 
+    kind: ClassVar[Callable[..., torch.optim.Optimizer]]
+    """Torch's class."""
+
     generator: AdamSettings
     discriminator: AdamSettings
+
+    def build(self, player: PlayerName, parameters: Iterable[Parameter]) -> torch.optim.Optimizer:
+        """Return the optimizer of one player, fused into one kernel on CUDA."""
+        weights = list(parameters)
+        return type(self).kind(weights, **getattr(self, player).model_dump(), fused=weights[0].is_cuda or None)
 
 
 @OPTIMIZERS.register
 class Adam(AdamFamily):
     """Adam (Kingma and Ba 2015), with weight decay as an L2 penalty."""
 
+    kind = torch.optim.Adam
     name: Literal["adam"]
-
-    def build(self, player: PlayerName, parameters: Iterable[Parameter]) -> torch.optim.Optimizer:
-        """Return the optimizer of one player, fused into one kernel on CUDA."""
-        weights = list(parameters)
-        return torch.optim.Adam(weights, **getattr(self, player).model_dump(), fused=weights[0].is_cuda or None)
 
 
 @OPTIMIZERS.register
 class AdamW(AdamFamily):
     """Adam with weight decay apart from the gradient (Loshchilov and Hutter 2019, algorithm 2)."""
 
+    kind = torch.optim.AdamW
     name: Literal["adamw"]
-
-    def build(self, player: PlayerName, parameters: Iterable[Parameter]) -> torch.optim.Optimizer:
-        """Return the optimizer of one player, fused into one kernel on CUDA."""
-        weights = list(parameters)
-        return torch.optim.AdamW(weights, **getattr(self, player).model_dump(), fused=weights[0].is_cuda or None)
 
 
 class RmspropSettings(Spec):

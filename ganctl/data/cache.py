@@ -16,7 +16,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
-from functools import lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -78,17 +78,18 @@ class Pictures:
     decoding: Decoding
     found: float = field(default_factory=time.time)
 
+    @cached_property
     def listing(self) -> str:
-        """Return a digest of the settings, and of names and sizes."""
+        """A digest of the settings, and of names and sizes."""
         names = [(file.relative, file.size) for file in self.files]
         where = "" if self.subfolder is None else os.path.normpath(self.subfolder)
         return _digest(FORMAT, decode.VERSION, asdict(self.decoding), where, names)
 
     def stamp(self) -> str:
         """Return a digest of the listing, the place, and the times at which each file last changed."""
-        real = lru_cache(maxsize=None)(os.path.realpath)
-        places = [(real(os.path.dirname(file.place)), file.place, file.changed) for file in self.files]
-        return _digest(self.listing(), places)
+        parted = [(os.path.split(file.place), file.changed) for file in self.files]
+        real = {folder: os.path.realpath(folder) for folder in {folder for (folder, _), _ in parted}}
+        return _digest(self.listing, [(real[folder], name, changed) for (folder, name), changed in parted])
 
     def content(self) -> str | None:
         """Return the digest of the pictures' content where it is known without reading them: in a zip file."""
@@ -112,7 +113,7 @@ class Cache:
 
     def find(self, pictures: Pictures) -> Prepared | None:
         """Return the entry of these pictures if it can be found without reading them."""
-        listing = pictures.listing()
+        listing = pictures.listing
         content = pictures.content() or self._stamped(pictures)
         return self._open(pictures, listing, content) if content else None
 
@@ -125,7 +126,7 @@ class Cache:
         if (found := self.find(pictures)) is not None:
             return found
         self.root.mkdir(parents=True, exist_ok=True)
-        listing = pictures.listing()
+        listing = pictures.listing
         with self._locked(listing):
             self._sweep(listing)
             if (found := self.find(pictures)) is not None:

@@ -67,13 +67,13 @@ def open_image_network(
     return ImageNetwork(body, picture_range).requires_grad_(False).eval()
 
 
-def weights_version(path: str | None) -> dict[str, str]:
-    """Return the sha256 of a file of weights by a name for people; nothing if there is none or it is missing."""
-    place = Path(os.path.expanduser(path)) if path else None
-    if place is None or not place.is_file():
-        return {}
+def weights_digest(path: str) -> str:
+    """Return the first 16 hex digits of the sha256 of a file of weights, "" if it is missing."""
+    place = Path(os.path.expanduser(path))
+    if not place.is_file():
+        return ""
     with place.open("rb") as file:
-        return {"perceptual weights": hashlib.file_digest(file, "sha256").hexdigest()[:16]}
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
 def _load(body: nn.Module, path: str, name: str, key: str) -> None:

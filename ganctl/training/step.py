@@ -226,17 +226,16 @@ class Round:
 
     def uniform(self, purpose: str) -> Tensor:
         """Return one number in [0, 1) a judgement, [judgements], keyed by the purpose."""
-        device = self._game.device.torch_device
-        source = generator(device, self._game.seed, purpose, *self._key)
-        count = self._whole // self._game.pack
-        return self._sliced(torch.rand(count, generator=source, device=device, dtype=self._game.device.dtype))
+        return self._drawn(torch.rand, purpose, (self._whole // self._game.pack,))
 
     def noise(self, purpose: str) -> Tensor:
         """Return standard normal numbers in the shape of the samples, keyed by the purpose."""
+        return self._drawn(torch.randn, purpose, (self._whole, *self.real.shape[1:]))
+
+    def _drawn(self, draw: Callable[..., Tensor], purpose: str, shape: tuple[int, ...]) -> Tensor:
         device = self._game.device.torch_device
         source = generator(device, self._game.seed, purpose, *self._key)
-        shape = (self._whole, *self.real.shape[1:])
-        return self._sliced(torch.randn(shape, generator=source, device=device, dtype=self._game.device.dtype))
+        return self._sliced(draw(shape, generator=source, device=device, dtype=self._game.device.dtype))
 
     def _sliced(self, drawn: Tensor) -> Tensor:
         """Return this batch's part of what was drawn for all of the update's batches."""

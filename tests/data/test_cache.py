@@ -18,24 +18,7 @@ from ganctl.errors import DataError
 from tests.data.cached import FILES, entries, load
 from tests.data.drawn import BLUE, RED, encoded, pack, plain, write
 
-
-@pytest.fixture(autouse=True)
-def _files_are_old_enough_for_a_stamp(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cache_module, "SETTLED_SECONDS", 0.0)
-
-
-@pytest.fixture
-def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The names of pictures that are decoded from here on."""
-    names: list[str] = []
-    examine = parallel.examine
-
-    def noted(file, task, row):
-        names.append(file.relative)
-        return examine(file, task, row)
-
-    monkeypatch.setattr(parallel, "examine", noted)
-    return names
+pytestmark = pytest.mark.usefixtures("settled_files")
 
 
 @pytest.fixture

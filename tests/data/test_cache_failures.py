@@ -23,24 +23,7 @@ from tests.conftest import contents
 from tests.data.cached import FILES, entries, load
 from tests.data.drawn import RED, pack, plain, write
 
-
-@pytest.fixture(autouse=True)
-def _files_are_old_enough_for_a_stamp(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cache_module, "SETTLED_SECONDS", 0.0)
-
-
-@pytest.fixture
-def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The names of pictures that are decoded from here on."""
-    names: list[str] = []
-    examine = parallel.examine
-
-    def noted(file, task, row):
-        names.append(file.relative)
-        return examine(file, task, row)
-
-    monkeypatch.setattr(parallel, "examine", noted)
-    return names
+pytestmark = pytest.mark.usefixtures("settled_files")
 
 
 def waits_until(reached: Path) -> None:
@@ -165,7 +148,7 @@ def test_what_a_killed_process_left_is_removed_but_not_what_another_is_writing(t
     root = write(tmp_path / "set", FILES)
     pictures = Pictures(str(root), None, find(str(root), None), Decoding(8, 3, "crop"))
     place = tmp_path / "cache/pictures"
-    own, dead, alive = (place / f".{name}.tmp" for name in (pictures.listing(), "dead", "alive"))
+    own, dead, alive = (place / f".{name}.tmp" for name in (pictures.listing, "dead", "alive"))
     for leftover in (own, dead, alive):
         leftover.mkdir(parents=True)
         (leftover / "samples.npy").write_bytes(b"half")

@@ -1,0 +1,26 @@
+"""What the tests of cached pictures share."""
+
+import pytest
+
+from ganctl.data import cache as cache_module
+from ganctl.data import parallel
+
+
+@pytest.fixture
+def settled_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take files that have just been written for old enough to get a stamp."""
+    monkeypatch.setattr(cache_module, "SETTLED_SECONDS", 0.0)
+
+
+@pytest.fixture
+def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of pictures that are decoded from here on."""
+    names: list[str] = []
+    examine = parallel.examine
+
+    def noted(file, task, row):
+        names.append(file.relative)
+        return examine(file, task, row)
+
+    monkeypatch.setattr(parallel, "examine", noted)
+    return names
