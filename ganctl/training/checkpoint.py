@@ -10,9 +10,10 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -23,21 +24,46 @@ from ganctl.runtime.disk import sync
 FORMAT = 1
 
 
-@dataclass(frozen=True)
-class Header:
+Steps = Annotated[int, Field(ge=0)]
+
+
+class Plain(BaseModel):
+    """A part of the header: typed, without unknown keys, and immutable."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class Inexact(Plain):
+    """Something that keeps a run from being bit for bit what it would have been: from which step on, and what."""
+
+    from_step: Steps
+    because: str
+
+
+class Rollback(Plain):
+    """A return to an earlier checkpoint after training diverged: to which step, from which, and why."""
+
+    to_step: Steps
+    diverged_at: Steps
+    because: str
+
+
+class Header(Plain):
     """What a checkpoint says of itself.
 
     `config` is the validated config as plain data, `step` the steps done, `shape` that of one sample,
     `data` the fingerprint of the data, `versions` those of Python, torch and ganctl, `logs` the byte
-    lengths of the run's log files when it was written.
+    lengths of the run's log files when it was written; `inexact` and `rollbacks` are the run's history.
     """
 
     config: dict[str, Any]
-    step: int
-    shape: tuple[int, ...]
+    step: Steps
+    shape: tuple[Annotated[int, Field(ge=1)], ...]
     data: str
     versions: dict[str, str]
-    logs: dict[str, int]
+    logs: dict[str, Steps]
+    inexact: tuple[Inexact, ...] = ()
+    rollbacks: tuple[Rollback, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -72,7 +98,7 @@ def write(path: Path, header: Header, tensors: Mapping[str, Tensor]) -> None:
     """
     still = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     identities = {name: _identity(tensor) for name, tensor in still.items()}
-    text = json.dumps({"format": FORMAT, **header.__dict__, "tensors": identities}, sort_keys=True)
+    text = json.dumps({"format": FORMAT, **header.model_dump(), "tensors": identities}, sort_keys=True)
     temporary = path.with_name(f".{path.name}.tmp")
     try:
         save_file(still, temporary, {"ganctl": f"{_sha256(text)}\n{text}"})
@@ -101,9 +127,9 @@ def read_header(path: Path) -> Checkpoint:
         version, tensors = fields.pop("format"), fields.pop("tensors")
         if version != FORMAT:
             raise CheckpointError(f"{path}: written in format {version}, but this ganctl reads format {FORMAT}")
-        header = Header(**{**fields, "shape": tuple(fields["shape"])})
+        header = Header.model_validate_json(json.dumps(fields))
         whole = tensors.keys() == names
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValidationError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(f"{path}: its header is not that of a checkpoint ({error})") from error
     if not whole:
         raise CheckpointError(f"{path}: tensors are missing or unknown")
