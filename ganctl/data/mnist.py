@@ -84,6 +84,7 @@ class FashionMnist(IdxSource):
 class StackedMnist(IdxSource):
     """Three digits of MNIST as the channels of one picture: 1,000 modes to be missed (Srivastava et al. 2017)."""
 
+    stacked = True
     name: Literal["stacked_mnist"]
     num: Annotated[int, Field(ge=2)]
     seed: Annotated[int, Field(ge=0)]
@@ -99,3 +100,8 @@ class StackedMnist(IdxSource):
         triples = labels[chosen] @ np.array([100, 10, 1])
         classes = tuple(f"{number:03d}" for number in range(1000))
         return Store(torch.from_numpy(samples), torch.from_numpy(triples), classes)
+
+    def labelled(self, store: Store) -> Store:
+        """Return the single digits."""
+        pixels, labels = self.read("MNIST")
+        return Store(torch.from_numpy(pixels[..., None]), torch.from_numpy(labels), DIGITS)

@@ -17,6 +17,9 @@ class Source(Component):
     placement: ClassVar[frozenset[str]] = frozenset()
     """Keys that say where the data lies or how it is read, and do not change what is read."""
 
+    stacked: ClassVar[bool] = False
+    """Whether each channel is a picture of its own, and a sample's class the list of its channels' classes."""
+
     @property
     def points(self) -> bool:
         """Whether samples are points rather than pictures; known without reading more than a file's header.
@@ -31,6 +34,13 @@ class Source(Component):
         Raises `DataError` for data that is missing or cannot be used.
         """
         raise NotImplementedError
+
+    def labelled(self, store: Store) -> Store:
+        """Return pictures to teach a classifier by: the store that `load` gave, or the single ones it stacks.
+
+        Raises `DataError` for data that is missing or cannot be used.
+        """
+        return store
 
 
 SOURCES: Family[Source] = Family("data")

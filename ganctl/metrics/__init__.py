@@ -1,0 +1,70 @@
+"""Evaluation in layers that know nothing of training: features → statistics → number.
+
+1. **Samples** (`samples`): real or generated ones as they rest in a store, read in chunks. Generated pictures
+   are rounded to bytes as real ones are, so that no metric can tell the two by their type.
+2. **Extractors** (`extractor`, one module each; `configs/metric/features/`): from a chunk to features and, where
+   there are classes, logits. `raw` takes values as they are, `classifier` is taught the data's own labels and
+   works offline, `torchvision` and `inception` are networks of others, with weights from a file. Each states
+   its dimension, a digest of architecture and weights, what it takes, its resizer and precision.
+3. **Statistics** (`statistics`): what metrics read, collected in one pass: mean and covariance merged chunk by
+   chunk in float64, features and logits in float32 where a metric asks for them. Those of real samples are kept
+   on disk under the digest of the samples and the extractor.
+4. **Metrics** (`metric`, a module a kind; `configs/metric/`): from both sides' statistics to numbers. A metric
+   says beforehand, and in one line, where it has no meaning: too few samples, no labels, points.
+5. **Measuring** (`measure`): any metrics at once, the same between disjoint halves of the real data (the floor),
+   and Student's interval over seeds.
+
+Formulas that take a few lines are written out here and checked in the tests against torch-fidelity, SciPy,
+scikit-learn or closed forms: torch-fidelity is an extra that only `inception` needs.
+
+Importing the package fills the tables `EXTRACTORS` and `METRICS`.
+"""
+
+from ganctl.metrics import classifier as _classifier
+from ganctl.metrics import frechet as _frechet
+from ganctl.metrics import inception as _inception
+from ganctl.metrics import kernel as _kernel
+from ganctl.metrics import manifolds as _manifolds
+from ganctl.metrics import modes as _modes
+from ganctl.metrics import pyramid as _pyramid
+from ganctl.metrics import raw as _raw
+from ganctl.metrics import score as _score
+from ganctl.metrics import similarity as _similarity
+from ganctl.metrics import torchvision as _torchvision
+from ganctl.metrics.extractor import EXTRACTORS, Extractor, FeatureExtractor, Surroundings
+from ganctl.metrics.measure import Interval, Numbers, check, floor, interval, measure
+from ganctl.metrics.metric import METRICS, Metric
+from ganctl.metrics.samples import Samples, halves, of_store, of_tensor
+
+__all__ = [
+    "EXTRACTORS",
+    "METRICS",
+    "Extractor",
+    "FeatureExtractor",
+    "Interval",
+    "Metric",
+    "Numbers",
+    "Samples",
+    "Surroundings",
+    "check",
+    "floor",
+    "halves",
+    "interval",
+    "measure",
+    "of_store",
+    "of_tensor",
+]
+
+del (
+    _classifier,
+    _frechet,
+    _inception,
+    _kernel,
+    _manifolds,
+    _modes,
+    _pyramid,
+    _raw,
+    _score,
+    _similarity,
+    _torchvision,
+)

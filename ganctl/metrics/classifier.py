@@ -1,0 +1,215 @@
+"""A small classifier that is taught the data's own classes, offline and in about a minute."""
+
+import time
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy, interpolate
+
+from ganctl.data.batches import Batches
+from ganctl.data.store import Store
+from ganctl.errors import DataError
+from ganctl.metrics.extractor import (
+    EXTRACTORS,
+    KEY,
+    Extractor,
+    FeatureExtractor,
+    Seen,
+    Surroundings,
+    exact_fp32,
+)
+from ganctl.metrics.kept import Kept, digest
+from ganctl.models.layers import Width
+from ganctl.runtime.console import say, track
+from ganctl.runtime.randomness import permutation, seeded
+
+FORMAT = 1
+"""Changes with the architecture and the way of teaching, so that no earlier classifier is taken for one of now."""
+
+HELD_OUT = 10
+"""One of so many labelled pictures is not taught, but asked for the accuracy."""
+
+MOST_HELD_OUT = 10_000
+CPU = torch.device("cpu")
+
+
+@EXTRACTORS.register
+class Classifier(FeatureExtractor):
+    """The last hidden layer and the logits of a convolutional network that is taught the data's labels.
+
+    It is taught on the CPU, where the same data and settings give the same bits, and kept in the cache.
+    Numbers in its features compare runs on the same data; they are no published FID.
+    """
+
+    name: Literal["classifier"]
+    width: Width
+    side: Annotated[int, Field(ge=8, le=256)]
+    steps: Annotated[int, Field(ge=1)]
+    batch_size: Annotated[int, Field(ge=2)]
+    lr: Annotated[float, Field(gt=0)]
+    seed: Annotated[int, Field(ge=0)]
+
+    def open(self, surroundings: Surroundings) -> Extractor:
+        """Return the classifier, taught now or before.
+
+        Raises `ConfigError` for points, `DataError` for pictures without labels.
+        """
+        surroundings.require_pictures("classifier")
+        source = surroundings.source
+        labelled = source.labelled(surroundings.store)
+        if labelled.labels is None:
+            raise DataError(
+                f"{KEY}: classifier is taught by labels, and this data has none; give each class a folder of its "
+                f"own, or take {KEY}=torchvision, or raw for small pictures"
+            )
+        with seeded(self.seed, "classifier"):
+            network = Network(labelled.shape[0], len(labelled.classes), self.width, self.side)
+        accuracy = self._teach_or_find(network, labelled, surroundings.cache)
+        network.to(surroundings.device).requires_grad_(False).eval()
+        channels = surroundings.store.shape[0] if source.stacked else 1
+        side = min(self.side, max(labelled.shape[1:]))
+        return Extractor(
+            name="classifier",
+            look=Stacked(network, surroundings.device) if source.stacked else Single(network, surroundings.device),
+            identity=f"classifier-{digest(network.state_dict())[:32]}",
+            dimension=network.dimension * channels,
+            device=surroundings.device,
+            classes=len(labelled.classes) ** channels,
+            takes=surroundings.store.shape,
+            resizer=f"bilinear, antialiased, to {side} pixels" if side < max(labelled.shape[1:]) else "none",
+            accuracy=accuracy,
+        )
+
+    def _teach_or_find(self, network: "Network", labelled: Store, cache: str) -> float:
+        """Give the network its weights and return the share of held-out pictures that it judges right."""
+        kept = Kept(cache, "classifiers")
+        path = kept.path(FORMAT, self.model_dump(), labelled.fingerprint)
+        if (found := kept.read(path)) is not None:
+            tensors, about = found
+            network.load_state_dict(tensors)
+            return float(about["accuracy"])
+        started = time.monotonic()
+        taught, held_out = split(labelled, self.seed)
+        self._teach(network, taught)
+        accuracy = share_right(network, held_out)
+        say(
+            f"classifier of {len(labelled.classes)} classes taught in {time.monotonic() - started:.0f} s: "
+            f"{accuracy:.2%} of {len(held_out):,} held-out pictures right"
+        )
+        kept.write(path, network.state_dict(), {"accuracy": repr(accuracy)})
+        return accuracy
+
+    def _teach(self, network: "Network", taught: Store) -> None:
+        """Minimise the cross entropy by Adam, its rate falling from `lr` to 0 by a cosine."""
+        network.to(memory_format=torch.channels_last).train()
+        batches = Batches(taught, self.batch_size, self.seed, CPU, torch.float32, (0.0, 1.0))
+        optimizer = torch.optim.Adam(network.parameters(), self.lr)
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, self.steps)
+        assert taught.labels is not None
+        with torch.enable_grad(), exact_fp32():
+            for step in track(range(self.steps), self.steps, "teaching the classifier"):
+                optimizer.zero_grad()
+                labels = taught.labels[batches.indices("classifier", step)]
+                cross_entropy(network(batches.samples("classifier", step))[1], labels).backward()
+                optimizer.step()
+                schedule.step()
+        network.eval()
+
+
+class Network(nn.Module):
+    """Four convolutions with batch norm, the mean over pixels, one linear layer.
+
+    Maps pictures [n, channels, height, width] in [0, 1] to features [n, 8·width] and logits [n, classes].
+    Larger pictures are first resized to `side` pixels.
+    """
+
+    def __init__(self, channels: int, classes: int, width: int, side: int) -> None:
+        super().__init__()
+        self.side = side
+        self.dimension = 8 * width
+        widths = [channels, width, 2 * width, 4 * width, 8 * width]
+        layers: list[nn.Module] = []
+        for number in range(4):
+            stride = 1 if number == 1 else 2
+            layers += [
+                nn.Conv2d(widths[number], widths[number + 1], 3, stride, padding=1, bias=False),
+                nn.BatchNorm2d(widths[number + 1]),
+                nn.ReLU(),
+            ]
+        self.body = nn.Sequential(*layers)
+        self.head = nn.Linear(self.dimension, classes)
+
+    def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        """Return features and logits."""
+        if max(pictures.shape[-2:]) > self.side:
+            pictures = interpolate(pictures, (self.side, self.side), mode="bilinear", antialias=True)
+        features = self.body(pictures).mean((2, 3))
+        return features, self.head(features)
+
+
+class Single:
+    """Looks at each picture whole."""
+
+    def __init__(self, network: Network, device: torch.device) -> None:
+        self.network = network
+        self.device = device
+
+    def __call__(self, samples: Tensor) -> Seen:
+        """Return features and logits of pictures, uint8 [n, height, width, channels]."""
+        return Seen(*self.network(unit(samples.to(self.device))))
+
+
+class Stacked(Single):
+    """Looks at each channel as a picture of its own.
+
+    Features of the channels are joined; a class is one of each channel, its logit the sum of their
+    log-probabilities, the first channel's class counting most.
+    """
+
+    def __call__(self, samples: Tensor) -> Seen:
+        """Return features and logits of pictures, uint8 [n, height, width, channels]."""
+        planes = samples.permute(0, 3, 1, 2).flatten(0, 1)[..., None]
+        seen = super().__call__(planes)
+        assert seen.logits is not None
+        count, channels = len(samples), samples.shape[-1]
+        joint = torch.zeros(count, 1, device=self.device)
+        for channel in seen.logits.log_softmax(1).unflatten(0, (count, channels)).unbind(1):
+            joint = (joint[:, :, None] + channel[:, None, :]).flatten(1)
+        return Seen(seen.features.unflatten(0, (count, channels)).flatten(1), joint)
+
+
+def split(labelled: Store, seed: int) -> tuple[Store, Store]:
+    """Return the labelled pictures that are taught, and those that are held out, drawn by the seed.
+
+    Raises `DataError` if there are too few to hold one out.
+    """
+    count = min(len(labelled) // HELD_OUT, MOST_HELD_OUT)
+    if count == 0:
+        raise DataError(
+            f"{KEY}: {len(labelled)} labelled pictures are too few to teach a classifier; it takes {HELD_OUT}"
+        )
+    order = permutation(len(labelled), "held out", seed)
+    assert labelled.labels is not None
+    first, second = (
+        Store(labelled.samples[rows], labelled.labels[rows], labelled.classes)
+        for rows in (order[count:], order[:count])
+    )
+    return first, second
+
+
+@torch.no_grad()
+def share_right(network: Network, store: Store) -> float:
+    """Return the share of a store's pictures to which the network gives the right class, 0 to 1."""
+    assert store.labels is not None
+    right = 0
+    with exact_fp32():
+        for samples, labels in zip(store.samples.split(256), store.labels.split(256), strict=True):
+            right += int((network(unit(samples))[1].argmax(1) == labels).sum())
+    return right / len(store)
+
+
+def unit(samples: Tensor) -> Tensor:
+    """Return pictures, uint8 [n, height, width, channels], as float32 [n, channels, height, width] in [0, 1]."""
+    return samples.permute(0, 3, 1, 2).float() / 255

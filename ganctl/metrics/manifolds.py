@@ -1,0 +1,158 @@
+"""Which samples lie among those of the other side, by distances to the nearest neighbours in feature space."""
+
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from ganctl.metrics.extractor import Extractor
+from ganctl.metrics.metric import METRICS, Metric, require_count
+from ganctl.metrics.samples import Samples
+from ganctl.metrics.statistics import Statistics
+from ganctl.runtime.randomness import permutation
+
+Neighbours = Annotated[int, Field(ge=1)]
+
+ROWS, COLUMNS = 512, 8192
+"""Of a matrix of distances so many rows are held at once, computed by so many columns."""
+
+RARE = 0.01
+"""The share of real samples that lie as near to another one as counts for near."""
+
+
+def distances(rows: Tensor, columns: Tensor, device: torch.device) -> Iterator[tuple[int, Tensor]]:
+    """Yield blocks of the Euclidean distances of two sets [n, dimension], float64 [≤ 512, columns].
+
+    Each comes with the number of its first row.
+    """
+    for start in range(0, len(rows), ROWS):
+        part = rows[start : start + ROWS].to(device, torch.float64)
+        blocks = [torch.cdist(part, block.to(device, torch.float64)) for block in columns.split(COLUMNS)]
+        yield start, torch.cat(blocks, dim=1)
+
+
+def radii(features: Tensor, neighbours: int, device: torch.device) -> Tensor:
+    """Return each feature's distance to its k-th nearest other one, float64 [n]."""
+    found = []
+    for start, block in distances(features, features, device):
+        own = torch.arange(len(block), device=device)
+        block[own, start + own] = torch.inf
+        found.append(block.topk(neighbours, dim=1, largest=False).values[:, -1])
+    return torch.cat(found)
+
+
+def share_inside(features: Tensor, centres: Tensor, around: Tensor, device: torch.device) -> float:
+    """Return the share of features in any of the balls of radii `around` the centres."""
+    inside = sum(int((block <= around).any(1).sum()) for _, block in distances(features, centres, device))
+    return inside / len(features)
+
+
+def require_neighbours(name: str, neighbours: int, *sides: Samples) -> None:
+    """Raise `ConfigError` if a side has not so many samples beside each."""
+    require_count(name, neighbours + 1, f"for {neighbours} neighbours", *sides)
+
+
+@METRICS.register
+class PrecisionRecall(Metric):
+    """Improved precision and recall: balls to the k-th neighbour (Kynkäänniemi et al. 2019, equations 1 and 2)."""
+
+    needs = frozenset({"features"})
+    value = "f_score"
+    better = "higher"
+    name: Literal["precision_recall"]
+    neighbours: Neighbours
+
+    def check(self, real: Samples, generated: Samples, extractor: Extractor) -> None:
+        """Refuse sets without so many neighbours."""
+        require_neighbours(self.name, self.neighbours, real, generated)
+
+    def compute(self, real: Statistics, generated: Statistics, seed: int) -> dict[str, float]:
+        """Return `precision`, the share of generated samples among real ones, and `recall`, the reverse.
+
+        `f_score` is their harmonic mean.
+        """
+        device = real.extractor.arithmetic
+        around_real = radii(real.features, self.neighbours, device)
+        around_generated = radii(generated.features, self.neighbours, device)
+        precision = share_inside(generated.features, real.features, around_real, device)
+        recall = share_inside(real.features, generated.features, around_generated, device)
+        both = precision + recall
+        f_score = 2 * precision * recall / both if both > 0 else 0.0
+        return {"precision": precision, "recall": recall, "f_score": f_score}
+
+
+@METRICS.register
+class DensityCoverage(Metric):
+    """Both by balls of real samples, of which outliers have fewer (Naeem et al. 2020, equations 3 and 4)."""
+
+    needs = frozenset({"features"})
+    value = "coverage"
+    better = "higher"
+    name: Literal["density_coverage"]
+    neighbours: Neighbours
+
+    def check(self, real: Samples, generated: Samples, extractor: Extractor) -> None:
+        """Refuse sets without so many neighbours."""
+        require_neighbours(self.name, self.neighbours, real, generated)
+
+    def compute(self, real: Statistics, generated: Statistics, seed: int) -> dict[str, float]:
+        """Return `density`, 1 for equal distributions, and `coverage`, the share of real balls that are hit."""
+        device = real.extractor.arithmetic
+        around = radii(real.features, self.neighbours, device)
+        inside, covered = 0, 0
+        for start, block in distances(real.features, generated.features, device):
+            near = block <= around[start : start + len(block), None]
+            inside += int(near.sum())
+            covered += int(near.any(1).sum())
+        return {
+            "density": inside / (self.neighbours * generated.samples.count),
+            "coverage": covered / real.samples.count,
+        }
+
+
+@METRICS.register
+class NearestNeighbour(Metric):
+    """Distance of generated samples to the real ones that were trained on, beside that of real ones to each other.
+
+    A generator that repeats what it saw comes nearer than other real samples do.
+    """
+
+    needs = frozenset({"features"})
+    value = "distance_ratio"
+    better = "higher"
+    name: Literal["nearest_neighbour"]
+    num: Annotated[int, Field(ge=2)]
+
+    def check(self, real: Samples, generated: Samples, extractor: Extractor) -> None:
+        """Refuse less than two samples."""
+        require_count("nearest_neighbour", 2, "to have a neighbour", real, generated)
+
+    def compute(self, real: Statistics, generated: Statistics, seed: int) -> dict[str, float]:
+        """Return medians of distances and the share of copies, from up to `num` samples of each side.
+
+        `distance` is to the nearest real sample, `distance_real` that of real samples to their nearest other one,
+        `distance_ratio` the first over the second: 1 for new samples like the data, 0 for copies. `copies` is the
+        share of generated samples nearer than 1 % of the real ones are: 0.01 for new samples, 1 for copies.
+        """
+        device = real.extractor.arithmetic
+        ours = self._nearest(generated.features[: self.num], real.features, None, device)
+        chosen = permutation(real.samples.count, "nearest_neighbour", seed)[: self.num]
+        theirs = self._nearest(real.features[chosen], real.features, chosen, device)
+        distance, distance_real = float(ours.median()), float(theirs.median())
+        return {
+            "distance": distance,
+            "distance_real": distance_real,
+            "distance_ratio": distance / max(distance_real, torch.finfo(torch.float64).tiny),
+            "copies": float((ours < theirs.quantile(RARE)).double().mean()),
+        }
+
+    @staticmethod
+    def _nearest(features: Tensor, others: Tensor, own: Tensor | None, device: torch.device) -> Tensor:
+        found = []
+        for start, block in distances(features, others, device):
+            if own is not None:
+                block[torch.arange(len(block)), own[start : start + len(block)]] = torch.inf
+            found.append(block.min(1).values)
+        return torch.cat(found)

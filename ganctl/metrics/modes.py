@@ -1,0 +1,104 @@
+"""Modes that a generator hits or misses: classes of labelled data, Gaussians of a mixture."""
+
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from ganctl.data.mixtures import Mixture
+from ganctl.errors import DataError
+from ganctl.metrics.extractor import Extractor
+from ganctl.metrics.metric import METRICS, Metric, require_classes, require_labels
+from ganctl.metrics.samples import CHUNK, Samples
+from ganctl.metrics.statistics import Statistics
+
+AtLeastOne = Annotated[int, Field(ge=1)]
+
+
+def divergence(shares: Tensor, reference: Tensor) -> float:
+    """Return Σ p·log(p / q) in nats of two distributions, float64 [modes]; q > 0 where p > 0."""
+    present = shares > 0
+    return float((shares[present] * (shares[present] / reference[present]).log()).sum())
+
+
+@METRICS.register
+class ModeCount(Metric):
+    """Classes that the classifier sees among generated samples, and how evenly (Srivastava et al. 2017).
+
+    In stacked pictures a class is the digits of all channels: 1,000 modes of stacked MNIST.
+    """
+
+    needs = frozenset({"logits"})
+    value = "modes"
+    better = "higher"
+    name: Literal["mode_count"]
+    least: AtLeastOne
+    reference: Literal["data", "uniform"]
+
+    def check(self, real: Samples, generated: Samples, extractor: Extractor) -> None:
+        """Refuse data without labels and extractors without classes."""
+        require_labels("mode_count", real)
+        require_classes("mode_count", extractor)
+
+    def compute(self, real: Statistics, generated: Statistics, seed: int) -> dict[str, float]:
+        """Return `modes` hit by `least` samples or more, of `modes_real`, and `kl`, of generated from real shares.
+
+        A class without a real sample counts as half a sample in the reference.
+        """
+        classes = generated.extractor.classes
+        counts = torch.bincount(generated.logits.argmax(1), minlength=classes).double()
+        labels = real.samples.labels
+        assert labels is not None
+        real_counts = torch.bincount(labels, minlength=classes).double()
+        reference = real_counts.clamp(min=0.5) if self.reference == "data" else torch.ones_like(real_counts)
+        return {
+            "modes": float((counts >= self.least).sum()),
+            "modes_real": float((real_counts > 0).sum()),
+            "kl": divergence(counts / counts.sum(), reference / reference.sum()),
+        }
+
+
+@METRICS.register
+class MixtureModes(Metric):
+    """Gaussians of a ring or grid that are hit, and how well (Srivastava et al. 2017; Lin et al. 2018)."""
+
+    value = "modes"
+    better = "higher"
+    name: Literal["mixture_modes"]
+    within: Annotated[float, Field(gt=0)]
+    least: AtLeastOne
+
+    def check(self, real: Samples, generated: Samples, extractor: Extractor) -> None:
+        """Refuse data that is no mixture of Gaussians."""
+        if not isinstance(real.source, Mixture):
+            raise DataError(
+                "metric.mixture_modes: is for data=ring, grid and gaussian1d; take metric=[mode_count] or [fid]"
+            )
+
+    def compute(self, real: Statistics, generated: Statistics, seed: int) -> dict[str, float]:
+        """Return the `modes` hit, of `modes_real`, the share of `high_quality` samples, and `reverse_kl`.
+
+        A sample belongs to its nearest mode, and is of high quality if no more than `within` standard
+        deviations away; a mode is hit by `least` such samples. `reverse_kl` compares the modes' shares of all
+        samples with equal ones, in nats.
+        """
+        source = real.samples.source
+        assert isinstance(source, Mixture)
+        centres = source.centres()
+        modes = len(centres)
+        all_counts, good_counts = torch.zeros(2, modes, dtype=torch.float64)
+        for points in generated.samples.chunks(CHUNK):
+            distance, nearest = torch.cdist(
+                points.double(), centres, compute_mode="donot_use_mm_for_euclid_dist"
+            ).min(1)
+            all_counts += torch.bincount(nearest, minlength=modes)
+            good_counts += torch.bincount(nearest[distance <= self.within * source.std], minlength=modes)
+        uniform = torch.full_like(all_counts, 1 / modes)
+        count = generated.samples.count
+        return {
+            "modes": float((good_counts >= self.least).sum()),
+            "modes_real": float(modes),
+            "high_quality": float(good_counts.sum() / count),
+            "reverse_kl": divergence(all_counts / count, uniform),
+        }

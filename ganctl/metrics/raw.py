@@ -1,0 +1,35 @@
+"""Samples as they are."""
+
+from typing import Literal
+
+from torch import Tensor
+
+from ganctl.errors import ConfigError
+from ganctl.metrics.extractor import EXTRACTORS, KEY, Extractor, FeatureExtractor, Seen, Surroundings
+
+MOST_VALUES = 4096
+"""More values a sample make a covariance that neither memory nor a usual number of samples can fill."""
+
+
+@EXTRACTORS.register
+class Raw(FeatureExtractor):
+    """The values themselves: coordinates of points, pixels of small pictures as shares of 255."""
+
+    name: Literal["raw"]
+
+    def open(self, surroundings: Surroundings) -> Extractor:
+        """Return the flattening of samples; pictures of more than 4,096 values are refused."""
+        store = surroundings.store
+        dimension = store.samples[0].numel()
+        if store.is_pictures and dimension > MOST_VALUES:
+            raise ConfigError(
+                f"{KEY}: raw takes pictures of up to {MOST_VALUES:,} values, not of {dimension:,}; "
+                f"take {KEY}=classifier"
+            )
+        return Extractor("raw", flatten, "raw", dimension, surroundings.device, takes=store.shape)
+
+
+def flatten(samples: Tensor) -> Seen:
+    """Return samples as rows of numbers."""
+    values = samples.flatten(1).float()
+    return Seen(values / 255 if samples.dim() == 4 else values)

@@ -1,0 +1,89 @@
+"""Sets of samples to be measured, read in chunks, so that none needs to lie in memory whole."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ganctl.data.source import Source
+from ganctl.data.store import Store
+from ganctl.errors import ConfigError
+from ganctl.models import Shape
+from ganctl.runtime.randomness import permutation
+
+CHUNK = 256
+"""Samples that are looked at in one forward."""
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Real or generated samples, in the form in which they rest in a `Store`.
+
+    `read(start, stop)` returns a range of them, the same each time: uint8 [n, height, width, channels] or
+    float32 [n, dimensions]. `shape` is one sample's, (channels, height, width) or (dimensions,). Real ones have
+    a `source`, `labels`, int64 [count], where there are any, and a digest of their `content`, under which
+    their statistics are kept; with None nothing is kept.
+    """
+
+    count: int
+    shape: Shape
+    read: Callable[[int, int], Tensor]
+    source: Source | None = None
+    labels: Tensor | None = None
+    classes: tuple[str, ...] = ()
+    content: str | None = None
+
+    @property
+    def is_pictures(self) -> bool:
+        """Whether samples are pictures rather than points."""
+        return len(self.shape) == 3
+
+    def chunks(self, size: int = CHUNK) -> Iterator[Tensor]:
+        """Yield all samples in their order, at most `size` at once."""
+        for start in range(0, self.count, size):
+            yield self.read(start, min(start + size, self.count))
+
+    def first(self, count: int) -> Tensor:
+        """Return the first `count` samples, or all if there are fewer, read in chunks."""
+        ends = [min(start + CHUNK, count, self.count) for start in range(0, min(count, self.count), CHUNK)]
+        return torch.cat([self.read(start, end) for start, end in zip([0, *ends], ends, strict=False)])
+
+
+def of_store(store: Store, source: Source | None, count: int | None = None, seed: int = 0) -> Samples:
+    """Return a store's samples, or `count` of them, without repetition and in an order that the seed draws.
+
+    In a store, samples of one class may lie together; in this order the first few stand for all.
+    """
+    return _chosen(store, source, permutation(len(store), "reference", seed)[:count])
+
+
+def halves(store: Store, source: Source | None, count: int, seed: int) -> tuple[Samples, Samples]:
+    """Return two disjoint draws from a store, of `count` samples each, or of half the store where it has fewer.
+
+    Raises `ConfigError` if the store holds less than two samples.
+    """
+    size = min(count, len(store) // 2)
+    if size == 0:
+        raise ConfigError("data: one sample cannot be compared with itself; take data with two or more")
+    order = permutation(len(store), "halves", seed)
+    return _chosen(store, source, order[:size]), _chosen(store, source, order[size : 2 * size])
+
+
+def of_tensor(samples: Tensor) -> Samples:
+    """Return samples that lie in memory in a store's form, such as generated ones."""
+    return Samples(len(samples), Store(samples).shape, lambda start, stop: samples[start:stop])
+
+
+def _chosen(store: Store, source: Source | None, chosen: Tensor) -> Samples:
+    rows = chosen.numpy().tobytes()
+    return Samples(
+        count=len(chosen),
+        shape=store.shape,
+        read=lambda start, stop: store.samples[chosen[start:stop]],
+        source=source,
+        labels=None if store.labels is None else store.labels[chosen],
+        classes=store.classes,
+        content=hashlib.sha256(store.fingerprint.encode() + rows).hexdigest(),
+    )

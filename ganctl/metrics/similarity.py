@@ -1,0 +1,94 @@
+"""How much the samples of one set resemble each other."""
+
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+from torch.nn.functional import avg_pool2d, conv2d
+
+from ganctl.metrics.extractor import Extractor
+from ganctl.metrics.metric import METRICS, Metric, require_count, require_pictures
+from ganctl.metrics.samples import Samples
+from ganctl.metrics.statistics import Statistics
+
+WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+WINDOW, WINDOW_STD = 11, 1.5
+AT_ONCE = 64
+SMALL, LARGE = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+
+
+@METRICS.register
+class MsSsim(Metric):
+    """The mean multi-scale structural similarity of random pairs of samples (Odena et al. 2017, section 4.2).
+
+    It falls with diversity; beside it stands that of the real samples, below which none needs to go.
+    """
+
+    value = "ms_ssim"
+    name: Literal["ms_ssim"]
+    pairs: Annotated[int, Field(ge=1)]
+
+    def check(self, real: Samples, generated: Samples, extractor: Extractor) -> None:
+        """Refuse points, and sets without a pair."""
+        require_pictures("ms_ssim", real)
+        require_count("ms_ssim", 2, "to make a pair", real, generated)
+
+    def compute(self, real: Statistics, generated: Statistics, seed: int) -> dict[str, float]:
+        """Return `ms_ssim` of generated samples and `ms_ssim_real`, 0 to 1, of up to `pairs` pairs of each."""
+        device = real.extractor.arithmetic
+        return {
+            "ms_ssim": self._mean(generated.samples, device),
+            "ms_ssim_real": self._mean(real.samples, device),
+        }
+
+    def _mean(self, samples: Samples, device: torch.device) -> float:
+        total, left = 0.0, min(self.pairs, samples.count // 2)
+        pairs = left
+        for chunk in samples.chunks(AT_ONCE):
+            pictures = chunk[: 2 * left].to(device).permute(0, 3, 1, 2).float()
+            count = len(pictures) // 2
+            total += float(similarity(pictures[: 2 * count : 2], pictures[1 : 2 * count : 2]).sum())
+            left -= count
+            if left == 0:
+                break
+        return total / pairs
+
+
+def similarity(first: Tensor, second: Tensor) -> Tensor:
+    """Return the multi-scale structural similarity of pairs of pictures [n, channels, height, width], as [n].
+
+    Values lie in [0, 255]. Scales are halved, up to five, as long as the window of 11 pixels fits in; with fewer
+    than five, their weights are stretched to sum to 1. A negative contrast term counts as 0. (Wang et al. 2003,
+    equation 7.)
+    """
+    side = min(first.shape[-2:])
+    scales = max(1, sum(side >> scale >= WINDOW for scale in range(len(WEIGHTS))))
+    weights = [weight / sum(WEIGHTS[:scales]) for weight in WEIGHTS[:scales]]
+    found = torch.ones(len(first), dtype=torch.float64, device=first.device)
+    for scale, weight in enumerate(weights):
+        light, structure = _terms(first, second)
+        value = light * structure if scale == scales - 1 else structure
+        found *= value.flatten(1).mean(1).clamp(min=0).double() ** weight
+        if scale < scales - 1:
+            first, second = avg_pool2d(first, 2), avg_pool2d(second, 2)
+    return found
+
+
+def _terms(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
+    """Return maps of luminance, and of contrast times structure (Wang et al. 2004, equations 6, 9 and 10)."""
+    size = min(WINDOW, (min(first.shape[-2:]) - 1) // 2 * 2 + 1)
+    offsets = torch.arange(size, device=first.device, dtype=first.dtype) - size // 2
+    window = (-offsets.square() / (2 * WINDOW_STD**2)).exp()
+    window = window / window.sum()
+
+    def blurred(pictures: Tensor) -> Tensor:
+        planes = pictures.flatten(0, 1)[:, None]
+        planes = conv2d(conv2d(planes, window.view(1, 1, -1, 1)), window.view(1, 1, 1, -1))
+        return planes.reshape(*pictures.shape[:2], *planes.shape[-2:])
+
+    mean_1, mean_2 = blurred(first), blurred(second)
+    variances = blurred(first.square()) - mean_1.square() + blurred(second.square()) - mean_2.square()
+    covariance = blurred(first * second) - mean_1 * mean_2
+    light = (2 * mean_1 * mean_2 + SMALL) / (mean_1.square() + mean_2.square() + SMALL)
+    return light, (2 * covariance + LARGE) / (variances + LARGE)

@@ -1,0 +1,119 @@
+"""From samples to what metrics read: moments, features and logits, in one pass and bounded memory."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from ganctl.metrics.extractor import Extractor, exact_fp32
+from ganctl.metrics.kept import Kept
+from ganctl.metrics.samples import Samples
+from ganctl.runtime.console import track
+
+Need = Literal["moments", "features", "logits"]
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Mean, float64 [dimension], and unbiased covariance, float64 [dimension, dimension], of `count` features."""
+
+    count: int
+    mean: Tensor
+    covariance: Tensor
+
+
+class MomentSum:
+    """Mean and covariance of features that come in chunks, merged without loss (Chan et al. 1979)."""
+
+    def __init__(self, dimension: int, device: torch.device) -> None:
+        self.count = 0
+        self.mean = torch.zeros(dimension, dtype=torch.float64, device=device)
+        self._scatter = torch.zeros(dimension, dimension, dtype=torch.float64, device=device)
+
+    def add(self, features: Tensor) -> None:
+        """Take in features, [n, dimension]."""
+        values = features.to(self.mean)
+        total = self.count + len(values)
+        mean = values.mean(0)
+        values = values - mean
+        apart = mean - self.mean
+        self._scatter.addmm_(values.T, values)
+        self._scatter.addr_(apart, apart, alpha=self.count * len(values) / total)
+        self.mean += apart * (len(values) / total)
+        self.count = total
+
+    def moments(self) -> Moments:
+        """Return the moments of all that was taken in, on the CPU; at least two features."""
+        return Moments(self.count, self.mean.cpu(), (self._scatter / (self.count - 1)).cpu())
+
+
+class Statistics:
+    """What metrics may read of one set of samples: its collected statistics, and the samples themselves."""
+
+    def __init__(self, samples: Samples, extractor: Extractor, found: dict[str, Tensor]) -> None:
+        self.samples = samples
+        self.extractor = extractor
+        self._found = found
+
+    @property
+    def moments(self) -> Moments:
+        """Mean and covariance of the features."""
+        return Moments(self.samples.count, self._found["mean"], self._found["covariance"])
+
+    @property
+    def features(self) -> Tensor:
+        """Features of every sample, float32 [count, dimension], on the CPU."""
+        return self._found["features"]
+
+    @property
+    def logits(self) -> Tensor:
+        """Logits of every sample, float32 [count, classes], on the CPU."""
+        return self._found["logits"]
+
+
+def collect(
+    samples: Samples, extractor: Extractor, needs: Collection[Need], cache: str | None = None
+) -> Statistics:
+    """Look at every sample once and return the statistics that are needed.
+
+    Moments take memory for two square matrices of the dimension, features and logits for count × dimension and
+    count × classes numbers of float32. With a folder `cache` (auto = the system's), those of samples whose
+    content is known are found there again.
+    """
+    if not needs:
+        return Statistics(samples, extractor, {})
+    if cache is None or samples.content is None or extractor.name == "raw":
+        return Statistics(samples, extractor, _look(samples, extractor, needs))
+    kept = Kept(cache, "statistics")
+    path = kept.path(FORMAT, samples.content, extractor.identity, extractor.resizer, sorted(needs))
+    if (found := kept.read(path)) is not None:
+        return Statistics(samples, extractor, found[0])
+    tensors = _look(samples, extractor, needs)
+    kept.write(path, tensors, {})
+    return Statistics(samples, extractor, tensors)
+
+
+@torch.no_grad()
+def _look(samples: Samples, extractor: Extractor, needs: Collection[Need]) -> dict[str, Tensor]:
+    total = MomentSum(extractor.dimension, extractor.arithmetic) if "moments" in needs else None
+    widths = {"features": extractor.dimension, "logits": extractor.classes}
+    found = {need: torch.empty(samples.count, width) for need, width in widths.items() if need in needs}
+    done = 0
+    with exact_fp32():
+        for chunk in track(samples.chunks(), -(-samples.count // 256), f"looking by {extractor.name}"):
+            seen = extractor.look(chunk)
+            if total is not None:
+                total.add(seen.features)
+            for need, rows in found.items():
+                values = seen.features if need == "features" else seen.logits
+                assert values is not None, f"{extractor.name} has no logits"
+                rows[done : done + len(chunk)] = values
+            done += len(chunk)
+    if total is not None:
+        moments = total.moments()
+        found |= {"mean": moments.mean, "covariance": moments.covariance}
+    return found

@@ -1,0 +1,158 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from ganctl.data.store import Store
+from ganctl.errors import ConfigError, DataError
+from ganctl.metrics import Extractor, check, floor, measure, of_store, of_tensor
+from ganctl.metrics.classifier import Classifier, Network, share_right, split
+from tests.data.drawn import idx
+from tests.metrics.measured import extractor, metric, source, surroundings
+
+SHORT = {"width": 8, "steps": 60, "batch_size": 64, "lr": 0.01}
+DIGITS = source("digits", resolution=16)
+
+
+@pytest.fixture(scope="module")
+def digits() -> Store:
+    return DIGITS.load()
+
+
+@pytest.fixture(scope="module")
+def taught(digits: Store, tmp_path_factory: pytest.TempPathFactory) -> tuple[Extractor, str]:
+    """A classifier of the digits, and the cache it is kept in."""
+    cache = str(tmp_path_factory.mktemp("cache"))
+    return opened(digits, cache), cache
+
+
+def opened(digits: Store, cache: str, **changes: object) -> Extractor:
+    return extractor("classifier", **(SHORT | changes)).open(surroundings(DIGITS, digits, cache))
+
+
+def test_it_tells_held_out_digits_apart(taught: tuple[Extractor, str]) -> None:
+    look = taught[0]
+    assert look.accuracy is not None
+    assert look.accuracy > 0.8
+    assert (look.dimension, look.classes, look.takes, look.resizer) == (64, 10, (1, 16, 16), "none")
+    assert look.about()["accuracy"] == look.accuracy
+
+
+def test_taught_twice_it_has_the_same_bits(
+    taught: tuple[Extractor, str], digits: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    torch.manual_seed(77)
+    state = torch.get_rng_state()
+    assert opened(digits, str(tmp_path)).identity == taught[0].identity
+    assert torch.equal(torch.get_rng_state(), state)
+    assert "of 179 held-out pictures right" in capsys.readouterr().out
+    assert opened(digits, str(tmp_path), steps=1).identity != taught[0].identity
+
+
+def test_it_is_taught_once_and_then_found(
+    taught: tuple[Extractor, str], digits: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("taught again")
+
+    monkeypatch.setattr(Classifier, "_teach", refuse)
+    look, cache = taught
+    again = opened(digits, cache)
+    assert (again.identity, again.accuracy) == (look.identity, look.accuracy)
+    for changes in ({"seed": 1}, {"steps": 61}, {"width": 9}):
+        with pytest.raises(AssertionError, match="taught again"):
+            opened(digits, cache, **changes)
+    with pytest.raises(AssertionError, match="taught again"):
+        opened(Store(digits.samples, digits.labels.flip(0), digits.classes), cache)
+
+
+def test_a_damaged_classifier_is_taught_again(
+    taught: tuple[Extractor, str], digits: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    opened(digits, str(tmp_path))
+    (file,) = (tmp_path / "classifiers").iterdir()
+    content = bytearray(file.read_bytes())
+    content[-5] ^= 1
+    file.write_bytes(content)
+    assert opened(digits, str(tmp_path)).identity == taught[0].identity
+    assert f"{file} is damaged" in capsys.readouterr().out
+
+
+def test_held_out_pictures_are_none_of_those_taught(digits: Store) -> None:
+    numbered = Store(torch.arange(1797)[:, None, None, None].expand(-1, 8, 8, 1), digits.labels, digits.classes)
+    first, second = split(numbered, 0)
+    seen = [set(part.samples[:, 0, 0, 0].tolist()) for part in (first, second)]
+    assert (len(first), len(second)) == (1618, 179)
+    assert not seen[0] & seen[1]
+    assert len(seen[0] | seen[1]) == 1797
+    assert second.labels is not None
+    assert torch.equal(second.labels, digits.labels[second.samples[:, 0, 0, 0]])
+
+
+def test_the_share_right_is_counted() -> None:
+    class Dark(Network):
+        def forward(self, pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            dark = (pictures.mean((1, 2, 3)) < 0.5).float()
+            return dark[:, None], torch.stack([1 - dark, dark], 1)
+
+    pictures = torch.tensor([0, 255, 0, 255]).byte()[:, None, None, None].expand(-1, 8, 8, 1)
+    assert share_right(Dark(1, 2, 1, 8), Store(pictures, torch.tensor([1, 0, 1, 1]), ("a", "b"))) == 0.75
+
+
+def test_larger_pictures_are_resized_which_is_stated(digits: Store) -> None:
+    look = opened(digits, "auto", side=8, steps=1)
+    assert look.resizer == "bilinear, antialiased, to 8 pixels"
+
+
+def test_pictures_of_another_shape_are_refused_in_one_line(taught: tuple[Extractor, str], digits: Store) -> None:
+    real = of_store(digits, DIGITS)
+    colour = of_tensor(digits.samples.repeat(1, 1, 1, 3))
+    with pytest.raises(ConfigError) as refused:
+        check({"fid": metric("fid")}, taught[0], real, colour)
+    assert str(refused.value) == (
+        "metric/features: classifier was made for samples of 16×16 pixels in 1 channel, not of 16×16 pixels in "
+        "3 channels; measure what was trained on the same data"
+    )
+
+
+def test_data_that_cannot_teach_it_is_refused_in_one_line(digits: Store) -> None:
+    ring = source("ring", num=100)
+    with pytest.raises(ConfigError, match=r"classifier looks at pictures, but the data is points of 2 dimensions"):
+        extractor("classifier").open(surroundings(ring, ring.load()))
+    with pytest.raises(
+        DataError, match=r"classifier is taught by labels, and this data has none; give each class"
+    ):
+        extractor("classifier").open(surroundings(DIGITS, Store(digits.samples)))
+    few = Store(digits.samples[:9], digits.labels[:9], digits.classes)
+    with pytest.raises(DataError, match=r"9 labelled pictures are too few"):
+        extractor("classifier").open(surroundings(DIGITS, few))
+
+
+def test_the_floor_of_two_halves_is_small_beside_a_distance_that_matters(
+    taught: tuple[Extractor, str], digits: Store
+) -> None:
+    metrics = {"fid": metric("fid")}
+    numbers, count = floor(metrics, taught[0], digits, DIGITS, 10_000, 0)
+    zeros_only = digits.samples[digits.labels == 0].repeat(5, 1, 1, 1)
+    collapsed = measure(metrics, taught[0], of_store(digits, DIGITS), of_tensor(zeros_only), 0)
+    assert count == 898
+    assert 0 < numbers["fid"]["fid"] < collapsed["fid"]["fid"] / 20
+
+
+def test_stacked_digits_are_judged_channel_by_channel(tmp_path: Path, digits: Store) -> None:
+    grey = torch.nn.functional.pad(digits.samples[..., 0], (6, 6, 6, 6)).numpy()
+    for name, array in (("images-idx3", grey), ("labels-idx1", digits.labels.numpy().astype(np.uint8))):
+        (tmp_path / f"train-{name}-ubyte").write_bytes(idx(array))
+    stacked = source("stacked_mnist", root=str(tmp_path), download=False, resolution=28, num=500)
+    store = stacked.load()
+    look = extractor("classifier", **SHORT).open(surroundings(stacked, store))
+    assert (look.classes, look.dimension, look.takes) == (1000, 3 * 64, (3, 28, 28))
+    seen = look.look(store.samples)
+    assert seen.features.shape == (500, 192)
+    assert look.accuracy is not None
+    right = (seen.logits.argmax(1) == store.labels).float().mean().item()
+    assert right > look.accuracy**3 - 0.15
+    torch.testing.assert_close(seen.logits.exp().sum(1), torch.ones(500), rtol=1e-4, atol=1e-4)
+    single = look.look(store.samples[:1]).features
+    torch.testing.assert_close(single, seen.features[:1], rtol=1e-4, atol=1e-5)
