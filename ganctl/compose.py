@@ -192,18 +192,20 @@ def _known_keys() -> Iterator[tuple[str, str]]:
         if path.read_text("utf-8").startswith("# @package _global_"):
             continue  # a recipe sets keys of others
         tree = _tree(path)
-        group = ".".join(path.relative_to(root).parent.parts)
+        group = path.relative_to(root).parent.as_posix().removeprefix(".")
+        package = re.match(r"# @package (\w+)\n", path.read_text("utf-8"))
         option = f"[{path.stem}]" if list(tree) == [path.stem] else path.stem
         owner = f"{group}={option}" if group else f"`ganctl {path.stem}`"
         if not group:
             choices = (choice for choice in tree.get("defaults", []) if isinstance(choice, dict))
             for name, option in (pair for choice in choices for pair in choice.items()):
-                if name.isidentifier():
-                    yield name, owner
+                if re.fullmatch(r"\w+(/\w+)?", name):
+                    yield name.rpartition("/")[2], owner
                 if name.endswith("@_global_"):
                     inside = _keys(_tree(root / name.removesuffix("@_global_") / f"{option}.yaml"), "")
                     yield from ((key, owner) for key in inside)
-        for name in _keys(tree, f"{group}." if group else ""):
+        place = package.group(1) if package else group
+        for name in _keys(tree, f"{place}." if place else ""):
             yield name, owner
 
 

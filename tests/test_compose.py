@@ -1,5 +1,6 @@
 """From a command line to one plain dictionary: groups, overrides, sweeps, and a user's own configs."""
 
+import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,11 @@ from ganctl.optim import OPTIMIZERS
 from tests.conftest import TINY, Cli, contents
 from tests.training.composed import composed
 
-OPTIONS = sorted(f"{path.parent.name}={path.stem}" for path in compose.config_folder().glob("*/*.yaml"))
+OPTIONS = sorted(
+    f"{path.parent.name}={path.stem}"
+    for path in compose.config_folder().glob("*/*.yaml")
+    if path.parent.name != "metric"  # which no run is trained by
+)
 NEEDED = {
     "data=folder": ["data.path=pictures"],
     "data=array": ["data.path=pictures.npy"],
@@ -261,3 +266,24 @@ def test_a_sweep_that_cannot_be_composed_leaves_nothing(workspace: Path) -> None
     with pytest.raises(ConfigError, match="there is no 'wgn'"):
         compose.run("train", ["-m", "loss=hinge,wgn"], lambda resolve, sweep: 0)
     assert contents(workspace) == {}
+
+
+def test_a_group_in_a_group_is_named_by_its_path_and_its_keys_by_its_package(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configs = workspace / "configs"
+    shutil.copytree(compose.config_folder(), configs)
+    sample = (configs / "sample.yaml").read_text()
+    chosen = "  - _self_\n  - metric: [fid]\n  - metric/features: classifier\n"
+    (configs / "measure.yaml").write_text(sample.replace("  - _self_\n", chosen))
+    monkeypatch.setattr(compose, "config_folder", lambda: configs)
+    found = composed("ckpt=run", "metric/features=raw", "metric=[kid]", command="measure")
+    assert (found["features"], list(found["metric"])) == ({"name": "raw"}, ["kid"])
+    for words, line in {
+        "features.wdith=4": "features.wdith: unknown key (did you mean 'features.width'?); `ganctl measure",
+        "features.layers=[x]": "features.layers: unknown key here; it belongs to metric/features=torchvision",
+        "metric/features=incepton": "metric/features: there is no 'incepton' (did you mean 'inception'?); there are",
+    }.items():
+        with pytest.raises(ConfigError) as refused:
+            composed("ckpt=run", words, command="measure")
+        assert str(refused.value).startswith(line)
