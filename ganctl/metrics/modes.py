@@ -7,8 +7,8 @@ from pydantic import Field
 from torch import Tensor
 
 from ganctl.data.mixtures import Mixture
-from ganctl.errors import DataError
-from ganctl.metrics.extractor import Extractor
+from ganctl.errors import ConfigError, DataError
+from ganctl.metrics.extractor import KEY, Extractor
 from ganctl.metrics.metric import METRICS, Metric, require_classes, require_labels
 from ganctl.metrics.samples import CHUNK, Samples
 from ganctl.metrics.statistics import Statistics
@@ -37,9 +37,14 @@ class ModeCount(Metric):
     reference: Literal["data", "uniform"]
 
     def check(self, real: Samples, generated: Samples, extractor: Extractor) -> None:
-        """Refuse data without labels and extractors without classes."""
+        """Refuse data without labels, and extractors that tell no classes or others than the data's."""
         require_labels("mode_count", real)
         require_classes("mode_count", extractor)
+        if extractor.classes != len(real.classes):
+            raise ConfigError(
+                f"metric.mode_count: {extractor.name} tells {extractor.classes:,} classes, and the data has "
+                f"{len(real.classes):,} others; take {KEY}=classifier"
+            )
 
     def compute(self, real: Statistics, generated: Statistics, seed: int) -> dict[str, float]:
         """Return `modes` hit by `least` samples or more, of `modes_real`, and `kl`, of generated from real shares.

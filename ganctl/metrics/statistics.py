@@ -36,7 +36,7 @@ class MomentSum:
 
     def add(self, features: Tensor) -> None:
         """Take in features, [n, dimension]."""
-        values = features.to(self.mean)
+        values = features.to(self.mean.device).double()
         total = self.count + len(values)
         mean = values.mean(0)
         values = values - mean

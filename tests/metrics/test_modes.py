@@ -85,3 +85,10 @@ def test_mode_count_needs_labels_and_a_classifier() -> None:
     labelled: Tensor = torch.zeros(10, dtype=torch.int64)
     with pytest.raises(ConfigError, match="metric/features=raw does not tell; take metric/features=class"):
         metric("mode_count").check(replace(points, labels=labelled), points, raw(points.first(1)))
+
+
+def test_a_network_that_was_taught_other_classes_counts_no_modes() -> None:
+    points = replace(of_tensor(normal(10, 2, 0)), labels=torch.zeros(10, dtype=torch.int64), classes=("a", "b"))
+    metric("mode_count").check(points, points, replace(raw(points.first(1)), classes=2))
+    with pytest.raises(ConfigError, match=r"inception tells 1,008 classes, and the data has 2 others; take me"):
+        metric("mode_count").check(points, points, replace(raw(points.first(1)), name="inception", classes=1008))
