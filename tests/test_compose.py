@@ -282,7 +282,7 @@ def test_a_group_in_a_group_is_named_by_its_path_and_its_keys_by_its_package(
     for words, line in {
         "features.wdith=4": "features.wdith: unknown key (did you mean 'features.width'?); `ganctl measure",
         "features.layers=[x]": "features.layers: unknown key here; it belongs to metric/features=torchvision",
-        "metric/features=incepton": "metric/features: there is no 'incepton' (did you mean 'inception'?); there are",
+        "metric/features=incepton": "metric/features: there is no 'incepton' (did you mean 'inception'?)",
     }.items():
         with pytest.raises(ConfigError) as refused:
             composed("ckpt=run", words, command="measure")

@@ -11,6 +11,7 @@ from ganctl.metrics.extractor import Extractor
 from ganctl.metrics.metric import METRICS, Metric, require_count
 from ganctl.metrics.samples import Samples
 from ganctl.metrics.statistics import Statistics
+from ganctl.runtime.console import track
 from ganctl.runtime.randomness import permutation
 
 Neighbours = Annotated[int, Field(ge=1)]
@@ -27,7 +28,7 @@ def distances(rows: Tensor, columns: Tensor, device: torch.device) -> Iterator[t
 
     Each comes with the number of its first row.
     """
-    for start in range(0, len(rows), ROWS):
+    for start in track(range(0, len(rows), ROWS), -(-len(rows) // ROWS), "distances, blocks of rows"):
         part = rows[start : start + ROWS].to(device, torch.float64)
         blocks = [torch.cdist(part, block.to(device, torch.float64)) for block in columns.split(COLUMNS)]
         yield start, torch.cat(blocks, dim=1)

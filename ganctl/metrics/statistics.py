@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ganctl.metrics.extractor import Extractor, exact_fp32
 from ganctl.metrics.kept import Kept
-from ganctl.metrics.samples import Samples
+from ganctl.metrics.samples import CHUNK, Samples
 from ganctl.runtime.console import track
 
 Need = Literal["moments", "features", "logits"]
@@ -104,7 +104,7 @@ def _look(samples: Samples, extractor: Extractor, needs: Collection[Need]) -> di
     found = {need: torch.empty(samples.count, width) for need, width in widths.items() if need in needs}
     done = 0
     with exact_fp32():
-        for chunk in track(samples.chunks(), -(-samples.count // 256), f"looking by {extractor.name}"):
+        for chunk in track(samples.chunks(), -(-samples.count // CHUNK), f"looking by {extractor.name}"):
             seen = extractor.look(chunk)
             if total is not None:
                 total.add(seen.features)
