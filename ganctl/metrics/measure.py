@@ -64,10 +64,10 @@ def floor(
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean over seeds and the half width of its confidence interval, NaN for a single value."""
+    """A mean over seeds and the half width of its confidence interval, None for a single value."""
 
     mean: float
-    half_width: float
+    half_width: float | None
     values: tuple[float, ...]
 
 
@@ -76,7 +76,7 @@ def interval(values: Sequence[float], confidence: float = 0.95) -> Interval:
     count = len(values)
     mean = math.fsum(values) / count
     if count == 1:
-        return Interval(mean, math.nan, tuple(values))
+        return Interval(mean, None, tuple(values))
     from scipy.special import stdtrit
 
     deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (count - 1))

@@ -44,7 +44,13 @@ def test_taught_twice_it_has_the_same_bits(
 ) -> None:
     torch.manual_seed(77)
     state = torch.get_rng_state()
-    assert opened(digits, str(tmp_path)).identity == taught[0].identity
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        assert opened(digits, str(tmp_path)).identity == taught[0].identity
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(threads)
     assert torch.equal(torch.get_rng_state(), state)
     assert "of 179 held-out pictures right" in capsys.readouterr().out
     assert opened(digits, str(tmp_path), steps=1).identity != taught[0].identity
