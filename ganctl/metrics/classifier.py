@@ -69,7 +69,7 @@ class Classifier(FeatureExtractor):
         with seeded(self.seed, "classifier"):
             network = Network(labelled.shape[0], len(labelled.classes), self.width, self.side)
         accuracy = self._teach_or_find(network, labelled, surroundings.cache)
-        network.to(surroundings.device).requires_grad_(False).eval()
+        network.to(memory_format=torch.channels_last).to(surroundings.device).requires_grad_(False).eval()
         channels = surroundings.store.shape[0] if source.stacked else 1
         side = min(self.side, max(labelled.shape[1:]))
         return Extractor(

@@ -66,6 +66,7 @@ def test_it_is_taught_once_and_then_found(
     look, cache = taught
     again = opened(digits, cache)
     assert (again.identity, again.accuracy) == (look.identity, look.accuracy)
+    assert torch.equal(again.look(digits.samples).features, look.look(digits.samples).features)
     for changes in ({"seed": 1}, {"steps": 61}, {"width": 9}):
         with pytest.raises(AssertionError, match="taught again"):
             opened(digits, cache, **changes)
