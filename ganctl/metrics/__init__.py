@@ -32,9 +32,10 @@ from ganctl.metrics import score as _score
 from ganctl.metrics import similarity as _similarity
 from ganctl.metrics import torchvision as _torchvision
 from ganctl.metrics.extractor import EXTRACTORS, Extractor, FeatureExtractor, Surroundings
-from ganctl.metrics.measure import Interval, Numbers, check, floor, interval, measure
+from ganctl.metrics.measure import Interval, Numbers, check, compare, floor, interval, measure, needed
 from ganctl.metrics.metric import METRICS, Metric
 from ganctl.metrics.samples import Samples, halves, of_store, of_tensor
+from ganctl.metrics.statistics import Statistics, collect
 
 __all__ = [
     "EXTRACTORS",
@@ -45,12 +46,16 @@ __all__ = [
     "Metric",
     "Numbers",
     "Samples",
+    "Statistics",
     "Surroundings",
     "check",
+    "collect",
+    "compare",
     "floor",
     "halves",
     "interval",
     "measure",
+    "needed",
     "of_store",
     "of_tensor",
 ]

@@ -9,7 +9,7 @@ from ganctl.data.store import Store
 from ganctl.metrics.extractor import Extractor
 from ganctl.metrics.metric import Metric
 from ganctl.metrics.samples import Samples, halves
-from ganctl.metrics.statistics import Need, collect
+from ganctl.metrics.statistics import Need, Statistics, collect
 
 Numbers = dict[str, dict[str, float]]
 """The numbers of each metric, by its key and their names."""
@@ -36,10 +36,18 @@ def measure(
     Raises what `check` raises.
     """
     check(metrics, extractor, real, generated)
-    needs: set[Need] = {need for metric in metrics.values() for need in metric.needs}
-    real_statistics = collect(real, extractor, needs, cache)
-    generated_statistics = collect(generated, extractor, needs)
-    return {key: metric.compute(real_statistics, generated_statistics, seed) for key, metric in metrics.items()}
+    needs = needed(metrics)
+    return compare(metrics, collect(real, extractor, needs, cache), collect(generated, extractor, needs), seed)
+
+
+def needed(metrics: Mapping[str, Metric]) -> frozenset[Need]:
+    """Return the statistics that any of the metrics reads."""
+    return frozenset(need for metric in metrics.values() for need in metric.needs)
+
+
+def compare(metrics: Mapping[str, Metric], real: Statistics, generated: Statistics, seed: int) -> Numbers:
+    """Return every metric's numbers from collected statistics, as where real ones serve several times."""
+    return {key: metric.compute(real, generated, seed) for key, metric in metrics.items()}
 
 
 def floor(
