@@ -1,3 +1,4 @@
+import math
 from pathlib import Path
 
 import numpy as np
@@ -6,7 +7,7 @@ import torch
 
 from ganctl.data.store import Store
 from ganctl.errors import ConfigError, DataError
-from ganctl.metrics import Extractor, check, floor, measure, of_store, of_tensor
+from ganctl.metrics import METRICS, Extractor, check, floor, measure, of_store, of_tensor
 from ganctl.metrics.classifier import Classifier, Network, share_right, split
 from tests.data.drawn import idx
 from tests.metrics.measured import extractor, metric, source, surroundings
@@ -163,3 +164,25 @@ def test_stacked_digits_are_judged_channel_by_channel(tmp_path: Path, digits: St
     torch.testing.assert_close(seen.logits.exp().sum(1), torch.ones(500), rtol=1e-4, atol=1e-4)
     single = look.look(store.samples[:1]).features
     torch.testing.assert_close(single, seen.features[:1], rtol=1e-4, atol=1e-5)
+
+
+def test_every_metric_of_pictures_prefers_the_data_to_noise(taught: tuple[Extractor, str], digits: Store) -> None:
+    small = {
+        "kid": {"subsets": 3, "size": 400},
+        "sliced_wasserstein": {"num": 300, "patches": 16, "directions": 16},
+        "ms_ssim": {"pairs": 200},
+    }
+    metrics = {name: metric(name, **small.get(name, {})) for name in METRICS if name != "mixture_modes"}
+    good = floor(metrics, taught[0], digits, DIGITS, 800, 0)[0]
+    noise = torch.randint(0, 256, (800, 16, 16, 1), generator=torch.Generator().manual_seed(0)).byte()
+    bad = measure(metrics, taught[0], of_store(digits, DIGITS, 800), of_tensor(noise), 0)
+    for name, each in metrics.items():
+        assert all(math.isfinite(number) for number in (good[name] | bad[name]).values()), name
+        better, worse = good[name][each.value], bad[name][each.value]
+        if name not in (
+            "ms_ssim",
+            "nearest_neighbour",
+        ):  # noise is diverse and no copy
+            assert better < worse if each.better == "lower" else better > worse, name
+    assert bad["ms_ssim"]["ms_ssim_real"] > bad["ms_ssim"]["ms_ssim"]
+    assert bad["nearest_neighbour"]["copies"] < 0.05
