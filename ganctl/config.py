@@ -61,6 +61,8 @@ class TrainLoop(Spec):
     accumulate: AtLeastOne
     clip_norm: Positive | None
     clip_value: Positive | None
+    on_divergence: Literal["stop", "rollback"]
+    max_rollbacks: Count
 
 
 class EmaConfig(Spec):
@@ -133,7 +135,8 @@ class TrainConfig(Spec):
         """Return the keys that leave a run's numbers alone, and may differ when it goes on."""
         place = {f"data.{key}" for key in self.data.placement}
         length = set() if any(each.ends_with_the_run for _, each in self.schedule.each()) else {"train.steps"}
-        return frozenset({"name", "logging", "sample", "checkpoint", "device"} | place | length)
+        trouble = {"train.on_divergence", "train.max_rollbacks"}
+        return frozenset({"name", "logging", "sample", "checkpoint", "device"} | place | length | trouble)
 
     def may_change(self, key: str) -> bool:
         """Return whether a dotted key is one of `changeable`, or lies below one."""

@@ -1,8 +1,11 @@
 """What can go wrong for a user: one class an exit code, and the words of its one line."""
 
 import difflib
+import errno
+import os
 import signal
 from collections.abc import Iterable
+from pathlib import Path
 
 
 class GanctlError(Exception):
@@ -13,6 +16,27 @@ class GanctlError(Exception):
 
 class ConfigError(GanctlError):
     """A wrong command, key, option or value, or a place that cannot be written."""
+
+
+class WriteError(ConfigError):
+    """A place that cannot be written: the disk is full, failing or read-only, or its owner forbids it."""
+
+    @classmethod
+    def of(cls, path: Path, number: int | None) -> "WriteError":
+        """Return the error of a path and the system's number for what went wrong."""
+        reason = os.strerror(number) if number else "the system does not say why"
+        return cls(f"{path}: cannot be written ({reason}); {REMEDIES.get(number or 0, 'look at the disk')}")
+
+
+REMEDIES = {
+    errno.ENOSPC: "make room on the disk",
+    errno.EDQUOT: "make room within your quota",
+    errno.EFBIG: "raise the limit on the size of files",
+    errno.EROFS: "mount it so that it can be written",
+    errno.EACCES: "check its permissions",
+    errno.EPERM: "check its permissions",
+    errno.EIO: "the disk fails: look at the system's log",
+}
 
 
 class DataError(GanctlError):

@@ -24,6 +24,8 @@ def _constant(key: str, final: float) -> list[Added]:
 
 ADDED = (
     Added("auxiliary", {}),
+    Added("train.on_divergence", "stop"),
+    Added("train.max_rollbacks", 3),
     *_constant("learning_rate", 0.0),
     *_constant("penalty", 1.0),
     *_constant("ema", 1.0),

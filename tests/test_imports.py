@@ -17,7 +17,7 @@ MAY_IMPORT = {
     "errors": set(),
     "registry": set(),
     "runtime": {"errors"},
-    "pictures": {"errors"},
+    "pictures": {"errors", "runtime"},
     **dict.fromkeys(FAMILIES, FOUNDATION),
     "compose": {"errors"},
     "validation": {"errors", "registry"},
@@ -26,7 +26,7 @@ MAY_IMPORT = {
     "rules": {"config", "errors", "penalties"},
     "training": {"config", "rules", "pictures"} | FOUNDATION | FAMILIES,
     "commands": {"training", "config", "pictures"} | FOUNDATION | FAMILIES,
-    "cli": {"commands", "config", "compose", "errors"},
+    "cli": {"commands", "config", "compose", "errors", "runtime"},
     "__main__": {"cli"},
     "__init__": set(),
 }

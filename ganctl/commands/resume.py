@@ -6,11 +6,12 @@ from typing import Any
 
 from ganctl.config import TrainConfig, flatten, import_plugins, train_config
 from ganctl.errors import ConfigError, nearest
+from ganctl.runtime.signals import Signals
 from ganctl.training.run_folder import RunFolder
 from ganctl.training.runner import run
 
 
-def resume(path: str, overrides: Mapping[str, Any]) -> None:
+def resume(path: str, overrides: Mapping[str, Any], signals: Signals) -> None:
     """Train the run in a folder further, with changed steps, intervals, device or places of its data.
 
     Raises `ConfigError` for a key that is unknown or would change the run's numbers.
@@ -27,7 +28,7 @@ def resume(path: str, overrides: Mapping[str, Any]) -> None:
     for key, value in changed.items():
         _refuse(key, saved)
         _set(values, key, value)
-    run(train_config(values), folder)
+    run(train_config(values), folder, signals)
 
 
 def _refuse(key: str, saved: TrainConfig) -> None:

@@ -4,7 +4,7 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TextIO, TypeVar
@@ -33,12 +33,14 @@ def say(line: str) -> None:
 @contextmanager
 def recorded(path: Path) -> Iterator[None]:
     """Append what is said within the block to a file too, each line with its time."""
-    with path.open("a", encoding="utf-8", errors="backslashreplace") as file:
-        _recording.append(file)
-        try:
-            yield
-        finally:
-            _recording.remove(file)
+    file = path.open("a", encoding="utf-8", errors="backslashreplace")
+    _recording.append(file)
+    try:
+        yield
+    finally:
+        _recording.remove(file)
+        with suppress(OSError):  # on a full disk; what could not be written has been reported
+            file.close()
 
 
 def track(items: Iterable[T], total: int, what: str) -> Iterator[T]:

@@ -7,7 +7,9 @@ because the library writes several in random order; so the same state gives the 
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,8 +20,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from ganctl.errors import CheckpointError, ConfigError, DamageError
-from ganctl.runtime.disk import sync
+from ganctl.errors import CheckpointError, DamageError, WriteError
+from ganctl.runtime.disk import sync, temporary
 
 FORMAT = 1
 
@@ -41,10 +43,10 @@ class Inexact(Plain):
 
 
 class Rollback(Plain):
-    """A return to an earlier checkpoint after training diverged: to which step, from which, and why."""
+    """A return to an earlier checkpoint because training diverged: from and to how many steps done, and why."""
 
+    from_step: Steps
     to_step: Steps
-    diverged_at: Steps
     because: str
 
 
@@ -94,20 +96,28 @@ class Checkpoint:
 def write(path: Path, header: Header, tensors: Mapping[str, Tensor]) -> None:
     """Write a checkpoint: a temporary file, synced, then renamed, so that `path` is whole or absent.
 
-    Raises `ConfigError` if it cannot be written; what was there before is untouched.
+    Raises `WriteError` if it cannot be written; what was there before is untouched.
     """
     still = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     identities = {name: _identity(tensor) for name, tensor in still.items()}
     text = json.dumps({"format": FORMAT, **header.model_dump(), "tensors": identities}, sort_keys=True)
-    temporary = path.with_name(f".{path.name}.tmp")
+    unfinished = temporary(path)
     try:
-        save_file(still, temporary, {"ganctl": f"{_sha256(text)}\n{text}"})
-        sync(temporary)
-        temporary.replace(path)
+        save_file(still, unfinished, {"ganctl": f"{_sha256(text)}\n{text}"})
+        sync(unfinished)
+        unfinished.replace(path)
         sync(path.parent)
     except (OSError, SafetensorError) as error:
-        temporary.unlink(missing_ok=True)
-        raise ConfigError(f"{path}: the checkpoint cannot be written ({error})") from error
+        with suppress(OSError):
+            unfinished.unlink(missing_ok=True)
+        raise WriteError.of(path, _system_number(error)) from error
+
+
+def _system_number(error: OSError | SafetensorError) -> int | None:
+    if isinstance(error, OSError):
+        return error.errno
+    found = re.search(r"os error (\d+)", str(error))
+    return int(found[1]) if found else None
 
 
 def read_header(path: Path) -> Checkpoint:

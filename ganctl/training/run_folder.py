@@ -13,9 +13,9 @@ import yaml
 from filelock import FileLock, Timeout
 
 from ganctl.config import TrainConfig, flatten, train_config
-from ganctl.errors import CheckpointError, ConfigError, nearest
+from ganctl.errors import CheckpointError, ConfigError, WriteError, nearest
 from ganctl.runtime.console import say
-from ganctl.runtime.disk import sync
+from ganctl.runtime.disk import sync, write_whole
 from ganctl.training import checkpoint
 from ganctl.training.checkpoint import Checkpoint, Header
 
@@ -55,7 +55,8 @@ class RunFolder:
                 who = f"process {owner.get('process', '?')} on {owner.get('host', '?')}"
                 raise ConfigError(f"{self.path}: {who} is training in it; wait for it, or stop it") from None
         try:
-            self.write_status(self.read_status())
+            with self._writing():
+                self.write_status(self.read_status())
             yield
         finally:
             lock.release()
@@ -69,7 +70,8 @@ class RunFolder:
             for folder in (self.checkpoints, self.samples):
                 folder.mkdir(exist_ok=True)
             head = CONFIG_HEAD.format(folder=self.path)
-            write_whole(self.config, head + yaml.safe_dump(config.saved(), sort_keys=False, allow_unicode=True))
+            text = head + yaml.safe_dump(config.saved(), sort_keys=False, allow_unicode=True)
+            write_whole(self.config, text.encode())
             sync(self.path.parent)
             for leftover in self.path.glob("**/.*.tmp"):
                 leftover.unlink()
@@ -80,9 +82,7 @@ class RunFolder:
         try:
             yield
         except OSError as error:
-            raise ConfigError(
-                f"{self.path}: cannot be written ({error.strerror}); check the folder's permissions"
-            ) from error
+            raise WriteError.of(self.path, error.errno) from error
 
     def saved_config(self) -> dict[str, Any]:
         """Return the run's own config as plain data.
@@ -133,7 +133,7 @@ class RunFolder:
     def write_status(self, status: dict[str, Any]) -> None:
         """Replace run.json, adding which process wrote it."""
         owner = {"process": os.getpid(), "host": platform.node()}
-        write_whole(self.status, json.dumps(status | owner, indent=2) + "\n")
+        write_whole(self.status, (json.dumps(status | owner, indent=2) + "\n").encode())
 
     def read_status(self) -> dict[str, Any]:
         """Return run.json, or nothing if it is missing or not whole."""
@@ -192,14 +192,3 @@ class RunFolder:
             temporary.unlink(missing_ok=True)
             temporary.symlink_to(self.path.name)
             temporary.replace(self.path.parent / "latest")
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a text file so that it is never seen half written, and survives a power cut."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    sync(path.parent)
