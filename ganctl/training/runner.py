@@ -71,9 +71,7 @@ def environment(config: TrainConfig, device: Device) -> dict[str, str]:
 class Runner:
     """One run in progress."""
 
-    def __init__(
-        self, config: TrainConfig, folder: RunFolder, store: Store, game: Game, signals: Signals
-    ) -> None:
+    def __init__(self, config: TrainConfig, folder: RunFolder, store: Store, game: Game, signals: Signals) -> None:
         self.config = config
         self.folder = folder
         self.store = store
@@ -111,9 +109,7 @@ class Runner:
         except (OSError, WriteError) as error:
             if isinstance(error, OSError):
                 error = WriteError.of(Path(error.filename or self.folder.path), error.errno)
-            raise WriteError(
-                f"{error}; {self._last_checkpoint()}, from which the same command goes on"
-            ) from error
+            raise WriteError(f"{error}; {self._last_checkpoint()}, from which the same command goes on") from error
         finally:
             self.signals.deferred = False
             for last_act in (self.tracker.close, lambda: self._write_status(status)):
