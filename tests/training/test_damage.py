@@ -107,7 +107,8 @@ def test_a_clock_that_jumps_back_a_year_changes_neither_order_nor_numbers(
     code, _, err = finish(damaged, *WHOLE, "plugins=[clock]")
     assert (code, err) == (0, "")
     assert traces(damaged / RUN) == traces(uninterrupted)
-    assert all(row["images_per_second"] > 0 for row in map(json.loads, (damaged / RUN / "metrics.jsonl").read_text().splitlines()))
+    rows = map(json.loads, (damaged / RUN / "metrics.jsonl").read_text().splitlines())
+    assert all(row["images_per_second"] > 0 for row in rows)
 
 
 def test_what_makes_a_run_not_bit_exact_is_said_once_and_recorded_for_good(damaged: Path) -> None:
