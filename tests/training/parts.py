@@ -20,11 +20,11 @@ from ganctl.schedules import SHAPES
 PICTURES = 23
 """Few, and no multiple of a batch, so that batches cross from one epoch to the next."""
 
-DATA = [
-    "data=digits",
-    "data=folder data.path=pictures data.cache=cache data.resolution=8",
-    "data=array data.path=pictures.npy",
-]
+DATA = {
+    "digits": "data=digits",
+    "folder": "data=folder data.path=pictures data.cache=cache data.resolution=8",
+    "array": "data=array data.path=pictures.npy",
+}
 """Pictures in memory, in the cache's file, and in a file of the user's own; what `prepare` lays out."""
 
 PARTS: dict[str, list[str]] = {
@@ -38,7 +38,7 @@ PARTS: dict[str, list[str]] = {
     "average": ["ema.half_life=0", "ema.half_life=20"],
     "precision": [f"device.precision={name}" for name in get_args(Precision)],
     "pack": ["loss.pack=1", "loss.pack=2"],
-    "data": DATA,
+    "data": list(DATA.values()),
     "model": [f"model={name}" for name in MODELS],
 }
 """Options by part; one option is one word of the command line or several, and names its choice first."""

@@ -115,9 +115,9 @@ def test_the_parts_are_all_that_the_registries_hold() -> None:
 
 def test_pictures_of_both_kinds_of_file_are_mapped(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(pictures)
-    for option in DATA[1:]:
-        data, *words = option.split()
-        store = small_config(*words, data=data.partition("=")[2]).data.load()
+    for name in ("folder", "array"):
+        _, *words = DATA[name].split()
+        store = small_config(*words, data=name).data.load()
         assert isinstance(store, MappedStore)
         assert len(store) == PICTURES
 
