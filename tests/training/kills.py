@@ -154,6 +154,8 @@ class Stage:
     file: str
     after: bool = False
     cut: Cut | None = None
+    leaves: str | None = None
+    """A file in the run's folder that this moment leaves behind, where no call of Python tells of it."""
     save: int = 3
     """It comes once so many saves of the process have begun."""
     once: str | None = None
@@ -169,6 +171,7 @@ STAGES = {
     "folder locked, nothing in it": Stage("rename", r"/run\.json$", save=0),
     "half of config.yaml": Stage("sync", r"/\.config\.yaml.*\.tmp$", cut=half, save=0),
     "config.yaml synced, not renamed": Stage("rename", r"/config\.yaml$", save=0),
+    "latest linked, not renamed": Stage("rename", r"/outputs/latest$", save=0),
     "half of the first line of metrics": Stage("log", r"/metrics\.jsonl$", after=True, cut=half_line, save=0),
     "half of a line of metrics": Stage("log", r"/metrics\.jsonl$", after=True, cut=half_line),
     "half of a record of TensorBoard": Stage("log", r"/events\.", after=True, cut=few_bytes_less),
@@ -177,6 +180,9 @@ STAGES = {
     "picture renamed": Stage("rename", r"/samples/.*\.png$", after=True, save=1),
     "save begun": Stage("lengths", r"/metrics\.jsonl$"),
     "lengths of logs recorded": Stage("lengths", r"/metrics\.jsonl$", after=True),
+    "half of the file that safetensors renames": Stage(
+        "lengths", r"/metrics\.jsonl$", after=True, leaves="checkpoints/.tmpAb12Cd"
+    ),
     "half of the first checkpoint": Stage("sync", TEMPORARY, cut=half, save=1),
     "half of a checkpoint": Stage("sync", TEMPORARY, cut=half),
     "a checkpoint without its last byte": Stage("sync", TEMPORARY, cut=lambda path: path.stat().st_size - 1),
@@ -214,6 +220,8 @@ def arm(stage: Stage) -> None:
                 flush(arguments[0])
             path = Path(about[-1])
             os.truncate(path, stage.cut(path))
+        if stage.leaves is not None:
+            (RUN / stage.leaves).write_bytes(b"half")
         os.kill(os.getpid(), signal.SIGKILL)
         raise AssertionError("killed, and still alive")
 

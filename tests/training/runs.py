@@ -113,10 +113,10 @@ def traces(run: Path) -> dict[str, Any]:
     }
 
 
-def files(run: Path) -> list[str]:
-    """Return the paths of everything in a run folder; TensorBoard's files, named by the time, count as one."""
-    names = (str(path.relative_to(run)) for path in run.rglob("*"))
-    return sorted({re.sub(r"^(events\.out\.tfevents)\..*", r"\1", name) for name in names})
+def files(folder: Path) -> list[str]:
+    """Return the paths of everything below a folder; TensorBoard's files, named by the time, count as one."""
+    names = (str(path.relative_to(folder)) for path in folder.rglob("*"))
+    return sorted({re.sub(r"(events\.out\.tfevents)\..*", r"\1", name) for name in names})
 
 
 def whole_steps(run: Path) -> list[int]:

@@ -149,7 +149,7 @@ def reference(warm: Warm, folder: Path, words: list[str], startup: float) -> Ref
     if ended.code != 0:
         raise SystemExit(f"soak: the uninterrupted run failed: {ended.err}")
     run = folder / RUN
-    return Reference(command, traces(run) | {"files": files(run)}, ended.seconds, ended.seconds + startup)
+    return Reference(command, traces(run) | {"files": files(run.parent)}, ended.seconds, ended.seconds + startup)
 
 
 def startup_seconds() -> float:
@@ -164,7 +164,7 @@ def told_by_folder(run: Path, before: dict[str, Any]) -> str:
     status = _status(run)
     if status.get("process") == before.get("process"):
         return "start"
-    if list(run.glob("checkpoints/.*.tmp")) or list(run.glob(".run.json*.tmp")):
+    if list(run.glob("checkpoints/.*")) or list(run.glob(".run.json*.tmp")):
         return "saving"
     if list(run.glob("samples/.*.tmp")):
         return "drawing"
@@ -192,9 +192,10 @@ class Killer:
     def play(self, folder: Path, kills: int, first: int) -> Row:
         """Kill runs in folders below `folder`, `kills` times in all; `first` is the number of the first kill.
 
-        Folders of runs that are lost or differ are kept.
+        Folders of runs that are lost or differ are kept; a lost one is the last.
         """
         for number in count():
+            lost = self.row.lost
             place = folder / f"run-{number}"
             place.mkdir(parents=True)
             prepare(place)
@@ -204,9 +205,9 @@ class Killer:
                 shutil.rmtree(place)
             else:
                 self.row.kept.append(f"{place}: {trouble}")
-            if self.row.kills >= kills:
-                return self.row
-        raise AssertionError("there is always another run")
+            if self.row.kills >= kills or self.row.lost > lost:
+                break
+        return self.row
 
     def _run(self, place: Path, kills: int, first: int) -> str | None:
         """Kill one run until it ends, or has been killed often enough; return what is wrong with it."""
@@ -229,10 +230,8 @@ class Killer:
             good = max(steps, default=0)
             if code == 0:
                 break
-        left = {"files": files(run), **traces(run)}
-        wrong = [
-            key for key, value in {"files": self.whole.files, **self.whole.traces}.items() if left[key] != value
-        ]
+        left = traces(run) | {"files": files(run.parent)}
+        wrong = [key for key, value in self.whole.left.items() if left[key] != value]
         self.row.differing += bool(wrong)
         return f"differs in {', '.join(wrong)}" if wrong else None
 
@@ -284,7 +283,7 @@ def jobs(configs: dict[str, list[str]], kills: int) -> list[Job]:
 
 def soak(configs: dict[str, list[str]], kills: int, seed: int, warms: list[Warm], work: Path) -> list[Row]:
     """Kill runs of the configs so many times in all, in as many processes at once as are warm; return the rows."""
-    startup = startup_seconds()
+    startup = startup_seconds() if kills >= COLD_EVERY else 0.0
     todo = jobs(configs, kills)
     used = {job.config: configs[job.config] for job in todo}
     rows = {name: Row(name) for name in used}
@@ -313,13 +312,8 @@ def soak(configs: dict[str, list[str]], kills: int, seed: int, warms: list[Warm]
         for row in pool.map(play, todo):
             rows[row.config].add(row)
             done += row.kills
-            verdict = "; ".join(row.kept) or "equal"
-            seconds = time.monotonic() - started
-            print(
-                f"{done:4} of {kills} kills, {seconds:5.0f} s: {row.config}: {verdict}",
-                file=sys.stderr,
-                flush=True,
-            )
+            verdict = f"{done:4} of {kills} kills, {time.monotonic() - started:5.0f} s: {row.config}: "
+            print(verdict + ("; ".join(row.kept) or "equal"), file=sys.stderr, flush=True)
     return list(rows.values())
 
 

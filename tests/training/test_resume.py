@@ -104,7 +104,7 @@ def test_killed_while_it_loads_and_right_after_its_last_save_a_run_in_bf16_from_
     assert code == 0, err
     assert "complete: 40 steps" in out
     assert traces(killed / RUN) == traces(tmp_path / "whole" / RUN)
-    assert files(killed / RUN) == files(tmp_path / "whole" / RUN)
+    assert files(killed / "outputs") == files(tmp_path / "whole/outputs")
     assert json.loads((killed / RUN / "run.json").read_text())["status"] == "complete"
 
 
@@ -249,6 +249,11 @@ def test_a_run_folder_holds_what_the_design_lists(uninterrupted: Path) -> None:
     assert (uninterrupted.parent / "latest").resolve() == uninterrupted.resolve()
     status = json.loads((uninterrupted / "run.json").read_text())
     assert (status["status"], status["step"], status["not_bit_exact_from_step"]) == ("complete", 40, None)
+
+
+def test_checkpoints_can_be_read_by_whom_the_umask_lets_read(uninterrupted: Path) -> None:
+    (newest,) = (uninterrupted / "checkpoints").glob("*40.safetensors")
+    assert newest.stat().st_mode == (uninterrupted / "config.yaml").stat().st_mode
 
 
 def test_a_second_process_on_the_same_run_is_told_who_trains_in_it(tmp_path: Path) -> None:
