@@ -275,7 +275,7 @@ class Job:
 
 def jobs(configs: dict[str, list[str]], kills: int) -> list[Job]:
     """Return as many jobs as hold so many kills, over the configs in turn."""
-    each = max(1, min(KILLS_A_JOB, -(-kills // len(configs))))
+    each = max(1, min(KILLS_A_JOB, kills // len(configs)))
     sizes = [min(each, kills - done) for done in range(0, kills, each)]
     names = islice(cycle(configs), len(sizes))
     return [Job(n, name, size, 1 + n * each) for n, (name, size) in enumerate(zip(names, sizes, strict=True))]
@@ -363,7 +363,7 @@ def main() -> int:
         for line in row.kept:
             print(line)
     if options.json is not None:
-        about = {"kills": options.kills, "seed": options.seed, "matrix": options.matrix}
+        about = {"kills": options.kills, "seed": options.seed, "matrix": options.matrix, "configs": configs}
         options.json.write_text(json.dumps(about | {"rows": [asdict(row) for row in rows]}, indent=1) + "\n")
     if not failed:
         shutil.rmtree(work)

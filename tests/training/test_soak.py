@@ -47,3 +47,8 @@ def test_jobs_hold_each_kill_once_over_the_configs_in_turn(kills: int) -> None:
     assert sum(job.kills for job in todo) == kills
     assert [job.first for job in todo] == [1 + sum(job.kills for job in todo[:n]) for n in range(len(todo))]
     assert {job.config for job in todo} == set(list(CONFIGS)[:kills])
+
+
+def test_a_hundred_kills_reach_each_case_of_a_matrix() -> None:
+    configs: dict[str, list[str]] = {f"case {number}": [] for number in range(49)}
+    assert {job.config for job in jobs(configs, 100)} == configs.keys()
