@@ -103,7 +103,10 @@ def write(path: Path, header: Header, tensors: Mapping[str, Tensor]) -> None:
     text = json.dumps({"format": FORMAT, **header.model_dump(), "tensors": identities}, sort_keys=True)
     unfinished = temporary(path)
     try:
+        unfinished.touch()
+        mode = unfinished.stat().st_mode
         save_file(still, unfinished, {"ganctl": f"{_sha256(text)}\n{text}"})
+        unfinished.chmod(mode)  # the library's file, which took the place of ours, is its owner's alone
         sync(unfinished)
         unfinished.replace(path)
         sync(path.parent)

@@ -73,7 +73,7 @@ class RunFolder:
             text = head + yaml.safe_dump(config.saved(), sort_keys=False, allow_unicode=True)
             write_whole(self.config, text.encode())
             sync(self.path.parent)
-            for leftover in self.path.glob("**/.*.tmp"):
+            for leftover in (*self.path.glob("**/.*.tmp"), *self.checkpoints.glob(".tmp*")):
                 leftover.unlink()
         self._point_latest()
 
@@ -187,7 +187,7 @@ class RunFolder:
         """Let outputs/latest point to this run; a file system without links goes without."""
         if self.path.parent.name != OUTPUTS.name:
             return
-        temporary = self.path.parent / f".latest.{os.getpid()}.tmp"
+        temporary = self.path.parent / ".latest.tmp"
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
             temporary.symlink_to(self.path.name)

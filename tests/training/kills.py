@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from PIL.Image import Image
-
 from ganctl.data.sources import SOURCES
 from ganctl.training.tracking import Tracker
 
@@ -31,7 +29,7 @@ PHASES: dict[str, tuple[str, ...]] = {
     "logging": ("ganctl.training.runner.measure", "ganctl.training.tracking.Tracker.scalars"),
     "drawing": (
         "ganctl.training.runner.generate",
-        "ganctl.pictures.save",
+        "ganctl.training.runner.write_whole",
         "ganctl.training.tracking.Tracker.picture",
     ),
     "saving": (
@@ -119,7 +117,6 @@ CALLS: dict[str, tuple[Any, str, Files]] = {
     "sync": (os, "fsync", _of_handle),
     "rename": (os, "replace", _of_paths),
     "unlink": (os, "unlink", _of_paths),
-    "draw": (Image, "save", _of_paths),
     "log": (Tracker, "scalars", _of_logs),
     "lengths": (Tracker, "lengths", _of_logs),
 }
@@ -175,7 +172,7 @@ STAGES = {
     "half of the first line of metrics": Stage("log", r"/metrics\.jsonl$", after=True, cut=half_line, save=0),
     "half of a line of metrics": Stage("log", r"/metrics\.jsonl$", after=True, cut=half_line),
     "half of a record of TensorBoard": Stage("log", r"/events\.", after=True, cut=few_bytes_less),
-    "half of a picture": Stage("draw", r"/samples/", after=True, cut=half, save=1),
+    "half of a picture": Stage("sync", r"/samples/\..*\.tmp$", cut=half, save=1),
     "picture whole, not renamed": Stage("rename", r"/samples/.*\.png$", save=1),
     "picture renamed": Stage("rename", r"/samples/.*\.png$", after=True, save=1),
     "save begun": Stage("lengths", r"/metrics\.jsonl$"),
