@@ -13,7 +13,8 @@ from ganctl.training import state
 from ganctl.training.measure import measure
 from ganctl.training.step import train_step
 from tests.training.games import small_game
-from tests.training.runs import TINY, events, finish, last_step, numbers, start, traces, wait_for_step
+from tests.training.runs import TINY, events, last_step, numbers, start, traces, wait_for_step
+from tests.training.warm import Warm
 
 RUN = Path("outputs/run")
 FRAGILE = """\
@@ -53,11 +54,11 @@ def fragile(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def rolled_back(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def rolled_back(warm: Warm, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that went back a few times and came to its end."""
     folder = tmp_path_factory.mktemp("rolled_back")
     (folder / "fragile.py").write_text(FRAGILE)
-    code, out, err = finish(folder, *ROLLBACK)
+    code, out, err = warm.finish(folder, *ROLLBACK)
     assert (code, err) == (0, "")
     assert "the discriminator's fragile is not finite; back to step" in out
     return folder / RUN
@@ -68,16 +69,16 @@ def rollbacks(run: Path) -> list[dict[str, Any]]:
     return found
 
 
-def test_a_diverging_run_stops_and_names_step_network_term_and_checkpoint(fragile: Path) -> None:
-    code, _, err = finish(fragile, *WORDS)
+def test_a_diverging_run_stops_and_names_step_network_term_and_checkpoint(warm: Warm, fragile: Path) -> None:
+    code, _, err = warm.finish(fragile, *WORDS)
     assert (code, err.count("\n")) == (5, 1)
     step = last_step(fragile / RUN) + 1
     saved = step - 1 - (step - 1) % 2
     assert f"training diverged at step {step}: the discriminator's fragile is not finite" in err
     assert f"last good checkpoint: outputs/run/checkpoints/step-{saved:08d}.safetensors" in err
     assert json.loads((fragile / RUN / "run.json").read_text())["status"] == "diverged"
-    assert finish(fragile, *WORDS)[0] == 5
-    code, _, err = finish(fragile, *ROLLBACK)
+    assert warm.finish(fragile, *WORDS)[0] == 5
+    code, _, err = warm.finish(fragile, *ROLLBACK)
     assert (code, err) == (0, "")
     assert rollbacks(fragile / RUN)
 
@@ -93,22 +94,22 @@ def test_a_rolled_back_run_says_so_and_has_each_step_once(rolled_back: Path) -> 
     assert [event.step for event in events(rolled_back).Scalars("loss/generator")] == list(range(1, 41))
 
 
-def test_a_run_killed_between_rollbacks_ends_bit_for_bit_the_same(rolled_back: Path, fragile: Path) -> None:
+def test_a_run_killed_between_rollbacks_ends_the_same(warm: Warm, rolled_back: Path, fragile: Path) -> None:
     back = rollbacks(rolled_back)[0]["to_step"]
     for step in (back + 1, back + 6):
         process = start(fragile, *ROLLBACK)
         wait_for_step(process, fragile / RUN, step)
         process.send_signal(signal.SIGKILL)
         process.communicate()
-    code, _, err = finish(fragile, *ROLLBACK)
+    code, _, err = warm.finish(fragile, *ROLLBACK)
     assert (code, err) == (0, "")
     assert traces(fragile / RUN) == traces(rolled_back)
     assert rollbacks(fragile / RUN) == rollbacks(rolled_back)
 
 
-def test_a_run_that_diverges_on_any_numbers_stops_after_the_last_rollback(tmp_path: Path) -> None:
+def test_a_run_that_diverges_on_any_numbers_stops_after_the_last_rollback(warm: Warm, tmp_path: Path) -> None:
     hopeless = ["train", *TINY, "optimizer=sgd", "optimizer.lr=1e30", "train.on_divergence=rollback"]
-    code, out, err = finish(tmp_path, *hopeless, "logging.every=1", "train.max_rollbacks=2")
+    code, out, err = warm.finish(tmp_path, *hopeless, "logging.every=1", "train.max_rollbacks=2")
     assert (code, err.count("\n")) == (5, 1)
     assert out.count("back to step 0, from where other numbers are drawn") == 2
     assert "after train.max_rollbacks=2 rollbacks" in err

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.training.runs import TINY, finish, last_step, start, traces, wait_for_step
+from tests.training.runs import TINY, last_step, start, traces, wait_for_step
+from tests.training.warm import Warm
 
 TWENTY = ["train", *TINY, "train.steps=20", "logging.every=1", "sample.every=10", "checkpoint.every=5"]
 RUN = Path("outputs/run")
@@ -24,15 +25,15 @@ places = {
     "save": (checkpoint, "save_file"),
     "synced": (checkpoint, "sync"),
 }
-owner, name = places[os.environ["MOMENT"]]
+owner, name = places["MOMENT"]
 whole = getattr(owner, name)
-left = int(os.environ["CALLS"])
+left = CALLS
 
 def signalled(*arguments, **more):
     global left
     left -= 1
     if left == 0:
-        os.kill(os.getpid(), getattr(signal, os.environ["SIGNAL"]))
+        os.kill(os.getpid(), signal.SIGNAL)
     return whole(*arguments, **more)
 
 setattr(owner, name, signalled)
@@ -41,51 +42,50 @@ setattr(owner, name, signalled)
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def uninterrupted(warm: Warm, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("uninterrupted")
-    assert finish(folder, *TWENTY)[0] == 0
+    assert warm.finish(folder, *TWENTY)[0] == 0
     return folder / RUN
 
 
 def run_signalled(
-    folder: Path, patch: pytest.MonkeyPatch, moment: str, calls: int, number: signal.Signals
+    warm: Warm, folder: Path, moment: str, calls: int, number: signal.Signals
 ) -> tuple[int, str, str]:
-    (folder / "moment.py").write_text(MOMENT)
-    for key, value in {"MOMENT": moment, "CALLS": str(calls), "SIGNAL": number.name}.items():
-        patch.setenv(key, value)
-    return finish(folder, *TWENTY, "plugins=[moment]")
+    plugin = MOMENT
+    for word, value in {"MOMENT": moment, "CALLS": str(calls), "SIGNAL": number.name}.items():
+        plugin = plugin.replace(word, value)
+    (folder / "moment.py").write_text(plugin)
+    return warm.finish(folder, *TWENTY, "plugins=[moment]")
 
 
 @pytest.mark.parametrize(
     ("moment", "calls", "saved"), [("step", 8, 8), ("picture", 1, 10), ("save", 2, 10), ("synced", 4, 10)]
 )
 def test_a_signal_leaves_a_whole_checkpoint_wherever_it_falls(
-    moment: str, calls: int, saved: int, uninterrupted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    warm: Warm, moment: str, calls: int, saved: int, uninterrupted: Path, tmp_path: Path
 ) -> None:
     number = signal.SIGTERM if calls % 4 == 0 else signal.SIGINT
-    code, _, err = run_signalled(tmp_path, monkeypatch, moment, calls, number)
+    code, _, err = run_signalled(warm, tmp_path, moment, calls, number)
     assert (code, err.count("\n")) == (128 + number, 1)
     assert f"{number.name} after step {saved}, which is saved" in err
     assert (tmp_path / RUN / f"checkpoints/step-{saved:08d}.safetensors").exists()
-    code, out, err = finish(tmp_path, *TWENTY)
+    code, out, err = warm.finish(tmp_path, *TWENTY)
     assert (code, err) == (0, "")
     assert f"resumed at step {saved}" in out
     assert traces(tmp_path / RUN) == traces(uninterrupted)
 
 
-def test_a_signal_while_data_is_loaded_ends_at_once_and_leaves_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    code, _, err = run_signalled(tmp_path, monkeypatch, "load", 1, signal.SIGTERM)
+def test_a_signal_while_data_is_loaded_ends_at_once_and_leaves_nothing(warm: Warm, tmp_path: Path) -> None:
+    code, _, err = run_signalled(warm, tmp_path, "load", 1, signal.SIGTERM)
     assert (code, err) == (143, "ganctl: stopped by SIGTERM\n")
     assert not (tmp_path / "outputs").exists()
 
 
 @pytest.mark.parametrize(("moment", "calls", "saved"), [("load", 1, 1), ("step", 8, 8), ("save", 2, 10)])
 def test_sigusr1_saves_and_goes_on(
-    moment: str, calls: int, saved: int, uninterrupted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    warm: Warm, moment: str, calls: int, saved: int, uninterrupted: Path, tmp_path: Path
 ) -> None:
-    code, out, err = run_signalled(tmp_path, monkeypatch, moment, calls, signal.SIGUSR1)
+    code, out, err = run_signalled(warm, tmp_path, moment, calls, signal.SIGUSR1)
     assert (code, err) == (0, "")
     assert f"saved step {saved}, as SIGUSR1 asked for; the run goes on" in out
     assert traces(tmp_path / RUN) == traces(uninterrupted)

@@ -83,6 +83,11 @@ class Warm:
         assert answer, "the process that forks has died"
         return Ended(**json.loads(answer))
 
+    def finish(self, folder: Path, *words: str) -> tuple[int, str, str]:
+        """Run ganctl in a folder; return exit code, standard output and standard error."""
+        ended = self.run(folder, *words)
+        return ended.code, ended.out, ended.err
+
 
 def _modules() -> list[str]:
     """Return what a whole run imports: a fork runs it, so that this process stays without threads."""
@@ -130,6 +135,7 @@ def _live(request: Request, whereabouts: Any) -> None:
     code = 70
     try:
         os.chdir(request.folder)
+        sys.path.insert(0, request.folder)
         whereabouts.watch()
         if request.stage is not None:
             arm(STAGES[request.stage])
