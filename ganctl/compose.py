@@ -23,6 +23,9 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from ganctl import __version__
 from ganctl.errors import ConfigError, nearest
 
+CRASHES = (AttributeError, LookupError, RecursionError, TypeError, ValueError, yaml.YAMLError)
+"""What Hydra and OmegaConf raise, beside their own errors, for words that they did not foresee."""
+
 Job = Callable[[Callable[[], dict[str, Any]], bool], int]
 """Takes what resolves the composed config (or raises `ConfigError`) and whether it is part of a sweep.
 
@@ -99,7 +102,7 @@ def _run(
         return f"{command}: {told.getvalue()}" if end.code else None
     except (HydraException, OmegaConfBaseException) as error:
         return _explain(command, error)
-    except (AttributeError, LookupError, RecursionError, TypeError, ValueError, yaml.YAMLError) as error:
+    except CRASHES as error:
         return _explain_crash(command, words, error)
     return None
 
@@ -116,8 +119,9 @@ def parse(overrides: Sequence[str]) -> dict[str, Any]:
         keys = [word.partition("=")[0] for word in overrides]
         tree = OmegaConf.from_dotlist(list(overrides))
         return {key: _plain(OmegaConf.select(tree, key)) for key in keys}
-    except (OmegaConfBaseException, ValueError, yaml.YAMLError) as error:
-        raise ConfigError(f"{' '.join(overrides)}: {str(error).splitlines()[0]}") from error
+    except (OmegaConfBaseException, *CRASHES) as error:
+        reason = str(error).splitlines() or [type(error).__name__]
+        raise ConfigError(f"{' '.join(overrides)}: {reason[0]}") from error
 
 
 def _plain(value: Any) -> Any:
