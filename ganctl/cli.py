@@ -169,7 +169,13 @@ def _guarded(work: Callable[[], int | None]) -> int:
 
 
 def _is_out_of_memory(error: Exception) -> bool:
-    words = ("OutOfMemoryError", "MemoryError", "can't allocate memory")
+    words = (
+        "OutOfMemoryError",
+        "MemoryError",
+        "can't allocate memory",
+        "Storage size calculation overflowed",
+        "cannot be represented as a SymInt",
+    )
     return any(word in f"{type(error).__name__} {error}" for word in words)
 
 

@@ -9,6 +9,7 @@ import importlib
 import json
 import re
 from collections.abc import Mapping
+from itertools import islice
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, SerializeAsAny, create_model
@@ -47,7 +48,7 @@ class DeviceConfig(Spec):
     name: Annotated[str, _form(r"auto|cpu|mps|cuda(:\d+)?", "must be auto, cpu, cuda, cuda:N or mps")]
     precision: Literal["auto", "fp32", "bf16", "fp16", "fp64"]
     strict: bool
-    threads: AtLeastOne | None
+    threads: Annotated[int, Field(ge=1, le=1024)] | None
 
 
 class TrainLoop(Spec):
@@ -163,11 +164,15 @@ class TrainConfig(Spec):
         return f"{self.name}-{derived}" if sweep else self.name
 
 
+MOST_SAMPLES = 100_000
+"""What one call of `ganctl sample` draws at most."""
+
+
 class SampleCommand(Spec):
     """Everything that `ganctl sample` is told."""
 
     ckpt: str
-    num: Annotated[int, Field(ge=1, le=100_000)]
+    num: Annotated[int, Field(ge=1, le=MOST_SAMPLES)]
     seed: Count
     seeds: str | list[int] | int | None
     images: bool
@@ -180,7 +185,7 @@ class SampleCommand(Spec):
     def seed_list(self) -> list[int] | None:
         """Return `seeds` as whole numbers, or None.
 
-        Raises `ConfigError` for anything but ranges and numbers, such as 0-63 or 3,5,8.
+        Raises `ConfigError` for anything but ranges and numbers, such as 0-63 or 3,5,8, and for too many.
         """
         if self.seeds is None:
             return None
@@ -188,13 +193,15 @@ class SampleCommand(Spec):
         try:
             for part in self.seeds if isinstance(self.seeds, list) else str(self.seeds).split(","):
                 first, _, last = str(part).partition("-")
-                numbers += range(int(first), int(last or first) + 1)
+                numbers += islice(range(int(first), int(last or first) + 1), MOST_SAMPLES + 1)
         except ValueError:
             raise ConfigError(
                 f"seeds: '{self.seeds}' is neither a range such as 0-63 nor a list such as [3,5,8]"
             ) from None
         if not numbers:
             raise ConfigError(f"seeds: '{self.seeds}' holds no number")
+        if len(numbers) > MOST_SAMPLES:
+            raise ConfigError(f"seeds: '{self.seeds}' holds more than {MOST_SAMPLES:,} numbers")
         return numbers
 
 
@@ -208,7 +215,7 @@ def import_plugins(names: Any) -> None:
     for name in names:
         try:
             importlib.import_module(name)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             reason = f"{type(error).__name__}: {error}"
             raise ConfigError(f"plugins: {name} cannot be imported ({reason})") from error
 
