@@ -118,7 +118,7 @@ WRONG_RESUMING = {
     "outputs/run train.steps=9223372036854775808": "train.steps: must lie within 64 bits",
     "outputs/run 'device.name=\"\\0\"'": "device.name: must be text in Unicode without null characters",
     "outputs/run sample.num=[1": "sample.num=[1: while parsing",
-    "outputs/run sample=[a] sample.num=3": "sample=[a] sample.num=3: ",
+    "outputs/run sample=[a] sample.num.x=3": "sample=[a] sample.num.x=3: Index 'num' (str) is not an int",
     "outputs/run sample.num=${x}": "sample.num=${x}: Interpolation key 'x' not found",
     "outputs/run --foo": "'--foo' is not of the form key=value",
     "outputs/run train.steps=2 device=cuda": "device.name: no CUDA device is usable here",
