@@ -12,12 +12,13 @@ from typing import Any
 import yaml
 from filelock import FileLock, Timeout
 
-from ganctl.config import TrainConfig, flatten, train_config
-from ganctl.errors import CheckpointError, ConfigError, nearest
+from ganctl.config import TrainConfig, flatten
+from ganctl.errors import CheckpointError, ConfigError, DamageError, nearest
 from ganctl.runtime.console import say
 from ganctl.runtime.disk import sync
-from ganctl.training import checkpoint
 from ganctl.training.checkpoint import Checkpoint, Header
+from ganctl.training.foreign import read_yaml
+from ganctl.training.opening import open_checkpoint, saved_train_config
 
 OUTPUTS = Path("outputs")
 CONFIG_HEAD = """\
@@ -87,19 +88,20 @@ class RunFolder:
     def saved_config(self) -> dict[str, Any]:
         """Return the run's own config as plain data.
 
-        Raises `CheckpointError` if this is no run folder.
+        Where config.yaml is missing or damaged, that is the config of the newest checkpoint, which is said.
+        Raises `CheckpointError` if this is no run folder, or its config holds more than values.
         """
-        try:
-            values = yaml.safe_load(self.config.read_text("utf-8"))
-        except FileNotFoundError as error:
+        if not self.config.exists() and not self.checkpoint_files():
             beside = [] if self.path.exists() or not self.path.parent.is_dir() else self.path.parent.iterdir()
             hint = nearest(self.path.name, [path.name for path in beside])
-            raise CheckpointError(f"{self.path}: no run folder (it has no config.yaml){hint}") from error
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            raise CheckpointError(f"{self.config}: cannot be read ({' '.join(str(error).split())})") from error
-        if not isinstance(values, dict):
-            raise CheckpointError(f"{self.config}: not the config of a run")
-        return values
+            raise CheckpointError(f"{self.path}: no run folder (it has no config.yaml){hint}")
+        try:
+            return read_yaml(self.config)
+        except DamageError as error:
+            for newest in self.checkpoints_whole_in_header(quiet=True):
+                say(f"{error}; the config in {newest.path.name} is taken instead")
+                return newest.header.config
+            raise
 
     def checkpoint_path(self, step: int) -> Path:
         """Return where the checkpoint of a step lies."""
@@ -113,10 +115,13 @@ class RunFolder:
         return sorted(found, key=lambda path: int(path.stem.removeprefix("step-")), reverse=True)
 
     def checkpoints_whole_in_header(self, *, quiet: bool = False) -> Iterator[Checkpoint]:
-        """Yield the checkpoints whose headers are whole, newest first; say which are passed over."""
+        """Yield the checkpoints whose headers are whole and fit their configs, newest first.
+
+        It is said which are passed over.
+        """
         for path in self.checkpoint_files():
             try:
-                yield checkpoint.read_header(path)
+                yield open_checkpoint(path)
             except CheckpointError as error:
                 if not quiet:
                     say(f"passed over a damaged checkpoint: {error}")
@@ -146,11 +151,18 @@ class RunFolder:
     def completed(self, config: TrainConfig) -> int | None:
         """Return the last step of the run in this folder if it has done all of them, on data in the same place.
 
+        None, too, if its config.yaml is damaged and the checkpoints must show whose run it is, which is said.
         Raises `ConfigError` if it was configured to compute other numbers.
         """
         if not self.config.exists():
             return None
-        there = train_config(self.saved_config())
+        try:
+            there = saved_train_config(read_yaml(self.config), self.config)
+        except DamageError as error:
+            if not self.checkpoint_files():
+                raise
+            say(f"{error}; it is written anew")
+            return None
         self._refuse_differences(there, config)
         place = set(config.data.placement)
         if there.data.model_dump(include=place) != config.data.model_dump(include=place):
@@ -172,7 +184,7 @@ class RunFolder:
 
     def check_origin(self, header: Header, config: TrainConfig) -> None:
         """Raise `ConfigError` if a checkpoint in this folder comes from a run that computes other numbers."""
-        self._refuse_differences(train_config(header.config), config)
+        self._refuse_differences(saved_train_config(header.config, self.checkpoints), config)
 
     def _refuse_differences(self, there: TrainConfig, here: TrainConfig) -> None:
         theirs, ours = there.identity(), here.identity()

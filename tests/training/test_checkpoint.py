@@ -24,8 +24,8 @@ def tensors() -> dict[str, torch.Tensor]:
         "generator.weight": torch.arange(12, dtype=torch.float32).reshape(3, 4).t(),
         "generator.half": torch.tensor([1.5, -2.0], dtype=torch.bfloat16),
         "optimizer.generator.step": torch.tensor(3.0),
-        "count": torch.tensor(5, dtype=torch.int64),
-        "empty": torch.zeros(0, 3),
+        "generator.count": torch.tensor(5, dtype=torch.int64),
+        "generator.empty": torch.zeros(0, 3),
     }
 
 
@@ -50,6 +50,8 @@ def test_only_wanted_tensors_are_read(path: Path) -> None:
     assert checkpoint.read_header(path).read(lambda name: name.startswith("generator.")).keys() == {
         "generator.weight",
         "generator.half",
+        "generator.count",
+        "generator.empty",
     }
 
 
@@ -95,7 +97,7 @@ def test_another_format_is_refused_by_its_number(tmp_path: Path) -> None:
     text = json.dumps({"format": 99, "tensors": {}})
     path = tmp_path / "later.safetensors"
     digest = hashlib.sha256(text.encode()).hexdigest()
-    save_file({"w": torch.zeros(1)}, path, {"ganctl": f"{digest}\n{text}"})
+    save_file({"generator.w": torch.zeros(1)}, path, {"ganctl": f"{digest}\n{text}"})
     with pytest.raises(CheckpointError, match="format 99"):
         checkpoint.read_header(path)
 
