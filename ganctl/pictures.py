@@ -156,5 +156,6 @@ def _legend(image: Image.Image, real: int, fake: int, outside: int) -> None:
 def save(pixels: np.ndarray, path: Path) -> None:
     """Write one picture, uint8 [height, width, 1 or 3], as PNG; whole or not at all."""
     temporary = path.with_name(f".{path.name}.tmp")
+    temporary.unlink(missing_ok=True)  # it may be a link that leads elsewhere
     to_image(pixels).save(temporary, format="PNG")
     temporary.replace(path)

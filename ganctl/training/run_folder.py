@@ -17,10 +17,13 @@ from ganctl.errors import CheckpointError, ConfigError, DamageError, nearest
 from ganctl.runtime.console import say
 from ganctl.runtime.disk import sync
 from ganctl.training.checkpoint import Checkpoint, Header
-from ganctl.training.foreign import read_yaml
+from ganctl.training.foreign import check_regular, read_yaml
 from ganctl.training.opening import open_checkpoint, saved_train_config
 
 OUTPUTS = Path("outputs")
+LONGEST_STATUS = 1 << 20
+"""Bytes of run.json; one has a few thousand."""
+
 CONFIG_HEAD = """\
 # The whole config of this run. Go on with it by
 #   ganctl resume {folder}
@@ -44,8 +47,10 @@ class RunFolder:
     def locked(self) -> Iterator[None]:
         """Make the folder and keep other processes from training in it; the system frees it if this one dies.
 
-        Raises `ConfigError` if it cannot be written, or if another process trains in it.
+        Raises `ConfigError` if it cannot be written, or if another process trains in it, and `CheckpointError`
+        if a name that is written to leads out of it.
         """
+        self._refuse_links()
         lock = FileLock(self.path / ".lock", timeout=0)
         with self._writing():
             self.path.mkdir(parents=True, exist_ok=True)
@@ -132,8 +137,20 @@ class RunFolder:
         Later ones, which were passed over as damaged, neither count nor go.
         """
         newest = self.checkpoint_path(step).name
-        for path in [path for path in self.checkpoint_files() if path.name <= newest][keep:]:
+        for path in [path for path in self.checkpoint_files() if path.name <= newest and not path.is_dir()][keep:]:
             path.unlink()
+
+    def _refuse_links(self) -> None:
+        """Raise `CheckpointError` where what is written here would end up elsewhere.
+
+        `checkpoints` and `samples` themselves may be links to a larger disk.
+        """
+        written = [*self.path.glob("*"), *self.samples.glob("*"), *self.checkpoints.glob(".*")]
+        for path in written:
+            if path not in (self.samples, self.checkpoints) and (
+                path.is_symlink() or not (path.is_file() or path.is_dir())
+            ):
+                raise CheckpointError(f"{path}: a link or no regular file, where ganctl writes; remove it")
 
     def write_status(self, status: dict[str, Any]) -> None:
         """Replace run.json, adding which process wrote it."""
@@ -143,8 +160,10 @@ class RunFolder:
     def read_status(self) -> dict[str, Any]:
         """Return run.json, or nothing if it is missing or not whole."""
         try:
+            if check_regular(self.status) > LONGEST_STATUS:
+                return {}
             status = json.loads(self.status.read_text())
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError, CheckpointError):
             return {}
         return status if isinstance(status, dict) else {}
 
