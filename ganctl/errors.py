@@ -55,12 +55,14 @@ LONGEST_LINE = 1000
 def one_line(text: str) -> str:
     """Return a text as one line that a terminal only shows, whoever wrote the names in it.
 
-    Breaks become spaces; control and other unprintable characters are spelt out as Python would.
+    A break, with what indents the next line, becomes a space; other unprintable characters are spelt out as
+    Python would.
     """
     if len(text) > LONGEST_LINE:
         half = LONGEST_LINE // 2
         text = f"{text[:half]} … {text[-half:]}"
-    line = " ".join(text.split())
+    first, *more = text.splitlines() or [""]
+    line = " ".join([first, *(part.strip() for part in more)]).rstrip()
     return line if line.isprintable() else "".join(map(_shown, line))
 
 

@@ -10,7 +10,9 @@ from ganctl.runtime.console import say
     ("text", "line"),
     [
         ("data: José's pictures, 32×32 → 28…", "data: José's pictures, 32×32 → 28…"),
-        ("a\nb\r\n\tc", "a b c"),
+        ("a\nb\r\n\tc\n", "a b c"),
+        ("path    a folder", "path    a folder"),
+        ("", ""),
         ("\x1b]0;owned\x07\x1b[2Jx", r"\x1b]0;owned\x07\x1b[2Jx"),
         ("safe\u202egnp.exe", r"safe\u202egnp.exe"),
         ("\x9b31m\x00\x7f", r"\x9b31m\x00\x7f"),
