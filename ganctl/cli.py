@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ganctl import __version__
-from ganctl.errors import ConfigError, GanctlError, Stopped, nearest
+from ganctl.errors import ConfigError, GanctlError, Stopped, nearest, one_line
 
 HELP = f"""\
 ganctl {__version__} trains generative adversarial networks from the command line.
@@ -180,7 +180,6 @@ def _is_out_of_memory(error: Exception) -> bool:
 
 
 def _report(error: GanctlError | Stopped) -> int:
-    line = " ".join(str(error).split())
     encoding = sys.stderr.encoding or "utf-8"
-    print(f"ganctl: {line}".encode(encoding, "backslashreplace").decode(encoding), file=sys.stderr)
+    print(f"ganctl: {one_line(str(error))}".encode(encoding, "backslashreplace").decode(encoding), file=sys.stderr)
     return error.exit_code

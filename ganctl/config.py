@@ -27,6 +27,7 @@ from ganctl.schedules import ScheduleSpec
 from ganctl.validation import validate
 
 AtLeastOne = Annotated[int, Field(ge=1)]
+Threads = Annotated[int, Field(ge=1, le=1024)]
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
 
@@ -48,7 +49,7 @@ class DeviceConfig(Spec):
     name: Annotated[str, _form(r"auto|cpu|mps|cuda(:\d+)?", "must be auto, cpu, cuda, cuda:N or mps")]
     precision: Literal["auto", "fp32", "bf16", "fp16", "fp64"]
     strict: bool
-    threads: Annotated[int, Field(ge=1, le=1024)] | None
+    threads: Threads | None
 
 
 class TrainLoop(Spec):
@@ -105,6 +106,7 @@ class CheckpointConfig(Spec):
     keep: AtLeastOne
 
 
+TermName = Annotated[str, _form(r"(?a:[A-Za-z][\w-]{0,99})", "must be letters, digits, _ and -")]
 RUN_NAME = "must be a folder's name of letters, digits and .,_+=- (but not latest)"
 
 
@@ -229,7 +231,7 @@ def train_config(values: Mapping[str, Any]) -> TrainConfig:
         family.key: (family.union(), ...) for family in (SOURCES, MODELS, LOSSES, OPTIMIZERS)
     }
     several: tuple[Family[Any], ...] = (PENALTIES, AUXILIARIES)
-    families |= {family.key: (dict.__class_getitem__((str, family.union())), ...) for family in several}
+    families |= {family.key: (dict.__class_getitem__((TermName, family.union())), ...) for family in several}
     schema = create_model("TrainConfig", __base__=TrainConfig, **families)
     return validate(schema, completed({"plugins": [], **values}))
 

@@ -72,6 +72,28 @@ class Stopped(BaseException):
         self.exit_code = 128 + number
 
 
+LONGEST_LINE = 1000
+"""Characters of one line to a user; of longer ones the middle is left out."""
+
+
+def one_line(text: str) -> str:
+    """Return a text as one line that a terminal only shows, whoever wrote the names in it.
+
+    A break, with what indents the next line, becomes a space; other unprintable characters are spelt out as
+    Python would.
+    """
+    if len(text) > LONGEST_LINE:
+        half = LONGEST_LINE // 2
+        text = f"{text[:half]} … {text[-half:]}"
+    first, *more = text.splitlines() or [""]
+    line = " ".join([first, *(part.strip() for part in more)]).rstrip()
+    return line if line.isprintable() else "".join(map(_shown, line))
+
+
+def _shown(character: str) -> str:
+    return character if character.isprintable() else character.encode("unicode_escape").decode()
+
+
 def nearest(name: str, names: Iterable[str]) -> str:
     """Return " (did you mean 'x'?)" for the closest of `names`, or an empty string."""
     close = difflib.get_close_matches(name, list(names), n=1, cutoff=0.6)

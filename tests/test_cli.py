@@ -128,7 +128,7 @@ UNUSABLE_RUNS = {
     "nowhere": "nowhere: no run folder",
     "outputs/rum": "outputs/rum: no run folder (it has no config.yaml) (did you mean 'run'?)",
     "empty": "empty: no run folder",
-    "file": "file/config.yaml: cannot be read",
+    "file": "file: no run folder",
 }
 
 

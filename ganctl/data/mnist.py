@@ -85,7 +85,7 @@ class StackedMnist(IdxSource):
     """Three digits of MNIST as the channels of one picture: 1,000 modes to be missed (Srivastava et al. 2017)."""
 
     name: Literal["stacked_mnist"]
-    num: Annotated[int, Field(ge=2)]
+    num: Annotated[int, Field(ge=2, le=10_000_000)]
     seed: Annotated[int, Field(ge=0)]
 
     def load(self) -> Store:

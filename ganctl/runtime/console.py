@@ -9,6 +9,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TextIO, TypeVar
 
+from ganctl.errors import one_line
+
 T = TypeVar("T")
 
 PLAIN_SECONDS = 10.0
@@ -19,7 +21,11 @@ _recording: list[TextIO] = []
 
 
 def say(line: str) -> None:
-    """Print one line to standard output at once, also where it cannot show every character or nobody reads."""
+    """Print one line to standard output at once, also where it cannot show every character or nobody reads.
+
+    See `one_line` for what becomes of a line that no terminal should be given.
+    """
+    line = one_line(line)
     encoding = sys.stdout.encoding or "utf-8"
     try:
         print(line.encode(encoding, "backslashreplace").decode(encoding), flush=True)

@@ -25,6 +25,7 @@ def write_whole(path: Path, content: bytes) -> None:
     """
     unfinished = temporary(path)
     try:
+        unfinished.unlink(missing_ok=True)  # it may be a link that leads elsewhere
         with unfinished.open("wb") as file:
             file.write(content)
             file.flush()

@@ -194,8 +194,6 @@ class Runner:
     def _save(self) -> None:
         with self._paused("checkpoints"):
             self.game.check()
-            saved = state.tensors(self.game)
-            state.check(saved)
             header = Header(
                 config=self.config.saved(),
                 step=self.step,
@@ -206,7 +204,7 @@ class Runner:
                 inexact=self.inexact,
                 rollbacks=self.rollbacks,
             )
-            checkpoint.write(self.folder.checkpoint_path(self.step), header, saved)
+            checkpoint.write(self.folder.checkpoint_path(self.step), header, state.tensors(self.game))
             self.saved_step = self.step
             self.folder.prune(self.config.checkpoint.keep, self.step)
             self._write_status("running")

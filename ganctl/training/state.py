@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from ganctl.errors import CheckpointError, DivergenceError
+from ganctl.errors import CheckpointError
 from ganctl.training.step import Game, Player
 
 SCALER = {"scale": torch.float32, "growth_tracker": torch.int32}
@@ -44,16 +44,6 @@ def restore(game: Game, state: Mapping[str, Tensor]) -> None:
         raise CheckpointError(f"the checkpoint's tensors do not fit the model ({error})") from error
     if rest:
         raise CheckpointError(f"the checkpoint holds tensors that the model does not know, such as {min(rest)}")
-
-
-def check(state: Mapping[str, Tensor]) -> None:
-    """Look for numbers that are not finite in what is going to be saved, but for the last values of terms.
-
-    Raises `DivergenceError` naming the first tensor that holds one.
-    """
-    for name, tensor in state.items():
-        if tensor.is_floating_point() and not name.startswith("values.") and not tensor.isfinite().all():
-            raise DivergenceError(f"training diverged: {name} holds a number that is not finite")
 
 
 def _prefixed(prefix: str, named: Mapping[str, Tensor]) -> dict[str, Tensor]:
