@@ -23,6 +23,7 @@ from ganctl.cli import _guarded, main
 from ganctl.commands.resume import resume
 from ganctl.commands.sample import sample
 from ganctl.config import sample_command
+from ganctl.runtime.signals import Signals
 from tests.hostile.audit import Guard
 from tests.hostile.configs import HOSTILE_VALUES, HOSTILE_YAML
 from tests.hostile.corpus import CORPUS, ONE_OF_EACH, ONLY_RESUME
@@ -66,7 +67,7 @@ def resumed(folder: Path) -> dict[str, Any]:
     """Go on with the run in a folder, likewise."""
     if not guards:
         return observed(lambda: main(["resume", str(folder), "train.steps=2"]))
-    return observed(lambda: _guarded(lambda: resume(str(folder), {"train.steps": 2})))
+    return observed(lambda: _guarded(lambda: resume(str(folder), {"train.steps": 2}, Signals())))
 
 
 def observed(work: Callable[[], int | None]) -> dict[str, Any]:

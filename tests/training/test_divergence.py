@@ -128,7 +128,8 @@ def test_a_rollback_draws_other_numbers_from_the_same_weights() -> None:
 
 
 def test_a_run_whose_weights_overflow_is_stopped_before_it_is_saved(warm: Warm, tmp_path: Path) -> None:
-    words = ["train", *TINY, "optimizer=sgd", "optimizer.generator.lr=1e38", "train.steps=1", "logging.every=1"]
+    words = ["train", *TINY, "optimizer=sgd", "train.steps=1", "optimizer.generator.lr=1e38"]
+    words += ["optimizer.generator.weight_decay=1e6"]
     code, _, err = warm.finish(tmp_path, *words)
     assert (code, err.count("\n")) == (5, 1)
     assert "holds numbers that are not finite; no checkpoint was saved before" in err
