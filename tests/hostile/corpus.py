@@ -302,7 +302,8 @@ FORMATS: dict[str, Content] = {
     "another program's safetensors": lambda good: file_of(json.dumps(table(good)[0]).encode(), table(good)[1]),
 }
 CONFIGS: dict[str, Content] = {
-    f"{key} = {json.dumps(value)[:40]}": with_config(key, value) for key, value in HOSTILE_VALUES
+    f"{number}, {key[:40]} = {json.dumps(value)[:40]}": with_config(key, value)
+    for number, (key, value) in enumerate(HOSTILE_VALUES)
 }
 
 CLASSES: dict[str, dict[str, Content]] = {

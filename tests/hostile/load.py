@@ -129,10 +129,10 @@ def files_beside_a_good_one(good: Path, parts: Parts) -> Iterator[dict[str, Any]
 def configs(good: Path) -> Iterator[dict[str, Any]]:
     """Resume runs whose config.yaml is hostile."""
     texts = {f"YAML: {name}": text for name, text in HOSTILE_YAML.items()}
-    for key, value in HOSTILE_VALUES:
+    for number, (key, value) in enumerate(HOSTILE_VALUES):
         values = yaml.safe_load((good / "config.yaml").read_bytes())
         set_key(values, key, value)
-        label = f"value: {key[:40]} = {json.dumps(value)[:40]}"
+        label = f"value {number}, {key[:40]} = {json.dumps(value)[:40]}"
         texts[label] = yaml.dump(values, Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper)).encode()
     for number, (name, text) in enumerate(texts.items()):
         folder = run_folder(good, str(number), keep=False)
