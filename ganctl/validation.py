@@ -76,7 +76,7 @@ def _explain(schema: type[Spec], values: Mapping[str, Any], place: tuple[int | s
         "dict_type": "must hold keys and values",
         "model_type": "must hold keys and values",
         "model_attributes_type": "must hold keys and values",
-        "too_long": "must have {max_length} values",
+        "too_long": "must have at most {max_length} values",
         "too_short": "must have at least {min_length} values",
         "value_error": "{error}",
     }

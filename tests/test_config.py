@@ -227,7 +227,7 @@ def test_flatten_keeps_empty_mappings_and_lists_as_values() -> None:
         ("plugins", [3], "plugins.0: must be text, not 3"),
         ("optimizer.betas", 0.5, "optimizer.betas: must be a list such as [a,b], not 0.5"),
         ("optimizer.betas", [0.5], "optimizer.betas: has too few values"),
-        ("optimizer.betas", [0.5] * 3, "optimizer.betas: must have 2 values, not [0.5, 0.5, 0.5]"),
+        ("optimizer.betas", [0.5] * 3, "optimizer.betas: must have at most 2 values, not [0.5, 0.5, 0.5]"),
         ("optimizer.betas", [0.5, 1], "optimizer.betas.1: must be below 1.0, not 1"),
     ],
 )

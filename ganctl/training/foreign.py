@@ -20,8 +20,9 @@ LONGEST_HEADER = 8 << 20
 """Bytes of a checkpoint's header. A tensor takes about 350 of them, and two networks of `size.MOST_TENSORS` make
 at most nine times as many with average and optimizer slots: 6.5 MB."""
 
-MOST_BRACKETS = 200_000
-"""Of lists and mappings in a header, each of which costs a reader many times its bytes. A tensor has two."""
+MOST_PARTS = 200_000
+"""Of lists and mappings in a header, and of commas: each costs a reader many times its bytes. A tensor has about
+two brackets and six commas."""
 
 LONGEST_CONFIG = 64 << 10
 """Bytes of config.yaml; that of a default run has 1,500."""
@@ -73,10 +74,10 @@ def parse_json(text: str) -> Any:
     """Return the plain data in a JSON text.
 
     Raises `ValueError` for what no writer of ours makes: duplicate keys, numbers that are not finite or fit
-    no 64 bits, more nesting or more brackets than a checkpoint has.
+    no 64 bits, more nesting or more parts than a checkpoint has.
     """
-    if text.count("[") + text.count("{") > MOST_BRACKETS:
-        raise ValueError("more lists and mappings than any checkpoint has")
+    if text.count("[") + text.count("{") > MOST_PARTS or text.count(",") > MOST_PARTS:
+        raise ValueError("more parts than any checkpoint has")
     try:
         return json.loads(
             text,

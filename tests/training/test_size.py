@@ -11,7 +11,7 @@ from ganctl.models import MODELS
 from ganctl.optim import OPTIMIZERS
 from ganctl.training import size
 from ganctl.training.assemble import build_game, open_configured
-from ganctl.training.size import MOST_TENSORS, PLAYERS, check_memory, make_network, outline
+from ganctl.training.size import PLAYERS, check_memory, make_network, outline
 from ganctl.training.step import train_step
 from tests.training.games import small_config, small_game
 
@@ -40,11 +40,12 @@ def test_an_outline_draws_no_random_number() -> None:
     assert torch.equal(torch.default_generator.get_state(), before)
 
 
-def test_hooks_on_modules_are_gone_afterwards() -> None:
-    config = small_config("model.generator.hidden=[" + "1," * MOST_TENSORS + "1]", model="mlp")
+def test_too_many_layers_are_refused_and_the_count_ends_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = small_config("model.generator.hidden=[" + "1," * 200 + "1]", model="mlp")
+    monkeypatch.setattr(size, "MOST_TENSORS", 100)
     with pytest.raises(ConfigError, match="the generator has more than"):
         outline(config, "generator", SHAPE)
-    torch.nn.ModuleList([torch.nn.Linear(1, 1) for _ in range(MOST_TENSORS)])
+    torch.nn.ModuleList([torch.nn.Linear(1, 1) for _ in range(101)])
     assert torch.empty(1).device.type == "cpu"
 
 
