@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ganctl import __version__
-from ganctl.errors import ConfigError, GanctlError, Stopped, nearest
+from ganctl.errors import ConfigError, GanctlError, Stopped, nearest, one_line
 
 HELP = f"""\
 ganctl {__version__} trains generative adversarial networks from the command line.
@@ -69,17 +69,20 @@ def _dispatch(arguments: list[str]) -> int:
 
 
 def _train(arguments: list[str]) -> int:
-    from ganctl import compose
+    from ganctl.runtime.signals import Signals
 
-    def job(resolve: Callable[[], dict[str, Any]], sweep: bool) -> None:
-        values = resolve()
-        from ganctl.commands.train import train
-        from ganctl.config import import_plugins, train_config
+    with Signals() as signals:  # from here on: imports take seconds, in which a scheduler may warn already
+        from ganctl import compose
 
-        import_plugins(values.get("plugins", []))
-        train(train_config(values), sweep=sweep)
+        def job(resolve: Callable[[], dict[str, Any]], sweep: bool) -> None:
+            values = resolve()
+            from ganctl.commands.train import train
+            from ganctl.config import import_plugins, train_config
 
-    return compose.run("train", arguments, lambda *given: _guarded(lambda: job(*given)))
+            import_plugins(values.get("plugins", []))
+            train(train_config(values), signals, sweep=sweep)
+
+        return compose.run("train", arguments, lambda *given: _guarded(lambda: job(*given)))
 
 
 def _sample(arguments: list[str]) -> int:
@@ -106,12 +109,15 @@ def _resume(arguments: list[str]) -> int:
         raise ConfigError(
             f"{arguments[0]}: unknown option; give the run's folder first: ganctl resume outputs/<run>"
         )
-    from ganctl import compose
+    from ganctl.runtime.signals import Signals
 
-    overrides = compose.parse(arguments[1:])
-    from ganctl.commands.resume import resume
+    with Signals() as signals:
+        from ganctl import compose
 
-    resume(arguments[0], overrides)
+        overrides = compose.parse(arguments[1:])
+        from ganctl.commands.resume import resume
+
+        resume(arguments[0], overrides, signals)
     return 0
 
 
@@ -163,12 +169,17 @@ def _guarded(work: Callable[[], int | None]) -> int:
 
 
 def _is_out_of_memory(error: Exception) -> bool:
-    words = ("OutOfMemoryError", "MemoryError", "can't allocate memory")
+    words = (
+        "OutOfMemoryError",
+        "MemoryError",
+        "can't allocate memory",
+        "Storage size calculation overflowed",
+        "cannot be represented as a SymInt",
+    )
     return any(word in f"{type(error).__name__} {error}" for word in words)
 
 
 def _report(error: GanctlError | Stopped) -> int:
-    line = " ".join(str(error).split())
     encoding = sys.stderr.encoding or "utf-8"
-    print(f"ganctl: {line}".encode(encoding, "backslashreplace").decode(encoding), file=sys.stderr)
+    print(f"ganctl: {one_line(str(error))}".encode(encoding, "backslashreplace").decode(encoding), file=sys.stderr)
     return error.exit_code

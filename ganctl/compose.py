@@ -2,10 +2,11 @@
 
 import contextlib
 import hashlib
+import io
 import os
 import re
 import warnings
-from argparse import ArgumentParser
+from argparse import ArgumentParser, Namespace, _VersionAction
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -13,12 +14,17 @@ from typing import Any, NoReturn
 import yaml
 from hydra._internal.utils import _run_hydra, get_args_parser
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, OverrideParseException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
+from ganctl import __version__
 from ganctl.errors import ConfigError, nearest
+
+CRASHES = (AttributeError, LookupError, RecursionError, TypeError, ValueError, yaml.YAMLError)
+"""What Hydra and OmegaConf raise, beside their own errors, for words that they did not foresee."""
 
 Job = Callable[[Callable[[], dict[str, Any]], bool], int]
 """Takes what resolves the composed config (or raises `ConfigError`) and whether it is part of a sweep.
@@ -59,30 +65,46 @@ def run(command: str, arguments: Sequence[str], job: Job) -> int:
             crashes.append(crash)  # kept from Hydra, which would print it in its own way
 
     parser = get_args_parser()
-    _one_line_errors(parser)
-    options = parser.parse_intermixed_args(list(arguments))
+    _as_ganctl_answers(parser)
+    try:
+        options = parser.parse_intermixed_args(list(arguments))
+    except SystemExit:  # --version has been answered
+        return 0
     options.overrides = [_quoted(word) for word in options.overrides]
-    if options.experimental_rerun is not None:
-        raise ConfigError("--experimental-rerun: not available, because it would run code from a pickled file")
+    _refuse_what_is_hydras_own(options)
     sweep = Path(f"outputs/sweep-{_digest(options.overrides)}")
     if options.multirun:
-        _refuse_other_processes(options.overrides)
         options.overrides.insert(0, f"hydra.sweep.dir={sweep}")
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # lets exceptions through instead of printing them
-    try:
-        with warnings.catch_warnings():
-            # Hydra 1.3 hands argparse options that it has since deprecated.
-            warnings.filterwarnings("ignore", category=DeprecationWarning)
-            _run_hydra(options, parser, task, str(config_folder()), command)
-    except (HydraException, OmegaConfBaseException) as error:
-        if not codes:
-            _remove_record(sweep)
-        raise ConfigError(_explain(command, error)) from error
-    except ValueError as error:
-        raise ConfigError(f"{command}: {str(error).splitlines()[0]}") from error
+    problem = _run(options, parser, task, command)
+    if options.multirun and not crashes and all(code == ConfigError.exit_code for code in codes):
+        _remove_record(sweep)
+    if problem is not None:
+        raise ConfigError(problem)
     if crashes:
         raise crashes[0]
     return next((code for code in codes if code), 0)
+
+
+def _run(
+    options: Namespace, parser: ArgumentParser, task: Callable[[DictConfig], None], command: str
+) -> str | None:
+    """Let Hydra compose, show or sweep; return what it finds wrong with the words, or None."""
+    words = list(options.overrides)
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # lets exceptions through instead of printing them
+    told = io.StringIO()
+    shows = contextlib.redirect_stderr(told) if options.cfg else contextlib.nullcontext()
+    try:
+        with warnings.catch_warnings(), shows:
+            # Hydra 1.3 hands argparse options that it has since deprecated.
+            warnings.filterwarnings("ignore", category=DeprecationWarning)
+            _run_hydra(options, parser, task, str(config_folder()), command)
+    except SystemExit as end:
+        return f"{command}: {told.getvalue()}" if end.code else None
+    except (HydraException, OmegaConfBaseException) as error:
+        return _explain(command, error)
+    except CRASHES as error:
+        return _explain_crash(command, words, error)
+    return None
 
 
 def parse(overrides: Sequence[str]) -> dict[str, Any]:
@@ -97,8 +119,9 @@ def parse(overrides: Sequence[str]) -> dict[str, Any]:
         keys = [word.partition("=")[0] for word in overrides]
         tree = OmegaConf.from_dotlist(list(overrides))
         return {key: _plain(OmegaConf.select(tree, key)) for key in keys}
-    except (OmegaConfBaseException, ValueError, yaml.YAMLError) as error:
-        raise ConfigError(f"{' '.join(overrides)}: {str(error).splitlines()[0]}") from error
+    except (OmegaConfBaseException, *CRASHES) as error:
+        reason = str(error).splitlines() or [type(error).__name__]
+        raise ConfigError(f"{' '.join(overrides)}: {reason[0]}") from error
 
 
 def _plain(value: Any) -> Any:
@@ -116,8 +139,11 @@ def _quoted(word: str) -> str:
     return f"{key}='{value}'" if plain and foreign else word
 
 
-def _one_line_errors(parser: ArgumentParser) -> None:
+def _as_ganctl_answers(parser: ArgumentParser) -> None:
     known = [option for action in parser._actions for option in action.option_strings]
+    for action in parser._actions:
+        if isinstance(action, _VersionAction):
+            action.version = f"ganctl {__version__}"
 
     def fail(message: str) -> NoReturn:
         unknown = re.search(r"unrecognized arguments: (\S+)", message)
@@ -127,16 +153,27 @@ def _one_line_errors(parser: ArgumentParser) -> None:
     parser.error = fail  # type: ignore[method-assign]
 
 
-def _refuse_other_processes(overrides: Sequence[str]) -> None:
-    """Refuse launchers and sweepers whose jobs run elsewhere: their errors and exit codes would be lost."""
-    for word in overrides:
-        key, _, value = word.partition("=")
-        if key in ("hydra/launcher", "hydra/sweeper") and value != "basic":
-            raise ConfigError(f"{word}: only Hydra's basic {key.partition('/')[2]} is supported; leave it out")
+NOT_AVAILABLE = {
+    "experimental_rerun": "because it would run code from a pickled file",
+    "shell_completion": "because Hydra's knows no subcommands",
+    "config_name": "because each command has its own; a config of your own is an option in --config-dir",
+    "config_path": "because it would hide ganctl's own options; give yours by --config-dir",
+}
+"""Options of Hydra that are refused, and why."""
+
+
+def _refuse_what_is_hydras_own(options: Namespace) -> None:
+    """Refuse what would run other code, write files that are not a run's, or lose errors and exit codes."""
+    for option, reason in NOT_AVAILABLE.items():
+        if getattr(options, option) not in (None, False):
+            raise ConfigError(f"--{option.replace('_', '-')}: not available, {reason}")
+    for word in options.overrides:
+        if re.match(r"hydra\b", word.lstrip("+~ \t")):
+            raise ConfigError(f"{word}: settings of Hydra itself are not available; leave it out")
 
 
 def _remove_record(sweep: Path) -> None:
-    """Remove what Hydra wrote of a sweep before it found that the sweep cannot be composed."""
+    """Remove what Hydra wrote of a sweep of which no job was accepted."""
     (sweep / "multirun.yaml").unlink(missing_ok=True)
     for folder in (sweep, sweep.parent):
         with contextlib.suppress(OSError):
@@ -144,12 +181,12 @@ def _remove_record(sweep: Path) -> None:
 
 
 def _digest(overrides: Sequence[str]) -> str:
-    return hashlib.sha256("\n".join(overrides).encode()).hexdigest()[:8]
+    return hashlib.sha256("\n".join(overrides).encode(errors="surrogatepass")).hexdigest()[:8]
 
 
 def _explain(command: str, error: Exception) -> str:
     text = str(error)
-    if match := re.search(r"Could not (?:find|load) '([^']+)/([^'/]+)'", text):
+    if match := re.search(r"Could not (?:find|load) '([^']+)/([^'/]*)'", text):
         group, option = match.groups()
         options = {path.stem for path in (config_folder() / group).glob("*.yaml")}
         options |= set(re.findall(r"^\t(\S+)$", text, re.MULTILINE))
@@ -174,6 +211,22 @@ def _explain(command: str, error: Exception) -> str:
     first = next((line for line in text.splitlines() if line.strip()), type(error).__name__)
     place = getattr(error, "full_key", None)
     return f"{place}: {first}" if place else first
+
+
+def _explain_crash(command: str, words: Sequence[str], error: Exception) -> str:
+    """Say what Hydra's own code fails at: most often a choice that is neither a name nor a list of names."""
+    with contextlib.suppress(HydraException, ValueError):
+        for override in OverridesParser.create().parse_overrides(list(words)):
+            value: Any = override.value()
+            named = all(isinstance(name, str) for name in (value if isinstance(value, list) else [value]))
+            if not named and not override.is_sweep_override() and _is_group(override.key_or_group):
+                return f"{override.input_line}: a choice is the name of an option, or a list of names"
+    first = str(error).splitlines() or [type(error).__name__]
+    return f"{command}: {first[0]}"
+
+
+def _is_group(key: str) -> bool:
+    return (config_folder() / key).is_dir()
 
 
 def _unknown_key(command: str, key: str) -> str:

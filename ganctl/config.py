@@ -9,6 +9,7 @@ import importlib
 import json
 import re
 from collections.abc import Mapping
+from itertools import islice
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, SerializeAsAny, create_model
@@ -26,6 +27,7 @@ from ganctl.schedules import ScheduleSpec
 from ganctl.validation import validate
 
 AtLeastOne = Annotated[int, Field(ge=1)]
+Threads = Annotated[int, Field(ge=1, le=1024)]
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
 
@@ -47,7 +49,7 @@ class DeviceConfig(Spec):
     name: Annotated[str, _form(r"auto|cpu|mps|cuda(:\d+)?", "must be auto, cpu, cuda, cuda:N or mps")]
     precision: Literal["auto", "fp32", "bf16", "fp16", "fp64"]
     strict: bool
-    threads: AtLeastOne | None
+    threads: Threads | None
 
 
 class TrainLoop(Spec):
@@ -61,6 +63,8 @@ class TrainLoop(Spec):
     accumulate: AtLeastOne
     clip_norm: Positive | None
     clip_value: Positive | None
+    on_divergence: Literal["stop", "rollback"]
+    max_rollbacks: Count
 
 
 class EmaConfig(Spec):
@@ -102,6 +106,7 @@ class CheckpointConfig(Spec):
     keep: AtLeastOne
 
 
+TermName = Annotated[str, _form(r"(?a:[A-Za-z][\w-]{0,99})", "must be letters, digits, _ and -")]
 RUN_NAME = "must be a folder's name of letters, digits and .,_+=- (but not latest)"
 
 
@@ -133,7 +138,8 @@ class TrainConfig(Spec):
         """Return the keys that leave a run's numbers alone, and may differ when it goes on."""
         place = {f"data.{key}" for key in self.data.placement}
         length = set() if any(each.ends_with_the_run for _, each in self.schedule.each()) else {"train.steps"}
-        return frozenset({"name", "logging", "sample", "checkpoint", "device"} | place | length)
+        trouble = {"train.on_divergence", "train.max_rollbacks"}
+        return frozenset({"name", "logging", "sample", "checkpoint", "device"} | place | length | trouble)
 
     def may_change(self, key: str) -> bool:
         """Return whether a dotted key is one of `changeable`, or lies below one."""
@@ -160,11 +166,15 @@ class TrainConfig(Spec):
         return f"{self.name}-{derived}" if sweep else self.name
 
 
+MOST_SAMPLES = 100_000
+"""What one call of `ganctl sample` draws at most."""
+
+
 class SampleCommand(Spec):
     """Everything that `ganctl sample` is told."""
 
     ckpt: str
-    num: Annotated[int, Field(ge=1, le=100_000)]
+    num: Annotated[int, Field(ge=1, le=MOST_SAMPLES)]
     seed: Count
     seeds: str | list[int] | int | None
     images: bool
@@ -177,7 +187,7 @@ class SampleCommand(Spec):
     def seed_list(self) -> list[int] | None:
         """Return `seeds` as whole numbers, or None.
 
-        Raises `ConfigError` for anything but ranges and numbers, such as 0-63 or 3,5,8.
+        Raises `ConfigError` for anything but ranges and numbers, such as 0-63 or 3,5,8, and for too many.
         """
         if self.seeds is None:
             return None
@@ -185,13 +195,15 @@ class SampleCommand(Spec):
         try:
             for part in self.seeds if isinstance(self.seeds, list) else str(self.seeds).split(","):
                 first, _, last = str(part).partition("-")
-                numbers += range(int(first), int(last or first) + 1)
+                numbers += islice(range(int(first), int(last or first) + 1), MOST_SAMPLES + 1)
         except ValueError:
             raise ConfigError(
                 f"seeds: '{self.seeds}' is neither a range such as 0-63 nor a list such as [3,5,8]"
             ) from None
         if not numbers:
             raise ConfigError(f"seeds: '{self.seeds}' holds no number")
+        if len(numbers) > MOST_SAMPLES:
+            raise ConfigError(f"seeds: '{self.seeds}' holds more than {MOST_SAMPLES:,} numbers")
         return numbers
 
 
@@ -205,7 +217,7 @@ def import_plugins(names: Any) -> None:
     for name in names:
         try:
             importlib.import_module(name)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             reason = f"{type(error).__name__}: {error}"
             raise ConfigError(f"plugins: {name} cannot be imported ({reason})") from error
 
@@ -219,7 +231,7 @@ def train_config(values: Mapping[str, Any]) -> TrainConfig:
         family.key: (family.union(), ...) for family in (SOURCES, MODELS, LOSSES, OPTIMIZERS)
     }
     several: tuple[Family[Any], ...] = (PENALTIES, AUXILIARIES)
-    families |= {family.key: (dict.__class_getitem__((str, family.union())), ...) for family in several}
+    families |= {family.key: (dict.__class_getitem__((TermName, family.union())), ...) for family in several}
     schema = create_model("TrainConfig", __base__=TrainConfig, **families)
     return validate(schema, completed({"plugins": [], **values}))
 

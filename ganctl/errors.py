@@ -1,8 +1,11 @@
 """What can go wrong for a user: one class an exit code, and the words of its one line."""
 
 import difflib
+import errno
+import os
 import signal
 from collections.abc import Iterable
+from pathlib import Path
 
 
 class GanctlError(Exception):
@@ -13,6 +16,27 @@ class GanctlError(Exception):
 
 class ConfigError(GanctlError):
     """A wrong command, key, option or value, or a place that cannot be written."""
+
+
+class WriteError(ConfigError):
+    """A place that cannot be written: the disk is full, failing or read-only, or its owner forbids it."""
+
+    @classmethod
+    def of(cls, path: Path, number: int | None) -> "WriteError":
+        """Return the error of a path and the system's number for what went wrong."""
+        reason = os.strerror(number) if number else "the system does not say why"
+        return cls(f"{path}: cannot be written ({reason}); {REMEDIES.get(number or 0, 'look at the disk')}")
+
+
+REMEDIES = {
+    errno.ENOSPC: "make room on the disk",
+    errno.EDQUOT: "make room within your quota",
+    errno.EFBIG: "raise the limit on the size of files",
+    errno.EROFS: "mount it so that it can be written",
+    errno.EACCES: "check its permissions",
+    errno.EPERM: "check its permissions",
+    errno.EIO: "the disk fails: look at the system's log",
+}
 
 
 class DataError(GanctlError):
@@ -46,6 +70,28 @@ class Stopped(BaseException):
     def __init__(self, number: int, message: str = "") -> None:
         super().__init__(message or f"stopped by {signal.Signals(number).name}")
         self.exit_code = 128 + number
+
+
+LONGEST_LINE = 1000
+"""Characters of one line to a user; of longer ones the middle is left out."""
+
+
+def one_line(text: str) -> str:
+    """Return a text as one line that a terminal only shows, whoever wrote the names in it.
+
+    A break, with what indents the next line, becomes a space; other unprintable characters are spelt out as
+    Python would.
+    """
+    if len(text) > LONGEST_LINE:
+        half = LONGEST_LINE // 2
+        text = f"{text[:half]} … {text[-half:]}"
+    first, *more = text.splitlines() or [""]
+    line = " ".join([first, *(part.strip() for part in more)]).rstrip()
+    return line if line.isprintable() else "".join(map(_shown, line))
+
+
+def _shown(character: str) -> str:
+    return character if character.isprintable() else character.encode("unicode_escape").decode()
 
 
 def nearest(name: str, names: Iterable[str]) -> str:

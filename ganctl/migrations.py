@@ -24,6 +24,8 @@ def _constant(key: str, final: float) -> list[Added]:
 
 ADDED = (
     Added("auxiliary", {}),
+    Added("train.on_divergence", "stop"),
+    Added("train.max_rollbacks", 3),
     *_constant("learning_rate", 0.0),
     *_constant("penalty", 1.0),
     *_constant("ema", 1.0),
@@ -43,7 +45,7 @@ def completed(config: Mapping[str, Any]) -> dict[str, Any]:
         group, _, _ = added.key.partition(".")
         option = whole.get(group)
         name = option.get("name") if isinstance(option, Mapping) else None
-        if not added.names or name in added.names:
+        if not added.names or (isinstance(name, str) and name in added.names):
             _fill(whole, added.key.split("."), added.value, missing_groups=group == "schedule")
     return whole
 

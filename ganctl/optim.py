@@ -23,6 +23,10 @@ class Optimizer(Component):
         """Return the optimizer of one player; it steps all parameters as one group."""
         raise NotImplementedError
 
+    def slots(self, player: PlayerName) -> int:
+        """Return how many numbers the optimizer of one player keeps for each weight; 0 if unsaid."""
+        return 0
+
 
 OPTIMIZERS: Family[Optimizer] = Family("optimizer")
 
@@ -49,6 +53,10 @@ class AdamFamily(AdamSettings, Optimizer):
         """Return the optimizer of one player, fused into one kernel on CUDA."""
         weights = list(parameters)
         return type(self).kind(weights, **getattr(self, player).model_dump(), fused=weights[0].is_cuda or None)
+
+    def slots(self, player: PlayerName) -> int:
+        """Return 2: both moments."""
+        return 2
 
 
 @OPTIMIZERS.register
@@ -89,6 +97,10 @@ class Rmsprop(RmspropSettings, Optimizer):
         """Return the optimizer of one player."""
         return torch.optim.RMSprop(parameters, **getattr(self, player).model_dump())
 
+    def slots(self, player: PlayerName) -> int:
+        """Return 1, and 1 more for momentum."""
+        return 2 if getattr(self, player).momentum > 0 else 1
+
 
 class SgdSettings(Spec):
     """Settings of stochastic gradient descent for one player."""
@@ -109,3 +121,7 @@ class Sgd(SgdSettings, Optimizer):
     def build(self, player: PlayerName, parameters: Iterable[Parameter]) -> torch.optim.Optimizer:
         """Return the optimizer of one player, unfused: fused, a skipped fp16 update leaves momentum unset."""
         return torch.optim.SGD(parameters, **getattr(self, player).model_dump())
+
+    def slots(self, player: PlayerName) -> int:
+        """Return 1 with momentum, else 0."""
+        return 1 if getattr(self, player).momentum > 0 else 0

@@ -1,5 +1,6 @@
 """Samples as pictures: grids of images, scatter plots and histograms of points."""
 
+import io
 import math
 from itertools import pairwise
 from pathlib import Path
@@ -8,6 +9,8 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
+
+from ganctl.runtime.disk import temporary
 
 GAP = 2
 PLOT_SIDE = 512
@@ -153,8 +156,16 @@ def _legend(image: Image.Image, real: int, fake: int, outside: int) -> None:
     draw.text((8, 20), f"fake ({fake}" + (f", {outside} outside)" if outside else ")"), fill=FAKE_COLOUR)
 
 
+def png(pixels: np.ndarray) -> bytes:
+    """Return one picture, uint8 [height, width, 1 or 3], as the bytes of a PNG file."""
+    content = io.BytesIO()
+    to_image(pixels).save(content, format="PNG")
+    return content.getvalue()
+
+
 def save(pixels: np.ndarray, path: Path) -> None:
     """Write one picture, uint8 [height, width, 1 or 3], as PNG; whole or not at all."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    to_image(pixels).save(temporary, format="PNG")
-    temporary.replace(path)
+    unfinished = temporary(path)
+    unfinished.unlink(missing_ok=True)  # it may be a link that leads elsewhere
+    unfinished.write_bytes(png(pixels))
+    unfinished.replace(path)

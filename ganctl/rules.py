@@ -105,7 +105,7 @@ def _single_samples_under_batch_norm(config: TrainConfig) -> str | None:
     )
 
 
-TAKEN = frozenset({"adversarial", "gradient_norm"})
+TAKEN = frozenset({"adversarial", "gradient_norm", "skipped_updates"})
 """What the values of a player's update are called beside its terms."""
 
 RULES = (

@@ -1,6 +1,6 @@
 """Plain data to a typed object, and what is wrong with it in the user's words."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar, get_args
 
 from pydantic import ValidationError
@@ -16,6 +16,8 @@ def validate(schema: type[S], values: Mapping[str, Any]) -> S:
 
     Raises `ConfigError` that names the first wrong key, and how many more are wrong.
     """
+    for problem in _unstorable(values, ""):
+        raise ConfigError(problem)
     try:
         return schema.model_validate(values)
     except ValidationError as error:
@@ -23,6 +25,23 @@ def validate(schema: type[S], values: Mapping[str, Any]) -> S:
     lines = [_explain(schema, values, problem["loc"], problem) for problem in problems]
     more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""
     raise ConfigError(lines[0] + more)
+
+
+def _unstorable(value: Any, key: str) -> Iterator[str]:
+    """Yield what is wrong with numbers that tensors, and texts that files, cannot hold."""
+    if isinstance(value, Mapping | list):
+        pairs = value.items() if isinstance(value, Mapping) else enumerate(value)
+        for name, inner in pairs:
+            yield from _unstorable(inner, f"{key}.{name}" if key else str(name))
+    elif isinstance(value, int) and not -(2**63) <= value < 2**63:
+        yield f"{key}: must lie within 64 bits, below 9223372036854775808"
+    elif isinstance(value, str) and ("\0" in value or not _is_unicode(value)):
+        yield f"{key}: must be text in Unicode without null characters, not {value!r}"
+
+
+def _is_unicode(text: str) -> bool:
+    """Return whether a text has no bytes that the terminal could not decode."""
+    return text.encode(errors="ignore").decode() == text
 
 
 def _explain(schema: type[Spec], values: Mapping[str, Any], place: tuple[int | str, ...], problem: Any) -> str:
@@ -57,7 +76,7 @@ def _explain(schema: type[Spec], values: Mapping[str, Any], place: tuple[int | s
         "dict_type": "must hold keys and values",
         "model_type": "must hold keys and values",
         "model_attributes_type": "must hold keys and values",
-        "too_long": "must have {max_length} values",
+        "too_long": "must have at most {max_length} values",
         "too_short": "must have at least {min_length} values",
         "value_error": "{error}",
     }

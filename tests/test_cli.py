@@ -39,6 +39,19 @@ WRONG_KEYS = {
     "--config-dir nowhere": "nowhere",
     "--cfg": "--cfg/-c: expected one argument",
     "--experimental-rerun job.pickle": "--experimental-rerun: not available",
+    "--config-name data/digits": "--config-name: not available",
+    "--config-path nowhere": "--config-path: not available",
+    "-sc install=bash": "--shell-completion: not available",
+    "--cfg job --package nope": "package 'nope' not found",
+    "hydra.output_subdir=x": "hydra.output_subdir=x: settings of Hydra itself are not available",
+    "+hydra.callbacks.a._target_=b": "settings of Hydra itself are not available",
+    "-m hydra/launcher=joblib": "hydra/launcher=joblib: settings of Hydra itself are not available",
+    "data=": "data: there is no ''",
+    "data=null": "data=null: a choice is the name of an option, or a list of names",
+    "penalty=[null]": "penalty=[null]: a choice is the name of an option, or a list of names",
+    "penalty=[[r1]]": "penalty=[[r1]]: a choice is the name of an option, or a list of names",
+    "model.name=[1]": "model: unknown name '[1]'",
+    "-m seed=-1,-2 train.steps=[1": "train.steps=[1: cannot be read",
     "steps": "'steps' is not of the form key=value",
     "optimizer.betas=[0.5,0.9": "optimizer.betas=[0.5,0.9: cannot be read",
     "loss=hinge,wgan": "loss=hinge,wgan: a list is loss=[hinge,wgan]",
@@ -46,6 +59,10 @@ WRONG_KEYS = {
 WRONG_VALUES = {
     "train.steps=abc": "train.steps: must be a whole number, not 'abc'",
     "train.steps=0": "train.steps: must be at least 1, not 0",
+    "train.steps=9223372036854775808": "train.steps: must lie within 64 bits",
+    "name='\udcff'": "name: must be text in Unicode",
+    "-m train.steps=0": "train.steps: must be at least 1, not 0",
+    "device.threads=100000": "device.threads: must be at most 1024",
     "train.batch_size=1": "train.batch_size: must be at least 2, not 1",
     "optimizer.betas=[0,1]": "optimizer.betas.1: must be below 1",
     "optimizer.lr=-1": "optimizer.lr: must be above 0",
@@ -77,6 +94,7 @@ WRONG_SAMPLING = {
     "ckpt=outputs/run model=mlp": "model: unknown key here; it belongs to `ganctl train`",
     "ckpt=outputs/run num=0": "num: must be at least 1",
     "ckpt=outputs/run seeds=0-x": "seeds: '0-x' is neither a range such as 0-63 nor a list",
+    "ckpt=outputs/run seeds=0-99999999999": "seeds: '0-99999999999' holds more than 100,000 numbers",
     "ckpt=outputs/run seeds=[]": "seeds: '[]' holds no number",
     "ckpt=outputs/run device=cuda": "device.name: no CUDA device is usable here",
     "ckpt=outputs/run out=file/below": "out: file/below cannot be made",
@@ -97,7 +115,10 @@ WRONG_RESUMING = {
     "outputs/run train.step=3": "train.step: unknown key of this run (did you mean 'train.steps'?)",
     "outputs/run sample=3": "sample: unknown key of this run (did you mean 'sample.num'?)",
     "outputs/run train.steps=0": "train.steps: must be at least 1",
+    "outputs/run train.steps=9223372036854775808": "train.steps: must lie within 64 bits",
+    "outputs/run 'device.name=\"\\0\"'": "device.name: must be text in Unicode without null characters",
     "outputs/run sample.num=[1": "sample.num=[1: while parsing",
+    "outputs/run sample=[a] sample.num.x=3": "sample=[a] sample.num.x=3: Index 'num' (str) is not an int",
     "outputs/run sample.num=${x}": "sample.num=${x}: Interpolation key 'x' not found",
     "outputs/run --foo": "'--foo' is not of the form key=value",
     "outputs/run train.steps=2 device=cuda": "device.name: no CUDA device is usable here",
@@ -107,7 +128,7 @@ UNUSABLE_RUNS = {
     "nowhere": "nowhere: no run folder",
     "outputs/rum": "outputs/rum: no run folder (it has no config.yaml) (did you mean 'run'?)",
     "empty": "empty: no run folder",
-    "file": "file/config.yaml: cannot be read",
+    "file": "file: no run folder",
 }
 
 
@@ -247,9 +268,9 @@ def test_help_lists_every_command_and_the_exit_codes(words: list[str], workspace
     assert contents(workspace) == {}
 
 
-@pytest.mark.parametrize("word", ["--version", "-V"])
-def test_version_is_one_line(word: str, workspace: Path, cli: Cli) -> None:
-    assert cli(word) == Outcome(0, f"ganctl {__version__}\n", "")
+@pytest.mark.parametrize("line", ["--version", "-V", "train --version", "sample --version"])
+def test_version_is_one_line(line: str, workspace: Path, cli: Cli) -> None:
+    assert cli(*line.split()) == Outcome(0, f"ganctl {__version__}\n", "")
     assert contents(workspace) == {}
 
 
@@ -310,7 +331,12 @@ def test_a_programmers_mistake_is_not_dressed_up_as_a_users(monkeypatch: pytest.
 
 @pytest.mark.parametrize(
     "error",
-    [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: 9 bytes")],
+    [
+        MemoryError(),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: 9 bytes"),
+        RuntimeError("Storage size calculation overflowed with sizes=[256, 9223372036854775807]"),
+        RuntimeError("IntArrayRef contains an int that cannot be represented as a SymInt: -9223372036854775808"),
+    ],
 )
 def test_running_out_of_memory_is_one_line_that_says_what_to_lower(
     error: Exception, monkeypatch: pytest.MonkeyPatch, cli: Cli

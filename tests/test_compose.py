@@ -262,6 +262,20 @@ def test_a_word_of_another_form_is_refused_by_name(word: str) -> None:
     assert "\n" not in str(refused.value)
 
 
+def test_a_sweep_of_which_a_job_began_keeps_its_record(workspace: Path) -> None:
+    def job(resolve: Callable[[], dict[str, Any]], sweep: bool) -> int:
+        raise Stopped(signal.SIGTERM)
+
+    with pytest.raises(Stopped):
+        compose.run("train", ["-m", "seed=1,2"], job)
+    assert len(list((workspace / "outputs").glob("sweep-*/multirun.yaml"))) == 1
+
+
+def test_a_sweep_whose_jobs_are_all_refused_leaves_nothing(workspace: Path) -> None:
+    assert compose.run("train", ["-m", "seed=1,2"], recorder([], lambda values: 2)) == 2
+    assert contents(workspace) == {}
+
+
 def test_a_sweep_that_cannot_be_composed_leaves_nothing(workspace: Path) -> None:
     with pytest.raises(ConfigError, match="there is no 'wgn'"):
         compose.run("train", ["-m", "loss=hinge,wgn"], lambda resolve, sweep: 0)

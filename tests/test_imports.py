@@ -17,7 +17,7 @@ MAY_IMPORT = {
     "errors": set(),
     "registry": set(),
     "runtime": {"errors"},
-    "pictures": {"errors"},
+    "pictures": {"errors", "runtime"},
     **dict.fromkeys(FAMILIES, FOUNDATION),
     # Mixtures know their modes and sources their labels; the classifier is made of the models' layers.
     "metrics": {"data", "models"} | FOUNDATION,
@@ -28,15 +28,23 @@ MAY_IMPORT = {
     "rules": {"config", "errors", "penalties"},
     "training": {"config", "rules", "pictures"} | FOUNDATION | FAMILIES,
     "commands": {"training", "config", "pictures"} | FOUNDATION | FAMILIES,
-    "cli": {"commands", "config", "compose", "errors"},
+    "cli": {"commands", "config", "compose", "errors", "runtime"},
     "__main__": {"cli"},
     "__init__": set(),
 }
 """Which parts of the package each part may import, beside itself and the version."""
 
 RUNS_CODE = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}
-CALLS_THAT_RUN_CODE = {"eval", "exec", "compile", "__import__"}
-ATTRIBUTES_THAT_RUN_CODE = {"torch.load", "torch.hub", "yaml.load", "yaml.unsafe_load", "utils.instantiate"}
+STARTS_PROGRAMS = {"subprocess", "pty", "runpy", "code", "codeop", "webbrowser", "multiprocessing"}
+CALLS_THAT_RUN_CODE = {"eval", "exec", "compile", "__import__", "execfile", "import_string"}
+ATTRIBUTES_THAT_RUN_CODE = {
+    *("torch.load", "torch.hub", "torch.save", "torch.compile", "serialization.load", "jit.load"),
+    *("yaml.load", "yaml.load_all", "yaml.full_load", "yaml.unsafe_load", "yaml.Loader", "yaml.UnsafeLoader"),
+    *("yaml.FullLoader", "utils.instantiate", "utils.call", "utils.get_class", "utils.get_method"),
+    *("os.system", "os.popen", "os.startfile", "os.fork", "os.posix_spawn", "os.posix_spawnp"),
+    *(f"os.{kind}{ending}" for kind in ("exec", "spawn") for ending in ("l", "le", "lp", "lpe", "v", "ve", "vp")),
+    *("importlib.util", "importlib.reload"),
+}
 STARTS_WITHOUT_TORCH = ["cli.py", "errors.py", "compose.py", "__init__.py", "__main__.py"]
 
 
@@ -131,6 +139,22 @@ def test_nothing_here_can_run_code_that_a_file_holds(file: str) -> None:
     assert not {name.split(".")[0] for name in imported(ast.walk(tree))} & RUNS_CODE
     assert not uses(tree) & CALLS_THAT_RUN_CODE
     assert not uses(tree) & ATTRIBUTES_THAT_RUN_CODE
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_numpy_never_unpickles(file: str) -> None:
+    words = [node for node in ast.walk(FILES[file]) if isinstance(node, ast.keyword)]
+    asked = [word for word in words if word.arg == "allow_pickle"]
+    assert all(isinstance(word.value, ast.Constant) and word.value.value is False for word in asked)
+
+
+def test_only_the_decoding_of_pictures_starts_processes() -> None:
+    starting = {
+        file
+        for file, tree in FILES.items()
+        if {name.split(".")[0] for name in imported(ast.walk(tree))} & STARTS_PROGRAMS
+    }
+    assert starting == {"data/parallel.py"}
 
 
 def test_only_plugins_are_imported_by_name() -> None:

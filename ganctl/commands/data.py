@@ -15,7 +15,7 @@ from ganctl.data.sources import Folder
 from ganctl.data.survey import Survey, survey
 from ganctl.errors import ConfigError, GanctlError
 from ganctl.runtime.console import say
-from ganctl.runtime.signals import EndingSignals
+from ganctl.runtime.signals import Signals
 
 LISTED_FAILURES = 20
 LISTED_KINDS = 5
@@ -29,7 +29,7 @@ def prepare(source: Folder) -> None:
 
     Raises `ConfigError` if the cache cannot be used, `DataError` for data that cannot.
     """
-    with _own_keys(), EndingSignals():
+    with _own_keys(), Signals():
         if source.cache is None:
             raise ConfigError("cache: null keeps nothing; give a folder to prepare pictures in")
         pictures = _pictures(source)
@@ -55,7 +55,7 @@ def check(source: Folder) -> None:
 
     Raises `DataError` if training would refuse it.
     """
-    with _own_keys(), EndingSignals():
+    with _own_keys(), Signals():
         pictures = _pictures(source)
         found = survey(pictures, source.workers)
         _show(list(_findings(source, found)))

@@ -5,29 +5,38 @@ from pathlib import Path
 from typing import Any
 
 from ganctl.config import TrainConfig, flatten, import_plugins, train_config
-from ganctl.errors import ConfigError, nearest
+from ganctl.errors import CheckpointError, ConfigError, nearest
+from ganctl.runtime.signals import Signals
+from ganctl.training.opening import saved_train_config
 from ganctl.training.run_folder import RunFolder
 from ganctl.training.runner import run
 
 
-def resume(path: str, overrides: Mapping[str, Any]) -> None:
+def resume(path: str, overrides: Mapping[str, Any], signals: Signals) -> None:
     """Train the run in a folder further, with changed steps, intervals, device or places of its data.
 
-    Raises `ConfigError` for a key that is unknown or would change the run's numbers.
+    Raises `ConfigError` for a key that is unknown or would change the run's numbers, `CheckpointError` for what
+    is wrong with the saved config.
     """
     folder = RunFolder(Path(path))
     plugins = overrides.get("plugins", [])
-    values = folder.saved_config() | {"plugins": plugins}
+    import_plugins(plugins)
+    saved = saved_train_config(folder.saved_config() | {"plugins": plugins}, folder.config)
     changed = {
         "device.name" if key == "device" else key: value for key, value in overrides.items() if key != "plugins"
     }
-    import_plugins(plugins)
-    saved = train_config(values)
     values = saved.model_dump(mode="json")
     for key, value in changed.items():
         _refuse(key, saved)
         _set(values, key, value)
-    run(train_config(values), folder)
+    config = train_config(values)
+    try:
+        run(config, folder, signals)
+    except ConfigError as error:
+        key = str(error).partition(":")[0]
+        if key.partition(".")[0] in values and not saved.may_change(key):
+            raise CheckpointError(f"{folder.config}: {error}") from error
+        raise
 
 
 def _refuse(key: str, saved: TrainConfig) -> None:

@@ -8,15 +8,16 @@ import torch
 from torch import Tensor
 
 from ganctl import pictures
-from ganctl.config import SampleCommand, TrainConfig, train_config
-from ganctl.errors import CheckpointError, ConfigError, DamageError
+from ganctl.config import SampleCommand, TrainConfig
+from ganctl.errors import CheckpointError, ConfigError
 from ganctl.runtime.console import say
 from ganctl.runtime.device import Device
 from ganctl.runtime.memory import keep_freed_memory
 from ganctl.runtime.randomness import generator
 from ganctl.training.assemble import build_network, open_configured
-from ganctl.training.checkpoint import Checkpoint, read_header
+from ganctl.training.checkpoint import Checkpoint
 from ganctl.training.generate import generate
+from ganctl.training.opening import config_of, open_checkpoint
 from ganctl.training.run_folder import RunFolder
 
 
@@ -51,13 +52,15 @@ def open_generator(command: SampleCommand) -> tuple[Checkpoint, TrainConfig, Dev
     if not path.is_dir():
         if not path.exists() and path.suffix != ".safetensors":
             RunFolder(path).saved_config()  # raises, with the nearest run's name
-        return _open_one(command, read_header(path))
+        return _open_one(command, open_checkpoint(path))
     folder = RunFolder(path)
     for checkpoint in folder.checkpoints_whole_in_header():
         try:
             return _open_one(command, checkpoint)
-        except DamageError as error:
+        except CheckpointError as error:
             say(f"passed over a damaged checkpoint: {error}")
+    for newest in folder.checkpoint_files():
+        return _open_one(command, open_checkpoint(newest))  # raises what is wrong with it
     folder.saved_config()
     raise CheckpointError(f"{path}: a run without a whole checkpoint; train it further first")
 
@@ -68,16 +71,9 @@ def _open_one(
     points = len(checkpoint.header.shape) == 1
     if points and command.images:
         raise ConfigError("images: this model draws points, which have no single pictures; leave images=false")
-    config = _config_of(checkpoint)
+    config = config_of(checkpoint)
     device = open_configured(command.device, points=points)
     return checkpoint, config, device, load_generator(checkpoint, config, device, average=command.ema)
-
-
-def _config_of(checkpoint: Checkpoint) -> TrainConfig:
-    try:
-        return train_config(checkpoint.header.config)
-    except ConfigError as error:
-        raise CheckpointError(f"{checkpoint.path}: its config cannot be used here: {error}") from error
 
 
 def load_generator(

@@ -21,7 +21,7 @@ class Mixture(Source):
     """Gaussians of one standard deviation, each with its equal share of the points."""
 
     std: Length
-    num: Annotated[int, Field(ge=2)]
+    num: Annotated[int, Field(ge=2, le=10_000_000)]
     seed: Annotated[int, Field(ge=0)]
 
     @property

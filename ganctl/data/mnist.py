@@ -86,7 +86,7 @@ class StackedMnist(IdxSource):
 
     stacked = True
     name: Literal["stacked_mnist"]
-    num: Annotated[int, Field(ge=2)]
+    num: Annotated[int, Field(ge=2, le=10_000_000)]
     seed: Annotated[int, Field(ge=0)]
 
     def load(self) -> Store:

@@ -19,7 +19,7 @@ from ganctl.data.decode import BadPictureError, Decoding, decode, mode_of, size_
 from ganctl.data.files import PictureFile, read
 from ganctl.errors import DataError
 from ganctl.runtime.console import track
-from ganctl.runtime.signals import ENDING
+from ganctl.runtime.signals import ENDING, SAVING
 
 PROCESSES_FROM = 4000
 """Pictures from which on processes, which take half a second to start, are sooner done than threads."""
@@ -209,7 +209,7 @@ def _signals_held_back() -> Iterator[None]:
         yield
         return
     resource_tracker.ensure_running()  # it would lift the block when it is started along with the first process
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (*ENDING, *SAVING))
     try:
         yield
     finally:

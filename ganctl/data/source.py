@@ -8,7 +8,7 @@ from ganctl.data.store import Store
 from ganctl.registry import Component, Family
 
 Resolution = Annotated[int, Field(ge=8, le=256)]
-Workers = Annotated[int, Field(ge=1)]
+Workers = Annotated[int, Field(ge=1, le=1024)]
 
 
 class Source(Component):

@@ -26,7 +26,7 @@ DenseNorm = Literal["batch", "layer", "spectral", "none"]
 class DenseSpec(Spec):
     """Hidden layers of either network."""
 
-    hidden: list[Width]
+    hidden: Annotated[list[Width], Field(max_length=256)]
     norm: DenseNorm
     activation: Activation
     dropout: Dropout

@@ -4,10 +4,12 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TextIO, TypeVar
+
+from ganctl.errors import one_line
 
 T = TypeVar("T")
 
@@ -19,7 +21,11 @@ _recording: list[TextIO] = []
 
 
 def say(line: str) -> None:
-    """Print one line to standard output at once, also where it cannot show every character or nobody reads."""
+    """Print one line to standard output at once, also where it cannot show every character or nobody reads.
+
+    See `one_line` for what becomes of a line that no terminal should be given.
+    """
+    line = one_line(line)
     encoding = sys.stdout.encoding or "utf-8"
     try:
         print(line.encode(encoding, "backslashreplace").decode(encoding), flush=True)
@@ -33,12 +39,14 @@ def say(line: str) -> None:
 @contextmanager
 def recorded(path: Path) -> Iterator[None]:
     """Append what is said within the block to a file too, each line with its time."""
-    with path.open("a", encoding="utf-8", errors="backslashreplace") as file:
-        _recording.append(file)
-        try:
-            yield
-        finally:
-            _recording.remove(file)
+    file = path.open("a", encoding="utf-8", errors="backslashreplace")
+    _recording.append(file)
+    try:
+        yield
+    finally:
+        _recording.remove(file)
+        with suppress(OSError):  # on a full disk; what could not be written has been reported
+            file.close()
 
 
 def track(items: Iterable[T], total: int, what: str) -> Iterator[T]:

@@ -19,6 +19,11 @@ def generator(device: torch.device, *key: int | str) -> torch.Generator:
     return torch.Generator(device).manual_seed(mix(*key))
 
 
+def normal(shape: tuple[int, ...], device: torch.device, dtype: torch.dtype, *key: int | str) -> Tensor:
+    """Return standard normal numbers of a shape on a device, a function of the key."""
+    return torch.randn(shape, generator=generator(device, *key), device=device, dtype=dtype)
+
+
 def seed_networks(device: torch.device, *key: int | str) -> None:
     """Seed the generators that noise inside networks, such as dropout, draws from on a device."""
     seed = mix(*key)

@@ -1,4 +1,4 @@
-"""Signals that end the process: at once while nothing is at stake, else after the state is saved."""
+"""Signals: those that end the process, at once or after the state is saved, and the one that asks for a save."""
 
 import signal
 import threading
@@ -8,12 +8,14 @@ from typing import Any
 from ganctl.errors import Stopped
 
 ENDING = (signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []))
+SAVING = (signal.SIGUSR1,) if hasattr(signal, "SIGUSR1") else ()
 
 
-class EndingSignals:
+class Signals:
     """Context in which SIGINT, SIGTERM and SIGHUP raise `Stopped`, or are only noted while `deferred` is true.
 
-    A signal that is being ignored, as SIGHUP is under nohup, stays ignored.
+    SIGUSR1, by which cluster schedulers warn of the end, sets `save_wanted` and nothing else. A signal that is
+    being ignored, as SIGHUP is under nohup, stays ignored.
 
     A second signal of the same kind, while deferred, raises at once. Outside the main thread, where Python
     allows no handlers, it does nothing.
@@ -22,11 +24,12 @@ class EndingSignals:
     def __init__(self) -> None:
         self.deferred = False
         self.received: int | None = None
+        self.save_wanted = False
         self._previous: dict[int, Any] = {}
 
-    def __enter__(self) -> "EndingSignals":
+    def __enter__(self) -> "Signals":
         if threading.current_thread() is threading.main_thread():
-            heeded = [number for number in ENDING if signal.getsignal(number) != signal.SIG_IGN]
+            heeded = [number for number in (*ENDING, *SAVING) if signal.getsignal(number) != signal.SIG_IGN]
             self._previous = {number: signal.signal(number, self._handle) for number in heeded}
         return self
 
@@ -37,6 +40,9 @@ class EndingSignals:
             signal.signal(number, handler)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
+        if number in SAVING:
+            self.save_wanted = True
+            return
         if not self.deferred or self.received == number:
             raise Stopped(number)
         self.received = number

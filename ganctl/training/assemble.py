@@ -11,12 +11,12 @@ from ganctl.data.batches import Batches
 from ganctl.data.store import Store
 from ganctl.models import Shape
 from ganctl.models.ema import Ema
-from ganctl.models.packed import build_discriminator
 from ganctl.optim import PlayerName
 from ganctl.penalties import Constraint, PenaltyTerm
 from ganctl.runtime.device import Device, open_device
 from ganctl.runtime.randomness import seeded
 from ganctl.schedules import Schedule, ScheduleSpec
+from ganctl.training.size import check_memory, make_network
 from ganctl.training.step import Game, Player, Term
 from ganctl.training.watch import Watch
 
@@ -29,8 +29,10 @@ def open_configured(device: DeviceConfig, *, points: bool) -> Device:
 def build_game(config: TrainConfig, store: Store, device: Device) -> Game:
     """Return both players at step 0, on the device, initialised from the seed.
 
-    Raises `ConfigError` if the model, or a term, cannot be had for data of this shape.
+    Raises `ConfigError` if the model, or a term, cannot be had for data of this shape, or if what it needs
+    does not fit into memory; that is found out before any of it is allocated.
     """
+    check_memory(config, store.shape, device)
     loop = config.train
     ema = None
     if config.ema.half_life > 0:
@@ -60,12 +62,8 @@ def build_game(config: TrainConfig, store: Store, device: Device) -> Game:
 
 def build_network(config: TrainConfig, player: PlayerName, shape: Shape, device: Device) -> nn.Module:
     """Return one network on the device, in channels-last memory, initialised by a function of the seed."""
-    network: nn.Module
     with seeded(config.seed, "initialise", player):
-        if player == "generator":
-            network = config.model.build_generator(shape)
-        else:
-            network = build_discriminator(config.model, shape, config.loss.pack)
+        network = make_network(config, player, shape)
     network.to(device.torch_device, device.dtype)
     return network.to(memory_format=torch.channels_last)
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from ganctl.training.step import Game, Player
+from ganctl.training.step import SKIPPED, Game, Player
 
 
 def measure(game: Game, step: int) -> dict[str, float]:
@@ -13,6 +13,7 @@ def measure(game: Game, step: int) -> dict[str, float]:
     term's last value), and `logits/real` and `logits/fake` the means over the discriminator's last batch.
     Where a logit has a boundary between real and fake, `accuracy` is the share of that batch, half real and
     half fake, that the discriminator judged right; where it is 0, `probability/…` are the means of the sigmoids.
+    Under fp16, `skipped_updates/<player>` counts those of the run so far whose gradients overflowed.
     """
     scalars: dict[str, Tensor] = {}
     for player in (game.generator, game.discriminator):
@@ -21,6 +22,8 @@ def measure(game: Game, step: int) -> dict[str, float]:
         for term in player.terms:
             scalars[f"term/{player.name}/{term.name}"] = player.values[term.name]
         scalars[f"gradient_norm/{player.name}"] = player.values["gradient_norm"]
+        if SKIPPED in player.values:
+            scalars[f"{SKIPPED}/{player.name}"] = player.values[SKIPPED]
     scalars |= _judgements(game.discriminator.logits, game.boundary)
     values = torch.stack([value.float() for value in scalars.values()]).tolist()
     rates = {

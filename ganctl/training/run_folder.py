@@ -12,14 +12,18 @@ from typing import Any
 import yaml
 from filelock import FileLock, Timeout
 
-from ganctl.config import TrainConfig, flatten, train_config
-from ganctl.errors import CheckpointError, ConfigError, nearest
+from ganctl.config import TrainConfig, flatten
+from ganctl.errors import CheckpointError, ConfigError, DamageError, WriteError, nearest
 from ganctl.runtime.console import say
-from ganctl.runtime.disk import sync
-from ganctl.training import checkpoint
+from ganctl.runtime.disk import sync, write_whole
 from ganctl.training.checkpoint import Checkpoint, Header
+from ganctl.training.foreign import check_regular, read_yaml
+from ganctl.training.opening import open_checkpoint, saved_train_config
 
 OUTPUTS = Path("outputs")
+LONGEST_STATUS = 1 << 20
+"""Bytes of run.json; one has a few thousand."""
+
 CONFIG_HEAD = """\
 # The whole config of this run. Go on with it by
 #   ganctl resume {folder}
@@ -43,8 +47,10 @@ class RunFolder:
     def locked(self) -> Iterator[None]:
         """Make the folder and keep other processes from training in it; the system frees it if this one dies.
 
-        Raises `ConfigError` if it cannot be written, or if another process trains in it.
+        Raises `ConfigError` if it cannot be written, or if another process trains in it, and `CheckpointError`
+        if a name that is written to leads out of it.
         """
+        self._refuse_links()
         lock = FileLock(self.path / ".lock", timeout=0)
         with self._writing():
             self.path.mkdir(parents=True, exist_ok=True)
@@ -55,7 +61,8 @@ class RunFolder:
                 who = f"process {owner.get('process', '?')} on {owner.get('host', '?')}"
                 raise ConfigError(f"{self.path}: {who} is training in it; wait for it, or stop it") from None
         try:
-            self.write_status(self.read_status())
+            with self._writing():
+                self.write_status(self.read_status())
             yield
         finally:
             lock.release()
@@ -69,9 +76,10 @@ class RunFolder:
             for folder in (self.checkpoints, self.samples):
                 folder.mkdir(exist_ok=True)
             head = CONFIG_HEAD.format(folder=self.path)
-            write_whole(self.config, head + yaml.safe_dump(config.saved(), sort_keys=False, allow_unicode=True))
+            text = head + yaml.safe_dump(config.saved(), sort_keys=False, allow_unicode=True)
+            write_whole(self.config, text.encode())
             sync(self.path.parent)
-            for leftover in self.path.glob("**/.*.tmp"):
+            for leftover in (*self.path.glob("**/.*.tmp"), *self.checkpoints.glob(".tmp*")):
                 leftover.unlink()
         self._point_latest()
 
@@ -80,26 +88,25 @@ class RunFolder:
         try:
             yield
         except OSError as error:
-            raise ConfigError(
-                f"{self.path}: cannot be written ({error.strerror}); check the folder's permissions"
-            ) from error
+            raise WriteError.of(self.path, error.errno) from error
 
     def saved_config(self) -> dict[str, Any]:
         """Return the run's own config as plain data.
 
-        Raises `CheckpointError` if this is no run folder.
+        Where config.yaml is missing or damaged, that is the config of the newest checkpoint, which is said.
+        Raises `CheckpointError` if this is no run folder, or its config holds more than values.
         """
-        try:
-            values = yaml.safe_load(self.config.read_text("utf-8"))
-        except FileNotFoundError as error:
+        if not self.config.exists() and not self.checkpoint_files():
             beside = [] if self.path.exists() or not self.path.parent.is_dir() else self.path.parent.iterdir()
             hint = nearest(self.path.name, [path.name for path in beside])
-            raise CheckpointError(f"{self.path}: no run folder (it has no config.yaml){hint}") from error
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            raise CheckpointError(f"{self.config}: cannot be read ({' '.join(str(error).split())})") from error
-        if not isinstance(values, dict):
-            raise CheckpointError(f"{self.config}: not the config of a run")
-        return values
+            raise CheckpointError(f"{self.path}: no run folder (it has no config.yaml){hint}")
+        try:
+            return read_yaml(self.config)
+        except DamageError as error:
+            for newest in self.checkpoints_whole_in_header(quiet=True):
+                say(f"{error}; the config in {newest.path.name} is taken instead")
+                return newest.header.config
+            raise
 
     def checkpoint_path(self, step: int) -> Path:
         """Return where the checkpoint of a step lies."""
@@ -113,10 +120,13 @@ class RunFolder:
         return sorted(found, key=lambda path: int(path.stem.removeprefix("step-")), reverse=True)
 
     def checkpoints_whole_in_header(self, *, quiet: bool = False) -> Iterator[Checkpoint]:
-        """Yield the checkpoints whose headers are whole, newest first; say which are passed over."""
+        """Yield the checkpoints whose headers are whole and fit their configs, newest first.
+
+        It is said which are passed over.
+        """
         for path in self.checkpoint_files():
             try:
-                yield checkpoint.read_header(path)
+                yield open_checkpoint(path)
             except CheckpointError as error:
                 if not quiet:
                     say(f"passed over a damaged checkpoint: {error}")
@@ -127,30 +137,51 @@ class RunFolder:
         Later ones, which were passed over as damaged, neither count nor go.
         """
         newest = self.checkpoint_path(step).name
-        for path in [path for path in self.checkpoint_files() if path.name <= newest][keep:]:
+        for path in [path for path in self.checkpoint_files() if path.name <= newest and not path.is_dir()][keep:]:
             path.unlink()
+
+    def _refuse_links(self) -> None:
+        """Raise `CheckpointError` where what is written here would end up elsewhere.
+
+        `checkpoints` and `samples` themselves may be links to a larger disk.
+        """
+        written = [*self.path.glob("*"), *self.samples.glob("*"), *self.checkpoints.glob(".*")]
+        for path in written:
+            if path not in (self.samples, self.checkpoints) and (
+                path.is_symlink() or not (path.is_file() or path.is_dir())
+            ):
+                raise CheckpointError(f"{path}: a link or no regular file, where ganctl writes; remove it")
 
     def write_status(self, status: dict[str, Any]) -> None:
         """Replace run.json, adding which process wrote it."""
         owner = {"process": os.getpid(), "host": platform.node()}
-        write_whole(self.status, json.dumps(status | owner, indent=2) + "\n")
+        write_whole(self.status, (json.dumps(status | owner, indent=2) + "\n").encode())
 
     def read_status(self) -> dict[str, Any]:
         """Return run.json, or nothing if it is missing or not whole."""
         try:
+            if check_regular(self.status) > LONGEST_STATUS:
+                return {}
             status = json.loads(self.status.read_text())
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError, CheckpointError):
             return {}
         return status if isinstance(status, dict) else {}
 
     def completed(self, config: TrainConfig) -> int | None:
         """Return the last step of the run in this folder if it has done all of them, on data in the same place.
 
+        None, too, if its config.yaml is damaged and the checkpoints must show whose run it is, which is said.
         Raises `ConfigError` if it was configured to compute other numbers.
         """
         if not self.config.exists():
             return None
-        there = train_config(self.saved_config())
+        try:
+            there = saved_train_config(read_yaml(self.config), self.config)
+        except DamageError as error:
+            if not self.checkpoint_files():
+                raise
+            say(f"{error}; it is written anew")
+            return None
         self._refuse_differences(there, config)
         place = set(config.data.placement)
         if there.data.model_dump(include=place) != config.data.model_dump(include=place):
@@ -172,7 +203,7 @@ class RunFolder:
 
     def check_origin(self, header: Header, config: TrainConfig) -> None:
         """Raise `ConfigError` if a checkpoint in this folder comes from a run that computes other numbers."""
-        self._refuse_differences(train_config(header.config), config)
+        self._refuse_differences(saved_train_config(header.config, self.checkpoints), config)
 
     def _refuse_differences(self, there: TrainConfig, here: TrainConfig) -> None:
         theirs, ours = there.identity(), here.identity()
@@ -187,19 +218,8 @@ class RunFolder:
         """Let outputs/latest point to this run; a file system without links goes without."""
         if self.path.parent.name != OUTPUTS.name:
             return
-        temporary = self.path.parent / f".latest.{os.getpid()}.tmp"
+        temporary = self.path.parent / ".latest.tmp"
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
             temporary.symlink_to(self.path.name)
             temporary.replace(self.path.parent / "latest")
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a text file so that it is never seen half written, and survives a power cut."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    sync(path.parent)

@@ -1,9 +1,9 @@
 """The life of a run: open or resume it, step, log, draw, save, and end well."""
 
 import platform
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,45 +11,46 @@ import torch
 from ganctl import __version__, pictures, rules
 from ganctl.config import TrainConfig, flatten
 from ganctl.data.store import Store
-from ganctl.errors import CheckpointError, DataError, DivergenceError, Stopped
+from ganctl.errors import CheckpointError, DataError, DivergenceError, Stopped, WriteError
 from ganctl.runtime.console import recorded, say
 from ganctl.runtime.device import Device
+from ganctl.runtime.disk import write_whole
 from ganctl.runtime.memory import keep_freed_memory
-from ganctl.runtime.randomness import permutation
-from ganctl.runtime.signals import EndingSignals
+from ganctl.runtime.randomness import normal, permutation
+from ganctl.runtime.signals import Signals
 from ganctl.training import checkpoint, state
 from ganctl.training.assemble import build_game, open_configured
-from ganctl.training.checkpoint import Header
+from ganctl.training.checkpoint import Header, Inexact, Rollback
 from ganctl.training.generate import generate
 from ganctl.training.measure import measure
 from ganctl.training.progress import ProgressDisplay, clock
 from ganctl.training.run_folder import RunFolder
 from ganctl.training.step import Game, train_step
+from ganctl.training.stopwatch import Stopwatch
 from ganctl.training.tracking import Tracker
 
 POINTS_A_SAMPLE = 32
 """A scatter plot shows so many times `sample.num` points, of which one says less than a picture."""
 
 
-def run(config: TrainConfig, folder: RunFolder) -> None:
+def run(config: TrainConfig, folder: RunFolder, signals: Signals) -> None:
     """Train a run to its last step, from its newest whole checkpoint if it has one.
 
     Raises every error of the project; `Stopped` after the state has been saved.
     """
     warnings = rules.check(config)
-    with EndingSignals() as signals:
-        if (last := folder.completed(config)) is not None:
-            folder.finish(config, last)
-            say(f"{folder.path} is complete: {config.train.steps:,} steps are done; raise train.steps to go on")
-            return
-        keep_freed_memory()
-        device = open_configured(config.device, points=config.data.points)
-        store = config.data.load()
-        game = build_game(config, store, device)
-        with folder.locked(), recorded(folder.log):
-            for warning in warnings:
-                say(f"note    {warning}")
-            Runner(config, folder, store, game, signals).run()
+    if (last := folder.completed(config)) is not None:
+        folder.finish(config, last)
+        say(f"{folder.path} is complete: {config.train.steps:,} steps are done; raise train.steps to go on")
+        return
+    keep_freed_memory()
+    device = open_configured(config.device, points=config.data.points)
+    store = config.data.load()
+    game = build_game(config, store, device)
+    with folder.locked(), recorded(folder.log):
+        for warning in warnings:
+            say(f"note    {warning}")
+        Runner(config, folder, store, game, signals).run()
 
 
 def environment(config: TrainConfig, device: Device) -> dict[str, str]:
@@ -70,70 +71,90 @@ def environment(config: TrainConfig, device: Device) -> dict[str, str]:
 class Runner:
     """One run in progress."""
 
-    def __init__(
-        self, config: TrainConfig, folder: RunFolder, store: Store, game: Game, signals: EndingSignals
-    ) -> None:
+    def __init__(self, config: TrainConfig, folder: RunFolder, store: Store, game: Game, signals: Signals) -> None:
         self.config = config
         self.folder = folder
         self.store = store
         self.game = game
         self.signals = signals
         self.environment = environment(config, game.device)
-        self.inexact_from: int | None = folder.read_status().get("not_bit_exact_from_step")
+        self.inexact: tuple[Inexact, ...] = ()
+        self.rollbacks: tuple[Rollback, ...] = ()
+        self.step = 0
         self.saved_step = -1
         self.images_per_second = 0.0
-        self.step, lengths = self._restore()
+        header = self._restore()
+        if header is not None:
+            self.rollbacks = header.rollbacks
+            self.inexact = header.inexact + self._changes(header)
+        self.game.salt(len(self.rollbacks))
         folder.claim(config)
-        self.tracker = Tracker(folder.path, folder.metrics, lengths)
-        if self.step == 0:
-            saved = config.saved()
-            self.tracker.config(saved, flatten(saved))
+        self.tracker = self._open_logs(header)
+        self.stopwatch = Stopwatch(self.step)
 
     def run(self) -> None:
         """Train to the last step; save on the way, at the end, and when stopped."""
         self._introduce()
-        started = time.monotonic()
         self.signals.deferred = True
+        status = "failed"
         try:
             self._loop()
+            status = "complete"
         except DivergenceError as error:
-            good = f"last good checkpoint: {self.folder.checkpoint_path(self.saved_step)}"
-            self._write_status("diverged")
-            raise DivergenceError(
-                f"{error}; {good if self.saved_step >= 0 else 'no checkpoint was saved before it'}"
-            ) from None
+            status = "diverged"
+            raise DivergenceError(f"{error}; {self._last_checkpoint()}") from None
         except Stopped:
-            self._write_status("stopped")
+            status = "stopped"
             raise
+        except (OSError, WriteError) as error:
+            if isinstance(error, OSError):
+                error = WriteError.of(Path(error.filename or self.folder.path), error.errno)
+            raise WriteError(f"{error}; {self._last_checkpoint()}, from which the same command goes on") from error
         finally:
-            self.tracker.close()
-        self._write_status("complete")
-        say(f"done: {self.step:,} steps in {clock(time.monotonic() - started)}; pictures in {self.folder.samples}")
+            self.signals.deferred = False
+            for last_act in (self.tracker.close, lambda: self._write_status(status)):
+                with suppress(OSError):  # what matters is in the checkpoint; the disk's error has been reported
+                    last_act()
+        spent = clock(sum(self.stopwatch.seconds().values()))
+        say(f"done: {self.step:,} steps in {spent}; pictures in {self.folder.samples}")
 
     def _loop(self) -> None:
-        config, steps = self.config, self.config.train.steps
+        steps = self.config.train.steps
+        if self.step == 0 and self.config.train.on_divergence == "rollback":
+            self._save()
         self._write_status("running")
-        self._clock = _Clock(self.step)
-        with ProgressDisplay(self.step, steps, critic=config.loss.critic) as display:
+        with ProgressDisplay(self.step, steps, critic=self.config.loss.critic) as display:
             while self.step < steps:
-                train_step(self.game, self.step)
-                self.step += 1
-                display.step(self.step)
-                last = self.step == steps
-                if self.step % config.logging.every == 0 or last:
-                    display.numbers(self.step, self._log())
-                if config.sample.every and (self.step % config.sample.every == 0 or last):
-                    self._draw()
-                if last or (config.checkpoint.every and self.step % config.checkpoint.every == 0):
-                    self._save()
-                if self.signals.received is not None:
-                    self._stop(self.signals.received)
+                try:
+                    self._advance(display)
+                except DivergenceError as error:
+                    self._roll_back(error)
+
+    def _advance(self, display: ProgressDisplay) -> None:
+        """Take a step, and do what is due after it."""
+        config = self.config
+        train_step(self.game, self.step)
+        self.step += 1
+        display.step(self.step)
+        last = self.step == config.train.steps
+        if self.step % config.logging.every == 0 or last:
+            display.numbers(self.step, self._log())
+        if config.sample.every and (self.step % config.sample.every == 0 or last):
+            self._draw()
+        if last or (config.checkpoint.every and self.step % config.checkpoint.every == 0):
+            self._save()
+        if self.signals.save_wanted:
+            self.signals.save_wanted = False
+            self._save_at_once()
+            say(f"saved step {self.step:,}, as SIGUSR1 asked for; the run goes on")
+        if self.signals.received is not None:
+            self._stop(self.signals.received)
 
     def _log(self) -> dict[str, float]:
         values = measure(self.game, self.step - 1)
         self.game.check()
-        data_wait = self._clock.share(self.game.batches.waited)
-        self.images_per_second = self._clock.rate(self.step, self.game.images_per_step)
+        data_wait = self.stopwatch.share(self.game.batches.waited)
+        self.images_per_second = self.stopwatch.rate(self.step, self.game.images_per_step)
         row = {
             "images": float(self.step * self.game.images_per_step),
             "images_per_second": self.images_per_second,
@@ -144,29 +165,34 @@ class Runner:
         return row
 
     @contextmanager
-    def _paused(self) -> Iterator[None]:
+    def _paused(self, work: str) -> Iterator[None]:
         self.game.device.synchronise()  # what the steps have asked for still counts as theirs
-        with self._clock.paused():
+        with self.stopwatch.paused(work):
             yield
 
     def _draw(self) -> None:
-        with self._paused():
+        with self._paused("pictures"):
             pixels = self._picture()
-            pictures.save(pixels, self.folder.samples / f"step-{self.step:08d}.png")
-            self.tracker.picture(self.step, pixels)
+            png = pictures.png(pixels)
+            write_whole(self.folder.samples / f"step-{self.step:08d}.png", png)
+            self.tracker.picture(self.step, png, pixels.shape[:2])
 
     def _picture(self) -> Any:
         game = self.game
         network = game.ema.average if game.ema is not None else game.generator.network
         count = self.config.sample.num * (1 if self.store.is_pictures else POINTS_A_SAMPLE)
-        samples = generate(network, game.latents(count, "fixed"), game.device, game.batch_size)
+        device = game.device
+        latents = normal(
+            (count, game.latent), device.torch_device, device.dtype, self.config.seed, "latents", "fixed"
+        )
+        samples = generate(network, latents, device, game.batch_size)
         if self.store.is_pictures:
             return pictures.grid(pictures.to_bytes(samples, self.config.model.picture_range))
         shown = permutation(len(self.store), self.config.seed, "plot")[:count]
         return pictures.plot(self.store.samples[shown].numpy(), samples.float().cpu().numpy())
 
     def _save(self) -> None:
-        with self._paused():
+        with self._paused("checkpoints"):
             self.game.check()
             header = Header(
                 config=self.config.saved(),
@@ -175,22 +201,60 @@ class Runner:
                 data=self.store.fingerprint,
                 versions=self.environment,
                 logs=self.tracker.lengths(),
+                inexact=self.inexact,
+                rollbacks=self.rollbacks,
             )
             checkpoint.write(self.folder.checkpoint_path(self.step), header, state.tensors(self.game))
             self.saved_step = self.step
             self.folder.prune(self.config.checkpoint.keep, self.step)
             self._write_status("running")
 
-    def _stop(self, number: int) -> None:
+    def _save_at_once(self) -> None:
         if self.saved_step != self.step:
             self._save()
+
+    def _stop(self, number: int) -> None:
+        self._save_at_once()
         stopped = Stopped(number)
         raise Stopped(
             number, f"{stopped} after step {self.step:,}, which is saved; the same command goes on from there"
         )
 
-    def _restore(self) -> tuple[int, dict[str, int]]:
-        """Load the newest whole checkpoint; return its step and log lengths, or step 0 and none."""
+    def _roll_back(self, error: DivergenceError) -> None:
+        """Go back to the last checkpoint, from where the steps draw other numbers.
+
+        Raises the error if the config says so, or if that has been done too often.
+        """
+        loop = self.config.train
+        if loop.on_divergence == "stop":
+            raise error
+        if len(self.rollbacks) >= loop.max_rollbacks:
+            raise DivergenceError(f"{error}, after train.max_rollbacks={loop.max_rollbacks} rollbacks")
+        diverged = self.step
+        device = self.game.device
+        del self.game
+        self.game = build_game(self.config, self.store, device)
+        header = self._restore()
+        self.rollbacks += (Rollback(from_step=diverged, to_step=self.step, because=str(error)),)
+        self.game.salt(len(self.rollbacks))
+        self.tracker.close()
+        self.tracker = self._open_logs(header)
+        self._write_status("running")
+        say(f"{error}; back to step {self.step:,}, from where other numbers are drawn")
+
+    def _open_logs(self, header: Header | None) -> Tracker:
+        """Continue the logs where a checkpoint left them, or begin them."""
+        try:
+            tracker = Tracker(self.folder.path, self.folder.metrics, header.logs if header is not None else {})
+            if header is None:
+                saved = self.config.saved()
+                tracker.config(saved, flatten(saved))
+        except OSError as error:
+            raise WriteError.of(self.folder.path, error.errno) from error
+        return tracker
+
+    def _restore(self) -> Header | None:
+        """Load the newest whole checkpoint into the game; return its header, or None if there is none."""
         for candidate in self.folder.checkpoints_whole_in_header():
             header = candidate.header
             self.folder.check_origin(header, self.config)
@@ -204,27 +268,32 @@ class Runner:
             except CheckpointError as error:
                 say(f"passed over a damaged checkpoint: {candidate.path.name}: {error}")
                 continue
-            self.saved_step = header.step
-            self._compare(header)
-            return header.step, header.logs
+            self.step = self.saved_step = header.step
+            return header
         if self.folder.checkpoint_files():
             raise CheckpointError(
                 f"{self.folder.checkpoints}: none of the checkpoints is whole; put a good one there, or start "
                 "anew under another name="
             )
-        return 0, {}
+        return None
 
-    def _compare(self, header: Header) -> None:
-        """Say and remember what will keep the run from going on bit for bit."""
+    def _changes(self, header: Header) -> tuple[Inexact, ...]:
+        """Return, and say, what will keep the run from going on from a checkpoint bit for bit."""
         ours = self.environment
         changed = [
             f"{key} {header.versions.get(key)} → {ours.get(key)}"
             for key in {**header.versions, **ours}
             if header.versions.get(key) != ours.get(key)
         ]
-        if changed:
-            self.inexact_from = header.step if self.inexact_from is None else min(self.inexact_from, header.step)
-            say(f"not bit-exact from step {header.step:,} on: {', '.join(changed)}")
+        if not changed:
+            return ()
+        say(f"not bit-exact from step {header.step:,} on: {', '.join(changed)}")
+        return (Inexact(from_step=header.step, because=", ".join(changed)),)
+
+    def _last_checkpoint(self) -> str:
+        if self.saved_step < 0:
+            return "no checkpoint was saved before"
+        return f"last good checkpoint: {self.folder.checkpoint_path(self.saved_step)}"
 
     def _introduce(self) -> None:
         game = self.game
@@ -248,37 +317,9 @@ class Runner:
                 "step": self.step,
                 "steps": self.config.train.steps,
                 "images_per_second": round(self.images_per_second, 1),
-                "not_bit_exact_from_step": self.inexact_from,
+                "seconds": {work: round(spent, 2) for work, spent in self.stopwatch.seconds().items()},
+                "not_bit_exact": [change.model_dump() for change in self.inexact],
+                "rollbacks": [rollback.model_dump() for rollback in self.rollbacks],
                 "environment": self.environment,
             }
         )
-
-
-class _Clock:
-    """Measures the speed of steps alone: time spent on pictures and checkpoints does not count."""
-
-    def __init__(self, step: int) -> None:
-        self._since = time.perf_counter()
-        self._step = step
-        self._waited = 0.0
-
-    def share(self, waited: float) -> float:
-        """Return which share of the time since the last `rate` was waited; `waited` is the sum so far in s."""
-        share = (waited - self._waited) / (time.perf_counter() - self._since)
-        self._waited = waited
-        return min(1.0, share)
-
-    def rate(self, step: int, images_per_step: int) -> float:
-        """Return images a second since the last call."""
-        now = time.perf_counter()
-        images = (step - self._step) * images_per_step
-        speed = images / (now - self._since)
-        self._since, self._step = now, step
-        return speed
-
-    @contextmanager
-    def paused(self) -> Iterator[None]:
-        """Leave the time within the block out."""
-        start = time.perf_counter()
-        yield
-        self._since += time.perf_counter() - start

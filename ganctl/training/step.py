@@ -18,12 +18,13 @@ from ganctl.models import Discriminator
 from ganctl.models.ema import Ema
 from ganctl.optim import PlayerName
 from ganctl.runtime.device import Device
-from ganctl.runtime.randomness import generator, seed_networks
+from ganctl.runtime.randomness import generator, mix, normal, seed_networks
 from ganctl.schedules import Schedule
 from ganctl.training.watch import Watch
 
 SMALLEST_SCALE = 2.0**-20
 """Where fp16's loss scale ends up when every update overflows and is skipped."""
+SKIPPED = "skipped_updates"
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,8 @@ class Player:
     scaler: torch.amp.GradScaler
     turns: int
     values: dict[str, Tensor] = field(default_factory=dict)
-    """The last value of each term, unweighted, and the gradient's norm before clipping; scalars on the device."""
+    """The last value of each term, unweighted, the gradient's norm before clipping, and under fp16 the count of
+    updates that were skipped because gradients overflowed; scalars on the device."""
     logits: dict[str, Tensor] = field(default_factory=dict)
     """What the last batch of the last update computed of "real" and "fake" logits, [judgements], off the graph."""
 
@@ -130,11 +132,15 @@ class Game:
                     f"training diverged: the {player.name}'s gradients overflow fp16 at any scale"
                 )
 
+    def salt(self, rollbacks: int) -> None:
+        """Let a game that has drawn nothing yet draw otherwise than before the last of so many rollbacks."""
+        if rollbacks:
+            self.seed = self.batches.seed = mix(self.seed, "rollback", rollbacks)
+
     def latents(self, count: int, *key: int | str) -> Tensor:
         """Return standard normal latents [count, latent], keyed by the seed and `key`."""
-        device = self.device.torch_device
-        source = generator(device, self.seed, "latents", *key)
-        return torch.randn(count, self.latent, generator=source, device=device, dtype=self.device.dtype)
+        shape = (count, self.latent)
+        return normal(shape, self.device.torch_device, self.device.dtype, self.seed, "latents", *key)
 
 
 class Round:
@@ -304,7 +310,11 @@ def update(game: Game, player: Player, opponent: Player, turn: int, step: int) -
         for name, value in values.items():
             share = value.detach() / game.accumulate
             totals[name] = totals[name] + share if part else share
-    player.values.update(totals, gradient_norm=_apply(game, player))
+    norm = _apply(game, player)
+    player.values.update(totals, gradient_norm=norm)
+    if player.scaler.is_enabled():
+        skipped = player.values.get(SKIPPED, torch.zeros_like(norm))
+        player.values[SKIPPED] = skipped + norm.isfinite().logical_not()
     player.logits = this_round.logits
     game.watch.look(step, player.name, player.values)
 

@@ -3,75 +3,113 @@
 import json
 import math
 import os
+import struct
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import yaml
-from torch.utils.tensorboard import SummaryWriter
-from torch.utils.tensorboard.summary import hparams
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.summary.writer.record_writer import RecordWriter
+from torch.utils.tensorboard.summary import hparams, text
 
+from ganctl.runtime.console import say
 from ganctl.runtime.disk import sync
 
-EVENTS = "events.out.tfevents.*"
+EVENTS = "events.out.tfevents.0.ganctl"
+PATTERN = "events.out.tfevents.*"
+RECORD_HEAD, RECORD_FRAME = struct.Struct("<Q"), 16
+"""A record of an event file: the length of its content, which stands between two checksums."""
 
 
 class Tracker:
-    """Writes numbers and pictures of a run to its folder.
+    """Writes numbers and pictures of a run to two files in its folder, which it continues when it is resumed.
 
     `lengths` are the byte lengths that a checkpoint recorded: whatever was logged after it is cut off, so
-    that no step appears twice. An empty mapping starts the logs anew.
+    that no step appears twice. An empty mapping starts the logs anew. Writes happen where they are asked for, in
+    the caller's thread, so that a disk that is full is noticed there: every method raises `OSError`.
     """
 
     def __init__(self, folder: Path, metrics: Path, lengths: Mapping[str, int]) -> None:
-        self._folder = folder
-        self._metrics_path = metrics
-        for path in self._files():
-            if path.name in lengths:
-                os.truncate(path, min(lengths[path.name], path.stat().st_size))
-            else:
-                path.unlink()
-        self._metrics = metrics.open("a")
-        self._writer: Any = SummaryWriter(str(folder))
+        self._paths = [metrics, folder / EVENTS]
+        for path in {*self._paths, *folder.glob(PATTERN)}:
+            _cut(path, lengths.get(path.name))
+        self._metrics, self._events = (path.open("ab") for path in self._paths)
+        self._records = RecordWriter(self._events)
+        if self._paths[1].stat().st_size == 0:
+            self._record(Event(wall_time=time.time(), file_version="brain.Event:2"))
 
     def config(self, config: Mapping[str, Any], flat: Mapping[str, Any]) -> None:
         """Write the config as text and as TensorBoard's hyperparameters; once, at step 0."""
-        text = yaml.safe_dump(dict(config), sort_keys=False)
-        self._writer.add_text("config", "".join(f"    {line}\n" for line in text.splitlines()), 0)
+        lines = yaml.safe_dump(dict(config), sort_keys=False).splitlines()
         plain = {
             key: value if isinstance(value, int | float | str | bool) else str(value)
             for key, value in flat.items()
         }
-        for summary in hparams(plain, {"loss/generator": 0, "loss/discriminator": 0}):
-            self._writer.file_writer.add_summary(summary)
+        written = text("config", "".join(f"    {line}\n" for line in lines))
+        for summary in (written, *hparams(plain, {"loss/generator": 0, "loss/discriminator": 0})):
+            self._record(Event(wall_time=time.time(), step=0, summary=summary))
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
         """Write one line of numbers, and the same numbers as scalars."""
         row = {"step": step} | {key: value if math.isfinite(value) else None for key, value in values.items()}
-        self._metrics.write(json.dumps(row) + "\n")
+        self._metrics.write(json.dumps(row).encode() + b"\n")
         self._metrics.flush()
-        for key, value in values.items():
-            self._writer.add_scalar(key, value, step)
+        self._summary(step, [Summary.Value(tag=key, simple_value=value) for key, value in values.items()])
 
-    def picture(self, step: int, pixels: np.ndarray) -> None:
-        """Write a picture, uint8 [height, width, channels]."""
-        self._writer.add_image("samples", pixels, step, dataformats="HWC")
+    def picture(self, step: int, png: bytes, size: tuple[int, int]) -> None:
+        """Write a picture, the bytes of a PNG file of a size (height, width) in pixels."""
+        height, width = size
+        image = Summary.Image(height=height, width=width, colorspace=3, encoded_image_string=png)
+        self._summary(step, [Summary.Value(tag="samples", image=image)])
 
     def lengths(self) -> dict[str, int]:
         """Return the byte length of each log file, after everything written so far has reached the disk."""
         self._metrics.flush()
-        self._writer.flush()
-        files = self._files()
-        for path in files:
+        self._events.flush()
+        for path in self._paths:
             sync(path)
-        return {path.name: path.stat().st_size for path in files}
+        return {path.name: path.stat().st_size for path in self._paths}
 
     def close(self) -> None:
         """Finish the files."""
         self._metrics.close()
-        self._writer.close()
+        self._events.close()
 
-    def _files(self) -> list[Path]:
-        metrics = [self._metrics_path] if self._metrics_path.exists() else []
-        return [*metrics, *sorted(self._folder.glob(EVENTS))]
+    def _summary(self, step: int, values: list[Any]) -> None:
+        self._record(Event(wall_time=time.time(), step=step, summary=Summary(value=values)))
+
+    def _record(self, event: Any) -> None:
+        self._records.write(event.SerializeToString())
+        self._records.flush()
+
+
+def _cut(path: Path, length: int | None) -> None:
+    """Cut a log to a length, or remove it if none is known; say so if some of it is missing."""
+    if length is None:
+        path.unlink(missing_ok=True)
+        return
+    there = path.stat().st_size if path.exists() else 0
+    if there > length:
+        os.truncate(path, length)
+    elif there < length:
+        path.touch()
+        kept = _whole(path)
+        os.truncate(path, kept)
+        say(f"{path}: {length - kept:,} bytes that were logged earlier are missing; the run goes on without them")
+
+
+def _whole(path: Path) -> int:
+    """Return the length of a log up to its last whole line, or record."""
+    content = path.read_bytes()
+    if not path.match(PATTERN):
+        return content.rfind(b"\n") + 1
+    end = 0
+    while end + RECORD_HEAD.size <= len(content):
+        (size,) = RECORD_HEAD.unpack_from(content, end)
+        if end + RECORD_FRAME + size > len(content):
+            break
+        end += RECORD_FRAME + size
+    return end

@@ -7,17 +7,17 @@ import threading
 import pytest
 
 from ganctl.errors import Stopped
-from ganctl.runtime.signals import EndingSignals
+from ganctl.runtime.signals import Signals
 
 
 def test_a_signal_ends_at_once_while_nothing_is_at_stake() -> None:
-    with pytest.raises(Stopped) as stopped, EndingSignals():
+    with pytest.raises(Stopped) as stopped, Signals():
         os.kill(os.getpid(), signal.SIGTERM)
     assert stopped.value.exit_code == 143
 
 
 def test_a_deferred_signal_is_noted_and_the_second_one_ends_at_once() -> None:
-    with EndingSignals() as signals:
+    with Signals() as signals:
         signals.deferred = True
         os.kill(os.getpid(), signal.SIGINT)
         assert signals.received == signal.SIGINT
@@ -28,7 +28,7 @@ def test_a_deferred_signal_is_noted_and_the_second_one_ends_at_once() -> None:
 
 def test_the_handlers_before_are_put_back() -> None:
     before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
-    with EndingSignals():
+    with Signals():
         assert signal.getsignal(signal.SIGTERM) != before[0]
     assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
 
@@ -38,7 +38,7 @@ def test_outside_the_main_thread_it_stays_out_of_the_way() -> None:
 
     def work() -> None:
         try:
-            with EndingSignals() as signals:
+            with Signals() as signals:
                 assert signals.received is None
         except BaseException as error:
             failures.append(error)

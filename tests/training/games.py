@@ -22,6 +22,9 @@ SMALL = {
         "train.batch_size=8",
     ),
 }
+OF_ANY_MODEL = ("data.resolution=8", "train.batch_size=4")
+"""For a model that says nothing above."""
+
 SMALL_OPTIONS = {
     "auxiliary=[perceptual]": (
         "auxiliary.perceptual.network=squeezenet1_1",
@@ -31,24 +34,30 @@ SMALL_OPTIONS = {
 """What makes an option small, or possible."""
 
 
-def small_config(*overrides: str, model: str = "dcgan", data: str = "digits", **more: Any) -> TrainConfig:
-    """Return a config of a small model, fp32 and without penalties unless an override says otherwise."""
-    small = [word for word in SMALL[model] if data == "digits" or not word.startswith("data.")]
+def small_words(*overrides: str, model: str = "dcgan", data: str = "digits") -> list[str]:
+    """Return the words of a small model, fp32 and without penalties unless an override says otherwise."""
+    sizes = SMALL.get(model, OF_ANY_MODEL)
+    small = [word for word in sizes if data == "digits" or not word.startswith("data.")]
     few = ["data.num=64"] if data == "ring" else []
     chosen = any(word.startswith(("penalty=", "loss=wgan")) for word in overrides)
     plain = [] if chosen else ["penalty=[]"]
-    words = [
+    precise = [] if any(word.startswith("device.precision=") for word in overrides) else ["device.precision=fp32"]
+    return [
         *plain,
         f"model={model}",
         f"data={data}",
         "device=cpu",
-        "device.precision=fp32",
+        *precise,
         *small,
         *few,
         *(word for option in overrides for word in SMALL_OPTIONS.get(option, ())),
         *overrides,
     ]
-    return train_config(composed(*words) | more)
+
+
+def small_config(*overrides: str, model: str = "dcgan", data: str = "digits", **more: Any) -> TrainConfig:
+    """Return the config that `small_words` compose to; `more` replaces whole groups of it."""
+    return train_config(composed(*small_words(*overrides, model=model, data=data)) | more)
 
 
 def small_game(*overrides: str, model: str = "dcgan", data: str = "digits") -> Game:

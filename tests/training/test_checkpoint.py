@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from ganctl.errors import CheckpointError, ConfigError
+from ganctl.errors import CheckpointError, ConfigError, DivergenceError
 from ganctl.training import checkpoint
 from ganctl.training.checkpoint import Header
 
@@ -24,8 +24,8 @@ def tensors() -> dict[str, torch.Tensor]:
         "generator.weight": torch.arange(12, dtype=torch.float32).reshape(3, 4).t(),
         "generator.half": torch.tensor([1.5, -2.0], dtype=torch.bfloat16),
         "optimizer.generator.step": torch.tensor(3.0),
-        "count": torch.tensor(5, dtype=torch.int64),
-        "empty": torch.zeros(0, 3),
+        "generator.count": torch.tensor(5, dtype=torch.int64),
+        "generator.empty": torch.zeros(0, 3),
     }
 
 
@@ -50,6 +50,8 @@ def test_only_wanted_tensors_are_read(path: Path) -> None:
     assert checkpoint.read_header(path).read(lambda name: name.startswith("generator.")).keys() == {
         "generator.weight",
         "generator.half",
+        "generator.count",
+        "generator.empty",
     }
 
 
@@ -95,7 +97,7 @@ def test_another_format_is_refused_by_its_number(tmp_path: Path) -> None:
     text = json.dumps({"format": 99, "tensors": {}})
     path = tmp_path / "later.safetensors"
     digest = hashlib.sha256(text.encode()).hexdigest()
-    save_file({"w": torch.zeros(1)}, path, {"ganctl": f"{digest}\n{text}"})
+    save_file({"generator.w": torch.zeros(1)}, path, {"ganctl": f"{digest}\n{text}"})
     with pytest.raises(CheckpointError, match="format 99"):
         checkpoint.read_header(path)
 
@@ -113,3 +115,34 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_rest(
         checkpoint.write(path, HEADER, tensors)
     assert path.read_bytes() == before
     assert [entry.name for entry in path.parent.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("name", ["generator.weight", "ema.weight", "optimizer.generator.exp_avg.weight"])
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_what_could_not_be_read_again_is_not_written(
+    name: str, number: float, path: Path, tensors: dict[str, torch.Tensor]
+) -> None:
+    before = path.read_bytes()
+    with pytest.raises(DivergenceError, match=f"{name} holds numbers that are not finite"):
+        checkpoint.write(path, HEADER, tensors | {name: torch.tensor([1.0, number])})
+    assert path.read_bytes() == before
+
+
+def test_a_logged_value_may_be_infinite(path: Path, tensors: dict[str, torch.Tensor]) -> None:
+    name = "values.generator.gradient_norm"
+    checkpoint.write(path, HEADER, tensors | {name: torch.tensor(float("inf"))})
+    assert checkpoint.read_header(path).read()[name] == float("inf")
+
+
+@pytest.mark.parametrize("name", ["count", "generator", "generator.a/b", "generator..a", "optimizer.x.step.a"])
+def test_a_name_that_could_not_be_read_again_is_a_programmers_mistake(name: str, tmp_path: Path) -> None:
+    with pytest.raises(AssertionError, match="no name that can be read back"):
+        checkpoint.write(tmp_path / "file", HEADER, {name: torch.zeros(1)})
+
+
+def test_the_largest_state_that_is_trained_has_a_header_that_is_read(tmp_path: Path) -> None:
+    most = 9 * 2048
+    names = [f"optimizer.discriminator.exp_avg_sq.blocks.{n}.convolution.weight" for n in range(most)]
+    path = tmp_path / "large.safetensors"
+    checkpoint.write(path, HEADER, {name: torch.zeros(1, 1, 1, 1) for name in names})
+    assert checkpoint.read_header(path).tensors.keys() == set(names)

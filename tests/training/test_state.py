@@ -1,36 +1,27 @@
 """State: taken, put into a fresh game, and played on from as if nothing had happened."""
 
 import re
-from collections.abc import Iterator
-from itertools import combinations, product
+from collections.abc import Callable
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from ganctl.auxiliary import AUXILIARIES
+from ganctl.data.mapped import MappedStore
 from ganctl.errors import CheckpointError
 from ganctl.losses import LOSSES
+from ganctl.models import MODELS
 from ganctl.optim import OPTIMIZERS
 from ganctl.penalties import PENALTIES
-from ganctl.schedules import SHAPES
 from ganctl.training import checkpoint, state
 from ganctl.training.checkpoint import Header
 from ganctl.training.measure import measure
 from ganctl.training.step import train_step
-from tests.training.games import small_game, small_games
-
-PARTS: dict[str, list[str]] = {
-    "loss": [f"loss={name}" + ("_gp" if LOSSES[name].critic else "") for name in LOSSES],
-    "penalty": ["penalty=[]", *(f"penalty=[{name}]" for name in PENALTIES)],
-    "auxiliary": ["auxiliary=[]", *(f"auxiliary=[{name}]" for name in AUXILIARIES)],
-    "optimizer": [f"optimizer={name}" for name in OPTIMIZERS],
-    "schedule": [f"schedule.learning_rate.shape={shape}" for shape in SHAPES],
-    "precision": [f"device.precision={name}" for name in ("fp32", "bf16", "fp16", "fp64")],
-    "pack": ["loss.pack=1", "loss.pack=2"],
-    "model": ["model=dcgan", "model=mlp"],
-}
-"""What a run is put together from; each two options of different parts meet in some case."""
+from tests.training.games import small_config, small_game, small_games
+from tests.training.parts import DATA, PARTS, PICTURES, Case, all_pairs, pairs, pairwise, prepare, words_of
 
 CASES = [
     ("dcgan", "digits", "model.generator.norm=batch", "device.precision=bf16"),
@@ -46,31 +37,34 @@ CASES = [
     ("mlp", "ring", "loss=lsgan", "loss.label_noise=0.3", "loss.label_smoothing=0.1", "train.accumulate=2"),
     ("mlp", "digits", "model.discriminator.dropout=0.5", "train.n_gen=2", "ema.ramp=0"),
 ]
-"""What the parts leave out."""
+"""What the parts leave out: (model, data, words)."""
 
 HEADER = Header(config={}, step=3, shape=(1, 8, 8), data="", versions={}, logs={})
 
 
-def pairs(case: tuple[str, ...]) -> set[frozenset[str]]:
-    return {frozenset(pair) for pair in combinations(case, 2)}
+WORLD_SIZES = [1]
+"""How many processes play one game. More than one joins here once `on_ranks` can start them as a gloo group."""
 
 
-def pairwise() -> Iterator[tuple[str, ...]]:
-    """Yield few cases, one option of each part, so that each two options meet: greedily, pair by pair."""
-    parts = list(PARTS.values())
-    waiting = {frozenset(pair): None for one, other in combinations(parts, 2) for pair in product(one, other)}
-    while waiting:
-        first = next(iter(waiting))
-        case: tuple[str, ...] = ()
-        for options in parts:
-            fixed = [option for option in options if option in first]
-            case += (max(fixed or options, key=lambda option: sum(p in waiting for p in pairs((*case, option)))),)
-        for pair in pairs(case):
-            waiting.pop(pair, None)
-        yield case
+def on_ranks(world_size: int, check: Callable[..., None], *arguments: Any) -> None:
+    """Run a check on every rank.
+
+    More than one is `torch.multiprocessing.spawn` of processes that call `init_process_group("gloo")` and then the
+    check, each with a folder that all of them see.
+    """
+    assert world_size == 1, "training in several processes is yet to come"
+    check(*arguments)
 
 
-def assert_going_on_is_exact(words: tuple[str, ...], model: str, data: str, folder: Path) -> None:
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what `parts.DATA` names; the first case that needs it fills the cache."""
+    folder = tmp_path_factory.mktemp("pictures")
+    prepare(folder)
+    return folder
+
+
+def assert_going_on_is_exact(words: list[str], model: str, data: str, folder: Path) -> None:
     whole, first, second = small_games(3, "train.steps=6", *words, model=model, data=data)
     for step in range(6):
         train_step(whole, step)
@@ -89,22 +83,43 @@ def assert_going_on_is_exact(words: tuple[str, ...], model: str, data: str, fold
     assert measure(second, 5) == measure(whole, 5)
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: "-".join(case))
-def test_going_on_from_a_file_equals_never_having_stopped(case: tuple[str, ...], tmp_path: Path) -> None:
+@pytest.mark.parametrize("world_size", WORLD_SIZES)
+@pytest.mark.parametrize("case", CASES, ids="-".join)
+def test_going_on_from_a_file_equals_never_having_stopped(
+    case: tuple[str, ...], world_size: int, tmp_path: Path
+) -> None:
     model, data, *words = case
-    assert_going_on_is_exact(tuple(words), model, data, tmp_path)
+    on_ranks(world_size, assert_going_on_is_exact, words, model, data, tmp_path)
 
 
-@pytest.mark.parametrize("case", list(pairwise()), ids=lambda case: "-".join(case))
-def test_any_two_components_go_on_together(case: tuple[str, ...], tmp_path: Path) -> None:
-    *words, model = case
-    assert_going_on_is_exact(tuple(words), model.removeprefix("model="), "digits", tmp_path)
+@pytest.mark.parametrize("world_size", WORLD_SIZES)
+@pytest.mark.parametrize("case", list(pairwise()), ids="-".join)
+def test_any_two_components_go_on_together(
+    case: Case, world_size: int, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(pictures)
+    model, data, words = words_of(case)
+    on_ranks(world_size, assert_going_on_is_exact, words, model, data, tmp_path)
 
 
 def test_each_two_options_of_different_parts_meet_in_a_case() -> None:
     met = {pair for case in pairwise() for pair in pairs(case)}
-    for one, other in combinations(PARTS.values(), 2):
-        assert {frozenset(pair) for pair in product(one, other)} <= met
+    assert met == set(all_pairs())
+
+
+def test_the_parts_are_all_that_the_registries_hold() -> None:
+    named = {re.split(r"[=\[\]]+", option.split()[0])[1] for options in PARTS.values() for option in options}
+    for family in (MODELS, LOSSES, PENALTIES, AUXILIARIES, OPTIMIZERS):
+        assert {name for name in family if not {name, f"{name}_gp"} & named} == set()
+
+
+def test_pictures_of_both_kinds_of_file_are_mapped(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(pictures)
+    for name in ("folder", "array"):
+        _, *words = DATA[name].split()
+        store = small_config(*words, data=name).data.load()
+        assert isinstance(store, MappedStore)
+        assert len(store) == PICTURES
 
 
 def test_the_state_names_both_networks_the_average_and_both_optimizers() -> None:

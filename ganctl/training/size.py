@@ -1,0 +1,193 @@
+"""How large a config's networks are, found out without any memory for them."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import normalize
+from torch.nn.modules.module import register_module_module_registration_hook as on_module
+from torch.nn.modules.module import register_module_parameter_registration_hook as on_parameter
+from torch.overrides import TorchFunctionMode
+
+from ganctl.config import TrainConfig
+from ganctl.errors import CheckpointError, ConfigError
+from ganctl.models import Shape
+from ganctl.models.packed import build_discriminator
+from ganctl.optim import PlayerName
+from ganctl.runtime.device import Device
+from ganctl.runtime.memory import memory_limit
+from ganctl.training.checkpoint import Checkpoint
+
+PLAYERS: tuple[PlayerName, ...] = ("generator", "discriminator")
+
+MOST_TENSORS = 2048
+"""Weights and buffers of one network that are named apart; no published GAN has half of it."""
+
+MOST_MODULES = 2 * MOST_TENSORS
+
+Outline = dict[str, Tensor]
+"""The tensors of a network by name, with type and shape, but without memory."""
+
+
+def make_network(config: TrainConfig, player: PlayerName, shape: Shape) -> nn.Module:
+    """Return one freshly initialised network for samples of this shape.
+
+    Raises `ConfigError` if the model cannot make or take that shape.
+    """
+    if player == "generator":
+        return config.model.build_generator(shape)
+    return build_discriminator(config.model, shape, config.loss.pack)
+
+
+def outline(config: TrainConfig, player: PlayerName, shape: Shape) -> Outline:
+    """Return the state of one network, on torch's device "meta"; nothing is drawn and nothing is filled.
+
+    Raises `ConfigError` for networks of more tensors than `MOST_TENSORS`, and for sizes beyond 64 bits, besides
+    what `make_network` raises.
+    """
+    try:
+        with _counted(player), torch.device("meta"), _WithoutValues():
+            return dict(make_network(config, player, shape).state_dict())
+    except (RuntimeError, TypeError, OverflowError) as error:
+        if "overflow" not in str(error).lower():
+            raise
+        raise ConfigError(f"model: the {player}'s sizes are beyond 64 bits; lower the model's widths") from error
+
+
+def check_memory(config: TrainConfig, shape: Shape, device: Device) -> None:
+    """Check that what training must hold at the very least fits into the memory of the device.
+
+    That is both networks with gradients and optimizer slots, the average, and one update's latents and samples;
+    activations come on top. Raises `ConfigError` with the numbers if it does not fit.
+    """
+    number = torch.finfo(device.dtype).bits // 8
+    weights = needed = 0
+    for player in PLAYERS:
+        values = sum(tensor.numel() for tensor in outline(config, player, shape).values())
+        copies = 2 + config.optimizer.slots(player)
+        averaged = player == "generator" and config.ema.half_life > 0
+        weights += values
+        needed += values * (copies + averaged) * number
+    there, where = _memory(device)
+    what = f"{_gigabytes(needed)} with gradients, optimizer and average, but {where} has {_gigabytes(there)}"
+    if needed > there:
+        raise ConfigError(f"model: its {weights:,} weights need {what}; lower the model's widths")
+    batch = config.train.batch_size * config.train.accumulate * config.model.latent
+    batch += config.train.batch_size * _product(shape)
+    if needed + batch * number > there:
+        raise ConfigError(
+            f"train.batch_size: batches of {config.train.batch_size:,} need {_gigabytes(batch * number)}, but "
+            f"{where} has {_gigabytes(there)}; lower train.batch_size or train.accumulate"
+        )
+
+
+def check_tensors(checkpoint: Checkpoint, config: TrainConfig) -> None:
+    """Check that a checkpoint's header lists the tensors that its config makes, by names, shapes and types.
+
+    So reading it takes no more memory than its config says. Raises `CheckpointError` naming the first that is
+    missing, unknown or different, and for networks that do not fit into memory.
+    """
+    try:
+        shape = checkpoint.header.shape
+        outlines: dict[str, Outline] = {player: outline(config, player, shape) for player in PLAYERS}
+    except ConfigError as error:
+        raise CheckpointError(f"{checkpoint.path}: its config cannot be used here: {error}") from error
+    rest = dict(checkpoint.tensors)
+    for player in PLAYERS:
+        _check_network(checkpoint, player, outlines[player], rest)
+    if any(name.startswith("ema.") for name in rest):
+        _check_network(checkpoint, "ema", outlines["generator"], rest)
+    for name, (_, sizes, _) in rest.items():
+        if not _is_scalar_or_slot(name, sizes, outlines):
+            raise CheckpointError(f"{checkpoint.path}: {name} is nothing that its config makes")
+    needed = sum(tensor.numel() * 4 for each in outlines.values() for tensor in each.values())
+    if needed > memory_limit():
+        raise CheckpointError(
+            f"{checkpoint.path}: its networks need {_gigabytes(needed)}, but this machine has "
+            f"{_gigabytes(memory_limit())}"
+        )
+
+
+def _check_network(checkpoint: Checkpoint, prefix: str, expected: Outline, rest: dict[str, list[Any]]) -> None:
+    for name, tensor in expected.items():
+        dtype, shape, _ = rest.pop(f"{prefix}.{name}", [None, None, None])
+        if dtype is None:
+            raise CheckpointError(f"{checkpoint.path}: {prefix}.{name} is missing")
+        own = str(tensor.dtype).removeprefix("torch.")
+        types = ("float32", "float64") if tensor.is_floating_point() else (own,)
+        if shape != list(tensor.shape) or dtype not in types:
+            raise CheckpointError(
+                f"{checkpoint.path}: {prefix}.{name} is {dtype} {shape}, but its config makes "
+                f"{types[0]} {list(tensor.shape)}"
+            )
+
+
+def _is_scalar_or_slot(name: str, shape: list[int], outlines: Mapping[str, Outline]) -> bool:
+    """Return whether a tensor beside the networks is a single number, or as large as the weight it belongs to."""
+    kind, player, *path = name.split(".")
+    if kind not in ("optimizer", "scaler", "values") or player not in outlines:
+        return False
+    if shape == []:
+        return True
+    weight = outlines[player].get(".".join(path[1:]))
+    return kind == "optimizer" and weight is not None and shape == list(weight.shape)
+
+
+class _WithoutValues(TorchFunctionMode):
+    """Skips what only gives a network its first values, and what spectral norm makes of them.
+
+    Without memory to fill they change nothing, but torch would import 900 modules for a normal number.
+    """
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if func in (Tensor.normal_, normalize) or getattr(func, "__module__", "") == "torch.nn.init":
+            return args[0] if args else kwargs["tensor"]
+        if func is Tensor.div and isinstance(args[1], Tensor) and args[1].dim() == 0:
+            return args[0]
+        if func in (torch.mv, torch.vdot):
+            return args[0].new_empty(args[0].shape[:-1])
+        return func(*args, **kwargs)
+
+
+@contextmanager
+def _counted(player: PlayerName) -> Iterator[None]:
+    """Raise `ConfigError` within the block once a network has more parts than any that can be trained."""
+    counts = {"tensors": 0, "modules": 0}
+
+    def count(kind: str, most: int) -> None:
+        counts[kind] += 1
+        if counts[kind] > most:
+            raise ConfigError(f"model: the {player} has more than {most:,} {kind}; take fewer layers")
+
+    handles = [
+        on_parameter(lambda *_: count("tensors", MOST_TENSORS)),
+        on_module(lambda *_: count("modules", MOST_MODULES)),
+    ]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _memory(device: Device) -> tuple[int, str]:
+    """Return the bytes there are to train in, and whose they are."""
+    if device.torch_device.type == "cuda":
+        return torch.cuda.get_device_properties(device.torch_device).total_memory, str(device.torch_device)
+    return memory_limit(), "this machine"
+
+
+def _product(shape: Shape) -> int:
+    product = 1
+    for size in shape:
+        product *= size
+    return product
+
+
+def _gigabytes(count: int) -> str:
+    return f"{count / 1e9:,.1f} GB"

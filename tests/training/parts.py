@@ -1,0 +1,92 @@
+"""What a run is put together from, by the registries, and few cases in which each two options meet."""
+
+import os
+from collections.abc import Iterator
+from itertools import combinations, product
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+from PIL import Image
+
+from ganctl.auxiliary import AUXILIARIES
+from ganctl.losses import LOSSES
+from ganctl.models import MODELS
+from ganctl.optim import OPTIMIZERS
+from ganctl.penalties import PENALTIES
+from ganctl.runtime.device import Precision
+from ganctl.schedules import SHAPES
+
+PICTURES = 23
+"""Few, and no multiple of a batch, so that batches cross from one epoch to the next."""
+
+DATA = {
+    "digits": "data=digits",
+    "folder": "data=folder data.path=pictures data.cache=cache data.resolution=8",
+    "array": "data=array data.path=pictures.npy",
+}
+"""Pictures in memory, in the cache's file, and in a file of the user's own; what `prepare` lays out."""
+
+PARTS: dict[str, list[str]] = {
+    "loss": [f"loss={name}" + ("_gp" if LOSSES[name].critic else "") for name in LOSSES],
+    "penalty": ["penalty=[]", *(f"penalty=[{name}]" for name in PENALTIES)],
+    "auxiliary": ["auxiliary=[]", *(f"auxiliary=[{name}]" for name in AUXILIARIES)],
+    "optimizer": [f"optimizer={name}" for name in OPTIMIZERS],
+    "learning rate": [f"schedule.learning_rate.shape={shape}" for shape in SHAPES],
+    "penalty's weight": [f"schedule.penalty.shape={shape}" for shape in SHAPES],
+    "half-life": [f"schedule.ema.shape={shape}" for shape in SHAPES],
+    "average": ["ema.half_life=0", "ema.half_life=20"],
+    "precision": [f"device.precision={name}" for name in get_args(Precision)],
+    "pack": ["loss.pack=1", "loss.pack=2"],
+    "data": list(DATA.values()),
+    "model": [f"model={name}" for name in MODELS],
+}
+"""Options by part; one option is one word of the command line or several, and names its choice first."""
+
+EVERY_CASE = ("schedule.penalty.final=0.5", "schedule.ema.final=0.5", "ema.ramp=0")
+"""What gives the schedules of a short run an effect."""
+
+Case = tuple[str, ...]
+
+
+def pairs(case: Case) -> set[frozenset[str]]:
+    """Return each two options of a case."""
+    return {frozenset(pair) for pair in combinations(case, 2)}
+
+
+def all_pairs() -> list[frozenset[str]]:
+    """Return each two options of different parts."""
+    return [frozenset(pair) for one, other in combinations(PARTS.values(), 2) for pair in product(one, other)]
+
+
+def pairwise() -> Iterator[Case]:
+    """Yield few cases, one option of each part, so that each two options meet: greedily, pair by pair."""
+    waiting = dict.fromkeys(all_pairs())
+    while waiting:
+        first = next(iter(waiting))
+        case: Case = ()
+        for options in PARTS.values():
+            fixed = [option for option in options if option in first]
+            case += (max(fixed or options, key=lambda option: sum(p in waiting for p in pairs((*case, option)))),)
+        for pair in pairs(case):
+            waiting.pop(pair, None)
+        yield case
+
+
+def words_of(case: Case) -> tuple[str, str, list[str]]:
+    """Return a case as its model, its data and the other words of the command line."""
+    words = [word for option in case for word in option.split()]
+    chosen = {key: next(word for word in words if word.startswith(f"{key}=")) for key in ("model", "data")}
+    rest = [word for word in words if word not in chosen.values()]
+    return chosen["model"].partition("=")[2], chosen["data"].partition("=")[2], [*rest, *EVERY_CASE]
+
+
+def prepare(folder: Path) -> None:
+    """Lay out the pictures that `DATA` names below a folder, old enough for the cache to trust their times."""
+    noise = np.random.default_rng(0).integers(0, 256, (PICTURES, 8, 8, 3), np.uint8)
+    np.save(folder / "pictures.npy", noise)
+    (folder / "pictures").mkdir()
+    for number, pixels in enumerate(noise):
+        path = folder / "pictures" / f"{number:02d}.png"
+        Image.fromarray(pixels).save(path)
+        os.utime(path, (1e9, 1e9))
