@@ -15,6 +15,7 @@ ganctl {__version__} trains generative adversarial networks from the command lin
   ganctl train [group=option | key=value …]     train a model; the same command again resumes it
   ganctl resume outputs/<run> [key=value …]     go on with a run from its own saved config
   ganctl sample ckpt=outputs/<run> [key=value …]  draw pictures from a trained generator
+  ganctl evaluate ckpt=outputs/<run> [key=value …]  measure how its samples compare with real ones
   ganctl data prepare|check|info path=<pictures>  look after pictures of your own before training on them
 
 Examples
@@ -99,6 +100,20 @@ def _sample(arguments: list[str]) -> int:
     return compose.run("sample", arguments, lambda *given: _guarded(lambda: job(*given)))
 
 
+def _evaluate(arguments: list[str]) -> int:
+    from ganctl import compose
+
+    def job(resolve: Callable[[], dict[str, Any]], sweep: bool) -> None:
+        values = resolve()
+        from ganctl.commands.evaluate import evaluate, evaluate_command
+        from ganctl.config import import_plugins
+
+        import_plugins(values.get("plugins", []))
+        evaluate(evaluate_command(values))
+
+    return compose.run("evaluate", arguments, lambda *given: _guarded(lambda: job(*given)))
+
+
 def _resume(arguments: list[str]) -> int:
     if not arguments:
         raise ConfigError("resume: which run? ganctl resume outputs/<run>")
@@ -146,6 +161,7 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "train": _train,
     "resume": _resume,
     "sample": _sample,
+    "evaluate": _evaluate,
     "data": _data,
 }
 

@@ -27,7 +27,7 @@ MAY_IMPORT = {
     "config": {"errors", "registry", "validation", "migrations"} | FAMILIES,
     "rules": {"config", "errors", "penalties"},
     "training": {"config", "rules", "pictures"} | FOUNDATION | FAMILIES,
-    "commands": {"training", "config", "pictures"} | FOUNDATION | FAMILIES,
+    "commands": {"training", "config", "pictures", "metrics", "validation"} | FOUNDATION | FAMILIES,
     "cli": {"commands", "config", "compose", "errors", "runtime"},
     "__main__": {"cli"},
     "__init__": set(),

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ganctl import pictures
-from ganctl.config import SampleCommand, TrainConfig
+from ganctl.config import DeviceConfig, SampleCommand, TrainConfig
 from ganctl.errors import CheckpointError, ConfigError
 from ganctl.runtime.console import say
 from ganctl.runtime.device import Device
@@ -28,7 +28,9 @@ def sample(command: SampleCommand) -> None:
     """
     seeds = command.seed_list()
     keep_freed_memory()
-    checkpoint, config, device, network = open_generator(command)
+    checkpoint, config, device, network = open_generator(command.ckpt, command.device, average=command.ema)
+    if command.images and len(checkpoint.header.shape) == 1:
+        raise ConfigError("images: this model draws points, which have no single pictures; leave images=false")
     latents = _latents(config.model.latent, command, seeds)
     samples = generate(network, latents.to(device.torch_device, device.dtype), device, command.batch_size)
     stem = "-".join([checkpoint.path.stem, _title(command, seeds), *([] if command.ema else ["raw"])])
@@ -43,37 +45,36 @@ def sample(command: SampleCommand) -> None:
         _write_images(pixels, out / stem, seeds)
 
 
-def open_generator(command: SampleCommand) -> tuple[Checkpoint, TrainConfig, Device, torch.nn.Module]:
+def open_generator(
+    ckpt: str, wanted: DeviceConfig, *, average: bool
+) -> tuple[Checkpoint, TrainConfig, Device, torch.nn.Module]:
     """Open `ckpt`: a file, or a run folder's newest checkpoint from which the generator can be read whole.
 
-    Raises `CheckpointError` if there is none, `ConfigError` for what cannot be drawn from it.
+    Raises `CheckpointError` if there is none.
     """
-    path = Path(command.ckpt)
+    path = Path(ckpt)
     if not path.is_dir():
         if not path.exists() and path.suffix != ".safetensors":
             RunFolder(path).saved_config()  # raises, with the nearest run's name
-        return _open_one(command, open_checkpoint(path))
+        return _open_one(wanted, average, open_checkpoint(path))
     folder = RunFolder(path)
     for checkpoint in folder.checkpoints_whole_in_header():
         try:
-            return _open_one(command, checkpoint)
+            return _open_one(wanted, average, checkpoint)
         except CheckpointError as error:
             say(f"passed over a damaged checkpoint: {error}")
     for newest in folder.checkpoint_files():
-        return _open_one(command, open_checkpoint(newest))  # raises what is wrong with it
+        return _open_one(wanted, average, open_checkpoint(newest))  # raises what is wrong with it
     folder.saved_config()
     raise CheckpointError(f"{path}: a run without a whole checkpoint; train it further first")
 
 
 def _open_one(
-    command: SampleCommand, checkpoint: Checkpoint
+    wanted: DeviceConfig, average: bool, checkpoint: Checkpoint
 ) -> tuple[Checkpoint, TrainConfig, Device, torch.nn.Module]:
-    points = len(checkpoint.header.shape) == 1
-    if points and command.images:
-        raise ConfigError("images: this model draws points, which have no single pictures; leave images=false")
     config = config_of(checkpoint)
-    device = open_configured(command.device, points=points)
-    return checkpoint, config, device, load_generator(checkpoint, config, device, average=command.ema)
+    device = open_configured(wanted, points=len(checkpoint.header.shape) == 1)
+    return checkpoint, config, device, load_generator(checkpoint, config, device, average=average)
 
 
 def load_generator(

@@ -1,0 +1,116 @@
+"""ganctl evaluate: what it prints and writes, and what it refuses."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ganctl import compose
+from ganctl.metrics import EXTRACTORS, METRICS
+from tests.conftest import Cli, contents
+
+RAW = ["evaluate", "ckpt=outputs/run", "metric/features=raw", "device=cpu", "num=40"]
+MODES = [*RAW, "metric=[mixture_modes]"]
+
+
+def written(folder: Path) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads((folder / "evaluation.json").read_text())["evaluations"]
+    return found
+
+
+def test_a_run_on_points_is_measured_beside_its_floor(trained: Path, cli: Cli) -> None:
+    outcome = cli(*MODES, "seeds=[0,1,2]")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "step 1: 40 samples a seed against 16 of ring, by raw" in outcome.out
+    assert "written to outputs/run/evaluation.json" in outcome.out
+    (result,) = written(trained / "outputs/run")
+    numbers = result["numbers"]["mixture_modes"]
+    assert set(numbers) >= {"modes", "high_quality", "reverse_kl"}
+    for number in numbers.values():
+        assert len(number["values"]) == 3
+        assert number["mean"] == pytest.approx(sum(number["values"]) / 3)
+        assert number["half_width"] >= 0
+        assert number["floor"] is not None
+    assert result["reference"]["count"] == 16
+    assert result["step"] == 1
+
+
+def test_the_same_question_replaces_its_answer_and_another_is_added(trained: Path, cli: Cli) -> None:
+    for words in ([], [], ["seeds=[5]"], ["floor=false", "metric=[fid]"]):
+        assert cli(*MODES, *words).code == 0
+    first, other, distance = written(trained / "outputs/run")
+    assert first["asked"]["seeds"] == [0]
+    assert other["asked"]["seeds"] == [5]
+    assert distance["numbers"]["fid"]["fid"]["floor"] is None
+    assert cli(*MODES).code == 0
+    again = next(each for each in written(trained / "outputs/run") if each["asked"] == first["asked"])
+    assert again["numbers"] == first["numbers"]
+
+
+def test_how_many_samples_are_drawn_at_once_does_not_matter_to_seeds_apart(trained: Path, cli: Cli) -> None:
+    for seed in (0, 1):
+        assert cli(*RAW, "metric=[fid]", "floor=false", f"seeds=[{seed}]").code == 0
+    assert cli(*RAW, "metric=[fid]", "floor=false", "seeds=[0,1]").code == 0
+    alone, other, both = (each["numbers"]["fid"]["fid"]["values"] for each in written(trained / "outputs/run"))
+    assert both == [*alone, *other]
+
+
+def test_pictures_are_measured_by_a_classifier_of_their_own_labels(workspace: Path, cli: Cli) -> None:
+    small = ["model.generator.width=2", "model.discriminator.width=2", "data.resolution=8", "device=cpu"]
+    assert cli("train", *small, "train.steps=1", "train.batch_size=4", "sample.every=0", "name=run").code == 0
+    words = ["evaluate", "ckpt=outputs/run", "num=60", "features.steps=3", "features.width=2", "device=cpu"]
+    outcome = cli(*words, "metric=[fid,mode_count]")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "of held-out pictures right" in outcome.out
+    (result,) = written(workspace / "outputs/run")
+    assert result["features"]["classes"] == 10
+    assert result["reference"] == {
+        "data": "digits",
+        "fingerprint": result["reference"]["fingerprint"],
+        "count": 1797,
+    }
+    assert result["numbers"]["fid"]["fid"]["mean"] > 0
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        (["metric=[kid]"], 2, "metric.kid: "),
+        (["metric=[fid]", "metric/features=classifier"], 2, "the data is points of 2 dimensions; take metric/fe"),
+        (["metric=[mode_count]"], 2, "metric.mode_count: "),
+        (["metric=[]"], 2, "metric: must have at least 1 values"),
+        (["metric=fidd"], 2, "metric: there is no 'fidd' (did you mean 'fid'?)"),
+        (["seeds=[]"], 2, "seeds: must have at least 1 values"),
+        (["num=1"], 2, "num: must be at least 2"),
+        (["out=outputs"], 2, "outputs: cannot be written"),
+        (["ckpt=outputs/ru"], 4, "no run folder (it has no config.yaml) (did you mean 'run'?)"),
+    ],
+)
+def test_what_cannot_be_measured_is_told_in_one_line(
+    words: list[str], code: int, told: str, trained: Path, cli: Cli
+) -> None:
+    before = contents(trained / "outputs")
+    outcome = cli(*MODES, *words)
+    assert outcome.code == code
+    assert outcome.err.count("\n") == 1
+    assert told in outcome.err
+    assert contents(trained / "outputs") == before
+
+
+def test_other_data_than_the_generator_was_trained_on_is_refused(
+    trained: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ganctl.data.store.Store.fingerprint", "other")
+    outcome = cli(*MODES)
+    assert (outcome.code, outcome.err.count("\n")) == (3, 1)
+    assert "not the samples that this generator was trained on" in outcome.err
+
+
+def test_the_help_lists_every_metric_and_extractor(cli: Cli) -> None:
+    out = " ".join(cli("evaluate", "--help").out.split())
+    assert f" metric: {', '.join(sorted(METRICS))} metric/features: {', '.join(sorted(EXTRACTORS))} device: " in out
+    assert " model: " not in out
+    defaults = yaml.safe_load((compose.config_folder() / "evaluate.yaml").read_text())["defaults"]
+    assert {"metric": ["fid"]} in defaults
