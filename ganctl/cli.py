@@ -25,6 +25,7 @@ Examples
   ganctl train -m loss=hinge,wgan_gp seed=1,2   every combination, one after the other
   ganctl resume outputs/latest train.steps=40000
   ganctl sample ckpt=outputs/latest num=64 seed=7
+  ganctl evaluate ckpt=outputs/latest metric=[fid,precision_recall]
   ganctl data check path=~/pictures
 
 `ganctl <command> --help` lists the command's choices and keys; docs/ explains them.
