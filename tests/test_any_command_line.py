@@ -38,7 +38,7 @@ profile: dict[str, Any] = {
     "database": None,
     "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
 }
-settings.register_profile("suite", max_examples=30, derandomize=True, **profile)
+settings.register_profile("suite", max_examples=9, derandomize=True, **profile)
 settings.register_profile("long", max_examples=500, print_blob=True, **profile)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 MANY = settings().max_examples
