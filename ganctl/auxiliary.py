@@ -11,14 +11,13 @@ from typing import Annotated, Literal, Protocol
 import torch
 from pydantic import Field
 from torch import Tensor, nn
-from torch.nn.functional import conv2d
 
 from ganctl.errors import ConfigError
 from ganctl.registry import Component, Family
+from ganctl.runtime.blur import gaussian_means
 from ganctl.runtime.image_network import open_image_network, weights_digest
 from ganctl.runtime.torchvision import torchvision_version
 
-WINDOW, WINDOW_STD = 11, 1.5
 STABILISERS = (0.01, 0.03)
 
 
@@ -180,15 +179,7 @@ def structural_similarity(first: Tensor, second: Tensor, value_range: float) -> 
     Means over a Gaussian window of 11 pixels and σ 1.5 (fewer pixels in smaller pictures), in full precision:
     its variances are differences of large numbers. (Wang et al. 2004, equation 13.)
     """
-    size = min(WINDOW, (min(first.shape[-2:]) - 1) // 2 * 2 + 1)
-    offsets = torch.arange(size, device=first.device, dtype=first.dtype) - size // 2
-    window = (-offsets.square() / (2 * WINDOW_STD**2)).exp()
-    window = window / window.sum()
-
-    def blurred(pictures: Tensor) -> Tensor:
-        planes = pictures.flatten(0, 1)[:, None]
-        planes = conv2d(conv2d(planes, window.view(1, 1, -1, 1)), window.view(1, 1, 1, -1))
-        return planes.reshape(*pictures.shape[:2], *planes.shape[-2:])
+    blurred = gaussian_means(first)
 
     small, large = ((share * value_range) ** 2 for share in STABILISERS)
     with torch.autocast(first.device.type, enabled=False):

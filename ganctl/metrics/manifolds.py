@@ -50,24 +50,24 @@ def share_inside(features: Tensor, centres: Tensor, around: Tensor, device: torc
     return inside / len(features)
 
 
-def require_neighbours(name: str, neighbours: int, *sides: Samples) -> None:
-    """Raise `ConfigError` if a side has not so many samples beside each."""
-    require_count(name, neighbours + 1, f"for {neighbours} neighbours", *sides)
-
-
-@METRICS.register
-class PrecisionRecall(Metric):
-    """Improved precision and recall: balls to the k-th neighbour (Kynkäänniemi et al. 2019, equations 1 and 2)."""
+class ManifoldMetric(Metric):
+    """A metric by balls that reach from each sample to its k-th neighbour."""
 
     needs = frozenset({"features"})
-    value = "f_score"
     better = "higher"
-    name: Literal["precision_recall"]
     neighbours: Neighbours
 
     def check(self, real: Samples, generated: Samples, extractor: Extractor) -> None:
         """Refuse sets without so many neighbours."""
-        require_neighbours(self.name, self.neighbours, real, generated)
+        require_count(self.name, self.neighbours + 1, f"for {self.neighbours} neighbours", real, generated)
+
+
+@METRICS.register
+class PrecisionRecall(ManifoldMetric):
+    """Improved precision and recall: balls to the k-th neighbour (Kynkäänniemi et al. 2019, equations 1 and 2)."""
+
+    value = "f_score"
+    name: Literal["precision_recall"]
 
     def compute(self, real: Statistics, generated: Statistics, seed: int) -> dict[str, float]:
         """Return `precision`, the share of generated samples among real ones, and `recall`, the reverse.
@@ -85,18 +85,11 @@ class PrecisionRecall(Metric):
 
 
 @METRICS.register
-class DensityCoverage(Metric):
+class DensityCoverage(ManifoldMetric):
     """Both by balls of real samples, of which outliers have fewer (Naeem et al. 2020, equations 3 and 4)."""
 
-    needs = frozenset({"features"})
     value = "coverage"
-    better = "higher"
     name: Literal["density_coverage"]
-    neighbours: Neighbours
-
-    def check(self, real: Samples, generated: Samples, extractor: Extractor) -> None:
-        """Refuse sets without so many neighbours."""
-        require_neighbours(self.name, self.neighbours, real, generated)
 
     def compute(self, real: Statistics, generated: Statistics, seed: int) -> dict[str, float]:
         """Return `density`, 1 for equal distributions, and `coverage`, the share of real balls that are hit."""

@@ -5,15 +5,15 @@ from typing import Annotated, Literal
 import torch
 from pydantic import Field
 from torch import Tensor
-from torch.nn.functional import avg_pool2d, conv2d
+from torch.nn.functional import avg_pool2d
 
 from ganctl.metrics.extractor import Extractor
 from ganctl.metrics.metric import METRICS, Metric, require_count, require_pictures
 from ganctl.metrics.samples import Samples
 from ganctl.metrics.statistics import Statistics
+from ganctl.runtime.blur import WINDOW, gaussian_means
 
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
-WINDOW, WINDOW_STD = 11, 1.5
 AT_ONCE = 64
 SMALL, LARGE = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 
@@ -77,15 +77,7 @@ def similarity(first: Tensor, second: Tensor) -> Tensor:
 
 def _terms(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
     """Return maps of luminance, and of contrast times structure (Wang et al. 2004, equations 6, 9 and 10)."""
-    size = min(WINDOW, (min(first.shape[-2:]) - 1) // 2 * 2 + 1)
-    offsets = torch.arange(size, device=first.device, dtype=first.dtype) - size // 2
-    window = (-offsets.square() / (2 * WINDOW_STD**2)).exp()
-    window = window / window.sum()
-
-    def blurred(pictures: Tensor) -> Tensor:
-        planes = pictures.flatten(0, 1)[:, None]
-        planes = conv2d(conv2d(planes, window.view(1, 1, -1, 1)), window.view(1, 1, 1, -1))
-        return planes.reshape(*pictures.shape[:2], *planes.shape[-2:])
+    blurred = gaussian_means(first)
 
     mean_1, mean_2 = blurred(first), blurred(second)
     variances = blurred(first.square()) - mean_1.square() + blurred(second.square()) - mean_2.square()

@@ -121,7 +121,7 @@ class Runner:
     def _loop(self) -> None:
         steps = self.config.train.steps
         if self.step == 0 and self.config.train.on_divergence == "rollback":
-            self._save()
+            self._save_at_once()
         self._write_status("running")
         with ProgressDisplay(self.step, steps, critic=self.config.loss.critic) as display:
             while self.step < steps:
