@@ -33,6 +33,8 @@ ADDED = (
     Added("loss.label_smoothing", 0.0, frozenset({"nonsaturating"})),
     Added("loss.label_noise", 0.0, frozenset({"nonsaturating"})),
     Added("data.cache", None, frozenset({"folder"})),
+    Added("model.generator.maxout", 1, frozenset({"mlp"})),
+    Added("model.discriminator.maxout", 1, frozenset({"mlp"})),
     Added("model.generator.base_layers", 0, frozenset({"dcgan"})),
 )
 """Every added key; a group that is missing wholly is made of its keys."""

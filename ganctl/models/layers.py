@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 
 from pydantic import Field
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 Norm = Literal["batch", "layer", "instance", "spectral", "none"]
@@ -26,6 +26,18 @@ def activation(name: Activation | Literal["tanh", "sigmoid"]) -> nn.Module:
     if name == "leaky_relu":
         return nn.LeakyReLU(0.2)
     return ACTIVATIONS[name]()
+
+
+class Maxout(nn.Module):
+    """Units that each take the largest of `pieces` linear maps (Goodfellow et al. 2013, equation 1)."""
+
+    def __init__(self, pieces: int) -> None:
+        super().__init__()
+        self.pieces = pieces
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Return [batch, width] of values [batch, width × pieces]."""
+        return values.unflatten(1, (-1, self.pieces)).max(2).values
 
 
 def weighted(layer: nn.Module, norm: Norm, init_std: float | None) -> nn.Module:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from ganctl.models.layers import (
     Activation,
     Dropout,
+    Maxout,
     Norm,
     Width,
     activation,
@@ -29,6 +30,7 @@ class DenseSpec(Spec):
     hidden: Annotated[list[Width], Field(max_length=256)]
     norm: DenseNorm
     activation: Activation
+    maxout: Annotated[int, Field(ge=1, le=64)]
     dropout: Dropout
 
 
@@ -40,10 +42,11 @@ def _dense(inputs: int, spec: DenseSpec, outputs: int, init_std: float | None) -
     norm: Norm = spec.norm
     layers: list[nn.Module] = []
     for width in spec.hidden:
+        maps = width * spec.maxout
         layers += [
-            weighted(nn.Linear(inputs, width, bias=has_bias(norm)), norm, init_std),
-            *norm_layers(norm, width, init_std, dimensions=1),
-            activation(spec.activation),
+            weighted(nn.Linear(inputs, maps, bias=has_bias(norm)), norm, init_std),
+            *norm_layers(norm, maps, init_std, dimensions=1),
+            Maxout(spec.maxout) if spec.maxout > 1 else activation(spec.activation),
             *dropout_layers(spec.dropout),
         ]
         inputs = width

@@ -69,3 +69,14 @@ def test_without_init_std_torchs_own_initialisation_stays() -> None:
     theirs = nn.Sequential(nn.Linear(5, 4), nn.Linear(4, 2))
     for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
         assert torch.equal(a, b)
+
+
+def test_maxout_units_are_the_largest_of_their_linear_maps() -> None:
+    model = spec("model.discriminator.hidden=[3]", "model.discriminator.maxout=4")
+    network = model.build_discriminator((2,))
+    assert widths(network) == [(2, 12), (3, 1)]
+    first = next(module for module in network.modules() if isinstance(module, nn.Linear))
+    samples = torch.randn(6, 2)
+    maps = samples @ first.weight.T + first.bias
+    expected = torch.stack([maps[:, 4 * unit : 4 * unit + 4].max(1).values for unit in range(3)], 1)
+    assert torch.equal(network.features(samples), expected)
