@@ -37,7 +37,8 @@ class Maxout(nn.Module):
 
     def forward(self, values: Tensor) -> Tensor:
         """Return [batch, width] of values [batch, width × pieces]."""
-        return values.unflatten(1, (-1, self.pieces)).max(2).values
+        largest: Tensor = values.unflatten(1, (-1, self.pieces)).max(2).values
+        return largest
 
 
 def weighted(layer: nn.Module, norm: Norm, init_std: float | None) -> nn.Module:
