@@ -9,6 +9,7 @@ import importlib
 import json
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from itertools import islice
 from typing import Annotated, Any, Literal
 
@@ -18,11 +19,12 @@ from ganctl.auxiliary import AUXILIARIES, Auxiliary
 from ganctl.data.sources import SOURCES, Folder, Source
 from ganctl.errors import ConfigError
 from ganctl.losses import LOSSES, Loss
+from ganctl.metrics import EXTRACTORS, METRICS, FeatureExtractor, Metric
 from ganctl.migrations import completed, without_effect
 from ganctl.models import MODELS, Model
 from ganctl.optim import OPTIMIZERS, Optimizer, PlayerName
 from ganctl.penalties import PENALTIES, Penalty
-from ganctl.registry import Family, Spec
+from ganctl.registry import Component, Family, Spec
 from ganctl.schedules import ScheduleSpec
 from ganctl.validation import validate
 
@@ -106,6 +108,14 @@ class CheckpointConfig(Spec):
     keep: AtLeastOne
 
 
+class EvaluateConfig(Spec):
+    """How often and how many samples are measured on the way, and what tells which checkpoint is best."""
+
+    every: Count
+    num: Annotated[int, Field(ge=2, le=1_000_000)]
+    best: str | None
+
+
 TermName = Annotated[str, _form(r"(?a:[A-Za-z][\w-]{0,99})", "must be letters, digits, _ and -")]
 RUN_NAME = "must be a folder's name of letters, digits and .,_+=- (but not latest)"
 
@@ -129,6 +139,9 @@ class TrainConfig(Spec):
     logging: LoggingConfig
     sample: SampleConfig
     checkpoint: CheckpointConfig
+    evaluate: EvaluateConfig
+    metric: dict[str, SerializeAsAny[Metric]]
+    features: SerializeAsAny[FeatureExtractor] | None
 
     def saved(self) -> dict[str, Any]:
         """Return the config as plain data for files: all but the plugins, which no file may name."""
@@ -139,7 +152,8 @@ class TrainConfig(Spec):
         place = {f"data.{key}" for key in self.data.placement}
         length = set() if any(each.ends_with_the_run for _, each in self.schedule.each()) else {"train.steps"}
         trouble = {"train.on_divergence", "train.max_rollbacks"}
-        return frozenset({"name", "logging", "sample", "checkpoint", "device"} | place | length | trouble)
+        seen = {"logging", "sample", "checkpoint", "evaluate", "metric", "features"}
+        return frozenset({"name", "device"} | seen | place | length | trouble)
 
     def may_change(self, key: str) -> bool:
         """Return whether a dotted key is one of `changeable`, or lies below one."""
@@ -166,6 +180,9 @@ class TrainConfig(Spec):
         return f"{self.name}-{derived}" if sweep else self.name
 
 
+Which = Literal["newest", "best"]
+"""Which checkpoint of a run folder is taken."""
+
 MOST_SAMPLES = 100_000
 """What one call of `ganctl sample` draws at most."""
 
@@ -180,6 +197,7 @@ class SampleCommand(Spec):
     images: bool
     ema: bool
     plugins: list[str]
+    which: Which
     batch_size: AtLeastOne
     out: str | None
     device: DeviceConfig
@@ -227,13 +245,22 @@ def train_config(values: Mapping[str, Any]) -> TrainConfig:
 
     Raises `ConfigError` that names the first wrong key.
     """
-    families: dict[str, Any] = {
-        family.key: (family.union(), ...) for family in (SOURCES, MODELS, LOSSES, OPTIMIZERS)
-    }
-    several: tuple[Family[Any], ...] = (PENALTIES, AUXILIARIES)
-    families |= {family.key: (dict.__class_getitem__((TermName, family.union())), ...) for family in several}
-    schema = create_model("TrainConfig", __base__=TrainConfig, **families)
+    families = (*ONE_OF, EXTRACTORS, *SEVERAL_OF)
+    schema = _train_schema(tuple(family[name] for family in families for name in family))
     return validate(schema, completed({"plugins": [], **values}))
+
+
+ONE_OF: tuple[Family[Any], ...] = (SOURCES, MODELS, LOSSES, OPTIMIZERS)
+SEVERAL_OF: tuple[Family[Any], ...] = (PENALTIES, AUXILIARIES, METRICS)
+
+
+@lru_cache(maxsize=1)
+def _train_schema(registered: tuple[type[Component], ...]) -> type[TrainConfig]:
+    """Return the schema with all options of each family; it changes only when a plugin has registered another."""
+    families: dict[str, Any] = {family.key: (family.union(), ...) for family in ONE_OF}
+    families[EXTRACTORS.key] = (EXTRACTORS.union() | None, ...)
+    families |= {family.key: (dict.__class_getitem__((TermName, family.union())), ...) for family in SEVERAL_OF}
+    return create_model("TrainConfig", __base__=TrainConfig, **families)
 
 
 def sample_command(values: Mapping[str, Any]) -> SampleCommand:

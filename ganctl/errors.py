@@ -69,6 +69,7 @@ class Stopped(BaseException):
 
     def __init__(self, number: int, message: str = "") -> None:
         super().__init__(message or f"stopped by {signal.Signals(number).name}")
+        self.number = number
         self.exit_code = 128 + number
 
 

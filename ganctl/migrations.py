@@ -24,6 +24,9 @@ def _constant(key: str, final: float) -> list[Added]:
 
 ADDED = (
     Added("auxiliary", {}),
+    Added("evaluate", {"every": 0, "num": 10_000, "best": None}),
+    Added("metric", {}),
+    Added("features", None),
     Added("train.on_divergence", "stop"),
     Added("train.max_rollbacks", 3),
     *_constant("learning_rate", 0.0),

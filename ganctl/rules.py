@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ganctl.config import TrainConfig
-from ganctl.errors import ConfigError
+from ganctl.errors import ConfigError, nearest
 from ganctl.penalties import Constraint
 
 
@@ -105,6 +105,23 @@ def _single_samples_under_batch_norm(config: TrainConfig) -> str | None:
     )
 
 
+def _evaluation_without_a_metric(config: TrainConfig) -> str | None:
+    if config.evaluate.every == 0 or (config.metric and config.features is not None):
+        return None
+    lacking = "metric=[fid]" if not config.metric else "metric/features=classifier"
+    return f"evaluate.every: nothing to compute; give {lacking} to the same `ganctl train` command, or set it to 0"
+
+
+def _best_by_no_metric(config: TrainConfig) -> str | None:
+    best = config.evaluate.best
+    if config.evaluate.every == 0 or best is None or best in config.metric:
+        return None
+    return (
+        f"evaluate.best: {best} is not computed{nearest(best, config.metric)}; metric has "
+        f"{', '.join(sorted(config.metric))}"
+    )
+
+
 TAKEN = frozenset({"adversarial", "gradient_norm", "skipped_updates"})
 """What the values of a player's update are called beside its terms."""
 
@@ -115,6 +132,8 @@ RULES = (
     Rule(_pack_does_not_divide_the_batch, refuses=True),
     Rule(_batch_norm_over_one_judgement, refuses=True),
     Rule(_schedule_without_end, refuses=True),
+    Rule(_evaluation_without_a_metric, refuses=True),
+    Rule(_best_by_no_metric, refuses=True),
     Rule(_schedule_past_the_end, refuses=False),
     Rule(_single_samples_under_batch_norm, refuses=False),
 )

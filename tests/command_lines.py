@@ -13,6 +13,7 @@ from ganctl.auxiliary import AUXILIARIES
 from ganctl.config import DeviceConfig, SampleCommand, TrainConfig
 from ganctl.data.sources import SOURCES, Folder
 from ganctl.losses import LOSSES
+from ganctl.metrics import EXTRACTORS, METRICS
 from ganctl.models import MODELS
 from ganctl.optim import OPTIMIZERS
 from ganctl.penalties import PENALTIES
@@ -21,7 +22,7 @@ from ganctl.registry import Family, Spec
 Words = SearchStrategy[list[str]]
 
 SINGLE: tuple[Family[Any], ...] = (SOURCES, MODELS, LOSSES, OPTIMIZERS)
-SEVERAL: tuple[Family[Any], ...] = (PENALTIES, AUXILIARIES)
+SEVERAL: tuple[Family[Any], ...] = (PENALTIES, AUXILIARIES, METRICS)
 GROUPS = [family.key for family in (*SINGLE, *SEVERAL)] + ["device", "experiment"]
 OPTIONS = {
     group: sorted(path.stem for path in (compose.config_folder() / group).glob("*.yaml")) for group in GROUPS
@@ -73,6 +74,7 @@ def assignments(schema: type[Spec], prefix: str = "") -> list[SearchStrategy[str
     kinds = whole.get("$defs", {})
 
     def below(part: dict[str, Any], key: str) -> Iterator[SearchStrategy[str]]:
+        part = next((one for one in part.get("anyOf", []) if "$ref" in one), part)
         part = kinds[part["$ref"].rpartition("/")[2]] if "$ref" in part else part
         if part.get("type") == "object":
             for name, inner in part.get("properties", {}).items():
@@ -110,6 +112,10 @@ def right_words(draw: DrawFn) -> list[str]:
         names = draw(st.none() | st.lists(st.sampled_from(OPTIONS[family.key]), max_size=3))
         words += [f"{family.key}={written(names)}"] if names is not None else []
         open_keys += [key for name in names or [] for key in OF_OPTION[(family.key, name)]]
+    name = draw(st.none() | st.sampled_from(list(EXTRACTORS)))
+    if name:
+        words.append(f"metric/features={name}")
+        open_keys += assignments(EXTRACTORS[name], "features")
     words += ["data.path=pictures"] if {"data=folder", "data=array"} & set(words) else []
     return words + [draw(draw(st.sampled_from(open_keys))) for _ in range(draw(st.integers(0, 4)))]
 

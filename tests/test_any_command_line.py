@@ -61,7 +61,9 @@ def _work_is_left_out(trained_outputs: Path) -> Iterator[None]:
 
     def sample(command: SampleCommand) -> None:
         command.seed_list()
-        ganctl.commands.sample.open_generator(command.ckpt, command.device, average=command.ema)
+        ganctl.commands.sample.open_generator(
+            command.ckpt, command.device, average=command.ema, which=command.which
+        )
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ganctl.commands.train, "train", train)

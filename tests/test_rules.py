@@ -60,6 +60,16 @@ CASES: dict[str, tuple[list[str], list[str], str]] = {
         "penalty: gradient_penalty means the slope at single samples, which batch norm in the discriminator "
         "mixes; better set model.discriminator.norm=layer or none",
     ),
+    "_evaluation_without_a_metric": (
+        ["evaluate.every=1", "metric=[]"],
+        ["evaluate.every=0", "metric=[]"],
+        "evaluate.every: nothing to compute; give metric=[fid] to the same `ganctl train` command, or set it to 0",
+    ),
+    "_best_by_no_metric": (
+        ["evaluate.every=1", "metric=[fid,kid]", "evaluate.best=kdi"],
+        ["evaluate.every=1", "metric=[fid,kid]", "evaluate.best=kid"],
+        "evaluate.best: kdi is not computed (did you mean 'kid'?); metric has fid, kid",
+    ),
 }
 MORE = [
     (["loss=wgan", "model.discriminator.norm=spectral"], []),

@@ -4,17 +4,15 @@ import json
 import sys
 import time
 from collections.abc import Mapping
-from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any
 
 import torch
 from pydantic import Field, SerializeAsAny, create_model
-from torch import Tensor, nn
 
-from ganctl import __version__, pictures
+from ganctl import __version__
 from ganctl.commands.sample import open_generator
-from ganctl.config import Count, DeviceConfig, TrainConfig
+from ganctl.config import Count, DeviceConfig, Which
 from ganctl.errors import DataError, WriteError
 from ganctl.metrics import (
     EXTRACTORS,
@@ -23,7 +21,6 @@ from ganctl.metrics import (
     FeatureExtractor,
     Metric,
     Numbers,
-    Samples,
     Surroundings,
     check,
     collect,
@@ -35,12 +32,10 @@ from ganctl.metrics import (
 )
 from ganctl.registry import Spec
 from ganctl.runtime.console import say
-from ganctl.runtime.device import Device
 from ganctl.runtime.disk import write_whole
 from ganctl.runtime.memory import keep_freed_memory
-from ganctl.runtime.randomness import generator
 from ganctl.training.checkpoint import Checkpoint
-from ganctl.training.generate import generate
+from ganctl.training.generate import drawn
 from ganctl.validation import validate
 
 
@@ -53,6 +48,7 @@ class EvaluateCommand(Spec):
     floor: bool
     ema: bool
     plugins: list[str]
+    which: Which
     batch_size: Annotated[int, Field(ge=1)]
     cache: str
     out: str | None
@@ -81,20 +77,25 @@ def evaluate(command: EvaluateCommand) -> None:
     for metrics that have no meaning here and for a file that cannot be written.
     """
     keep_freed_memory()
-    checkpoint, config, device, network = open_generator(command.ckpt, command.device, average=command.ema)
+    checkpoint, config, device, network = open_generator(
+        command.ckpt, command.device, average=command.ema, which=command.which
+    )
     store = config.data.load()
     if store.fingerprint != checkpoint.header.data:
         raise DataError("data: not the samples that this generator was trained on; restore them to compare with")
     real = of_store(store, config.data)
     extractor = command.features.open(Surroundings(config.data, store, device.torch_device, command.cache))
     started = time.perf_counter()
-    drawn = {seed: _drawn(command, config, checkpoint, device, network, seed) for seed in command.seeds}
-    check(command.metric, extractor, real, drawn[command.seeds[0]])
+    generated = {
+        seed: drawn(network, config.model, store.shape, device, command.num, seed, command.batch_size)
+        for seed in command.seeds
+    }
+    check(command.metric, extractor, real, generated[command.seeds[0]])
     needs = needed(command.metric)
     known = collect(real, extractor, needs, command.cache)
     found = {
         seed: compare(command.metric, known, collect(samples, extractor, needs), seed)
-        for seed, samples in drawn.items()
+        for seed, samples in generated.items()
     }
     beneath: Numbers = {}
     if command.floor:
@@ -106,34 +107,6 @@ def evaluate(command: EvaluateCommand) -> None:
     path = _write(command, checkpoint.path, result)
     _show(result)
     say(f"written to {path}")
-
-
-def _drawn(
-    command: EvaluateCommand,
-    config: TrainConfig,
-    checkpoint: Checkpoint,
-    device: Device,
-    network: nn.Module,
-    seed: int,
-) -> Samples:
-    """Return samples of one seed, drawn where they are read: latents are keyed by their batch's number."""
-    size = command.batch_size
-    points = len(checkpoint.header.shape) == 1
-
-    @lru_cache(maxsize=2)
-    def batch(number: int) -> Tensor:
-        source = generator(torch.device("cpu"), "evaluate", seed, number)
-        latents = torch.randn(size, config.model.latent, generator=source)
-        samples = generate(network, latents.to(device.torch_device, device.dtype), device, size)
-        if points:
-            return samples.float().cpu()
-        return torch.from_numpy(pictures.to_bytes(samples, config.model.picture_range))
-
-    def read(start: int, stop: int) -> Tensor:
-        rows = torch.cat([batch(number) for number in range(start // size, (stop - 1) // size + 1)])
-        return rows[start % size : start % size + stop - start]
-
-    return Samples(command.num, checkpoint.header.shape, read)
 
 
 def _result(
@@ -178,7 +151,7 @@ def _write(command: EvaluateCommand, checkpoint: Path, result: dict[str, Any]) -
         earlier = json.loads(path.read_text())["evaluations"] if path.is_file() else []
     except (ValueError, KeyError, TypeError, OSError):
         earlier = []
-    same = ("checkpoint", "asked")
+    same = ("checkpoint", "step", "asked")
     others = [each for each in earlier if any(each.get(key) != result[key] for key in same)]
     try:
         write_whole(path, (json.dumps({"evaluations": [*others, result]}, indent=2) + "\n").encode())

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ganctl import pictures
-from ganctl.config import DeviceConfig, SampleCommand, TrainConfig
+from ganctl.config import DeviceConfig, SampleCommand, TrainConfig, Which
 from ganctl.errors import CheckpointError, ConfigError
 from ganctl.runtime.console import say
 from ganctl.runtime.device import Device
@@ -28,7 +28,9 @@ def sample(command: SampleCommand) -> None:
     """
     seeds = command.seed_list()
     keep_freed_memory()
-    checkpoint, config, device, network = open_generator(command.ckpt, command.device, average=command.ema)
+    checkpoint, config, device, network = open_generator(
+        command.ckpt, command.device, average=command.ema, which=command.which
+    )
     if command.images and len(checkpoint.header.shape) == 1:
         raise ConfigError("images: this model draws points, which have no single pictures; leave images=false")
     latents = _latents(config.model.latent, command, seeds)
@@ -46,18 +48,27 @@ def sample(command: SampleCommand) -> None:
 
 
 def open_generator(
-    ckpt: str, wanted: DeviceConfig, *, average: bool
+    ckpt: str, wanted: DeviceConfig, *, average: bool, which: Which
 ) -> tuple[Checkpoint, TrainConfig, Device, torch.nn.Module]:
-    """Open `ckpt`: a file, or a run folder's newest checkpoint from which the generator can be read whole.
+    """Open `ckpt`: a file, or a run folder's best checkpoint, or the newest whose generator can be read whole.
 
-    Raises `CheckpointError` if there is none.
+    Raises `CheckpointError` if there is none, `ConfigError` where there is nothing to choose from.
     """
     path = Path(ckpt)
     if not path.is_dir():
         if not path.exists() and path.suffix != ".safetensors":
             RunFolder(path).saved_config()  # raises, with the nearest run's name
+        if which == "best":
+            raise ConfigError(f"which: chooses within a run folder, but ckpt={path} is none; leave it out")
         return _open_one(wanted, average, open_checkpoint(path))
     folder = RunFolder(path)
+    if which == "best":
+        if not folder.best.exists():
+            folder.saved_config()
+            raise CheckpointError(
+                f"{path}: keeps no best checkpoint; train with evaluate.every=500, or leave which=best out"
+            )
+        return _open_one(wanted, average, open_checkpoint(folder.best))
     for checkpoint in folder.checkpoints_whole_in_header():
         try:
             return _open_one(wanted, average, checkpoint)

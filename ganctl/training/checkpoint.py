@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -83,12 +83,30 @@ class Rollback(Plain):
     because: str
 
 
+class Score(Plain):
+    """What chose a checkpoint as the best so far: a value, by which metric, features and samples it was measured.
+
+    Only scores whose `by` is the same can be compared.
+    """
+
+    by: str
+    value: float
+    better: Literal["lower", "higher"]
+
+    def beats(self, other: "Score | None") -> bool:
+        """Return whether this score is better than another, or no comparison is possible."""
+        if other is None or (other.by, other.better) != (self.by, self.better):
+            return True
+        return self.value < other.value if self.better == "lower" else self.value > other.value
+
+
 class Header(Plain):
     """What a checkpoint says of itself.
 
     `config` is the validated config as plain data, `step` the steps done, `shape` that of one sample,
     `data` the fingerprint of the data, `versions` those of Python, torch and ganctl, `logs` the byte
     lengths of the run's log files when it was written; `inexact` and `rollbacks` are the run's history.
+    `evaluation_due` says that this step is still to be evaluated, and `score` why it was kept as the best.
     """
 
     config: dict[str, Any]
@@ -99,6 +117,8 @@ class Header(Plain):
     logs: dict[FileName, Steps]
     inexact: tuple[Inexact, ...] = ()
     rollbacks: tuple[Rollback, ...] = ()
+    evaluation_due: bool = False
+    score: Score | None = None
 
 
 @dataclass(frozen=True)

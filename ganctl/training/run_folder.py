@@ -16,7 +16,7 @@ from ganctl.config import TrainConfig, flatten
 from ganctl.errors import CheckpointError, ConfigError, DamageError, WriteError, nearest
 from ganctl.runtime.console import say
 from ganctl.runtime.disk import sync, write_whole
-from ganctl.training.checkpoint import Checkpoint, Header
+from ganctl.training.checkpoint import Checkpoint, Header, Score
 from ganctl.training.foreign import check_regular, read_yaml
 from ganctl.training.opening import open_checkpoint, saved_train_config
 
@@ -38,6 +38,7 @@ class RunFolder:
         self.path = path
         self.config = path / "config.yaml"
         self.checkpoints = path / "checkpoints"
+        self.best = self.checkpoints / "best.safetensors"
         self.samples = path / "samples"
         self.metrics = path / "metrics.jsonl"
         self.log = path / "run.log"
@@ -131,6 +132,16 @@ class RunFolder:
                 if not quiet:
                     say(f"passed over a damaged checkpoint: {error}")
 
+    def best_score(self) -> Score | None:
+        """Return why the best checkpoint was kept; None if there is none, or a damaged one, which is said."""
+        if not self.best.exists():
+            return None
+        try:
+            return open_checkpoint(self.best).header.score
+        except CheckpointError as error:
+            say(f"{error}; the next evaluation writes it anew")
+            return None
+
     def prune(self, keep: int, step: int) -> None:
         """Remove checkpoints up to `step`, which has just been written, but for the newest `keep` of them.
 
@@ -187,11 +198,12 @@ class RunFolder:
         if there.data.model_dump(include=place) != config.data.model_dump(include=place):
             return None
         for candidate in self.checkpoints_whole_in_header(quiet=True):
-            if candidate.header.step < config.train.steps:
+            header = candidate.header
+            if header.step < config.train.steps or (header.evaluation_due and config.evaluate.every):
                 return None
             with contextlib.suppress(CheckpointError):
                 candidate.read()
-                return candidate.header.step
+                return header.step
         return None
 
     def finish(self, config: TrainConfig, step: int) -> None:

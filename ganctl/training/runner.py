@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from ganctl import __version__, pictures, rules
 from ganctl.config import TrainConfig, flatten
@@ -20,7 +21,8 @@ from ganctl.runtime.randomness import normal, permutation
 from ganctl.runtime.signals import Signals
 from ganctl.training import checkpoint, state
 from ganctl.training.assemble import build_game, open_configured
-from ganctl.training.checkpoint import Header, Inexact, Rollback
+from ganctl.training.checkpoint import Header, Inexact, Rollback, Score
+from ganctl.training.evaluation import Evaluation
 from ganctl.training.generate import generate
 from ganctl.training.measure import measure
 from ganctl.training.progress import ProgressDisplay, clock
@@ -47,10 +49,11 @@ def run(config: TrainConfig, folder: RunFolder, signals: Signals) -> None:
     device = open_configured(config.device, points=config.data.points)
     store = config.data.load()
     game = build_game(config, store, device)
+    evaluation = Evaluation(config, store, device) if config.evaluate.every else None
     with folder.locked(), recorded(folder.log):
         for warning in warnings:
             say(f"note    {warning}")
-        Runner(config, folder, store, game, signals).run()
+        Runner(config, folder, store, game, evaluation, signals).run()
 
 
 def environment(config: TrainConfig, device: Device) -> dict[str, str]:
@@ -71,11 +74,22 @@ def environment(config: TrainConfig, device: Device) -> dict[str, str]:
 class Runner:
     """One run in progress."""
 
-    def __init__(self, config: TrainConfig, folder: RunFolder, store: Store, game: Game, signals: Signals) -> None:
+    def __init__(
+        self,
+        config: TrainConfig,
+        folder: RunFolder,
+        store: Store,
+        game: Game,
+        evaluation: Evaluation | None,
+        signals: Signals,
+    ) -> None:
         self.config = config
         self.folder = folder
         self.store = store
         self.game = game
+        self.evaluation = evaluation
+        self.evaluation_left = False
+        self.best: Score | None = folder.best_score()
         self.signals = signals
         self.environment = environment(config, game.device)
         self.inexact: tuple[Inexact, ...] = ()
@@ -86,6 +100,7 @@ class Runner:
         header = self._restore()
         if header is not None:
             self.rollbacks = header.rollbacks
+            self.evaluation_left = header.evaluation_due
             self.inexact = header.inexact + self._changes(header)
         self.game.salt(len(self.rollbacks))
         folder.claim(config)
@@ -124,6 +139,8 @@ class Runner:
             self._save_at_once()
         self._write_status("running")
         with ProgressDisplay(self.step, steps, critic=self.config.loss.critic) as display:
+            if self.evaluation_left:
+                self._evaluate()
             while self.step < steps:
                 try:
                     self._advance(display)
@@ -141,8 +158,15 @@ class Runner:
             display.numbers(self.step, self._log())
         if config.sample.every and (self.step % config.sample.every == 0 or last):
             self._draw()
-        if last or (config.checkpoint.every and self.step % config.checkpoint.every == 0):
+        if config.evaluate.every and (self.step % config.evaluate.every == 0 or last):
+            self._save(evaluation_due=True)
+            self._evaluate()
+        elif last or (config.checkpoint.every and self.step % config.checkpoint.every == 0):
             self._save()
+        self._heed()
+
+    def _heed(self) -> None:
+        """Do what signals have asked for meanwhile."""
         if self.signals.save_wanted:
             self.signals.save_wanted = False
             self._save_at_once()
@@ -179,32 +203,61 @@ class Runner:
 
     def _picture(self) -> Any:
         game = self.game
-        network = game.ema.average if game.ema is not None else game.generator.network
         count = self.config.sample.num * (1 if self.store.is_pictures else POINTS_A_SAMPLE)
         device = game.device
         latents = normal(
             (count, game.latent), device.torch_device, device.dtype, self.config.seed, "latents", "fixed"
         )
-        samples = generate(network, latents, device, game.batch_size)
+        samples = generate(self._network(), latents, device, game.batch_size)
         if self.store.is_pictures:
             return pictures.grid(pictures.to_bytes(samples, self.config.model.picture_range))
         shown = permutation(len(self.store), self.config.seed, "plot")[:count]
         return pictures.plot(self.store.samples[shown].numpy(), samples.float().cpu().numpy())
 
-    def _save(self) -> None:
+    def _evaluate(self) -> None:
+        """Measure the generator of a step that has been saved, so that a signal may end the process at once."""
+        if self.evaluation is None:
+            return
+        self._heed()
+        self.signals.deferred = False
+        try:
+            with self._paused("evaluation"):
+                found = self.evaluation.measure(self._network())
+        except Stopped as stopped:
+            self._stop(stopped.number)
+        self.signals.deferred = True
+        self.tracker.scalars(self.step, found.scalars())
+        best = found.score is not None and found.score.beats(self.best)
+        if best:
+            self.best = found.score
+            checkpoint.write(self.folder.best, self._header(score=found.score), state.tensors(self.game))
+        say(f"step {self.step:,}: {found.describe()}{', the best so far' * best}")
+        self._save()
+
+    def _network(self) -> nn.Module:
+        """Return the generator that is shown and measured: the average, if there is one."""
+        return self.game.ema.average if self.game.ema is not None else self.game.generator.network
+
+    def _header(self, *, evaluation_due: bool = False, score: Score | None = None) -> Header:
+        return Header(
+            config=self.config.saved(),
+            step=self.step,
+            shape=self.store.shape,
+            data=self.store.fingerprint,
+            versions=self.environment,
+            logs=self.tracker.lengths(),
+            inexact=self.inexact,
+            rollbacks=self.rollbacks,
+            evaluation_due=evaluation_due,
+            score=score,
+        )
+
+    def _save(self, *, evaluation_due: bool = False) -> None:
         with self._paused("checkpoints"):
             self.game.check()
-            header = Header(
-                config=self.config.saved(),
-                step=self.step,
-                shape=self.store.shape,
-                data=self.store.fingerprint,
-                versions=self.environment,
-                logs=self.tracker.lengths(),
-                inexact=self.inexact,
-                rollbacks=self.rollbacks,
-            )
-            checkpoint.write(self.folder.checkpoint_path(self.step), header, state.tensors(self.game))
+            path = self.folder.checkpoint_path(self.step)
+            header = self._header(evaluation_due=evaluation_due)
+            checkpoint.write(path, header, state.tensors(self.game))
             self.saved_step = self.step
             self.folder.prune(self.config.checkpoint.keep, self.step)
             self._write_status("running")

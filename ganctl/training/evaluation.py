@@ -1,0 +1,76 @@
+"""What a run measures of its samples while it trains, by the layers that `ganctl evaluate` uses."""
+
+import math
+from dataclasses import dataclass
+
+from torch import nn
+
+from ganctl.config import TrainConfig
+from ganctl.data.store import Store
+from ganctl.metrics import Numbers, Surroundings, check, collect, compare, needed, of_store
+from ganctl.metrics.statistics import Statistics
+from ganctl.runtime.device import Device
+from ganctl.training.checkpoint import Score
+from ganctl.training.generate import drawn
+
+SEED = 0
+SAMPLES_AT_ONCE = 256
+"""As by default in `ganctl evaluate`, which so finds the same numbers."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """The numbers of one evaluation, and the one by which checkpoints are compared, None if it is not finite."""
+
+    numbers: Numbers
+    score: Score | None
+
+    def describe(self) -> str:
+        """Return every number in few words."""
+        told = (f"{name} {value:.4g}" for found in self.numbers.values() for name, value in found.items())
+        return ", ".join(told)
+
+    def scalars(self) -> dict[str, float]:
+        """Return the numbers as they are logged: `evaluate/<metric>/<number>`."""
+        return {
+            f"evaluate/{key}/{name}": value for key, found in self.numbers.items() for name, value in found.items()
+        }
+
+
+class Evaluation:
+    """The metrics of a run, opened for its data; what is known of real samples is looked at once and kept.
+
+    Every evaluation draws the same latents, so that evaluating disturbs no other random number.
+
+    Raises `ConfigError` or `DataError` where the metrics or the features have no meaning for the data.
+    """
+
+    def __init__(self, config: TrainConfig, store: Store, device: Device) -> None:
+        assert config.features is not None
+        self._config = config
+        self._device = device
+        self._shape = store.shape
+        self._real = of_store(store, config.data)
+        self._extractor = config.features.open(Surroundings(config.data, store, device.torch_device, "auto"))
+        self._known: Statistics | None = None
+        self.best = config.evaluate.best or next(iter(config.metric))
+        counted = drawn(nn.Identity(), config.model, store.shape, device, config.evaluate.num, SEED, 1)
+        check(config.metric, self._extractor, self._real, counted)
+
+    def measure(self, network: nn.Module) -> Found:
+        """Return what the metrics find in samples of a generator."""
+        config = self._config
+        generated = drawn(
+            network, config.model, self._shape, self._device, config.evaluate.num, SEED, SAMPLES_AT_ONCE
+        )
+        needs = needed(config.metric)
+        if self._known is None:
+            self._known = collect(self._real, self._extractor, needs, "auto")
+        found = collect(generated, self._extractor, needs)
+        numbers = compare(config.metric, self._known, found, SEED)
+        metric = config.metric[self.best]
+        value = numbers[self.best][metric.value]
+        if not math.isfinite(value):
+            return Found(numbers, None)
+        by = f"{self.best}.{metric.value} of {generated.count} samples by {self._extractor.identity}: {metric!r}"
+        return Found(numbers, Score(by=by, value=value, better=metric.better))

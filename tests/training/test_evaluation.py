@@ -1,0 +1,217 @@
+"""Evaluation while training: the numbers of `ganctl evaluate`, the best checkpoint, and kills on the way."""
+
+import json
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ganctl.training import checkpoint
+from ganctl.training.checkpoint import Checkpoint, Score
+from tests.conftest import Cli
+from tests.training.runs import TINY, files, numbers, traces
+from tests.training.warm import Warm
+
+NUM = 100
+KID = ["metric=[fid,kid]", "metric.kid.size=50", "metric.kid.subsets=5", "metric/features=raw"]
+EVALUATING = ["evaluate.every=4", f"evaluate.num={NUM}", *KID]
+WORDS = ["train", *TINY, *EVALUATING, "train.steps=10", "logging.every=2", "sample.every=5", "checkpoint.every=6"]
+RUN = Path("outputs/run")
+EVALUATED = [4, 8, 10]
+
+MOMENT = """\
+import os, signal
+from ganctl.training import checkpoint, evaluation
+
+owner, name = {"compare": (evaluation, "compare"), "write": (checkpoint, "write")}["MOMENT"]
+whole = getattr(owner, name)
+left = CALLS
+
+def signalled(*arguments, **more):
+    global left
+    left -= 1
+    if left == 0:
+        os.kill(os.getpid(), signal.SIGNAL)
+    return whole(*arguments, **more)
+
+setattr(owner, name, signalled)
+"""
+"""A plugin by which the process signals itself before a call of one of its functions."""
+
+
+def found(run: Path) -> dict[int, dict[str, Any]]:
+    """Return the rows of numbers of evaluations, by step; a step may have one."""
+    rows = [row for row in numbers(run) if "evaluate/fid/fid" in row]
+    assert len({row["step"] for row in rows}) == len(rows)
+    return {row["step"]: row for row in rows}
+
+
+def best(run: Path) -> Checkpoint:
+    opened = checkpoint.read_header(run / "checkpoints/best.safetensors")
+    opened.read()
+    return opened
+
+
+def same_best(run: Path, other: Path) -> bool:
+    ours, theirs = best(run), best(other)
+    lines = {"logs": {}}  # the clock's digits make lines longer or shorter
+    return ours.tensors == theirs.tensors and ours.header.model_copy(update=lines) == theirs.header.model_copy(
+        update=lines
+    )
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(warm: Warm, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("uninterrupted")
+    code, out, err = warm.finish(folder, *WORDS)
+    assert (code, err) == (0, "")
+    assert "the best so far" in out
+    return folder / RUN
+
+
+def test_every_evaluation_is_logged_and_the_best_is_kept(uninterrupted: Path) -> None:
+    rows = found(uninterrupted)
+    assert list(rows) == EVALUATED
+    assert all({"evaluate/fid/fid", "evaluate/kid/kid"} <= row.keys() for row in rows.values())
+    lowest = min(rows, key=lambda step: rows[step]["evaluate/fid/fid"])
+    kept = best(uninterrupted).header
+    assert kept.step == lowest
+    assert kept.score is not None
+    assert kept.score.value == rows[lowest]["evaluate/fid/fid"]
+    assert "evaluate/fid/fid" in traces(uninterrupted)["scalars"]
+
+
+def test_the_numbers_are_those_of_the_command(uninterrupted: Path, cli: Cli, tmp_path: Path) -> None:
+    asked = [f"num={NUM}", *KID, "floor=false", "device=cpu"]
+    for which, step in (("newest", 10), ("best", best(uninterrupted).header.step)):
+        out = tmp_path / f"{which}.json"
+        outcome = cli("evaluate", f"ckpt={uninterrupted}", f"which={which}", f"out={out}", *asked)
+        assert (outcome.code, outcome.err) == (0, "")
+        (result,) = json.loads(out.read_text())["evaluations"]
+        assert result["step"] == step
+        row = found(uninterrupted)[step]
+        assert result["numbers"]["fid"]["fid"]["mean"] == row["evaluate/fid/fid"]
+        assert result["numbers"]["kid"]["kid"]["mean"] == row["evaluate/kid/kid"]
+
+
+def test_evaluating_changes_nothing_else(warm: Warm, uninterrupted: Path, tmp_path: Path) -> None:
+    assert warm.finish(tmp_path, *WORDS, "evaluate.every=0")[0] == 0
+    ours, theirs = traces(tmp_path / RUN), traces(uninterrupted)
+    assert ours["tensors"] == theirs["tensors"]
+    assert ours["metrics"] == [row for row in theirs["metrics"] if "evaluate/fid/fid" not in row]
+
+
+@pytest.mark.parametrize(
+    ("number", "moment", "calls", "step"),
+    [
+        pytest.param(signal.SIGKILL, "compare", 1, 4, id="killed in the first"),
+        pytest.param(signal.SIGKILL, "compare", 3, 10, id="killed in the last"),
+        pytest.param(signal.SIGKILL, "write", 2, 4, id="killed before the best is written"),
+        pytest.param(signal.SIGKILL, "write", 3, 4, id="killed before the evaluation is saved"),
+        pytest.param(signal.SIGTERM, "compare", 1, 4, id="terminated in the first"),
+        pytest.param(signal.SIGTERM, "compare", 3, 10, id="terminated in the last"),
+        pytest.param(signal.SIGTERM, "write", 2, 4, id="terminated in the best's writing"),
+        pytest.param(signal.SIGUSR1, "compare", 2, 8, id="warned in the second"),
+    ],
+)
+def test_a_signal_in_an_evaluation_loses_nothing(
+    number: signal.Signals,
+    moment: str,
+    calls: int,
+    step: int,
+    warm: Warm,
+    uninterrupted: Path,
+    tmp_path: Path,
+) -> None:
+    plugin = MOMENT
+    for word, value in {"MOMENT": moment, "CALLS": str(calls), "SIGNAL": number.name}.items():
+        plugin = plugin.replace(word, value)
+    (tmp_path / "moment.py").write_text(plugin)
+    code, _, err = warm.finish(tmp_path, *WORDS, "plugins=[moment]")
+    if number == signal.SIGUSR1:
+        assert (code, err) == (0, "")
+    else:
+        assert code == (-9 if number == signal.SIGKILL else 128 + number)
+        code, out, err = warm.finish(tmp_path, *WORDS)
+        assert (code, err) == (0, "")
+        assert f"resumed at step {step}," in out
+    (tmp_path / "moment.py").unlink()
+    assert traces(tmp_path / RUN) == traces(uninterrupted)
+    assert same_best(tmp_path / RUN, uninterrupted)
+    assert files(tmp_path / "outputs") == files(uninterrupted.parent)
+
+
+def test_an_evaluation_left_over_is_passed_over_where_none_is_wanted_any_more(warm: Warm, tmp_path: Path) -> None:
+    plugin = MOMENT.replace("MOMENT", "compare").replace("CALLS", "3").replace("SIGNAL", "SIGKILL")
+    (tmp_path / "moment.py").write_text(plugin)
+    assert warm.finish(tmp_path, *WORDS, "plugins=[moment]")[0] == -9
+    assert "is complete" in warm.finish(tmp_path, "resume", str(RUN), "evaluate.every=0")[1]
+    assert list(found(tmp_path / RUN)) == [4, 8]
+    code, out, _ = warm.finish(tmp_path, "resume", str(RUN))
+    assert code == 0
+    assert "step 10: fid " in out
+    assert list(found(tmp_path / RUN)) == EVALUATED
+
+
+def test_a_damaged_best_is_said_and_written_anew(warm: Warm, uninterrupted: Path, tmp_path: Path) -> None:
+    assert warm.finish(tmp_path, *WORDS, "train.steps=4")[0] == 0
+    path = tmp_path / RUN / "checkpoints/best.safetensors"
+    path.write_bytes(path.read_bytes()[:1000])
+    code, out, err = warm.finish(tmp_path, *WORDS)
+    assert (code, err) == (0, "")
+    assert "the next evaluation writes it anew" in out
+    assert best(tmp_path / RUN).header.step in EVALUATED[1:]
+
+
+def test_points_are_evaluated_by_their_own_metrics(cli: Cli, workspace: Path) -> None:
+    points = ["data=ring", "model=mlp", "metric=[mixture_modes]", "metric/features=raw", "evaluate.every=2"]
+    outcome = cli("train", *points, "evaluate.num=50", "train.steps=4", "name=points", "device=cpu")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "modes " in outcome.out
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["evaluate.best=kdi"], "evaluate.best: kdi is not computed (did you mean 'kid'?)"),
+        (["metric=[]"], "evaluate.every: nothing to compute; give metric=[fid]"),
+        (["evaluate.num=50"], "metric.fid: 50 samples are too few"),
+        (["data=ring", "model=mlp", "metric/features=classifier"], "metric/features: classifier looks at"),
+        (["metric=[inception_score]"], "metric.inception_score: reads classes"),
+    ],
+)
+def test_what_cannot_be_evaluated_is_one_line_before_anything_is_written(
+    words: list[str], line: str, cli: Cli, workspace: Path
+) -> None:
+    changed = {word.partition("=")[0] for word in words}
+    without_kid = {"metric.kid.size", "metric.kid.subsets"} if "metric" in changed else set()
+    group = [word for word in EVALUATING if word.partition("=")[0] not in changed | without_kid]
+    shared = [word for word in TINY if not word.startswith(("model.", "data.")) or "data=ring" not in words]
+    outcome = cli("train", *shared, *group, *words)
+    assert outcome.code in (2, 3)
+    assert line in outcome.err
+    assert outcome.err.count("\n") == 1
+    assert not Path("outputs/run").exists()
+
+
+def test_the_best_of_what_has_none_is_one_line(cli: Cli, trained: Path) -> None:
+    outcome = cli("sample", "ckpt=outputs/run", "which=best")
+    assert outcome.code == 4
+    assert "outputs/run: keeps no best checkpoint; train with evaluate.every" in outcome.err
+    (file,) = Path("outputs/run/checkpoints").glob("*.safetensors")
+    outcome = cli("sample", f"ckpt={file}", "which=best")
+    assert outcome.code == 2
+    assert "which: chooses within a run folder" in outcome.err
+
+
+def test_scores_compare_only_where_they_were_measured_alike() -> None:
+    low, high = Score(by="fid", value=1.0, better="lower"), Score(by="fid", value=2.0, better="lower")
+    assert low.beats(high)
+    assert not high.beats(low)
+    assert not low.beats(low)
+    assert high.beats(None)
+    assert high.beats(Score(by="kid", value=0.1, better="lower"))
+    many, few = Score(by="modes", value=8.0, better="higher"), Score(by="modes", value=3.0, better="higher")
+    assert many.beats(few)
+    assert not few.beats(many)
