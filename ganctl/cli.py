@@ -88,31 +88,35 @@ def _train(arguments: list[str]) -> int:
 
 
 def _sample(arguments: list[str]) -> int:
-    from ganctl import compose
-
-    def job(resolve: Callable[[], dict[str, Any]], sweep: bool) -> None:
-        values = resolve()
+    def work(values: dict[str, Any]) -> None:
         from ganctl.commands.sample import sample
-        from ganctl.config import import_plugins, sample_command
+        from ganctl.config import sample_command
 
-        import_plugins(values.get("plugins", []))
         sample(sample_command(values))
 
-    return compose.run("sample", arguments, lambda *given: _guarded(lambda: job(*given)))
+    return _composed("sample", arguments, work)
 
 
 def _evaluate(arguments: list[str]) -> int:
+    def work(values: dict[str, Any]) -> None:
+        from ganctl.commands.evaluate import evaluate, evaluate_command
+
+        evaluate(evaluate_command(values))
+
+    return _composed("evaluate", arguments, work)
+
+
+def _composed(command: str, arguments: list[str], work: Callable[[dict[str, Any]], None]) -> int:
     from ganctl import compose
 
     def job(resolve: Callable[[], dict[str, Any]], sweep: bool) -> None:
         values = resolve()
-        from ganctl.commands.evaluate import evaluate, evaluate_command
         from ganctl.config import import_plugins
 
         import_plugins(values.get("plugins", []))
-        evaluate(evaluate_command(values))
+        work(values)
 
-    return compose.run("evaluate", arguments, lambda *given: _guarded(lambda: job(*given)))
+    return compose.run(command, arguments, lambda *given: _guarded(lambda: job(*given)))
 
 
 def _resume(arguments: list[str]) -> int:

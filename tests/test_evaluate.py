@@ -49,6 +49,17 @@ def test_the_same_question_replaces_its_answer_and_another_is_added(trained: Pat
     assert again["numbers"] == first["numbers"]
 
 
+@pytest.mark.parametrize("content", ["", "[]", '{"evaluations": [1]}', "[" * 5000])
+def test_a_damaged_file_is_kept_aside(content: str, trained: Path, cli: Cli) -> None:
+    path = trained / "outputs/run/evaluation.json"
+    path.write_text(content)
+    outcome = cli(*MODES)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "evaluation.json: holds no evaluations; it is kept as evaluation.json.damaged" in outcome.out
+    assert path.with_name("evaluation.json.damaged").read_text() == content
+    assert len(written(trained / "outputs/run")) == 1
+
+
 def test_how_many_samples_are_drawn_at_once_does_not_matter_to_seeds_apart(trained: Path, cli: Cli) -> None:
     for seed in (0, 1):
         assert cli(*RAW, "metric=[fid]", "floor=false", f"seeds=[{seed}]").code == 0
@@ -68,6 +79,7 @@ def test_pictures_are_measured_by_a_classifier_of_their_own_labels(workspace: Pa
     assert result["features"]["classes"] == 10
     assert result["reference"] == {
         "data": "digits",
+        "split": "all",
         "fingerprint": result["reference"]["fingerprint"],
         "count": 1797,
     }

@@ -103,6 +103,7 @@ def evaluate(command: EvaluateCommand) -> None:
             command.metric, extractor, store, config.data, command.num, command.seeds[0], command.cache
         )
     result = _result(command, checkpoint, extractor, real.count, found, beneath)
+    result["precision"] = device.precision
     result["seconds"] = round(time.perf_counter() - started, 1)
     path = _write(command, checkpoint.path, result)
     _show(result)
@@ -125,7 +126,12 @@ def _result(
         "step": header.step,
         "asked": asked,
         "features": extractor.about(),
-        "reference": {"data": header.config["data"]["name"], "fingerprint": header.data, "count": references},
+        "reference": {
+            "data": header.config["data"]["name"],
+            "split": header.config["data"].get("split", "all"),
+            "fingerprint": header.data,
+            "count": references,
+        },
         "versions": {"ganctl": __version__, "torch": torch.__version__},
         "numbers": {
             key: {
@@ -143,21 +149,35 @@ def _number(values: list[float], beneath: float | None) -> dict[str, Any]:
 
 
 def _write(command: EvaluateCommand, checkpoint: Path, result: dict[str, Any]) -> Path:
-    """Add a result to the file, in place of an earlier one of the same question."""
+    """Add a result to the file, in place of an earlier one of the same question.
+
+    A file that holds no results is kept under another name, which is said.
+    """
     inside = checkpoint.parent.name == "checkpoints"
     folder = checkpoint.parent.parent if inside else checkpoint.parent
     path = folder / "evaluation.json" if command.out is None else Path(command.out)
-    try:
-        earlier = json.loads(path.read_text())["evaluations"] if path.is_file() else []
-    except (ValueError, KeyError, TypeError, OSError):
-        earlier = []
     same = ("checkpoint", "step", "asked")
-    others = [each for each in earlier if any(each.get(key) != result[key] for key in same)]
     try:
+        others = [each for each in _earlier(path) if any(each.get(key) != result[key] for key in same)]
         write_whole(path, (json.dumps({"evaluations": [*others, result]}, indent=2) + "\n").encode())
     except OSError as error:
         raise WriteError.of(path, error.errno) from error
     return path
+
+
+def _earlier(path: Path) -> list[dict[str, Any]]:
+    if not path.exists():
+        return []
+    try:
+        found = json.loads(path.read_text())["evaluations"]
+        if isinstance(found, list) and all(isinstance(each, dict) for each in found):
+            return found
+    except (ValueError, KeyError, TypeError, RecursionError):
+        pass
+    aside = path.with_name(f"{path.name}.damaged")
+    path.replace(aside)
+    say(f"{path}: holds no evaluations; it is kept as {aside.name}")
+    return []
 
 
 def _show(result: Mapping[str, Any]) -> None:
