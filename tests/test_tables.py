@@ -14,17 +14,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from PIL import Image
 
 from ganctl import cli, rules
 from scripts.tables import __main__ as command_line
-from scripts.tables import figure, report, results
+from scripts.tables import report, results
 from scripts.tables.__main__ import TABLES
 from scripts.tables.launch import STOPPED, Ended, Processes
 from scripts.tables.runs import Run, Shift, plan
-from scripts.tables.table import Column, Job, Part, Row, Table, jobs
+from scripts.tables.table import Job, Row, Table, jobs
 from tests.test_configs_yaml import values_without_comment
 
 ROOT = Path(__file__).parent.parent
@@ -94,7 +93,7 @@ def page_of(place: Path) -> str:
     return (place / report.PAGE).read_text()
 
 
-def test_a_table_is_trained_measured_told_and_not_done_twice(
+def test_a_table_is_trained_measured_told_and_not_done_twice_nor_mixed_with_another(
     place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     table, launcher, plain = tiny(), Here(), ["--jobs", "1", "--rows", "plain"]
@@ -124,10 +123,17 @@ def test_a_table_is_trained_measured_told_and_not_done_twice(
 
     (place / f"outputs/{names[1]}/evaluation.json").unlink()
     again = Here()
+    results.add("mixtures", runs[0] | {"hardware": "where it was trained"})
     assert command_line.main(table, plain, again) == 0
     assert again.ran == [f"{EVALUATE}{names[1]}"]
+    assert results.read("mixtures") == [runs[0] | {"hardware": "where it was trained"}, runs[1]]
     assert "1 of 2 runs are in already" in capsys.readouterr().out
-    assert page_of(place).splitlines()[:40] == page.splitlines()[:40]
+    assert "where it was trained" in page_of(place)
+
+    changed = Here()
+    assert command_line.main(tiny("optimizer.lr=0.1"), [*plain, "--seeds", "0"], changed) == 1
+    assert changed.ran == []
+    assert "holds a run with another config: optimizer" in capsys.readouterr().out
 
 
 def test_only_what_was_asked_for_is_run_and_the_rest_is_named_as_missing(place: Path) -> None:
@@ -136,7 +142,7 @@ def test_only_what_was_asked_for_is_run_and_the_rest_is_named_as_missing(place: 
     assert launcher.ran[0] == "train name=mixtures-pack2-ring-1"
     assert len(results.read("mixtures")) == 1
     page = page_of(place)
-    assert "Runs: 1 of 4 are in (2 seeds a row are planned)." in page
+    assert "Runs: 1 of 4 are in (2 a row are planned)." in page
     assert "| packs of 2 |" in page
     assert "| 1 of 2 |" in page
     assert "Not run yet: plain GAN." in page
@@ -180,112 +186,12 @@ def test_a_run_that_fails_is_said_and_leaves_the_others_alone(
     assert [run["name"] for run in results.read("mixtures")] == ["mixtures-pack2-ring-0"]
 
 
-def test_a_folder_of_another_recipe_is_named_and_left_alone(
-    place: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    arguments = ["--rows", "plain", "--seeds", "0"]
-    assert command_line.main(tiny(), arguments, Here()) == 0
-    changed = Here()
-    assert command_line.main(tiny("optimizer.lr=0.1"), arguments, changed) == 1
-    assert changed.ran == []
-    assert "holds a run with another config: optimizer" in capsys.readouterr().out
-
-
-def recorded(row: str, seed: int, settings: str = "a", **other: Any) -> dict[str, Any]:
-    numbers = {"fid": {"fid": {"value": 10.0 + seed, "floor": 0.5}}}
-    return {
-        "name": f"t-{row}-{seed}",
-        "part": "",
-        "row": row,
-        "seed": seed,
-        "status": "complete",
-        "settings": settings,
-        "seconds": {"training": 60.0 * (seed + 1), "evaluation": 1.0},
-        "on_the_way": [[20.0, 30.0], [60.0 * (seed + 1), 9.0]],
-        "numbers": numbers,
-        "accuracy": 0.99,
-        "hardware": "a processor",
-        "environment": {"device": "cpu", "precision": "fp32", "torch": "2"},
-        "commands": [f"ganctl train seed={seed}"],
-    } | other
-
-
-FIDS = Table(
-    name="fids",
-    protocol="What was done.",
-    deviations=("One thing.",),
-    seeds=3,
-    columns=(Column("fid", "fid", "FID", 1),),
-    parts=(Part("", "", (Row("a", "A", ("x",)), Row("b", "B", ("x",)), Row("c", "C", ("x",), {"fid": "9.9"}))),),
-    evaluate=(),
-    figure="Over time.",
-)
-
-
-def test_results_keep_one_recipe_a_row_and_one_record_a_seed(place: Path) -> None:
-    (place / "outputs").mkdir()
-    for one in (recorded("a", 0), recorded("a", 1), recorded("b", 0)):
-        assert results.add("fids", one) == []
-    assert results.add("fids", recorded("a", 1, step=2)) == []
-    assert [run.get("step") for run in results.read("fids")] == [None, 2, None]
-    assert results.add("fids", recorded("a", 2, settings="b")) == ["t-a-0", "t-a-1"]
-    assert [run["name"] for run in results.read("fids")] == ["t-a-2", "t-b-0"]
-
-
-def test_a_section_says_how_much_is_in_and_gives_means_with_standard_errors(place: Path) -> None:
-    runs = [recorded("a", 0), recorded("a", 1), recorded("b", 0, status="diverged", numbers={})]
-    text = report.section(FIDS, runs)
-    assert "Runs: 3 of 9 are in" in text
-    assert "|  | FID, paper | FID | runs | minutes a run |" in text
-    assert "| A |  | 10.5 ± 0.5 | 2 of 3 | 1.5 |" in text
-    assert "| B |  | – | 0 of 3, 1 diverged | – |" in text
-    assert "| real data |  | 0.5 |  |  |" in text
-    assert "Not run yet: C." in text
-    assert "tells 99.00% of held-out digits right" in text
-    assert "\nganctl train seed=0\n" in text
-    assert "Over time." not in text
-
-
-def test_a_section_without_runs_says_so(place: Path) -> None:
-    text = report.section(FIDS, [])
-    assert "None of the 9 runs is in yet." in text
-    assert "Not run yet: A; B; C." in text
-    assert "|" not in text
-
-
-def test_a_figure_has_each_run_from_what_it_measured_on_the_way_to_its_end(place: Path) -> None:
-    curves = report.curves(FIDS, [recorded("a", 0), recorded("b", 1), recorded("b", 2, status="diverged")])
-    assert curves == {"A": [[(20.0, 30.0), (60.0, 10.0)]], "B": [[(20.0, 30.0), (120.0, 11.0)]]}
-    path = place / "figure.png"
-    figure.draw(curves, "FID", path)
-    pixels = np.asarray(Image.open(path).convert("RGB")).astype(int)
-    inside = pixels[figure.TOP : figure.BOTTOM, figure.LEFT : figure.RIGHT]
-    for number, drawn in ((0, True), (1, True), (2, False)):
-        colour = [int(figure.COLOURS[number][start : start + 2], 16) for start in (1, 3, 5)]
-        assert (np.abs(inside - colour).max(-1) < 40).any() == drawn
-    figure.draw({"A": [[(0.0, 5.0)]]}, "FID", path)
-    assert not path.exists()
-
-
-def test_an_axis_puts_equal_ratios_at_equal_distances() -> None:
-    axis = figure.Axis(1.0, 100.0, 0.0, 200.0)
-    assert [axis.at(value) for value in (1, 10, 100)] == pytest.approx([0, 100, 200])
-    assert list(axis.ticks()) == [1, 2, 5, 10, 20, 50, 100]
-
-
-@pytest.mark.parametrize("name", TABLES)
-def test_the_page_is_what_the_results_generate(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(ROOT)
-    page = report.PAGE.read_text()
-    section = report.section(TABLES[name], results.read(name))
-    assert report.with_section(page, name, section) == page, f"scripts/tables/{name} --report"
-
-
 @pytest.mark.parametrize("name", TABLES)
 def test_the_words_of_every_row_mean_a_config(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     table = TABLES[name]
-    runs = {run.job.group: run for run in plan(list(jobs(table, [0])))}
+    alike = ("mixtures-pack2-grid", "mixtures-pack3-grid")  # as on the ring
+    runs = {run.job.group: run for run in plan([job for job in jobs(table, [0]) if job.group not in alike])}
     for run in runs.values():
         rules.check(run.config)
         assert run.config.name == run.job.name
@@ -360,7 +266,7 @@ def test_what_is_not_there_is_refused_in_words(
 LASTING = """
 import pathlib, signal, sys, time
 def save(number, frame):
-    pathlib.Path(sys.argv[1], "saved").write_text("once")
+    pathlib.Path(sys.argv[1], "saved").write_text("whole")
     sys.exit(128 + number)
 signal.signal(signal.SIGTERM, save)
 pathlib.Path(sys.argv[1], "begun").touch()
@@ -377,20 +283,23 @@ def test_ctrl_c_lets_what_runs_save_and_starts_no_more(tmp_path: Path, place: Pa
     def interrupt() -> None:
         while not (tmp_path / "begun").exists():
             time.sleep(0.005)
-        os.kill(os.getpid(), signal.SIGINT)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            os.kill(os.getpid(), number)
 
     lines: list[str] = []
     todo = plan(list(jobs(tiny(), [0, 1])))
     shift = Shift(todo[0].job.table, Lasting([sys.executable, "-c", LASTING]), lines.append)
     other = threading.Thread(target=interrupt)
     other.start()
+    before = signal.getsignal(signal.SIGINT)
     assert not shift.run(todo, 1)
     other.join()
     assert shift.stopped
-    assert (tmp_path / "saved").read_text() == "once"
+    assert signal.getsignal(signal.SIGINT) == before
+    assert (tmp_path / "saved").read_text() == "whole"
     assert lines[0] == "stopping: runs in progress are saved"
-    assert len(lines) == 2
-    assert re.fullmatch(r"mixtures-plain-ring-0  trained in 0:\d\d, stopped; the same command goes on", lines[1])
+    assert re.fullmatch(r"mixtures-plain-ring-0  trained in 0:\d\d, stopped; the same command goes on", lines[-1])
+    assert {line for line in lines if "mixtures" in line} == {lines[-1]}
 
 
 def test_a_command_ends_with_its_code_and_its_last_words() -> None:

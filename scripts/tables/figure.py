@@ -38,9 +38,10 @@ class Axis:
         return self.start + share * (self.end - self.start)
 
     def ticks(self) -> Iterator[float]:
-        """Yield the round values on the axis: 1, 2 and 5 times powers of ten."""
+        """Yield the round values on the axis: 1, 2 and 5 times powers of ten, and more on a short axis."""
+        factors = (1, 2, 5) if self.high > 10 * self.low else (1, 2, 3, 4, 5, 6, 8)
         for power in range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1):
-            for factor in (1, 2, 5):
+            for factor in factors:
                 if self.low <= factor * 10.0**power <= self.high:
                     yield factor * 10.0**power
 

@@ -44,6 +44,7 @@ def section(table: Table, runs: Sequence[Record]) -> str:
         _filled(table.protocol),
         "What differs from the papers:",
         "\n".join(_filled(deviation, "- ") for deviation in table.deviations),
+        "What is in:",
         *_circumstances(table, runs),
     ]
     for part in table.parts:
@@ -52,7 +53,10 @@ def section(table: Table, runs: Sequence[Record]) -> str:
     if table.figure is not None and runs and path.exists():
         paragraphs += [f"![Numbers over time]({_link(path)})", _filled(table.figure)]
     if runs:
-        paragraphs += ["The commands of each row, for its first seed that is in:", _commands(table, runs)]
+        paragraphs += [
+            "What was typed for the first run of each row that is in; every run is measured by the same words:",
+            _commands(table, runs),
+        ]
     return "\n\n".join(paragraphs)
 
 
@@ -70,7 +74,7 @@ def _circumstances(table: Table, runs: Sequence[Record]) -> list[str]:
     planned = rows * table.seeds
     again = f"`scripts/tables/{table.name}` goes on with what is missing; it skips what is in `outputs/`."
     if not runs:
-        return [_filled(f"None of the {planned} runs is in yet. {again}")]
+        return [_filled(f"Runs: none of {planned} yet. {again}", "- ")]
     trained, measured = (
         sum(run["seconds"][work] or 0 for run in runs) / 3600 for work in ("training", "evaluation")
     )
@@ -81,7 +85,7 @@ def _circumstances(table: Table, runs: Sequence[Record]) -> list[str]:
         if environment
     }
     facts = [
-        f"Runs: {len(runs)} of {planned} are in ({table.seeds} seeds a row are planned). {again}",
+        f"Runs: {len(runs)} of {planned} are in ({table.seeds} a row are planned). {again}",
         f"Hardware: {'; '.join(machines)}. Each run: {'; '.join(sorted(settings))}.",
         f"Time: {trained:.1f} hours of training and {measured:.1f} of measuring, added up over the runs.",
     ]
@@ -170,14 +174,14 @@ def _pictures(table: Table, part: Part, runs: Sequence[Record]) -> list[str]:
 
 
 def _commands(table: Table, runs: Sequence[Record]) -> str:
-    """Return a block of what was typed for the first run of each row that is in."""
-    lines: list[str] = []
+    """Return a block of each row's first training, and of one evaluation."""
+    pairs: list[list[str]] = []
     for part in table.parts:
         for row in part.rows:
             mine = [run for run in runs if (run["part"], run["row"]) == (part.key, row.key)]
             if mine:
-                lines += min(mine, key=lambda run: int(run["seed"]))["commands"]
-    return "\n".join(["```text", *lines, "```"])
+                pairs.append(min(mine, key=lambda run: int(run["seed"]))["commands"])
+    return "\n".join(["```text", *(train for train, _ in pairs), pairs[0][1], "```"])
 
 
 def _link(path: Path) -> str:
@@ -199,5 +203,5 @@ def curves(table: Table, runs: Sequence[Record]) -> dict[str, list[list[tuple[fl
                 end = run["seconds"]["training"]
                 points = [(seconds, value) for seconds, value in run["on_the_way"] if seconds < end]
                 last = (end, run["numbers"][column.metric][column.number]["value"])
-                found.setdefault(row.label, []).append([*points, last])
+                found.setdefault(row.label.strip("`"), []).append([*points, last])
     return found

@@ -72,13 +72,7 @@ def record(job: Job, config: TrainConfig, asked: Mapping[str, Any], evaluation: 
     """
     folder = RunFolder(Path("outputs", job.name))
     status = folder.read_status()
-    rows = (
-        [json.loads(line) for line in folder.metrics.read_text().splitlines()] if folder.metrics.exists() else []
-    )
-    speed = statistics.median([row["images_per_second"] for row in rows]) if rows else None
-    images = int(rows[-1]["images"]) if rows else 0
-    first = job.table.columns[0]
-    key = ON_THE_WAY.format(metric=first.metric, number=first.number)
+    images, speed, on_the_way = course(job, folder.metrics)
     plain = Job(job.table, job.part, job.row, job.seed)
     return {
         "name": job.name,
@@ -89,13 +83,13 @@ def record(job: Job, config: TrainConfig, asked: Mapping[str, Any], evaluation: 
         "step": status.get("step"),
         "steps": config.train.steps,
         "images": images,
-        "images_per_second": None if speed is None else round(speed, 1),
+        "images_per_second": round(speed, 1) if speed else None,
         "seconds": {
-            "training": None if speed is None else round(images / speed, 1),
+            "training": round(images / speed, 1) if speed else None,
             "evaluation": None if evaluation is None else evaluation["seconds"],
         },
         "numbers": {} if evaluation is None else _numbers(evaluation),
-        "on_the_way": [[round(row["images"] / speed, 1), row[key]] for row in rows if speed and key in row],
+        "on_the_way": on_the_way,
         "accuracy": None if evaluation is None else evaluation["features"]["accuracy"],
         "settings": settings(config, asked),
         "commands": [command(plain.train), command(plain.evaluate)],
@@ -103,6 +97,23 @@ def record(job: Job, config: TrainConfig, asked: Mapping[str, Any], evaluation: 
         "environment": status.get("environment", {}),
         "not_bit_exact": status.get("not_bit_exact", []),
     }
+
+
+def course(job: Job, metrics: Path) -> tuple[int, float | None, list[list[float]]]:
+    """Return the samples that a run's discriminator has seen, its median speed, and what was measured on the way.
+
+    The last are seconds of training and the number of the table's first column.
+    """
+    rows = [json.loads(line) for line in metrics.read_text().splitlines()] if metrics.exists() else []
+    logged = [row for row in rows if row.get("images_per_second")]
+    if not logged:
+        return 0, None, []
+    speed = statistics.median([row["images_per_second"] for row in logged])
+    last, first = logged[-1], job.table.columns[0]
+    seconds_a_step = last["images"] / last["step"] / speed
+    key = ON_THE_WAY.format(metric=first.metric, number=first.number)
+    measured = [[round(row["step"] * seconds_a_step, 1), row[key]] for row in rows if row.get(key) is not None]
+    return int(last["images"]), speed, measured
 
 
 def _numbers(evaluation: Record) -> dict[str, dict[str, dict[str, float]]]:

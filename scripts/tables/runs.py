@@ -8,7 +8,6 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from ganctl import compose
@@ -22,6 +21,9 @@ from scripts.tables.launch import STOPPED, Ended, Launcher
 from scripts.tables.table import Job, Table
 
 Say = Callable[[str], None]
+
+LOOK_EVERY = 0.2
+"""Seconds between looks at whether a signal has come."""
 
 
 def composed(words: Sequence[str]) -> dict[str, Any]:
@@ -115,6 +117,13 @@ class Done:
 
 def work(run: Run, launcher: Launcher) -> Done:
     """Train a run, or go on with it, and measure it, each unless it is done."""
+    try:
+        return _work(run, launcher)
+    except GanctlError as error:
+        return Done("", str(error))
+
+
+def _work(run: Run, launcher: Launcher) -> Done:
     times: list[str] = []
     if not run.trained():
         ended = launcher.run(run.job.train)
@@ -140,32 +149,42 @@ def _broken(times: list[str], ended: Ended) -> Done:
 
 
 def enter(run: Run, say: Say) -> results.Record:
-    """Enter a run that is over into the results of its table; return its record."""
+    """Enter a run that is over into the results of its table; return its record.
+
+    One that is there with the same numbers stays as it is: it says on which machine the run was trained.
+    """
     job = run.job
     evaluation = None if run.diverged() else run.evaluation()
     found = results.record(job, run.config, run.asked, evaluation)
+    entered = results.read(job.table.name)
     if found["status"] == "complete":
-        results.keep_picture(job, results.read(job.table.name))
+        results.keep_picture(job, entered)
+    for earlier in entered:
+        if all(earlier[key] == found[key] for key in ("name", "settings", "status", "step", "numbers")):
+            return earlier
     for name in results.add(job.table.name, found):
         say(f"{name} had other settings than {job.name} and is out of the table")
     return found
 
 
 @contextmanager
-def _termination_interrupts() -> Iterator[None]:
-    """Let SIGTERM do what Ctrl-C does."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
+def noted_interrupts() -> Iterator[list[int]]:
+    """Note SIGINT and SIGTERM in the list that is yielded, instead of ending by them; only in the main thread.
 
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
+    Noted rather than raised, for the second of two that come together would be raised while the first is heeded.
+    """
+    noted: list[int] = []
+    before: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        before = {
+            number: signal.signal(number, lambda number, frame: noted.append(number))
+            for number in (signal.SIGINT, signal.SIGTERM)
+        }
     try:
-        yield
+        yield noted
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class Shift:
@@ -175,7 +194,6 @@ class Shift:
         self.table = table
         self.launcher = launcher
         self.say = say
-        self.failed = 0
         self.stopped = False
 
     def run(self, runs: Sequence[Run], at_once: int) -> bool:
@@ -187,20 +205,21 @@ class Shift:
         left, finished = self._sort(runs)
         waiting = iter(left)
         running: dict[Future[Done], Run] = {}
-        with _termination_interrupts(), ThreadPoolExecutor(at_once) as pool:
+        heeded = 0
+        with noted_interrupts() as noted, ThreadPoolExecutor(at_once) as pool:
             while True:
-                try:
-                    while not self.stopped and len(running) < at_once and (run := next(waiting, None)) is not None:
-                        running[pool.submit(work, run, self.launcher)] = run
-                    if not running:
-                        break
-                    for future in wait(running, return_when=FIRST_COMPLETED).done:
-                        run = running.pop(future)
-                        finished += self._finish(run, future.result(), f"[{finished + 1}/{len(runs)}]")
-                except KeyboardInterrupt:
-                    self.stopped = True
+                while not noted and len(running) < at_once and (run := next(waiting, None)) is not None:
+                    running[pool.submit(work, run, self.launcher)] = run
+                if not running:
+                    break
+                for future in wait(running, LOOK_EVERY, FIRST_COMPLETED).done:
+                    run = running.pop(future)
+                    finished += self._finish(run, future.result(), f"[{finished + 1}/{len(runs)}]")
+                if len(noted) > heeded:
+                    heeded = len(noted)
                     self.say("stopping: runs in progress are saved")
                     self.launcher.stop()
+            self.stopped = bool(noted)
         return finished == len(runs)
 
     def _sort(self, runs: Sequence[Run]) -> tuple[list[Run], int]:
@@ -215,7 +234,6 @@ class Shift:
                     left.append(run)
             except GanctlError as error:
                 self.say(f"FAILED: {error}; or remove that folder")
-                self.failed += 1
         if over:
             self.say(f"{over} of {len(runs)} runs are in already")
         return left, over
@@ -228,7 +246,6 @@ class Shift:
             return False
         if done.problem is not None:
             self.say(f"{name}  {done.times}, FAILED: {done.problem}")
-            self.failed += 1
             return False
         found = enter(run, self.say)
         numbers = ", ".join(
