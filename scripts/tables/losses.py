@@ -2,23 +2,20 @@
 
 from scripts.tables.table import Column, Part, Row, Table
 
-STEPS = 2000
+STEPS = 1000
 """Discriminator updates of a run: of all losses the same, so that each discriminator sees as many pictures."""
 
-POINTS = 10
+POINTS = 5
 """Measurements of a run for the figure."""
 
-ON_THE_WAY: tuple[str, ...] = ()
-"""The words by which a training measures itself, beside evaluate.every; without any, it does not.
-
-As soon as `ganctl train` has them: ("evaluate.num=10000", "metric=[fid]", "metric/features=classifier").
-"""
+ON_THE_WAY = ("evaluate.num=5000", "metric=[fid]", "metric/features=classifier")
+"""The words by which a training measures itself, beside evaluate.every."""
 
 PROTOCOL = (
     "Every adversarial loss there is in [configs/loss](../configs/loss), with optimizer, updates and bounds on "
     "the discriminator as in its paper, on MNIST at 32×32. The networks are the same: DCGAN of width 32, "
-    f"latents of 100 dimensions, batches of 64. Each discriminator sees {STEPS * 64:,} pictures, about two "
-    "passes, so that losses that take five updates of it for one of the generator have a fifth of the "
+    f"latents of 100 dimensions, batches of 64. Each discriminator sees {STEPS * 64:,} pictures, one "
+    "pass, so that losses that take five updates of it for one of the generator have a fifth of the "
     "generator's updates. The number is the Fréchet distance (FID) of 10,000 samples of the last step to all "
     "training pictures, in the features of a small classifier of MNIST's digits: it compares the rows with each "
     "other and with real data, and is no published FID. Means over 3 runs ± their standard error."
@@ -35,14 +32,14 @@ DEVIATIONS = (
 def _words(loss: str, *words: str, n_dis: int = 1) -> tuple[str, ...]:
     """Return the words of a row: its loss, its settings, and its share of the steps."""
     steps = STEPS // n_dis
-    on_the_way = [f"evaluate.every={steps // POINTS}", *ON_THE_WAY] if ON_THE_WAY else []
     return (
         "experiment=losses",
         f"loss={loss}",
         *words,
         f"train.n_dis={n_dis}",
         f"train.steps={steps}",
-        *on_the_way,
+        f"evaluate.every={steps // POINTS}",
+        *ON_THE_WAY,
     )
 
 

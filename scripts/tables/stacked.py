@@ -15,7 +15,7 @@ PROTOCOL = (
 )
 
 DEVIATIONS = (
-    "20,000 updates of each player; the published code of PacGAN takes 500,000.",
+    "10,000 updates of each player; the published code of PacGAN takes 500,000.",
     "Pictures of 32×32, the digits with a black border, so the sides are 4, 8, 16 and 32 where theirs are 4, 7, "
     "14 and 28. Our generator goes from 16 channels to the picture; theirs has one layer of 8 channels more.",
     "Kernels of 4×4 where theirs are 3×3; no batch norm in the discriminator's first layer; leaky ReLU of slope "
@@ -38,7 +38,7 @@ TABLE = Table(
     name="stacked",
     protocol=PROTOCOL,
     deviations=DEVIATIONS,
-    seeds=5,
+    seeds=3,
     columns=(
         Column("mode_count", "modes", "modes", 0),
         Column("mode_count", "kl", "KL", 3),
