@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from ganctl.training import health
 from ganctl.training.step import SKIPPED, Game, Player
 
 
@@ -14,6 +15,7 @@ def measure(game: Game, step: int) -> dict[str, float]:
     Where a logit has a boundary between real and fake, `accuracy` is the share of that batch, half real and
     half fake, that the discriminator judged right; where it is 0, `probability/…` are the means of the sigmoids.
     Under fp16, `skipped_updates/<player>` counts those of the run so far whose gradients overflowed.
+    `health/…` are the signs of `ganctl.training.health`.
     """
     scalars: dict[str, Tensor] = {}
     for player in (game.generator, game.discriminator):
@@ -25,6 +27,7 @@ def measure(game: Game, step: int) -> dict[str, float]:
         if SKIPPED in player.values:
             scalars[f"{SKIPPED}/{player.name}"] = player.values[SKIPPED]
     scalars |= _judgements(game.discriminator.logits, game.boundary)
+    scalars |= health.signs(game)
     values = torch.stack([value.float() for value in scalars.values()]).tolist()
     rates = {
         f"learning_rate/{player.name}": float(player.optimizer.param_groups[0]["lr"])

@@ -24,6 +24,7 @@ from ganctl.training.assemble import build_game, open_configured
 from ganctl.training.checkpoint import Header, Inexact, Rollback, Score
 from ganctl.training.evaluation import Evaluation
 from ganctl.training.generate import generate
+from ganctl.training.health import HealthWatch
 from ganctl.training.measure import measure
 from ganctl.training.progress import ProgressDisplay, clock
 from ganctl.training.run_folder import RunFolder
@@ -106,6 +107,7 @@ class Runner:
         folder.claim(config)
         self.tracker = self._open_logs(header)
         self.stopwatch = Stopwatch(self.step)
+        self.health = HealthWatch(config)
 
     def run(self) -> None:
         """Train to the last step; save on the way, at the end, and when stopped."""
@@ -186,6 +188,8 @@ class Runner:
         }
         row |= values
         self.tracker.scalars(self.step, row)
+        for line in self.health.look(self.step, row):
+            say(line)
         return row
 
     @contextmanager
@@ -290,6 +294,7 @@ class Runner:
         header = self._restore()
         self.rollbacks += (Rollback(from_step=diverged, to_step=self.step, because=str(error)),)
         self.game.salt(len(self.rollbacks))
+        self.health = HealthWatch(self.config)
         self.tracker.close()
         self.tracker = self._open_logs(header)
         self._write_status("running")

@@ -25,6 +25,9 @@ from ganctl.training.watch import Watch
 SMALLEST_SCALE = 2.0**-20
 """Where fp16's loss scale ends up when every update overflows and is skipped."""
 SKIPPED = "skipped_updates"
+SIDES: tuple[Literal["real", "fake"], ...] = ("real", "fake")
+KEPT = 64
+"""Samples of a batch that are kept for a look at how varied they are."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,8 @@ class Player:
     updates that were skipped because gradients overflowed; scalars on the device."""
     logits: dict[str, Tensor] = field(default_factory=dict)
     """What the last batch of the last update computed of "real" and "fake" logits, [judgements], off the graph."""
+    samples: dict[str, Tensor] = field(default_factory=dict)
+    """Of the discriminator: the first `KEPT` of those "real" and "fake" samples, off the graph."""
 
     def __post_init__(self) -> None:
         self.learning_rate = float(self.optimizer.param_groups[0]["lr"])
@@ -202,10 +207,12 @@ class Round:
     @property
     def logits(self) -> dict[str, Tensor]:
         """The logits that were asked for, by side, cut off the graph."""
-        sides = ("real", "fake")
-        return {
-            side: self.__dict__[f"{side}_logits"].detach() for side in sides if f"{side}_logits" in self.__dict__
-        }
+        return {side: self.__dict__[key].detach() for side in SIDES if (key := f"{side}_logits") in self.__dict__}
+
+    @property
+    def samples(self) -> dict[str, Tensor]:
+        """The first `KEPT` of the samples that were asked for, by side, cut off the graph."""
+        return {side: self.__dict__[side][:KEPT].detach() for side in SIDES if side in self.__dict__}
 
     @cached_property
     def real_gradient(self) -> Tensor:
@@ -316,6 +323,8 @@ def update(game: Game, player: Player, opponent: Player, turn: int, step: int) -
         skipped = player.values.get(SKIPPED, torch.zeros_like(norm))
         player.values[SKIPPED] = skipped + norm.isfinite().logical_not()
     player.logits = this_round.logits
+    if player is game.discriminator:
+        player.samples = this_round.samples
     game.watch.look(step, player.name, player.values)
 
 
