@@ -10,6 +10,7 @@ import pytest
 from ganctl.training import checkpoint
 from ganctl.training.checkpoint import Checkpoint, Score
 from tests.conftest import Cli
+from tests.training.moments import signal_itself
 from tests.training.runs import TINY, files, numbers, traces
 from tests.training.warm import Warm
 
@@ -19,25 +20,6 @@ EVALUATING = ["evaluate.every=4", f"evaluate.num={NUM}", *KID]
 WORDS = ["train", *TINY, *EVALUATING, "train.steps=10", "logging.every=2", "sample.every=5", "checkpoint.every=6"]
 RUN = Path("outputs/run")
 EVALUATED = [4, 8, 10]
-
-MOMENT = """\
-import os, signal
-from ganctl.training import checkpoint, evaluation
-
-owner, name = {"compare": (evaluation, "compare"), "write": (checkpoint, "write")}["MOMENT"]
-whole = getattr(owner, name)
-left = CALLS
-
-def signalled(*arguments, **more):
-    global left
-    left -= 1
-    if left == 0:
-        os.kill(os.getpid(), signal.SIGNAL)
-    return whole(*arguments, **more)
-
-setattr(owner, name, signalled)
-"""
-"""A plugin by which the process signals itself before a call of one of its functions."""
 
 
 def found(run: Path) -> dict[int, dict[str, Any]]:
@@ -124,11 +106,7 @@ def test_a_signal_in_an_evaluation_loses_nothing(
     uninterrupted: Path,
     tmp_path: Path,
 ) -> None:
-    plugin = MOMENT
-    for word, value in {"MOMENT": moment, "CALLS": str(calls), "SIGNAL": number.name}.items():
-        plugin = plugin.replace(word, value)
-    (tmp_path / "moment.py").write_text(plugin)
-    code, _, err = warm.finish(tmp_path, *WORDS, "plugins=[moment]")
+    code, _, err = warm.finish(tmp_path, *WORDS, signal_itself(tmp_path, moment, calls, number))
     if number == signal.SIGUSR1:
         assert (code, err) == (0, "")
     else:
@@ -143,9 +121,7 @@ def test_a_signal_in_an_evaluation_loses_nothing(
 
 
 def test_an_evaluation_left_over_is_passed_over_where_none_is_wanted_any_more(warm: Warm, tmp_path: Path) -> None:
-    plugin = MOMENT.replace("MOMENT", "compare").replace("CALLS", "3").replace("SIGNAL", "SIGKILL")
-    (tmp_path / "moment.py").write_text(plugin)
-    assert warm.finish(tmp_path, *WORDS, "plugins=[moment]")[0] == -9
+    assert warm.finish(tmp_path, *WORDS, signal_itself(tmp_path, "compare", 3, signal.SIGKILL))[0] == -9
     assert "is complete" in warm.finish(tmp_path, "resume", str(RUN), "evaluate.every=0")[1]
     assert list(found(tmp_path / RUN)) == [4, 8]
     code, out, _ = warm.finish(tmp_path, "resume", str(RUN))

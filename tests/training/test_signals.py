@@ -7,38 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.training.moments import signal_itself
 from tests.training.runs import TINY, last_step, start, traces, wait_for_step
 from tests.training.warm import Warm
 
 TWENTY = ["train", *TINY, "train.steps=20", "logging.every=1", "sample.every=10", "checkpoint.every=5"]
 RUN = Path("outputs/run")
-
-MOMENT = """\
-import os, signal
-from ganctl.data.sources import Digits
-from ganctl.training import checkpoint, runner
-
-places = {
-    "load": (Digits, "load"),
-    "step": (runner, "train_step"),
-    "picture": (runner, "generate"),
-    "save": (checkpoint, "save_file"),
-    "synced": (checkpoint, "sync"),
-}
-owner, name = places["MOMENT"]
-whole = getattr(owner, name)
-left = CALLS
-
-def signalled(*arguments, **more):
-    global left
-    left -= 1
-    if left == 0:
-        os.kill(os.getpid(), signal.SIGNAL)
-    return whole(*arguments, **more)
-
-setattr(owner, name, signalled)
-"""
-"""A plugin by which the process signals itself within a call of one of its functions."""
 
 
 @pytest.fixture(scope="module")
@@ -51,11 +25,7 @@ def uninterrupted(warm: Warm, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run_signalled(
     warm: Warm, folder: Path, moment: str, calls: int, number: signal.Signals
 ) -> tuple[int, str, str]:
-    plugin = MOMENT
-    for word, value in {"MOMENT": moment, "CALLS": str(calls), "SIGNAL": number.name}.items():
-        plugin = plugin.replace(word, value)
-    (folder / "moment.py").write_text(plugin)
-    return warm.finish(folder, *TWENTY, "plugins=[moment]")
+    return warm.finish(folder, *TWENTY, signal_itself(folder, moment, calls, number))
 
 
 @pytest.mark.parametrize(
