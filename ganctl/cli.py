@@ -36,7 +36,7 @@ RESUME_HELP = """\
 ganctl resume outputs/<run> [key=value …] goes on with a run from its own saved config.
 
 Keys that leave the run's numbers alone may be given: train.steps, logging.*, sample.*, checkpoint.*,
-device.*, where its data lies, and plugins=[…], which no saved config names.
+evaluate.*, metric.*, features.*, device.*, where its data lies, and plugins=[…], which no saved config names.
 """
 
 
