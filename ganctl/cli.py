@@ -186,7 +186,12 @@ def _guarded(work: Callable[[], int | None]) -> int:
     except (MemoryError, RuntimeError) as error:
         if not _is_out_of_memory(error):
             raise
-        return _report(ConfigError("out of memory; lower train.batch_size, the model's widths or data.resolution"))
+        return _report(
+            ConfigError(
+                "out of memory; lower train.batch_size, the model's widths or data.resolution; where a run was "
+                "evaluating, evaluate.num or evaluate.every=0"
+            )
+        )
 
 
 def _is_out_of_memory(error: Exception) -> bool:

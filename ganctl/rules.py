@@ -114,8 +114,12 @@ def _evaluation_without_a_metric(config: TrainConfig) -> str | None:
 
 def _best_by_no_metric(config: TrainConfig) -> str | None:
     best = config.evaluate.best
-    if config.evaluate.every == 0 or best is None or best in config.metric:
+    if config.evaluate.every == 0 or best is None:
         return None
+    if best in config.metric:
+        if config.metric[best].better is not None:
+            return None
+        return f"evaluate.best: {best} is good where it is like that of real samples; choose by another metric"
     return (
         f"evaluate.best: {best} is not computed{nearest(best, config.metric)}; metric has "
         f"{', '.join(sorted(config.metric))}"

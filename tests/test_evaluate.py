@@ -1,6 +1,7 @@
 """ganctl evaluate: what it prints and writes, and what it refuses."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,14 @@ def test_a_damaged_file_is_kept_aside(content: str, trained: Path, cli: Cli) -> 
     assert (outcome.code, outcome.err) == (0, "")
     assert "evaluation.json: holds no evaluations; it is kept as evaluation.json.damaged" in outcome.out
     assert path.with_name("evaluation.json.damaged").read_text() == content
+    assert len(written(trained / "outputs/run")) == 1
+
+
+def test_a_pipe_in_the_place_of_the_file_is_kept_aside_and_never_opened(trained: Path, cli: Cli) -> None:
+    os.mkfifo(trained / "outputs/run/evaluation.json")
+    outcome = cli(*MODES)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "holds no evaluations" in outcome.out
     assert len(written(trained / "outputs/run")) == 1
 
 

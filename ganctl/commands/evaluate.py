@@ -13,7 +13,7 @@ from pydantic import Field, SerializeAsAny, create_model
 from ganctl import __version__
 from ganctl.commands.sample import open_generator
 from ganctl.config import Count, DeviceConfig, Which
-from ganctl.errors import DataError, WriteError
+from ganctl.errors import CheckpointError, DataError, WriteError
 from ganctl.metrics import (
     EXTRACTORS,
     METRICS,
@@ -35,8 +35,12 @@ from ganctl.runtime.console import say
 from ganctl.runtime.disk import write_whole
 from ganctl.runtime.memory import keep_freed_memory
 from ganctl.training.checkpoint import Checkpoint
-from ganctl.training.generate import drawn
+from ganctl.training.foreign import check_regular
+from ganctl.training.generate import at_once, drawn
 from ganctl.validation import validate
+
+LONGEST_FILE = 64 << 20
+"""Bytes of evaluation.json; an evaluation of ten metrics has about 10,000."""
 
 
 class EvaluateCommand(Spec):
@@ -49,7 +53,7 @@ class EvaluateCommand(Spec):
     ema: bool
     plugins: list[str]
     which: Which
-    batch_size: Annotated[int, Field(ge=1)]
+    batch_size: Annotated[int, Field(ge=1)] | None
     cache: str
     out: str | None
     device: DeviceConfig
@@ -87,7 +91,9 @@ def evaluate(command: EvaluateCommand) -> None:
     extractor = command.features.open(Surroundings(config.data, store, device.torch_device, command.cache))
     started = time.perf_counter()
     generated = {
-        seed: drawn(network, config.model, store.shape, device, command.num, seed, command.batch_size)
+        seed: drawn(
+            network, config.model, store.shape, device, command.num, seed, command.batch_size or at_once(config)
+        )
         for seed in command.seeds
     }
     check(command.metric, extractor, real, generated[command.seeds[0]])
@@ -166,13 +172,15 @@ def _write(command: EvaluateCommand, checkpoint: Path, result: dict[str, Any]) -
 
 
 def _earlier(path: Path) -> list[dict[str, Any]]:
-    if not path.exists():
+    if not path.exists() or path.is_dir():
         return []
     try:
+        if check_regular(path) > LONGEST_FILE:
+            raise ValueError("too long")
         found = json.loads(path.read_text())["evaluations"]
         if isinstance(found, list) and all(isinstance(each, dict) for each in found):
             return found
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError, RecursionError, CheckpointError):
         pass
     aside = path.with_name(f"{path.name}.damaged")
     path.replace(aside)

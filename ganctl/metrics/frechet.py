@@ -1,5 +1,6 @@
 """The Fréchet distance of two Gaussians fitted to features."""
 
+import math
 from typing import Literal
 
 import torch
@@ -32,8 +33,12 @@ class Fid(Metric):
 def frechet_distance(first: Moments, second: Moments) -> float:
     """Return ‖μ₁ − μ₂‖² + tr(Σ₁ + Σ₂ − 2(Σ₁Σ₂)^½), in float64 (Dowson and Landau 1982).
 
-    The trace of the root is the sum of the roots of the eigenvalues of the symmetric Σ₁^½ Σ₂ Σ₁^½.
+    The trace of the root is the sum of the roots of the eigenvalues of the symmetric Σ₁^½ Σ₂ Σ₁^½. Moments that
+    are not finite, as of a generator whose samples overflow, have the distance NaN.
     """
+    moments = (first.mean, first.covariance, second.mean, second.covariance)
+    if not all(bool(each.isfinite().all()) for each in moments):
+        return math.nan
     apart = (first.mean - second.mean).square().sum()
     root = _root(first.covariance)
     shared = torch.linalg.eigvalsh(root @ second.covariance @ root).clamp(min=0).sqrt().sum()

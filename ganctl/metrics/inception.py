@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import io
 import os
+import stat
 import urllib.request
 from pathlib import Path
 from types import ModuleType
@@ -19,6 +20,8 @@ from ganctl.runtime.console import say
 
 SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
 """Of weights-inception-2015-12-05-6726825d.pth, which torch-fidelity and pytorch-fid share."""
+LARGEST = 1 << 28
+"""Bytes of a file of weights that is read; the original has 96 million."""
 
 FEATURES, LOGITS = "2048", "logits_unbiased"
 AT_ONCE = 32
@@ -67,6 +70,9 @@ class Inception(FeatureExtractor):
             if not path.exists():
                 download(url, path)
         try:
+            found = path.stat()
+            if not stat.S_ISREG(found.st_mode) or found.st_size > LARGEST:
+                raise ConfigError(f"features.weights: {path} is no file of weights; remove it and fetch {url}")
             content = path.read_bytes()
         except OSError as error:
             raise ConfigError(f"features.weights: {path} cannot be read ({error.strerror})") from error

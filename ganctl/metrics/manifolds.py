@@ -115,7 +115,7 @@ class NearestNeighbour(Metric):
 
     needs = frozenset({"features"})
     value = "distance_ratio"
-    better = "higher"
+    better = None
     name: Literal["nearest_neighbour"]
     num: Annotated[int, Field(ge=2)]
 

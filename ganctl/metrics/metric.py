@@ -18,8 +18,8 @@ class Metric(Component):
     value: ClassVar[str]
     """The one of the numbers by which checkpoints are compared."""
 
-    better: ClassVar[Literal["lower", "higher"]] = "lower"
-    """Where better models have that number."""
+    better: ClassVar[Literal["lower", "higher"] | None] = "lower"
+    """Where better models have that number; None if it is best where it is like real samples'."""
 
     def check(self, real: Samples, generated: Samples, extractor: Extractor) -> None:
         """Raise `ConfigError` or `DataError` if the number has no meaning here; no sample is read for it."""

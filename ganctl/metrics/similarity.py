@@ -26,6 +26,7 @@ class MsSsim(Metric):
     """
 
     value = "ms_ssim"
+    better = None
     name: Literal["ms_ssim"]
     pairs: Annotated[int, Field(ge=1)]
 

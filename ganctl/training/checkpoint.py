@@ -94,10 +94,10 @@ class Score(Plain):
     better: Literal["lower", "higher"]
 
     def beats(self, other: "Score | None") -> bool:
-        """Return whether this score is better than another, or no comparison is possible."""
+        """Return whether this score, which is the later one, is as good as another, or cannot be compared."""
         if other is None or (other.by, other.better) != (self.by, self.better):
             return True
-        return self.value < other.value if self.better == "lower" else self.value > other.value
+        return self.value <= other.value if self.better == "lower" else self.value >= other.value
 
 
 class Header(Plain):

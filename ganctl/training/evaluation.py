@@ -11,16 +11,15 @@ from ganctl.metrics import Numbers, Surroundings, check, collect, compare, neede
 from ganctl.metrics.statistics import Statistics
 from ganctl.runtime.device import Device
 from ganctl.training.checkpoint import Score
-from ganctl.training.generate import drawn
+from ganctl.training.generate import at_once, drawn
 
 SEED = 0
-SAMPLES_AT_ONCE = 256
 """As by default in `ganctl evaluate`, which so finds the same numbers."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """The numbers of one evaluation, and the one by which checkpoints are compared, None if it is not finite."""
+    """The numbers of one evaluation, and the one by which checkpoints are compared, if there is one and finite."""
 
     numbers: Numbers
     score: Score | None
@@ -53,7 +52,8 @@ class Evaluation:
         self._real = of_store(store, config.data)
         self._extractor = config.features.open(Surroundings(config.data, store, device.torch_device, "auto"))
         self._known: Statistics | None = None
-        self.best = config.evaluate.best or next(iter(config.metric))
+        choosing = (key for key, metric in config.metric.items() if metric.better is not None)
+        self._best = config.evaluate.best or next(choosing, None)
         counted = drawn(nn.Identity(), config.model, store.shape, device, config.evaluate.num, SEED, 1)
         check(config.metric, self._extractor, self._real, counted)
 
@@ -61,16 +61,24 @@ class Evaluation:
         """Return what the metrics find in samples of a generator."""
         config = self._config
         generated = drawn(
-            network, config.model, self._shape, self._device, config.evaluate.num, SEED, SAMPLES_AT_ONCE
+            network, config.model, self._shape, self._device, config.evaluate.num, SEED, at_once(config)
         )
         needs = needed(config.metric)
         if self._known is None:
             self._known = collect(self._real, self._extractor, needs, "auto")
         found = collect(generated, self._extractor, needs)
         numbers = compare(config.metric, self._known, found, SEED)
-        metric = config.metric[self.best]
-        value = numbers[self.best][metric.value]
-        if not math.isfinite(value):
-            return Found(numbers, None)
-        by = f"{self.best}.{metric.value} of {generated.count} samples by {self._extractor.identity}: {metric!r}"
-        return Found(numbers, Score(by=by, value=value, better=metric.better))
+        return Found(numbers, self._score(numbers))
+
+    def _score(self, numbers: Numbers) -> Score | None:
+        if self._best is None:
+            return None
+        metric = self._config.metric[self._best]
+        value = numbers[self._best][metric.value]
+        if metric.better is None or not math.isfinite(value):
+            return None
+        by = (
+            f"{self._best}.{metric.value} of {self._config.evaluate.num} samples by {self._extractor.identity}: "
+            f"{metric!r}"
+        )
+        return Score(by=by, value=value, better=metric.better)

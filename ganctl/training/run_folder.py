@@ -137,7 +137,9 @@ class RunFolder:
         if not self.best.exists():
             return None
         try:
-            return open_checkpoint(self.best).header.score
+            best = open_checkpoint(self.best)
+            best.read()
+            return best.header.score
         except CheckpointError as error:
             say(f"{error}; the next evaluation writes it anew")
             return None

@@ -90,7 +90,7 @@ class Runner:
         self.game = game
         self.evaluation = evaluation
         self.evaluation_left = False
-        self.best: Score | None = folder.best_score()
+        self.best = folder.best_score() if evaluation is not None else None
         self.signals = signals
         self.environment = environment(config, game.device)
         self.inexact: tuple[Inexact, ...] = ()
@@ -222,21 +222,29 @@ class Runner:
         """Measure the generator of a step that has been saved, so that a signal may end the process at once."""
         if self.evaluation is None:
             return
-        self._heed()
-        self.signals.deferred = False
         try:
+            self.signals.deferred = False
+            self._heed()
             with self._paused("evaluation"):
                 found = self.evaluation.measure(self._network())
+            self.signals.deferred = True
         except Stopped as stopped:
             self._stop(stopped.number)
-        self.signals.deferred = True
         self.tracker.scalars(self.step, found.scalars())
-        best = found.score is not None and found.score.beats(self.best)
-        if best:
-            self.best = found.score
-            checkpoint.write(self.folder.best, self._header(score=found.score), state.tensors(self.game))
-        say(f"step {self.step:,}: {found.describe()}{', the best so far' * best}")
+        rank = ""
+        if found.score is not None and found.score.beats(self.best):
+            rank = ", the best so far"
+            if self.best is not None and self.best.by != found.score.by:
+                rank += "; the one kept before was measured in another way"
+            self._save_best(found.score)
+        say(f"step {self.step:,}: {found.describe()}{rank}")
         self._save()
+        self._heed()
+
+    def _save_best(self, score: Score) -> None:
+        with self._paused("checkpoints"):
+            checkpoint.write(self.folder.best, self._header(score=score), state.tensors(self.game))
+        self.best = score
 
     def _network(self) -> nn.Module:
         """Return the generator that is shown and measured: the average, if there is one."""

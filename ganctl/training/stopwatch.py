@@ -37,7 +37,9 @@ class Stopwatch:
     def paused(self, work: str) -> Iterator[None]:
         """Count the time within the block for other work."""
         start = time.perf_counter()
-        yield
-        spent = time.perf_counter() - start
-        self._since += spent
-        self.apart[work] = self.apart.get(work, 0.0) + spent
+        try:
+            yield
+        finally:
+            spent = time.perf_counter() - start
+            self._since += spent
+            self.apart[work] = self.apart.get(work, 0.0) + spent

@@ -80,5 +80,6 @@ TABLE = Table(
     evaluate=("metric=[fid]", "metric/features=classifier", "num=10000"),
     mnist=True,
     figure="FID over seconds of training: the pictures that the discriminator has seen, divided by the median "
-    "speed of the run, so that measuring, pictures and checkpoints do not count. A dot is the end of a run.",
+    "speed of the run, so that measuring, pictures and checkpoints do not count. Of 5,000 samples, where the "
+    "table has 10,000. A dot is the end of a run.",
 )

@@ -158,7 +158,7 @@ def enter(run: Run, say: Say) -> results.Record:
     found = results.record(job, run.config, run.asked, evaluation)
     entered = results.read(job.table.name)
     if found["status"] == "complete":
-        results.keep_picture(job, entered)
+        results.keep_picture(job, [each for each in entered if each["settings"] == found["settings"]])
     for earlier in entered:
         if all(earlier[key] == found[key] for key in ("name", "settings", "status", "step", "numbers")):
             return earlier
@@ -169,7 +169,7 @@ def enter(run: Run, say: Say) -> results.Record:
 
 @contextmanager
 def noted_interrupts() -> Iterator[list[int]]:
-    """Note SIGINT and SIGTERM in the list that is yielded, instead of ending by them; only in the main thread.
+    """Note SIGINT, SIGTERM and SIGHUP in the list that is yielded, instead of ending by them, in the main thread.
 
     Noted rather than raised, for the second of two that come together would be raised while the first is heeded.
     """
@@ -178,13 +178,23 @@ def noted_interrupts() -> Iterator[list[int]]:
     if threading.current_thread() is threading.main_thread():
         before = {
             number: signal.signal(number, lambda number, frame: noted.append(number))
-            for number in (signal.SIGINT, signal.SIGTERM)
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
         }
     try:
         yield noted
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def stopped_on_error(launcher: Launcher) -> Iterator[None]:
+    """Stop what runs where the block fails, so that nothing waits hours to tell of it."""
+    try:
+        yield
+    except BaseException:
+        launcher.stop()
+        raise
 
 
 class Shift:
@@ -206,7 +216,7 @@ class Shift:
         waiting = iter(left)
         running: dict[Future[Done], Run] = {}
         heeded = 0
-        with noted_interrupts() as noted, ThreadPoolExecutor(at_once) as pool:
+        with noted_interrupts() as noted, ThreadPoolExecutor(at_once) as pool, stopped_on_error(self.launcher):
             while True:
                 while not noted and len(running) < at_once and (run := next(waiting, None)) is not None:
                     running[pool.submit(work, run, self.launcher)] = run

@@ -181,6 +181,8 @@ FIELDS: dict[str, Content] = {
         "config": ([], None, "model", {}, 1),
         "inexact": ("x", [1], [{"from_step": -1, "because": "x"}], [{"because": "x"}]),
         "rollbacks": ({}, [{"to_step": 1}], [{"to_step": 1, "diverged_at": 2, "because": 3}]),
+        "evaluation_due": ("yes", 1, None),
+        "score": ("x", {}, {"by": "", "value": "1", "better": "lower"}, {"by": "", "value": 1.0, "better": "up"}),
         "_target_": ("os.system",),
         "more": (1,),
     }.items()

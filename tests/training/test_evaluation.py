@@ -14,7 +14,7 @@ from tests.training.moments import signal_itself
 from tests.training.runs import TINY, files, numbers, traces
 from tests.training.warm import Warm
 
-NUM = 100
+NUM = 300
 KID = ["metric=[fid,kid]", "metric.kid.size=50", "metric.kid.subsets=5", "metric/features=raw"]
 EVALUATING = ["evaluate.every=4", f"evaluate.num={NUM}", *KID]
 WORDS = ["train", *TINY, *EVALUATING, "train.steps=10", "logging.every=2", "sample.every=5", "checkpoint.every=6"]
@@ -140,6 +140,62 @@ def test_a_damaged_best_is_said_and_written_anew(warm: Warm, uninterrupted: Path
     assert best(tmp_path / RUN).header.step in EVALUATED[1:]
 
 
+def test_a_best_with_a_damaged_weight_is_written_anew(warm: Warm, tmp_path: Path) -> None:
+    assert warm.finish(tmp_path, *WORDS, "train.steps=4")[0] == 0
+    path = tmp_path / RUN / "checkpoints/best.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-5] ^= 1
+    path.write_bytes(content)
+    code, out, err = warm.finish(tmp_path, *WORDS)
+    assert (code, err) == (0, "")
+    assert "is damaged" in out
+    best(tmp_path / RUN)
+
+
+def test_a_best_that_was_measured_in_another_way_gives_way_and_that_is_said(warm: Warm, tmp_path: Path) -> None:
+    assert warm.finish(tmp_path, *WORDS, "train.steps=4")[0] == 0
+    code, out, err = warm.finish(tmp_path, *WORDS, "train.steps=8", "evaluate.num=200")
+    assert (code, err) == (0, "")
+    assert out.count("the best so far; the one kept before was measured in another way") == 1
+    assert best(tmp_path / RUN).header.step == 8
+
+
+OVERFLOWING = """\
+import torch
+from ganctl.metrics import Samples
+from ganctl.training import evaluation
+
+whole = evaluation.drawn
+
+def overflowing(*arguments):
+    samples = whole(*arguments)
+    read = lambda start, stop: torch.full((stop - start, 2), torch.inf)
+    return Samples(samples.count, samples.shape, read)
+
+evaluation.drawn = overflowing
+"""
+"""A plugin by which a generator draws infinite points while its weights are finite."""
+
+
+def test_samples_that_overflow_are_no_best(warm: Warm, tmp_path: Path) -> None:
+    (tmp_path / "overflowing.py").write_text(OVERFLOWING)
+    points = ["data=ring", "model=mlp", "metric=[fid]", "metric/features=raw", "evaluate.num=50"]
+    short = ["evaluate.every=2", "train.steps=2", "name=run", "device=cpu", "plugins=[overflowing]"]
+    code, out, err = warm.finish(tmp_path, "train", *points, *short)
+    assert (code, err) == (0, "")
+    assert "step 2: fid nan\n" in out
+    assert not (tmp_path / RUN / "checkpoints/best.safetensors").exists()
+
+
+def test_metrics_that_are_best_where_they_are_like_real_choose_nothing(cli: Cli, workspace: Path) -> None:
+    words = [*TINY, "evaluate.every=1", "train.steps=1", "evaluate.num=100", "metric/features=raw"]
+    outcome = cli("train", *words, "metric=[nearest_neighbour]", "evaluate.best=nearest_neighbour")
+    assert outcome.code == 2
+    assert "evaluate.best: nearest_neighbour is good where it is like that of real samples" in outcome.err
+    assert cli("train", *words, "metric=[nearest_neighbour]").code == 0
+    assert not Path("outputs/run/checkpoints/best.safetensors").exists()
+
+
 def test_points_are_evaluated_by_their_own_metrics(cli: Cli, workspace: Path) -> None:
     points = ["data=ring", "model=mlp", "metric=[mixture_modes]", "metric/features=raw", "evaluate.every=2"]
     outcome = cli("train", *points, "evaluate.num=50", "train.steps=4", "name=points", "device=cpu")
@@ -185,7 +241,7 @@ def test_scores_compare_only_where_they_were_measured_alike() -> None:
     low, high = Score(by="fid", value=1.0, better="lower"), Score(by="fid", value=2.0, better="lower")
     assert low.beats(high)
     assert not high.beats(low)
-    assert not low.beats(low)
+    assert low.beats(low)
     assert high.beats(None)
     assert high.beats(Score(by="kid", value=0.1, better="lower"))
     many, few = Score(by="modes", value=8.0, better="higher"), Score(by="modes", value=3.0, better="higher")
