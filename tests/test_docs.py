@@ -39,7 +39,9 @@ def shrunk(line: str) -> list[str]:
     model = next((word.removeprefix("model=") for word in words if word.startswith("model=")), None)
     model = model or model_of_experiment(words) or "dcgan"
     steps = [] if any(word.startswith("train.steps=") for word in words) else ["train.steps=2"]
-    return [*words, *SMALL[model], "train.batch_size=4", "device.precision=fp32", *steps]
+    evaluating = any(word.startswith("evaluate.every=") for word in words)
+    few = ["features.steps=2", "features.width=2", "evaluate.num=60"] if evaluating else []
+    return [*words, *SMALL[model], "train.batch_size=4", "device.precision=fp32", *steps, *few]
 
 
 def model_of_experiment(words: list[str]) -> str | None:
