@@ -62,6 +62,7 @@ class TrainLoop(Spec):
     n_dis: AtLeastOne
     n_gen: AtLeastOne
     first: PlayerName
+    share_fakes: bool
     accumulate: AtLeastOne
     clip_norm: Positive | None
     clip_value: Positive | None

@@ -1,6 +1,6 @@
 """Optimizers: settings for both players, of which each may have its own."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Annotated, ClassVar, Literal
 
 import torch
@@ -8,6 +8,7 @@ from pydantic import Field
 from torch.nn import Parameter
 
 from ganctl.registry import Component, Family, Spec
+from ganctl.runtime.eager import eager
 
 LearningRate = Annotated[float, Field(gt=0)]
 Beta = Annotated[float, Field(ge=0, lt=1)]
@@ -43,7 +44,7 @@ class AdamSettings(Spec):
 class AdamFamily(AdamSettings, Optimizer):
     """Adam for both players."""
 
-    kind: ClassVar[Callable[..., torch.optim.Optimizer]]
+    kind: ClassVar[type[torch.optim.Adam]]
     """Torch's class."""
 
     generator: AdamSettings
@@ -52,7 +53,8 @@ class AdamFamily(AdamSettings, Optimizer):
     def build(self, player: PlayerName, parameters: Iterable[Parameter]) -> torch.optim.Optimizer:
         """Return the optimizer of one player, fused into one kernel on CUDA."""
         weights = list(parameters)
-        return type(self).kind(weights, **getattr(self, player).model_dump(), fused=weights[0].is_cuda or None)
+        settings = getattr(self, player).model_dump()
+        return eager(type(self).kind)(weights, **settings, fused=weights[0].is_cuda or None)
 
     def slots(self, player: PlayerName) -> int:
         """Return 2: both moments."""
@@ -95,7 +97,7 @@ class Rmsprop(RmspropSettings, Optimizer):
 
     def build(self, player: PlayerName, parameters: Iterable[Parameter]) -> torch.optim.Optimizer:
         """Return the optimizer of one player."""
-        return torch.optim.RMSprop(parameters, **getattr(self, player).model_dump())
+        return eager(torch.optim.RMSprop)(parameters, **getattr(self, player).model_dump())
 
     def slots(self, player: PlayerName) -> int:
         """Return 1, and 1 more for momentum."""
@@ -120,7 +122,7 @@ class Sgd(SgdSettings, Optimizer):
 
     def build(self, player: PlayerName, parameters: Iterable[Parameter]) -> torch.optim.Optimizer:
         """Return the optimizer of one player, unfused: fused, a skipped fp16 update leaves momentum unset."""
-        return torch.optim.SGD(parameters, **getattr(self, player).model_dump())
+        return eager(torch.optim.SGD)(parameters, **getattr(self, player).model_dump())
 
     def slots(self, player: PlayerName) -> int:
         """Return 1 with momentum, else 0."""

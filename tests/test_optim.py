@@ -50,7 +50,7 @@ def test_settings_reach_each_players_optimizer(
 ) -> None:
     game = small_game(*words)
     for player, expected in ((game.generator, generator), (game.discriminator, discriminator)):
-        assert type(player.optimizer) is kind
+        assert isinstance(player.optimizer, kind)
         (group,) = player.optimizer.param_groups
         assert {key: group[key] for key in expected} == expected
 

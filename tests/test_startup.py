@@ -86,3 +86,13 @@ def test_the_command_of_the_environment_is_the_module(python: Python) -> None:
         [Path(sys.executable).parent / "ganctl", "--version"], capture_output=True, text=True, check=True
     )
     assert installed.stdout == python("-m", "ganctl", "--version").stdout != ""
+
+
+def test_a_run_on_digits_imports_nothing_large_beside_torch(python: Python) -> None:
+    words = ["train", "name=run", "train.steps=2", "train.batch_size=4", "data.resolution=8"]
+    result = python("-X", "importtime", "-m", "ganctl", *words)
+    assert result.returncode == 0
+    names = {line.split("|")[2].strip() for line in result.stderr.splitlines() if line.startswith("import time:")}
+    assert "torch" in names
+    assert not {name for name in names if name.split(".")[0] in {"torchvision", "sklearn", "scipy", "sympy"}}
+    assert "torch._dynamo" not in names

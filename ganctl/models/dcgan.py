@@ -7,6 +7,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from ganctl.errors import ConfigError
+from ganctl.models.convolutions import Conv2d, ConvTranspose2d
 from ganctl.models.layers import (
     Activation,
     Dropout,
@@ -88,7 +89,7 @@ class DcganGenerator(Generator):
         base = side >> halvings
         bias = has_bias(spec.norm)
         self.project = nn.Sequential(
-            weighted(nn.ConvTranspose2d(model.latent, widths[0], base, bias=bias), spec.norm, std),
+            weighted(ConvTranspose2d(model.latent, widths[0], base, bias=bias), spec.norm, std),
             *norm_layers(spec.norm, widths[0], std, dimensions=2),
             activation(spec.activation),
         )
@@ -111,7 +112,7 @@ class DcganGenerator(Generator):
     ) -> nn.Module:
         kernel = spec.kernel if stride == 2 else BASE_KERNEL
         odd = kernel % 2
-        layer = nn.ConvTranspose2d(
+        layer = ConvTranspose2d(
             inputs, outputs, kernel, stride, padding=1 + odd, output_padding=stride - 2 + odd, bias=bias
         )
         return weighted(layer, spec.norm, std)
@@ -134,7 +135,7 @@ class DcganDiscriminator(Discriminator):
         for level, width in enumerate(_widths(spec, halvings)):
             # The first layer sees pixels, whose mean and contrast batch norm would take away (section 3).
             norm: Norm = spec.norm if level > 0 or spec.norm == "spectral" else "none"
-            convolution = nn.Conv2d(
+            convolution = Conv2d(
                 channels, width, spec.kernel, stride=2, padding=1 + spec.kernel % 2, bias=has_bias(norm)
             )
             layers += [
@@ -145,7 +146,7 @@ class DcganDiscriminator(Discriminator):
             ]
             channels = width
         self.halvings = nn.Sequential(*layers)
-        self.judge = weighted(nn.Conv2d(channels, 1, side >> halvings), spec.norm, std)
+        self.judge = weighted(Conv2d(channels, 1, side >> halvings), spec.norm, std)
 
     def features(self, samples: Tensor) -> Tensor:
         """Return the last halving's channels, [batch, channels, base, base]."""

@@ -54,6 +54,7 @@ def build_game(config: TrainConfig, store: Store, device: Device) -> Game:
         pack=config.loss.pack,
         boundary=config.loss.boundary,
         first=loop.first,
+        share_fakes=loop.share_fakes,
         accumulate=loop.accumulate,
         clip_norm=loop.clip_norm,
         clip_value=loop.clip_value,

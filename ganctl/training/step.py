@@ -111,6 +111,7 @@ class Game:
     pack: int = 1
     boundary: float | None = 0.0
     first: PlayerName = "discriminator"
+    share_fakes: bool = False
     accumulate: int = 1
     clip_norm: float | None = None
     clip_value: float | None = None
@@ -147,6 +148,35 @@ class Game:
         shape = (count, self.latent)
         return normal(shape, self.device.torch_device, self.device.dtype, self.seed, "latents", *key)
 
+    def generate(self, latents: Tensor) -> Tensor:
+        """Return the generator's samples of latents, [batch, *shape], in the type of real ones."""
+        samples: Tensor = self.generator.network(latents)
+        return samples.to(self.device.dtype)
+
+    def draw(self, player: PlayerName, turn: int) -> Tensor:
+        """Return the latents of a player's update `turn` (from 0), [batch · accumulate, latent].
+
+        Where fakes are shared, those of the generator's first update in a step are those of the discriminator's
+        last; that the generator has not moved in between makes the samples the same, too.
+        """
+        if player == "generator" and self.share_fakes and self.first == "discriminator":
+            step, later = divmod(turn, self.generator.turns)
+            if not later:
+                player, turn = "discriminator", (step + 1) * self.discriminator.turns - 1
+        return self.latents(self.batch_size * self.accumulate, player, turn)
+
+    def generated_for_both(self, turn: int) -> Tensor | None:
+        """Return the samples of the discriminator's update `turn` with their graph, or None.
+
+        They are there if the generator's next update learns from the same, and if one batch is all of them.
+        """
+        last = (turn + 1) % self.discriminator.turns == 0
+        if not (self.share_fakes and self.first == "discriminator" and self.accumulate == 1 and last):
+            return None
+        self.generator.trainable(True)
+        with self.device.autocast():
+            return self.generate(self.draw("discriminator", turn))
+
 
 class Round:
     """One batch as both players see it; whatever a term does not ask for is never computed.
@@ -157,11 +187,15 @@ class Round:
 
     A judgement is what one logit says: of one sample, or of a pack of them. Logits, features and gradients are
     float32 (float64 in fp64). On the discriminator's turn the generator is frozen, so `fake` carries no graph;
-    on the generator's turn it does, and the discriminator is frozen.
+    on the generator's turn it does, and the discriminator is frozen. `generated`, where given, are the samples of
+    these latents, with the generator's graph.
     """
 
-    def __init__(self, game: Game, player: PlayerName, turn: int, part: int) -> None:
+    def __init__(
+        self, game: Game, player: PlayerName, turn: int, part: int, generated: Tensor | None = None
+    ) -> None:
         self._game = game
+        self._generated = generated
         self._key = (player, turn)
         self._number = turn * game.accumulate + part
         self._whole = game.accumulate * game.batch_size
@@ -171,7 +205,7 @@ class Round:
     @cached_property
     def latents(self) -> Tensor:
         """Standard normal, [batch, latent]."""
-        return self._sliced(self._game.latents(self._whole, *self._key))
+        return self._sliced(self._game.draw(*self._key))
 
     @cached_property
     def real(self) -> Tensor:
@@ -181,8 +215,8 @@ class Round:
     @cached_property
     def fake(self) -> Tensor:
         """Generated samples, [batch, *shape], in the type of real ones."""
-        fake: Tensor = self._game.generator.network(self.latents)
-        return fake.to(self._game.device.dtype)
+        samples = self._generated if self._generated is not None else self._game.generate(self.latents)
+        return samples.detach() if self._key[0] == "discriminator" else samples
 
     @cached_property
     def real_logits(self) -> Tensor:
@@ -285,31 +319,44 @@ class Round:
 def train_step(game: Game, step: int) -> None:
     """Play one step: `turns` updates of each player, the game's `first` beginning, then the EMA's.
 
+    Where fakes are shared, the generator first learns from the samples that the discriminator's last turn has
+    judged, and a step has a forward of the generator less.
+
     `step` counts from 0. Latents, real batches and what the terms draw are keyed by the update; noise
     inside the networks, such as dropout, by the step.
     """
     seed_networks(game.device.torch_device, game.seed, "networks", step)
     order = (game.discriminator, game.generator)
+    generated: Tensor | None = None
     for player in order if game.first == "discriminator" else reversed(order):
         opponent = game.generator if player is game.discriminator else game.discriminator
         player.set_learning_rate(step)
         for turn in range(step * player.turns, (step + 1) * player.turns):
-            update(game, player, opponent, turn, step)
+            if player is game.discriminator:
+                generated = game.generated_for_both(turn)
+            update(game, player, opponent, turn, step, generated)
+            if player is game.generator:
+                generated = None
     if game.ema is not None:
         images = game.images_per_step
         stretch = game.ema_schedule.factor(step)
         game.ema.update(game.generator.network, images * (step + 1), images, stretch)
 
 
-def update(game: Game, player: Player, opponent: Player, turn: int, step: int) -> None:
-    """Update one player once: the gradient of its due terms, averaged over `accumulate` batches, clipped."""
+def update(
+    game: Game, player: Player, opponent: Player, turn: int, step: int, generated: Tensor | None = None
+) -> None:
+    """Update one player once: the gradient of its due terms, averaged over `accumulate` batches, clipped.
+
+    `generated`, where given, are the batch's generated samples, with the generator's graph.
+    """
     player.trainable(True)
     opponent.trainable(False)
     player.optimizer.zero_grad()
     due = [term for term in player.terms if term.due(turn)]
     totals: dict[str, Tensor] = {}
     for part in range(game.accumulate):
-        this_round = Round(game, player.name, turn, part)
+        this_round = Round(game, player.name, turn, part, generated)
         with game.device.autocast():
             values = {term.name: term.compute(this_round) for term in due}
         objective = torch.stack([values[term.name] * (term.weight_at(step) * term.every) for term in due]).sum()

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ganctl.losses import LOSSES
 from ganctl.training import state
 from ganctl.training.step import Game, Round, train_step, update
-from tests.training.games import small_game
+from tests.training.games import small_game, small_games
 
 LOSS_CHOICES = sorted((set(LOSSES) - {"wgan"}) | {"wgan_gp"})
 
@@ -93,15 +93,19 @@ def test_the_adversarial_update_equals_textbook_gradient_descent() -> None:
 @pytest.mark.parametrize(
     ("overrides", "discriminator", "judge", "generator"),
     [
-        ((), 3, 3, 2),
-        (("penalty=[r1]",), 3, 3, 2),
-        (("penalty=[r1,r2]",), 3, 3, 2),
-        (("penalty=[dragan]",), 4, 4, 2),
-        (("loss=wgan_gp", "train.n_dis=1"), 4, 4, 2),
-        (("loss=relativistic", "penalty=[r1,r2]"), 4, 4, 2),
-        (("auxiliary=[feature_matching]",), 4, 3, 2),
-        (("loss=relativistic", "auxiliary=[feature_matching]"), 4, 4, 2),
-        (("auxiliary=[ssim]", "penalty=[orthogonal]", "loss.pack=2"), 3, 3, 2),
+        ((), 3, 3, 1),
+        (("penalty=[r1]",), 3, 3, 1),
+        (("penalty=[r1,r2]",), 3, 3, 1),
+        (("penalty=[dragan]",), 4, 4, 1),
+        (("loss=wgan_gp", "train.n_dis=1"), 4, 4, 1),
+        (("loss=relativistic", "penalty=[r1,r2]"), 4, 4, 1),
+        (("auxiliary=[feature_matching]",), 4, 3, 1),
+        (("loss=relativistic", "auxiliary=[feature_matching]"), 4, 4, 1),
+        (("auxiliary=[ssim]", "penalty=[orthogonal]", "loss.pack=2"), 3, 3, 1),
+        (("train.share_fakes=false",), 3, 3, 2),
+        (("train.first=generator",), 3, 3, 2),
+        (("train.n_dis=3", "train.n_gen=2"), 8, 8, 4),
+        (("train.accumulate=2",), 6, 6, 4),
     ],
 )
 def test_no_forward_is_paid_for_twice(
@@ -113,12 +117,56 @@ def test_no_forward_is_paid_for_twice(
     assert counts == {"discriminator": discriminator, "judge": judge, "generator": generator}
 
 
+@pytest.mark.parametrize(
+    ("overrides", "model", "data"),
+    [
+        ((), "dcgan", "digits"),
+        (("device.precision=bf16", "penalty=[r1,r2]"), "dcgan", "digits"),
+        (("loss=relativistic", "penalty=[r1,r2]", "train.n_dis=2", "train.n_gen=2"), "mlp", "digits"),
+        (("loss=wgan_gp", "device.precision=fp64"), "mlp", "ring"),
+    ],
+)
+def test_shared_fakes_change_no_bit_of_what_generating_them_again_would_give(
+    overrides: tuple[str, ...], model: str, data: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared, again = small_games(2, *overrides, model=model, data=data)
+    play(shared, 3)
+    monkeypatch.setattr(Game, "generated_for_both", lambda game, turn: None)
+    play(again, 3)
+    for name in ("generator", "discriminator"):
+        assert same(weights(getattr(shared, name).network), weights(getattr(again, name).network))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "shared"),
+    [
+        ((), {(0, 2), (2, 5)}),
+        (("train.share_fakes=false",), set()),
+        (("train.first=generator",), set()),
+        (("train.accumulate=2",), {(0, 2), (2, 5)}),
+    ],
+)
+def test_a_steps_first_turn_of_the_generator_has_the_latents_of_the_discriminators_last(
+    overrides: tuple[str, ...], shared: set[tuple[int, int]]
+) -> None:
+    game = small_game("train.n_dis=3", "train.n_gen=2", *overrides)
+    of_generator = [game.draw("generator", turn) for turn in range(4)]
+    of_discriminator = [game.draw("discriminator", turn) for turn in range(6)]
+    equal = {
+        (turn, other)
+        for turn, drawn in enumerate(of_generator)
+        for other, elsewhere in enumerate(of_discriminator)
+        if torch.equal(drawn, elsewhere)
+    }
+    assert equal == shared
+
+
 def test_n_dis_n_gen_and_first_order_the_updates(monkeypatch: pytest.MonkeyPatch) -> None:
     game = small_game("train.n_dis=3", "train.n_gen=2", "train.first=generator")
     played: list[tuple[str, int]] = []
     monkeypatch.setattr(
         "ganctl.training.step.update",
-        lambda game, player, opponent, turn, step: played.append((player.name, turn)),
+        lambda game, player, opponent, turn, step, generated: played.append((player.name, turn)),
     )
     train_step(game, 1)
     assert played == [("generator", 2), ("generator", 3), *(("discriminator", turn) for turn in (3, 4, 5))]

@@ -1,0 +1,47 @@
+"""What is measured: cases, each a plain loop and the words by which ganctl does the same."""
+
+from dataclasses import dataclass, field
+
+DCGAN = ("model=dcgan", "model.latent=100", "optimizer.lr=2e-4", "optimizer.betas=[0.5,0.999]", "ema.half_life=0")
+MLP = ("model=mlp", "model.latent=100", "data.resolution=28", "optimizer.lr=2e-4", "ema.half_life=0")
+CRITIC = "model.discriminator.norm=none"
+R1_R2 = ("loss=relativistic", "penalty=[r1,r2]", "penalty.r1.every=1", "penalty.r2.every=1", CRITIC)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A row of the table: what it is for people, its data, the plain loop by name, and ganctl's words.
+
+    `updates` is the discriminator's updates a step; images are counted by those. `rgb` takes random colour
+    pictures of that many pixels in place of MNIST.
+    """
+
+    name: str
+    loop: str
+    side: int
+    batch_size: int
+    words: tuple[str, ...]
+    updates: int = 1
+    width: int = 64
+    rgb: int | None = None
+    norm: bool = True
+    networks: str = "dcgan"
+    kind: str = "step"
+    modes: tuple[str, ...] = field(default=("auto", "strict"))
+
+    @property
+    def images(self) -> int:
+        """Images in one call of the step."""
+        return self.batch_size * self.updates
+
+
+CASES = {
+    "base": Case("DCGAN 32×32", "cross_entropy", 32, 128, (*DCGAN, "penalty=[]")),
+    "example64": Case("DCGAN 64×64 RGB", "cross_entropy", 64, 64, (*DCGAN, "penalty=[]"), rgb=64),
+    "example128": Case("DCGAN 64×64 RGB", "cross_entropy", 64, 128, (*DCGAN, "penalty=[]"), rgb=64),
+    "wgan_gp": Case("WGAN-GP 32×32", "wgan_gp", 32, 64, (*DCGAN, "loss=wgan_gp", CRITIC), updates=5, norm=False),
+    "r1_r2": Case("relativistic, R1 + R2, 32×32", "relativistic", 32, 64, (*DCGAN, *R1_R2), norm=False),
+    "mlp": Case("MLP on MNIST 28×28", "cross_entropy", 28, 128, (*MLP, "penalty=[]"), networks="mlp"),
+    "sampling": Case("sampling, DCGAN 32×32", "sampling", 32, 256, (*DCGAN, "penalty=[]"), kind="sampling"),
+}
+MODES = {"auto": (), "strict": ("device.strict=true",)}

@@ -1,0 +1,95 @@
+"""A process that times one side of a case whenever it is asked to.
+
+Each side has a process of its own, since ganctl sets the allocator for a whole one; that only one is asked at a
+time makes the turns. It reads lines with a number of steps and answers each with seconds, by JSON.
+"""
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+import torch
+
+from scripts.benchmarks.cases import CASES, MODES, Case
+
+
+def words_of(case: Case, options: dict[str, Any]) -> tuple[str, ...]:
+    """Return ganctl's words for a case: its own, where its data lies, and those of this side."""
+    if case.rgb is None:
+        place = ["data=mnist", f"data.root={options['mnist']}", "data.download=false"]
+        if case.networks == "dcgan":
+            place.append("data.resolution=32")
+    else:
+        place = ["data=array", f"data.path={options['rgb']}"]
+    common = [f"train.batch_size={case.batch_size}", f"device.name={options['device']}", "train.steps=1000000"]
+    return (*place, *case.words, *common, *MODES[options["mode"]], *options["words"])
+
+
+def prepared(options: dict[str, Any]) -> tuple[Any, torch.device]:
+    """Return the side's step and its device."""
+    case = CASES[options["case"]]
+    if options["mode"] != "plain":
+        from scripts.benchmarks import ours
+
+        opened = ours.opened(words_of(case, options))
+        make = {"bare": ours.bare, "whole": ours.whole, "sampling": ours.sampling}[options["kind"]]
+        return make(*opened), opened[1].torch_device
+    from ganctl.data.idx import load_idx
+    from scripts.benchmarks import plain
+
+    device = torch.device(options["device"])
+    if case.rgb is None:
+        digits, _ = load_idx("MNIST", options["mnist"], train=True, fetch=False)
+        pictures = torch.from_numpy(digits.copy())[..., None]
+        padding = (case.side - pictures.shape[1]) // 2
+        pictures = torch.nn.functional.pad(pictures, (0, 0, padding, padding, padding, padding))
+    else:
+        pictures = torch.from_numpy(np.load(options["rgb"]))
+    channels = pictures.shape[3]
+    if case.networks == "dcgan":
+        networks = plain.dcgan(channels, case.side, case.width, case.norm)
+    else:
+        networks = plain.mlp(channels * case.side**2, (channels, case.side, case.side))
+    return getattr(plain.Tutorial(networks, pictures, case.batch_size, device), case.loop)(), device
+
+
+def anonymous() -> int:
+    """Return the anonymous memory of this process in MiB; 0 where the system does not tell."""
+    try:
+        lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0
+    return next(int(line.split()[1]) for line in lines if line.startswith("Anonymous")) // 1024
+
+
+def main() -> None:
+    """Answer until the input ends."""
+    options = json.loads(sys.argv[1])
+    if options["threads"]:
+        torch.set_num_threads(options["threads"])
+    after_import = anonymous()
+    answers = sys.stdout
+    with Path(os.devnull).open("w") as sys.stdout:
+        step, device = prepared(options)
+        answer(step, device, after_import, answers)
+
+
+def answer(step: Any, device: torch.device, after_import: int, answers: TextIO) -> None:
+    """Take as many steps as each line of the input says, and tell how long that took."""
+    for line in sys.stdin:
+        started = time.perf_counter()
+        for _ in range(int(line)):
+            step()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        seconds = time.perf_counter() - started
+        memory = anonymous() - after_import
+        print(json.dumps({"seconds": seconds, "memory": memory}), file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    main()
