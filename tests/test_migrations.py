@@ -15,6 +15,8 @@ from tests.conftest import TINY, Cli
 from tests.training.composed import composed
 
 LOSSES_BEFORE = ["nonsaturating", "hinge", "wgan"]
+AS_BEFORE = "train.share_fakes=false"
+"""What a new run does otherwise unless told."""
 NOT_EVALUATED: dict[str, Any] = {"metric": {}, "features": None}
 """What an old run says of its metrics; that of new ones stands in YAML."""
 
@@ -35,7 +37,7 @@ def before(values: dict[str, Any], keys: tuple[Added, ...] = ADDED) -> dict[str,
 
 @pytest.mark.parametrize("loss", LOSSES_BEFORE)
 def test_a_config_from_before_is_the_same_run(loss: str) -> None:
-    values = composed(f"loss={loss}")
+    values = composed(f"loss={loss}", AS_BEFORE)
     old = before(values)
     assert set(old["loss"]) == {"name"}
     assert not {"schedule", "auxiliary"} & set(old)
@@ -52,7 +54,7 @@ def test_each_added_key_is_filled_in_with_the_value_that_changes_nothing(number:
     added = ADDED[number]
     group, _, _ = added.key.partition(".")
     chosen = [f"{group}={name}" for name in added.names][:1]
-    values = composed(*chosen, *(["data.path=pictures"] if chosen == ["data=folder"] else []))
+    values = composed(AS_BEFORE, *chosen, *(["data.path=pictures"] if chosen == ["data=folder"] else []))
     values |= NOT_EVALUATED
     if added.key == "data.cache":
         values["data"]["cache"] = None
@@ -79,7 +81,7 @@ def test_a_key_that_only_some_options_have_is_given_to_those() -> None:
 
 def test_added_keys_count_in_a_runs_name_only_where_they_have_an_effect() -> None:
     idle = without_effect()
-    plain = train_config(composed())
+    plain = train_config(composed(AS_BEFORE))
     assert not idle.keys() & plain.identity().keys()
     idle = {key: value for key, value in idle.items() if not plain.may_change(key)}
     saved = flatten(plain.saved())
@@ -89,7 +91,7 @@ def test_added_keys_count_in_a_runs_name_only_where_they_have_an_effect() -> Non
             del idle[added.key]
     assert {key: saved[key] for key in idle} == idle
     words = ["loss.pack=2", "loss.label_smoothing=0.1", "loss.label_noise=0.1", "auxiliary=[ssim]"]
-    runs = {train_config(composed(word)).run_name() for word in words}
+    runs = {train_config(composed(AS_BEFORE, word)).run_name() for word in words}
     assert len(runs | {plain.run_name()}) == len(words) + 1
 
 
