@@ -38,6 +38,7 @@ FIDS = Table(
     name="fids",
     protocol="What was done.",
     deviations=("One thing.",),
+    tried=("Another thing.",),
     seeds=3,
     columns=(Column("fid", "fid", "FID", 1),),
     parts=(Part("", "", (Row("a", "A", ("x",)), Row("b", "B", ("x",)), Row("c", "C", ("x",), {"fid": "9.9"}))),),
@@ -79,6 +80,7 @@ def test_a_section_says_how_much_is_in_and_gives_means_with_standard_errors(work
     assert "| B |  | – | 0 of 3, 1 diverged | – |" in text
     assert "| real data |  | 0.5 |  |  |" in text
     assert "Not run yet: C." in text
+    assert "\nWhat was tried:\n\n- Another thing.\n" in text
     assert "tells 99.00% of held-out digits right" in text
     assert "\nganctl train name=a seed=0\nganctl train name=b seed=0\nganctl evaluate ckpt=a\n" in text
     assert "Over time." not in text

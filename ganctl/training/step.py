@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from ganctl.data.batches import Batches
 from ganctl.errors import DivergenceError
 from ganctl.models import Discriminator
+from ganctl.models.convolutions import gradients_at_samples_alone
 from ganctl.models.ema import Ema
 from ganctl.optim import PlayerName
 from ganctl.runtime.device import Device
@@ -311,7 +312,7 @@ class Round:
         return self._differentiate(getattr(self, f"{side}_logits"), samples)
 
     def _differentiate(self, logits: Tensor, samples: Tensor) -> Tensor:
-        with self._game.device.full_precision():  # the forward's own casts are in the graph; add none
+        with gradients_at_samples_alone(), self._game.device.full_precision():  # the casts are in the graph
             (gradient,) = torch.autograd.grad(logits.sum(), samples, create_graph=True)
         return gradient.reshape(len(logits), -1)
 

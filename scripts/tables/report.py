@@ -49,6 +49,8 @@ def section(table: Table, runs: Sequence[Record]) -> str:
     ]
     for part in table.parts:
         paragraphs += _part(table, part, [run for run in runs if run["part"] == part.key])
+    if table.tried:
+        paragraphs += ["What was tried:", "\n".join(_filled(found, "- ") for found in table.tried)]
     path = results.picture_of(table.name)
     if table.figure is not None and runs and path.exists():
         paragraphs += [f"![Numbers over time]({_link(path)})", _filled(table.figure)]

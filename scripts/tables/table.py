@@ -87,6 +87,8 @@ class Table:
     mnist: bool = False
     """Whether the data are MNIST's files, whose place `--mnist` tells."""
 
+    tried: tuple[str, ...] = ()
+    """What was found on the way to our own rows, better and worse."""
     figure: str | None = None
     """What the figure of a number over time shows: its caption; None for no figure."""
 

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from ganctl.models import convolutions
 from ganctl.models.convolutions import Conv2d, ConvTranspose2d
 
 PAIRS = {Conv2d: nn.Conv2d, ConvTranspose2d: nn.ConvTranspose2d}
@@ -100,3 +101,66 @@ def test_the_slow_ways_are_not_taken(name: str) -> None:
     ways = {event.name for event in profile.events() or []}
     assert ("aten::col2im" in ways) == ("pixels" in name)
     assert ("aten::convolution" in ways) == ("pixels" in name)  # the fast direction
+
+
+MANY: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
+    "down": (lambda: Conv2d(128, 8, 4, 2, 1), (128, 8, 6)),
+    "down, kernel 5, sides that leave a rest": (lambda: Conv2d(130, 8, (5, 4), (2, 3), (2, 1)), (130, 9, 8)),
+    "up": (lambda: ConvTranspose2d(8, 128, 4, 2, 1, bias=False), (8, 4, 3)),
+    "up, kernel 5": (lambda: ConvTranspose2d(8, 129, 5, 2, 2, 1), (8, 4, 4)),
+}
+
+
+@pytest.mark.parametrize("largest", [1 << 25, 1])
+@pytest.mark.parametrize("name", MANY)
+def test_in_bf16_gradients_at_many_channels_are_as_near_to_exact_ones_as_torchs(
+    name: str, largest: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ganctl.models.convolutions.LARGEST", largest)
+    make, shape = MANY[name]
+    layer = make()
+    samples = torch.randn(5, *shape)
+
+    def gradients(forward: Callable[[nn.Module, Tensor], Tensor], dtype: torch.dtype) -> list[Tensor]:
+        ours = make().to(dtype)
+        ours.load_state_dict(layer.state_dict())
+        inputs = samples.to(dtype).requires_grad_()
+        result = forward(ours, inputs)
+        upstream = torch.linspace(-1, 1, result.numel()).reshape(result.shape).to(dtype)
+        return [found.double() for found in torch.autograd.grad(result, [inputs, *ours.parameters()], upstream)]
+
+    exact = gradients(torchs, torch.float64)
+    ours, theirs = (gradients(way, torch.bfloat16) for way in (lambda layer, inputs: layer(inputs), torchs))
+    for found, other, right in zip(ours, theirs, exact, strict=True):
+        assert float((found - right).norm()) <= 1.5 * float((other - right).norm()) + 1e-3 * float(right.norm())
+
+
+@pytest.mark.parametrize("name", MANY)
+def test_in_bf16_second_gradients_at_many_channels_are_torchs(name: str) -> None:
+    make, shape = MANY[name]
+    layer = make().bfloat16()
+    samples = torch.randn(3, *shape).bfloat16().requires_grad_()
+    inputs = [samples, layer.weight]
+    ours, theirs = both_orders(layer(samples), inputs), both_orders(torchs(layer, samples), inputs)
+    for found, other in zip(ours, theirs, strict=True):
+        assert (found - other).detach().norm() <= 0.02 * other.detach().norm()
+
+
+@pytest.mark.parametrize("case", [LAYERS["pixels"], LAYERS["to pixels"], MANY["down"], MANY["up"]])
+def test_where_gradients_at_samples_alone_are_asked_for_none_at_weights_is_computed(
+    case: tuple[Callable[[], nn.Module], tuple[int, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*given: object) -> Tensor:
+        raise AssertionError("the gradient at the weight was computed")
+
+    make, shape = case
+    layer = make().bfloat16()
+    samples = torch.randn(3, *shape).bfloat16().requires_grad_()
+    result = layer(samples)
+    monkeypatch.setattr(convolutions, "_at_weight", refuse)
+    with convolutions.gradients_at_samples_alone():
+        (found,) = torch.autograd.grad(result.sum(), samples, create_graph=True)
+    (expected,) = torch.autograd.grad(torchs(layer, samples).sum(), samples)
+    torch.testing.assert_close(found, expected, rtol=2e-2, atol=2e-2)
+    with pytest.raises(AssertionError, match="at the weight"):
+        found.pow(2).sum().backward()
