@@ -28,7 +28,7 @@ MORE = [
     ("train.share_fakes=false",),
     ("train.clip_norm=0.1", "train.clip_value=1e-3"),
     ("schedule.learning_rate.shape=cosine", "schedule.learning_rate.warmup=5", "schedule.ema.shape=linear"),
-    ("schedule.penalty.shape=linear", "schedule.penalty.warmup=5", *TWO),
+    ("schedule.penalty.shape=linear", "schedule.penalty.final=0.1", *TWO),
     ("optimizer=rmsprop", "optimizer.momentum=0.9", "schedule.learning_rate.shape=linear"),
     ("optimizer=sgd", "optimizer.momentum=0.9"),
     ("model.generator.norm=spectral", "model.discriminator.norm=spectral"),
