@@ -105,22 +105,24 @@ class Captured:
 
     def _again(self, game: Game, step: int, due: Due) -> None:
         self._inputs.fill(step, self._asked[due])
-        if due not in self._recordings:
-            try:
-                self._recordings[due] = self._record(game, step)
-            except RuntimeError as error:
-                self._give_up(game, str(error.__context__ or error))
-                play(game, step)
-                return
-        recording = self._recordings[due]
+        recording = self._recordings.get(due) or self._record(game, step)
+        if isinstance(recording, str):
+            self._give_up(game, recording)
+            play(game, step)
+            return
+        self._recordings[due] = recording
         recording.replay()
         for player in game.players:
             player.logits, player.samples = recording.shown[player.name]
 
-    def _record(self, game: Game, step: int) -> Recording:
+    def _record(self, game: Game, step: int) -> Recording | str:
+        """Return the recording of a step (from 0), or in words why there cannot be one."""
         if (found := obstacle(game)) is not None:
-            raise RuntimeError(found)
-        replay = self._graphs.record(lambda: self._play(game, step))
+            return found
+        try:
+            replay = self._graphs.record(lambda: self._play(game, step))
+        except RuntimeError as error:  # the first one; ending a capture that has failed raises another
+            return str(error.__context__ or error)
         _drop_gradients(game)
         return Recording(replay, {player.name: (player.logits, player.samples) for player in game.players})
 
