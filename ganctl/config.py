@@ -46,12 +46,14 @@ def _form(pattern: str, words: str) -> AfterValidator:
 
 
 class DeviceConfig(Spec):
-    """Where to compute, in which precision, on how many CPU threads."""
+    """Where to compute, in which precision, on how many CPU threads, and how steps reach a CUDA device."""
 
     name: Annotated[str, _form(r"auto|cpu|mps|cuda(:\d+)?", "must be auto, cpu, cuda, cuda:N or mps")]
     precision: Literal["auto", "fp32", "bf16", "fp16", "fp64"]
     strict: bool
     threads: Threads | None
+    graphs: bool
+    compile: bool
 
 
 class TrainLoop(Spec):

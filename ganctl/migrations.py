@@ -27,6 +27,8 @@ ADDED = (
     Added("evaluate", {"every": 0, "num": 10_000, "best": None}),
     Added("metric", {}),
     Added("features", None),
+    Added("device.graphs", False),
+    Added("device.compile", False),
     Added("train.share_fakes", False),
     Added("train.on_divergence", "stop"),
     Added("train.max_rollbacks", 3),

@@ -32,6 +32,11 @@ class Optimizer(Component):
 OPTIMIZERS: Family[Optimizer] = Family("optimizer")
 
 
+def on_cuda(weights: list[Parameter]) -> bool:
+    """Return whether weights lie on a CUDA device."""
+    return weights[0].is_cuda
+
+
 class AdamSettings(Spec):
     """Adam's settings for one player."""
 
@@ -51,10 +56,11 @@ class AdamFamily(AdamSettings, Optimizer):
     discriminator: AdamSettings
 
     def build(self, player: PlayerName, parameters: Iterable[Parameter]) -> torch.optim.Optimizer:
-        """Return the optimizer of one player, fused into one kernel on CUDA."""
+        """Return the optimizer of one player, on CUDA fused into one kernel that a CUDA graph may hold."""
         weights = list(parameters)
         settings = getattr(self, player).model_dump()
-        return eager(type(self).kind)(weights, **settings, fused=weights[0].is_cuda or None)
+        cuda = on_cuda(weights)
+        return eager(type(self).kind)(weights, **settings, fused=cuda or None, capturable=cuda)
 
     def slots(self, player: PlayerName) -> int:
         """Return 2: both moments."""
@@ -96,8 +102,11 @@ class Rmsprop(RmspropSettings, Optimizer):
     discriminator: RmspropSettings
 
     def build(self, player: PlayerName, parameters: Iterable[Parameter]) -> torch.optim.Optimizer:
-        """Return the optimizer of one player."""
-        return eager(torch.optim.RMSprop)(parameters, **getattr(self, player).model_dump())
+        """Return the optimizer of one player, on CUDA in a form that a CUDA graph may hold."""
+        weights = list(parameters)
+        settings = getattr(self, player).model_dump()
+        cuda = on_cuda(weights)
+        return eager(torch.optim.RMSprop)(weights, **settings, foreach=cuda or None, capturable=cuda)
 
     def slots(self, player: PlayerName) -> int:
         """Return 1, and 1 more for momentum."""

@@ -52,6 +52,9 @@ class Judgement(Protocol):
 class Penalty(Component):
     """Something that keeps the discriminator in bounds."""
 
+    differentiates: ClassVar[bool] = False
+    """Whether the penalty is a function of ∇D, so that the discriminator is differentiated twice."""
+
     lipschitz: ClassVar[bool] = False
     """Whether the penalty bounds the discriminator's slope, as a Wasserstein critic needs."""
 
@@ -103,6 +106,7 @@ def _a_sample(numbers: Tensor, samples: Tensor) -> Tensor:
 class R1(PenaltyTerm):
     """(1/2)·E‖∇D(x)‖² on real samples (Mescheder et al. 2018, equation 9)."""
 
+    differentiates = True
     name: Literal["r1"]
 
     def __call__(self, judgement: Judgement) -> Tensor:
@@ -114,6 +118,7 @@ class R1(PenaltyTerm):
 class R2(PenaltyTerm):
     """(1/2)·E‖∇D(G(z))‖² on generated samples (Mescheder et al. 2018, equation 10)."""
 
+    differentiates = True
     name: Literal["r2"]
 
     def __call__(self, judgement: Judgement) -> Tensor:
@@ -125,6 +130,7 @@ class R2(PenaltyTerm):
 class GradientPenalty(PenaltyTerm):
     """E(‖∇D(x̂)‖ − target)² at random points between real and fake (Gulrajani et al. 2017, equation 3)."""
 
+    differentiates = True
     lipschitz = True
     single_samples = True
     name: Literal["gradient_penalty"]
@@ -144,6 +150,7 @@ class Dragan(PenaltyTerm):
     δ has `noise` times the standard deviation of the batch's values.
     """
 
+    differentiates = True
     single_samples = True
     name: Literal["dragan"]
     target: Annotated[float, Field(ge=0)]

@@ -126,6 +126,16 @@ def _best_by_no_metric(config: TrainConfig) -> str | None:
     )
 
 
+def _compiled_and_differentiated_twice(config: TrainConfig) -> str | None:
+    named = next((key for key, penalty in config.penalty.items() if penalty.differentiates), None)
+    if not config.device.compile or named is None:
+        return None
+    return (
+        f"device.compile: {named} differentiates the discriminator twice, which torch cannot compile; set "
+        "device.compile=false, or choose other penalties, such as penalty=[]"
+    )
+
+
 TAKEN = frozenset({"adversarial", "gradient_norm", "skipped_updates"})
 """What the values of a player's update are called beside its terms."""
 
@@ -138,6 +148,7 @@ RULES = (
     Rule(_schedule_without_end, refuses=True),
     Rule(_evaluation_without_a_metric, refuses=True),
     Rule(_best_by_no_metric, refuses=True),
+    Rule(_compiled_and_differentiated_twice, refuses=True),
     Rule(_schedule_past_the_end, refuses=False),
     Rule(_single_samples_under_batch_norm, refuses=False),
 )

@@ -46,6 +46,11 @@ class Schedule:
         """Return the schedule that moves nothing."""
         return cls(ScheduleSpec(shape="constant", warmup=0, final=1.0, until=None), 1)
 
+    @property
+    def moves(self) -> bool:
+        """Whether the factor is not the same at every step."""
+        return self.spec.shape != "constant" or self.spec.warmup > 0
+
     def factor(self, step: int) -> float:
         """Return the factor at a step (from 0), ≥ 0."""
         spec = self.spec

@@ -15,6 +15,8 @@ from tests.training.games import small_game
 
 LINEAR = "schedule.learning_rate.shape=linear"
 BATCH_NORM = "model.discriminator.norm=batch"
+TWICE = ["r1", "r2", "gradient_penalty", "dragan"]
+"""Penalties on the discriminator's gradient."""
 CASES: dict[str, tuple[list[str], list[str], str]] = {
     "_names_of_terms_that_are_taken": (
         ["+penalty.adversarial={name: r1, weight: 1.0, every: 1}"],
@@ -70,6 +72,12 @@ CASES: dict[str, tuple[list[str], list[str], str]] = {
         ["evaluate.every=1", "metric=[fid,kid]", "evaluate.best=kid"],
         "evaluate.best: kdi is not computed (did you mean 'kid'?); metric has fid, kid",
     ),
+    "_compiled_and_differentiated_twice": (
+        ["device.compile=true", "penalty=[orthogonal,r2]"],
+        ["device.compile=true", "penalty=[orthogonal,weight_clipping]"],
+        "device.compile: r2 differentiates the discriminator twice, which torch cannot compile; set "
+        "device.compile=false, or choose other penalties, such as penalty=[]",
+    ),
 }
 MORE = [
     (["loss=wgan", "model.discriminator.norm=spectral"], []),
@@ -82,6 +90,7 @@ MORE = [
         ["schedule.penalty.shape=cosine", "schedule.penalty.warmup=3"],
         ["_schedule_without_end", "_schedule_past_the_end"],
     ),
+    *((["device.compile=true", f"penalty=[{name}]"], ["_compiled_and_differentiated_twice"]) for name in TWICE),
     (["loss.pack=8"], ["_pack_does_not_divide_the_batch"]),
     (["train.batch_size=8", "loss.pack=8", "model.discriminator.norm=layer"], []),
 ]

@@ -17,6 +17,9 @@ class Ema:
         self.average = average.eval().requires_grad_(False)
         self.half_life = half_life
         self.ramp = ramp
+        self._network: nn.Module | None = None
+        self._averaged: tuple[list[Tensor], list[Tensor]] = ([], [])
+        self._copied: tuple[list[Tensor], list[Tensor]] = ([], [])
 
     def decay(self, images_seen: int, batch_size: int, stretch: float = 1.0) -> float:
         """Return the weight of the old average in one update by a batch, 0–1; `stretch` times the half-life."""
@@ -31,11 +34,19 @@ class Ema:
 
         Among those are the vectors of spectral norm, which are directions: a mean of them is none.
         """
+        if network is not self._network:
+            self._follow(network)
+        share = 1 - self.decay(images_seen, batch_size, stretch)
+        torch._foreach_lerp_(*self._averaged, share)
+        if self._copied[0]:
+            torch._foreach_copy_(*self._copied)
+
+    def _follow(self, network: nn.Module) -> None:
+        """Find the tensors of both, which stay where they are; finding them takes longer than averaging them."""
         old, new = self.average.state_dict(), network.state_dict()
         weights = {name for name, _ in self.average.named_parameters()}
         averaged = [name for name in old if name in weights or name.endswith(RUNNING_STATISTICS)]
-        averages: list[Tensor] = [old[name] for name in averaged]
-        share = 1 - self.decay(images_seen, batch_size, stretch)
-        torch._foreach_lerp_(averages, [new[name] for name in averaged], share)
-        for name in old.keys() - set(averaged):
-            old[name].copy_(new[name])
+        copied = [name for name in old if name not in averaged]
+        self._network = network
+        self._averaged = [old[name] for name in averaged], [new[name] for name in averaged]
+        self._copied = [old[name] for name in copied], [new[name] for name in copied]

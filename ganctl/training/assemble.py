@@ -9,6 +9,7 @@ from ganctl.auxiliary import Surroundings
 from ganctl.config import DeviceConfig, TrainConfig
 from ganctl.data.batches import Batches
 from ganctl.data.store import Store
+from ganctl.errors import ConfigError
 from ganctl.models import Shape
 from ganctl.models.ema import Ema
 from ganctl.optim import PlayerName
@@ -16,8 +17,10 @@ from ganctl.penalties import Constraint, PenaltyTerm
 from ganctl.runtime.device import Device, open_device
 from ganctl.runtime.randomness import seeded
 from ganctl.schedules import Schedule, ScheduleSpec
+from ganctl.training.captured import Captured, CudaGraphs
+from ganctl.training.players import Player, Term
 from ganctl.training.size import check_memory, make_network
-from ganctl.training.step import Game, Player, Term
+from ganctl.training.step import Game
 from ganctl.training.watch import Watch
 
 
@@ -30,8 +33,13 @@ def build_game(config: TrainConfig, store: Store, device: Device) -> Game:
     """Return both players at step 0, on the device, initialised from the seed.
 
     Raises `ConfigError` if the model, or a term, cannot be had for data of this shape, or if what it needs
-    does not fit into memory; that is found out before any of it is allocated.
+    does not fit into memory; that is found out before any of it is allocated. And if it is to be compiled for
+    anything but CUDA.
     """
+    if config.device.compile and device.torch_device.type != "cuda":
+        raise ConfigError(
+            f"device.compile: compiles for CUDA alone, not for {device.torch_device}; set it to false"
+        )
     check_memory(config, store.shape, device)
     loop = config.train
     ema = None
@@ -39,7 +47,7 @@ def build_game(config: TrainConfig, store: Store, device: Device) -> Game:
         average = build_network(config, "generator", store.shape, device)
         ema = Ema(average, config.ema.half_life, config.ema.ramp)
     overflowing = frozenset({"gradient_norm"}) if device.precision == "fp16" else frozenset()
-    return Game(
+    game = Game(
         generator=_player(config, "generator", store.shape, device),
         discriminator=_player(config, "discriminator", store.shape, device),
         ema=ema,
@@ -59,6 +67,19 @@ def build_game(config: TrainConfig, store: Store, device: Device) -> Game:
         clip_norm=loop.clip_norm,
         clip_value=loop.clip_value,
     )
+    if config.device.compile:
+        compile_networks(game)
+    elif config.device.graphs and device.torch_device.type == "cuda":
+        game.captured = Captured(game, CudaGraphs(device.torch_device))
+    return game
+
+
+def compile_networks(game: Game) -> None:
+    """Let torch compile the maps of both networks that a step computes, when it first does."""
+    networks = (game.generator.network, game.discriminator.network)
+    for network, maps in zip(networks, (["forward"], ["features", "logits"]), strict=True):
+        for name in maps:
+            setattr(network, name, torch.compile(getattr(network, name)))
 
 
 def build_network(config: TrainConfig, player: PlayerName, shape: Shape, device: Device) -> nn.Module:

@@ -4,7 +4,8 @@ import torch
 from torch import Tensor
 
 from ganctl.training import health
-from ganctl.training.step import SKIPPED, Game, Player
+from ganctl.training.players import SKIPPED, Player
+from ganctl.training.step import Game
 
 
 def measure(game: Game, step: int) -> dict[str, float]:
@@ -30,7 +31,7 @@ def measure(game: Game, step: int) -> dict[str, float]:
     scalars |= health.signs(game)
     values = torch.stack([value.float() for value in scalars.values()]).tolist()
     rates = {
-        f"learning_rate/{player.name}": float(player.optimizer.param_groups[0]["lr"])
+        f"learning_rate/{player.name}": player.learning_rate_at(step)
         for player in (game.generator, game.discriminator)
     }
     return dict(zip(scalars, values, strict=True)) | rates

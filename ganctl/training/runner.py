@@ -60,6 +60,7 @@ def run(config: TrainConfig, folder: RunFolder, signals: Signals) -> None:
 def environment(config: TrainConfig, device: Device) -> dict[str, str]:
     """Return what, beside the config, the bits of a run depend on."""
     terms: dict[str, str] = {}
+    compiled = " compiled" if config.device.compile else ""
     for auxiliary in config.auxiliary.values():
         terms |= auxiliary.versions()
     return terms | {
@@ -68,7 +69,7 @@ def environment(config: TrainConfig, device: Device) -> dict[str, str]:
         "torch": torch.__version__,
         "machine": f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}",
         "device": device.describe(),
-        "precision": device.precision + (" strict" if device.strict else ""),
+        "precision": device.precision + (" strict" if device.strict else "") + compiled,
     }
 
 
@@ -297,6 +298,7 @@ class Runner:
             raise DivergenceError(f"{error}, after train.max_rollbacks={loop.max_rollbacks} rollbacks")
         diverged = self.step
         device = self.game.device
+        self.game.captured = None  # which holds the game, and its memory
         del self.game
         self.game = build_game(self.config, self.store, device)
         header = self._restore()

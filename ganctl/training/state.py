@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from ganctl.errors import CheckpointError
-from ganctl.training.step import Game, Player
+from ganctl.training.players import Player
+from ganctl.training.step import Game
 
 SCALER = {"scale": torch.float32, "growth_tracker": torch.int32}
 

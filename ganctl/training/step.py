@@ -1,9 +1,10 @@
 """One training step: every gradient of the project is computed here, and nothing else is done.
 
-All random numbers of a step are keyed by its number, so a step is a pure function of the state before it.
+All random numbers of a step are keyed by its number, so a step is a pure function of the state before it. What
+updates need of that number they ask `Game.inputs` for; all else is the same whenever the same terms are due.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -21,79 +22,15 @@ from ganctl.optim import PlayerName
 from ganctl.runtime.device import Device
 from ganctl.runtime.randomness import generator, mix, normal, seed_networks
 from ganctl.schedules import Schedule
+from ganctl.training.inputs import Inputs
+from ganctl.training.players import SKIPPED, Player
 from ganctl.training.watch import Watch
 
 SMALLEST_SCALE = 2.0**-20
 """Where fp16's loss scale ends up when every update overflows and is skipped."""
-SKIPPED = "skipped_updates"
 SIDES: tuple[Literal["real", "fake"], ...] = ("real", "fake")
 KEPT = 64
 """Samples of a batch that are kept for a look at how varied they are."""
-
-
-@dataclass(frozen=True)
-class Term:
-    """A part of a player's objective: weight × value, computed every so many updates and weighted by as many.
-
-    `schedule` moves the weight. (Lazy regularisation: Karras et al. 2020, appendix B.)
-    """
-
-    name: str
-    compute: "Callable[[Round], Tensor]"
-    schedule: Schedule
-    weight: float = 1.0
-    every: int = 1
-
-    def due(self, turn: int) -> bool:
-        """Return whether the term takes part in the player's update number `turn` (from 0)."""
-        return turn % self.every == 0
-
-    def weight_at(self, step: int) -> float:
-        """Return the weight at a step (from 0), without what makes up for a lazy term's pauses."""
-        return self.weight * self.schedule.factor(step)
-
-
-@dataclass
-class Player:
-    """A network, what it wants, and how it learns.
-
-    `schedule` moves the optimizer's learning rate, `constraints` change the weights after each update, and
-    `turns` is the updates a step.
-    """
-
-    name: PlayerName
-    network: nn.Module
-    optimizer: torch.optim.Optimizer
-    schedule: Schedule
-    terms: list[Term]
-    constraints: list[Callable[[list[nn.Parameter]], None]]
-    scaler: torch.amp.GradScaler
-    turns: int
-    values: dict[str, Tensor] = field(default_factory=dict)
-    """The last value of each term, unweighted, the gradient's norm before clipping, and under fp16 the count of
-    updates that were skipped because gradients overflowed; scalars on the device."""
-    logits: dict[str, Tensor] = field(default_factory=dict)
-    """What the last batch of the last update computed of "real" and "fake" logits, [judgements], off the graph."""
-    samples: dict[str, Tensor] = field(default_factory=dict)
-    """Of the discriminator: the first `KEPT` of those "real" and "fake" samples, off the graph."""
-
-    def __post_init__(self) -> None:
-        self.learning_rate = float(self.optimizer.param_groups[0]["lr"])
-
-    @cached_property
-    def parameters(self) -> list[nn.Parameter]:
-        """All weights of the network."""
-        return list(self.network.parameters())
-
-    def set_learning_rate(self, step: int) -> None:
-        """Give the optimizer the learning rate of a step (from 0)."""
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.learning_rate * self.schedule.factor(step)
-
-    def trainable(self, yes: bool) -> None:
-        """Let gradients flow into the weights, or freeze them so that none are computed in vain."""
-        for parameter in self.parameters:
-            parameter.requires_grad_(yes)
 
 
 @dataclass
@@ -116,6 +53,15 @@ class Game:
     accumulate: int = 1
     clip_norm: float | None = None
     clip_value: float | None = None
+    inputs: Inputs = field(default_factory=Inputs)
+    captured: "Callable[[Game, int], None] | None" = None
+    """What plays a step's updates in the place of `play`, and does the same."""
+
+    @property
+    def players(self) -> "tuple[Player, Player]":
+        """Both players, in the order of their turns."""
+        order = (self.discriminator, self.generator)
+        return order if self.first == "discriminator" else order[::-1]
 
     @property
     def batch_size(self) -> int:
@@ -166,6 +112,23 @@ class Game:
                 player, turn = "discriminator", (step + 1) * self.discriminator.turns - 1
         return self.latents(self.batch_size * self.accumulate, player, turn)
 
+    def real(self, player: PlayerName, turn: int, part: int) -> Tensor:
+        """Return the real samples of batch `part` of a player's update `turn` (from 0), [batch, *shape]."""
+        return self.batches.samples(player, turn * self.accumulate + part)
+
+    def uniform(self, player: PlayerName, turn: int, purpose: str) -> Tensor:
+        """Return one number in [0, 1) for each judgement of all batches of an update, keyed by the purpose."""
+        return self._drawn(torch.rand, (purpose, player, turn), self.batch_size * self.accumulate // self.pack)
+
+    def noise(self, player: PlayerName, turn: int, purpose: str, *shape: int) -> Tensor:
+        """Return standard normal numbers for all batches of an update, [batch · accumulate, *shape]."""
+        return self._drawn(torch.randn, (purpose, player, turn), self.batch_size * self.accumulate, *shape)
+
+    def _drawn(self, draw: Callable[..., Tensor], key: tuple[int | str, ...], *shape: int) -> Tensor:
+        device = self.device.torch_device
+        source = generator(device, self.seed, *key)
+        return draw(shape, generator=source, device=device, dtype=self.device.dtype)
+
     def generated_for_both(self, turn: int) -> Tensor | None:
         """Return the samples of the discriminator's update `turn` with their graph, or None.
 
@@ -176,7 +139,7 @@ class Game:
             return None
         self.generator.trainable(True)
         with self.device.autocast():
-            return self.generate(self.draw("discriminator", turn))
+            return self.generate(self.inputs.drawn(self.draw, "discriminator", turn))
 
 
 class Round:
@@ -198,20 +161,18 @@ class Round:
         self._game = game
         self._generated = generated
         self._key = (player, turn)
-        self._number = turn * game.accumulate + part
-        self._whole = game.accumulate * game.batch_size
         self._part = part
         self._seen: dict[str, Tensor] = {}
 
     @cached_property
     def latents(self) -> Tensor:
         """Standard normal, [batch, latent]."""
-        return self._sliced(self._game.draw(*self._key))
+        return self._sliced(self._game.inputs.drawn(self._game.draw, *self._key))
 
     @cached_property
     def real(self) -> Tensor:
         """Real samples, [batch, *shape]."""
-        return self._game.batches.samples(self._key[0], self._number)
+        return self._game.inputs.drawn(self._game.real, *self._key, self._part)
 
     @cached_property
     def fake(self) -> Tensor:
@@ -274,16 +235,12 @@ class Round:
 
     def uniform(self, purpose: str) -> Tensor:
         """Return one number in [0, 1) a judgement, [judgements], keyed by the purpose."""
-        return self._drawn(torch.rand, purpose, (self._whole // self._game.pack,))
+        return self._sliced(self._game.inputs.drawn(self._game.uniform, *self._key, purpose))
 
     def noise(self, purpose: str) -> Tensor:
         """Return standard normal numbers in the shape of the samples, keyed by the purpose."""
-        return self._drawn(torch.randn, purpose, (self._whole, *self.real.shape[1:]))
-
-    def _drawn(self, draw: Callable[..., Tensor], purpose: str, shape: tuple[int, ...]) -> Tensor:
-        device = self._game.device.torch_device
-        source = generator(device, self._game.seed, purpose, *self._key)
-        return self._sliced(draw(shape, generator=source, device=device, dtype=self._game.device.dtype))
+        shape = self.real.shape[1:]
+        return self._sliced(self._game.inputs.drawn(self._game.noise, *self._key, purpose, *shape))
 
     def _sliced(self, drawn: Tensor) -> Tensor:
         """Return this batch's part of what was drawn for all of the update's batches."""
@@ -320,28 +277,40 @@ class Round:
 def train_step(game: Game, step: int) -> None:
     """Play one step: `turns` updates of each player, the game's `first` beginning, then the EMA's.
 
-    Where fakes are shared, the generator first learns from the samples that the discriminator's last turn has
-    judged, and a step has a forward of the generator less.
-
     `step` counts from 0. Latents, real batches and what the terms draw are keyed by the update; noise
     inside the networks, such as dropout, by the step.
     """
     seed_networks(game.device.torch_device, game.seed, "networks", step)
-    order = (game.discriminator, game.generator)
-    generated: Tensor | None = None
-    for player in order if game.first == "discriminator" else reversed(order):
-        opponent = game.generator if player is game.discriminator else game.discriminator
+    for player in game.players:
         player.set_learning_rate(step)
-        for turn in range(step * player.turns, (step + 1) * player.turns):
-            if player is game.discriminator:
-                generated = game.generated_for_both(turn)
-            update(game, player, opponent, turn, step, generated)
-            if player is game.generator:
-                generated = None
+    (game.captured or play)(game, step)
     if game.ema is not None:
         images = game.images_per_step
         stretch = game.ema_schedule.factor(step)
         game.ema.update(game.generator.network, images * (step + 1), images, stretch)
+
+
+def turns_of(game: Game, step: int) -> Iterator[tuple[Player, Player, int]]:
+    """Yield who learns, who stands still, and the number of the update (from 0), in the order of a step."""
+    for player in game.players:
+        opponent = game.generator if player is game.discriminator else game.discriminator
+        for turn in range(step * player.turns, (step + 1) * player.turns):
+            yield player, opponent, turn
+
+
+def play(game: Game, step: int) -> None:
+    """Make all updates of a step (from 0).
+
+    Where fakes are shared, the generator first learns from the samples that the discriminator's last turn has
+    judged, and a step has a forward of the generator less.
+    """
+    generated: Tensor | None = None
+    for player, opponent, turn in turns_of(game, step):
+        if player is game.discriminator:
+            generated = game.generated_for_both(turn)
+        update(game, player, opponent, turn, step, generated)
+        if player is game.generator:
+            generated = None
 
 
 def update(
@@ -360,7 +329,7 @@ def update(
         this_round = Round(game, player.name, turn, part, generated)
         with game.device.autocast():
             values = {term.name: term.compute(this_round) for term in due}
-        objective = torch.stack([values[term.name] * (term.weight_at(step) * term.every) for term in due]).sum()
+        objective = torch.stack([game.inputs.weighted(values[term.name], term, step) for term in due]).sum()
         player.scaler.scale(objective / game.accumulate).backward(inputs=player.parameters)
         for name, value in values.items():
             share = value.detach() / game.accumulate
@@ -373,7 +342,7 @@ def update(
     player.logits = this_round.logits
     if player is game.discriminator:
         player.samples = this_round.samples
-    game.watch.look(step, player.name, player.values)
+    game.watch.look(game.inputs.number(step), player.name, player.values)
 
 
 def _apply(game: Game, player: Player) -> Tensor:

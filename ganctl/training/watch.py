@@ -23,12 +23,12 @@ class Watch:
         self._slots: list[tuple[str, str]] = []
         self._numbers: dict[tuple[str, ...], Tensor] = {}
 
-    def look(self, step: int, player: str, values: Mapping[str, Tensor]) -> None:
-        """Note scalars of a step (from 0) on the device, without reading them."""
+    def look(self, step: int | Tensor, player: str, values: Mapping[str, Tensor]) -> None:
+        """Note scalars of a step (from 0) on the device, where its number may lie too, without reading them."""
         names = tuple(name for name in values if name not in self._ignored)
         bad = torch.stack([values[name].detach() for name in names]).isfinite().logical_not()
         code = torch.where(bad, self._slots_of(player, names) + step * SLOTS, torch.iinfo(torch.int64).max).min()
-        self._first = torch.where((self._first < 0) & bad.any(), code, self._first)
+        torch.where((self._first < 0) & bad.any(), code, self._first, out=self._first)
 
     def check(self) -> None:
         """Read the device.

@@ -53,7 +53,7 @@ def test_every_term_takes_20_steps_in_every_precision(precision: str, terms: str
     ids=str,
 )
 def test_no_step_waits_for_the_device(precision: str, terms: list[str]) -> None:
-    game = cuda_game(f"device.precision={precision}", *terms)
+    game = cuda_game(f"device.precision={precision}", "device.graphs=false", *terms)
     train_step(game, 0)
     torch.cuda.set_sync_debug_mode("error")
     try:
