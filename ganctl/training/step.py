@@ -100,13 +100,17 @@ class Game:
         samples: Tensor = self.generator.network(latents)
         return samples.to(self.device.dtype)
 
+    @property
+    def _fakes_are_shared(self) -> bool:
+        return self.share_fakes and self.first == "discriminator"
+
     def draw(self, player: PlayerName, turn: int) -> Tensor:
         """Return the latents of a player's update `turn` (from 0), [batch · accumulate, latent].
 
         Where fakes are shared, those of the generator's first update in a step are those of the discriminator's
         last; that the generator has not moved in between makes the samples the same, too.
         """
-        if player == "generator" and self.share_fakes and self.first == "discriminator":
+        if player == "generator" and self._fakes_are_shared:
             step, later = divmod(turn, self.generator.turns)
             if not later:
                 player, turn = "discriminator", (step + 1) * self.discriminator.turns - 1
@@ -135,7 +139,7 @@ class Game:
         They are there if the generator's next update learns from the same, and if one batch is all of them.
         """
         last = (turn + 1) % self.discriminator.turns == 0
-        if not (self.share_fakes and self.first == "discriminator" and self.accumulate == 1 and last):
+        if not (self._fakes_are_shared and self.accumulate == 1 and last):
             return None
         self.generator.trainable(True)
         with self.device.autocast():

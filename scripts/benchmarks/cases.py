@@ -1,6 +1,6 @@
 """What is measured: cases, each a plain loop and the words by which ganctl does the same."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 DCGAN = ("model=dcgan", "model.latent=100", "optimizer.lr=2e-4", "optimizer.betas=[0.5,0.999]", "ema.half_life=0")
 MLP = ("model=mlp", "model.latent=100", "data.resolution=28", "optimizer.lr=2e-4", "ema.half_life=0")
@@ -27,7 +27,6 @@ class Case:
     norm: bool = True
     networks: str = "dcgan"
     kind: str = "step"
-    modes: tuple[str, ...] = field(default=("auto", "strict"))
 
     @property
     def images(self) -> int:

@@ -55,8 +55,8 @@ def sampling(config: TrainConfig, device: Device, store: Store) -> Step:
     """Return the drawing of one batch, as `ganctl sample` draws it."""
     network = build_network(config, "generator", store.shape, device)
     latents = torch.randn(config.train.batch_size, config.model.latent, device=device.torch_device)
-    return lambda: void(generate(network, latents, device, config.train.batch_size))
 
+    def step() -> None:
+        generate(network, latents, device, config.train.batch_size)
 
-def void(value: object) -> None:
-    """Drop a value."""
+    return step
