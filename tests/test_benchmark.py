@@ -1,17 +1,20 @@
-"""The benchmark: its plain loops learn, its table has a row a side, and its words are ganctl's."""
+"""The benchmark: its plain loops learn, its tables have their rows, and its words are ganctl's."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from ganctl.config import train_config
 from scripts.benchmarks import __main__ as benchmark
-from scripts.benchmarks.cases import CASES, MODES
+from scripts.benchmarks import commands, decoding, peak, scale, steps
+from scripts.benchmarks.cases import CASES, MODES, random_pictures, words_of
 from scripts.benchmarks.plain import Tutorial, dcgan, mlp
 from scripts.benchmarks.turns import Measured
-from scripts.benchmarks.worker import words_of
 from tests.training.composed import composed
 
 LOOPS = ["cross_entropy", "wgan_gp", "relativistic"]
@@ -42,10 +45,8 @@ def test_plain_sampling_moves_nothing(pictures: torch.Tensor) -> None:
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.kind == "step"])
 @pytest.mark.parametrize("mode", MODES)
 def test_each_cases_words_compose_to_networks_of_the_plain_loops_sizes(name: str, mode: str) -> None:
-    from ganctl.config import train_config
-
     case = CASES[name]
-    words = words_of(case, {"mnist": "data", "rgb": "pictures.npy", "device": "cpu", "mode": mode, "words": []})
+    words = words_of(case, mode, mnist="data", device="cpu", rgb="pictures.npy")
     config = train_config(composed(*words))
     shape = (3 if case.rgb else 1, case.side, case.side)
     plain = dcgan(shape[0], case.side, case.width, case.norm) if case.networks == "dcgan" else mlp(784, shape)
@@ -63,27 +64,136 @@ def test_each_cases_words_compose_to_networks_of_the_plain_loops_sizes(name: str
 
 def test_ratios_are_taken_turn_by_turn() -> None:
     base, ours = Measured([100.0, 50.0, 80.0], 10), Measured([300.0, 100.0, 200.0], 20)
-    rows = benchmark.rows_of(CASES["base"], {"plain": base, "auto": ours})
+    rows = steps.rows_of(CASES["base"], {"plain": base, "auto": ours})
     assert rows[1]["ratio"] == 2.5
-    assert rows[1]["ratios"] == [2.0, 3.0]
+    assert (rows[1]["least"], rows[1]["most"]) == (2.0, 3.0)
     assert rows[1]["images_per_second"] == 200.0
 
 
-def test_the_benchmark_prints_a_row_a_side(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+@pytest.fixture
+def mnist(tmp_path: Path) -> str:
     raw = tmp_path / "MNIST" / "raw"
     raw.mkdir(parents=True)
     digits = np.random.default_rng(0).integers(0, 256, (512, 28, 28), np.uint8)
     header = b"".join(number.to_bytes(4, "big") for number in (0x803, 512, 28, 28))
     (raw / "train-images-idx3-ubyte").write_bytes(header + digits.tobytes())
     (raw / "train-labels-idx1-ubyte").write_bytes(b"\x00\x00\x08\x01\x00\x00\x02\x00" + bytes(512))
-    benchmark.main(["--cases", "mlp", "--mnist", str(tmp_path), "--rounds", "2", "--seconds", "0.05", "--json"])
-    found = json.loads(capfd.readouterr().out)
-    assert [row["side"] for row in found["rows"]] == [words for words, _ in benchmark.SIDES.values()]
-    assert all(row["images_per_second"] > 0 for row in found["rows"])
-    assert found["rows"][0]["ratio"] == 1
+    return str(tmp_path)
 
 
-def test_an_unknown_case_is_answered_with_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
+Measure = Callable[..., list[dict[str, Any]]]
+
+
+@pytest.fixture
+def measured(mnist: str, capfd: pytest.CaptureFixture[str]) -> Measure:
+    """Return the rows of a table, measured shortly."""
+
+    def measure(table: str, *words: str) -> list[dict[str, Any]]:
+        short = ["--mnist", mnist, "--rounds", "2", "--seconds", "0.05", "--json"]
+        benchmark.main([table, *short, *words])
+        rows: list[dict[str, Any]] = json.loads(capfd.readouterr().out)["tables"][table]
+        return rows
+
+    return measure
+
+
+def test_steps_have_a_row_a_side(measured: Measure) -> None:
+    rows = measured("steps", "--cases", "mlp")
+    assert [row["side"] for row in rows] == [words for words, _, _ in steps.SIDES.values()]
+    assert all(row["images_per_second"] > 0 for row in rows)
+    assert rows[0]["ratio"] == 1
+
+
+def test_commands_are_timed_in_turns(measured: Measure, monkeypatch: pytest.MonkeyPatch) -> None:
+    sleeps = {"short": (("sleep", "0"), 4.0), "long": (("sleep", "0.2"), 4.0)}
+    monkeypatch.setattr(commands, "commands", lambda options, turn: sleeps)
+    short, long = measured("commands")
+    assert short["seconds"] < 0.2 <= long["least"] <= long["seconds"] <= long["most"]
+
+
+def test_the_commands_are_ganctls(mnist: str) -> None:
+    found = commands.commands(benchmark.options_of(["commands", "--mnist", mnist]), 3)
+    trained = [composed(*words[4:]) for words, _ in found.values() if words[3:4] == ("train",)]
+    assert [config["data"]["name"] for config in trained] == ["digits", "mnist"]
+    assert all(config["train"]["steps"] == 1 for config in trained)
+    for command in ("sample", "evaluate"):
+        (words,) = (words for words, _ in found.values() if words[3:4] == (command,))
+        assert composed(*words[4:], command=command)["ckpt"] == "outputs/mnist-3"
+
+
+def test_a_runs_time_is_told_by_what_it_went_into(measured: Measure) -> None:
+    rows = measured("runner", "--steps", "20", "--words", "model=mlp logging.every=10")
+    assert {"steps", "checkpoints", "pictures", "one checkpoint"} <= {row["work"] for row in rows}
+    assert sum(row["share"] or 0 for row in rows) == pytest.approx(1)
+    assert all(row["seconds"] > 0 for row in rows if row["work"] in ("steps", "one checkpoint"))
+
+
+def test_memory_is_looked_at_ten_times(measured: Measure) -> None:
+    rows = measured("memory", "--steps", "20", "--words", "model=mlp")
+    assert [row["steps"] for row in rows] == list(range(2, 21, 2))
+    assert all(row["memory"] > 0 for row in rows)
+
+
+def test_decoding_and_stalls_are_measured(measured: Measure, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decoding, "PICTURES", 70)
+    rows = measured("decoding", "--steps", "10", "--threads", "1", "--rounds", "1")
+    assert [row["pictures_per_second"] > 0 for row in rows] == [True] * 4
+    assert "10 steps of a small DCGAN" in rows[3]["work"]
+
+
+def test_each_size_has_a_row(measured: Measure, monkeypatch: pytest.MonkeyPatch) -> None:
+    small = scale.Size(resolution=16, width=8, batch_size=4, samples=10)
+    monkeypatch.setattr(scale, "sizes", lambda: iter([("width", small)]))
+    (row,) = measured("scale")
+    assert (row["grows"], row["resolution"], row["samples"]) == ("width", 16, 10)
+    assert row["images_per_second"] > 0
+
+
+@pytest.mark.parametrize(("grows", "size"), list(scale.sizes()))
+def test_the_sizes_are_composed_to_themselves(grows: str, size: scale.Size) -> None:
+    config = train_config(composed(*scale.words_of(size, "pictures.npy", "cpu")))
+    network = config.model.build_discriminator((3, size.resolution, size.resolution))
+    first = next(weight for weight in network.parameters() if weight.dim() == 4)
+    assert first.shape[:2] == (size.width, 3)
+    assert config.train.batch_size == size.batch_size
+
+
+def test_random_pictures_have_the_size_that_is_asked_for() -> None:
+    with random_pictures(8, count=5000, channels=1) as path:
+        pictures = np.load(path)
+    assert pictures.shape == (5000, 8, 8, 1)
+    assert pictures[4096:].std() > 50
+
+
+def test_operations_of_a_product_are_counted() -> None:
+    left, right = torch.ones(3, 5), torch.ones(5, 7)
+    assert peak.operations(lambda: left @ right) == 2 * 3 * 5 * 7
+
+
+def test_the_share_of_the_peak_is_of_the_best_rate(measured: Measure, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(peak, "best_rate", lambda dtype, device: 1e15)
+    rows = measured("peak", "--cases", "mlp")
+    assert len(rows) == len(MODES)
+    for row in rows:
+        assert 0 < row["share"] == pytest.approx(row["rate"] / row["best"])
+        assert row["best"] == 1e6
+
+
+def test_tables_are_printed_in_markdown(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commands, "commands", lambda options, turn: {"true": (("true",), None)})
+    benchmark.main(["commands", "--rounds", "1"])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[4:6] == ["| command | median | least | most | aim |", "| --- | ---: | ---: | ---: | ---: |"]
+    assert lines[6].startswith("| `true` | 0.0")
+    assert lines[6].endswith(" |  |")
+
+
+@pytest.mark.parametrize("words", [["--cases", "dcgn"], ["step"], ["--sides", "planes"]])
+def test_an_unknown_name_is_answered_with_the_known_ones(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit):
-        benchmark.main(["--cases", "dcgn"])
-    assert "there is no 'dcgn'; there are base, example64" in capsys.readouterr().err
+        benchmark.main(words)
+    assert f"there is no '{words[-1]}'; there are " in capsys.readouterr().err

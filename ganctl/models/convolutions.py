@@ -2,9 +2,10 @@
 
 oneDNN is several times slower at spreading many channels over a few pixels' than at gathering them: at a
 transposed convolution to pixels, and at the gradient of a convolution at its pixels. Both are a matrix product,
-which gives each place's share in the patch around it, and the sum of overlapping patches. In bf16, with many
-channels, it is slower at the gradient at the weight than at a product of the patches and the gradients. A
-convolution with one place, which a kernel covers wholly, is a dense layer.
+which gives each place's share in the patch around it, and the sum of overlapping patches. At the gradient at the
+weight of a layer with few places and many channels it is slower than at a forward convolution in which samples and
+channels have changed roles, and which has as many operations. A convolution with one place, which a kernel covers
+wholly, is a dense layer.
 """
 
 from collections.abc import Iterator
@@ -14,14 +15,16 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import conv2d, conv_transpose2d, fold, linear, pad
+from torch.nn.functional import conv2d, conv_transpose2d, fold, linear
 
 FEW = 4
 """Channels up to which they are pixels."""
-MANY = 128
-"""Channels of the patches from which their product pays: below, laying them out takes what it saves."""
-LARGEST = 1 << 25
-"""Numbers in the patches that are laid out at a time."""
+PLACES = 16
+"""Places of a map up to which gradients at weights are convolutions over the batch: above, they were slower."""
+CHANNELS = 64
+"""Channels of the pixels from which they are."""
+SAMPLES = 256
+"""Samples up to which they are in fp32; in bf16 they always were faster."""
 
 Size = tuple[int, int]
 
@@ -42,7 +45,7 @@ def gradients_at_samples_alone() -> Iterator[None]:
 
 
 class Conv2d(nn.Conv2d):
-    """`torch.nn.Conv2d`, faster on a CPU: where it has one place, at gradients at pixels, in bf16 at weights."""
+    """`torch.nn.Conv2d`, faster on a CPU: where it has one place, at gradients at pixels and at weights."""
 
     def forward(self, input: Tensor) -> Tensor:
         """Return the convolution of [batch, inputs, height, width]."""
@@ -52,7 +55,7 @@ class Conv2d(nn.Conv2d):
             judged = linear(_channels_last(input), _channels_last(self.weight), self.bias)
             return judged[:, :, None, None]
         pixels = self.in_channels <= FEW and input.requires_grad
-        if not (pixels or (self.in_channels >= MANY and _in_bf16(input))):
+        if not (pixels or _few_places(input, self.in_channels, self.stride)):
             return super().forward(input)
         bias = None if self.bias is None else _cast(self.bias)
         result: Tensor = _Gather.apply(_cast(input), _cast(self.weight), bias, self.stride, self.padding)
@@ -60,7 +63,7 @@ class Conv2d(nn.Conv2d):
 
 
 class ConvTranspose2d(nn.ConvTranspose2d):
-    """`torch.nn.ConvTranspose2d`, faster on a CPU: from one place, to pixels, in bf16 at gradients at weights."""
+    """`torch.nn.ConvTranspose2d`, faster on a CPU: from one place, to pixels, at gradients at weights."""
 
     def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
         """Return the transposed convolution of [batch, inputs, height, width]."""
@@ -69,7 +72,7 @@ class ConvTranspose2d(nn.ConvTranspose2d):
         if input.shape[2:] == (1, 1) and self.padding == self.output_padding == (0, 0):
             base = input.flatten(1) @ _channels_last(self.weight)
             return self._biased(base.unflatten(1, (*self.kernel_size, -1)).permute(0, 3, 1, 2))
-        if not (self.out_channels <= FEW or (self.out_channels >= MANY and _in_bf16(input))):
+        if not (self.out_channels <= FEW or _few_places(input, self.out_channels)):
             return super().forward(input)
         assert not isinstance(self.padding, str)
         sides = zip(input.shape[2:], self.kernel_size, self.stride, self.padding, self.output_padding, strict=True)
@@ -96,6 +99,12 @@ def _channels_last(maps: Tensor) -> Tensor:
 def _cast(values: Tensor) -> Tensor:
     """Return values in the type that autocast would give a convolution."""
     return values.to(torch.get_autocast_dtype("cpu")) if torch.is_autocast_enabled("cpu") else values
+
+
+def _few_places(maps: Tensor, channels: int, stride: tuple[int, ...] = (1, 1)) -> bool:
+    """Return whether the gradient at a weight is best a convolution over the batch."""
+    places = -(-maps.shape[2] // stride[0]) * -(-maps.shape[3] // stride[1])
+    return places <= PLACES and channels >= CHANNELS and (len(maps) <= SAMPLES or _in_bf16(maps))
 
 
 def _in_bf16(values: Tensor) -> bool:
@@ -159,8 +168,8 @@ class _Spread(torch.autograd.Function):
 
 def _at_weight(pixels: Tensor, gradient: Tensor, weight: Tensor, stride: Size, padding: Size) -> Tensor:
     """Return the gradient at the weight of a convolution of pixels, differentiable where that is recorded."""
-    if pixels.dtype == torch.bfloat16 and weight.shape[1] >= MANY and not torch.is_grad_enabled():
-        return _product_of_patches(pixels, gradient, weight, stride, padding)
+    if _few_places(gradient, weight.shape[1]) and not torch.is_grad_enabled():
+        return _samples_as_channels(pixels, gradient, weight, stride, padding)
     mask = [False, True, False]
     found: Tensor = torch.ops.aten.convolution_backward(
         gradient, pixels, weight, None, stride, padding, (1, 1), False, (0, 0), 1, mask
@@ -168,18 +177,14 @@ def _at_weight(pixels: Tensor, gradient: Tensor, weight: Tensor, stride: Size, p
     return found
 
 
-def _product_of_patches(pixels: Tensor, gradient: Tensor, weight: Tensor, stride: Size, padding: Size) -> Tensor:
-    """Return the gradient at the weight by products of gradients and patches, some of the batch at a time."""
-    outputs, inputs, height, width = weight.shape
-    places = gradient.shape[2:].numel()
-    rows = max(1, LARGEST // (places * inputs * height * width))
-    total: Tensor | None = None
-    for some, their in zip(pixels.split(rows), gradient.split(rows), strict=True):
-        framed = pad(some.permute(0, 2, 3, 1), (0, 0, padding[1], padding[1], padding[0], padding[0]))
-        patches = framed.unfold(1, height, stride[0]).unfold(2, width, stride[1])[:, : their.shape[2]]
-        patches = patches[:, :, : their.shape[3]].permute(0, 1, 2, 4, 5, 3).reshape(len(some) * places, -1)
-        product = their.permute(0, 2, 3, 1).reshape(-1, outputs).t() @ patches
-        total = product if total is None else total.float() + product
-    assert total is not None
-    found: Tensor = total.to(weight.dtype).unflatten(1, (height, width, inputs)).permute(0, 3, 1, 2)
-    return found
+def _samples_as_channels(pixels: Tensor, gradient: Tensor, weight: Tensor, stride: Size, padding: Size) -> Tensor:
+    """Return the gradient at the weight by a convolution over the batch.
+
+    The pixels of one channel in all samples are convolved with the gradients at one output, whose places lie
+    `stride` apart: that is a forward convolution, of as many operations.
+    """
+    height, width = weight.shape[2:]
+    found = conv2d(
+        pixels.transpose(0, 1).contiguous(), gradient.transpose(0, 1).contiguous(), None, 1, padding, stride
+    )
+    return found[:, :, :height, :width].transpose(0, 1)

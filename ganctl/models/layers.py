@@ -12,7 +12,6 @@ Width = Annotated[int, Field(ge=1)]
 Dropout = Annotated[float, Field(ge=0, lt=1)]
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {
-    "relu": nn.ReLU,
     "elu": nn.ELU,
     "gelu": nn.GELU,
     "silu": nn.SiLU,
@@ -22,10 +21,14 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
 
 
 def activation(name: Activation | Literal["tanh", "sigmoid"]) -> nn.Module:
-    """Return a non-linearity by name; leaky ReLU has slope 0.2 (Radford et al. 2016)."""
+    """Return a non-linearity by name; leaky ReLU has slope 0.2 (Radford et al. 2016).
+
+    Both ReLUs overwrite what they are given, which spares memory and its traffic: their gradients need the result
+    alone.
+    """
     if name == "leaky_relu":
-        return nn.LeakyReLU(0.2)
-    return ACTIVATIONS[name]()
+        return nn.LeakyReLU(0.2, inplace=True)
+    return nn.ReLU(inplace=True) if name == "relu" else ACTIVATIONS[name]()
 
 
 class Maxout(nn.Module):

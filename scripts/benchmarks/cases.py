@@ -1,6 +1,12 @@
 """What is measured: cases, each a plain loop and the words by which ganctl does the same."""
 
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
 
 DCGAN = ("model=dcgan", "model.latent=100", "optimizer.lr=2e-4", "optimizer.betas=[0.5,0.999]", "ema.half_life=0")
 MLP = ("model=mlp", "model.latent=100", "data.resolution=28", "optimizer.lr=2e-4", "ema.half_life=0")
@@ -44,3 +50,30 @@ CASES = {
     "sampling": Case("sampling, DCGAN 32×32", "sampling", 32, 256, (*DCGAN, "penalty=[]"), kind="sampling"),
 }
 MODES = {"auto": (), "strict": ("device.strict=true",)}
+
+
+def words_of(case: Case, mode: str, *, mnist: str, device: str, rgb: str) -> tuple[str, ...]:
+    """Return ganctl's words for a case: where its data lies, its own, those of the device and of the mode."""
+    if case.rgb is None:
+        place = ["data=mnist", f"data.root={mnist}", "data.download=false"]
+        if case.networks == "dcgan":
+            place.append("data.resolution=32")
+    else:
+        place = ["data=array", f"data.path={rgb}"]
+    common = [f"train.batch_size={case.batch_size}", f"device.name={device}", "train.steps=1000000"]
+    return (*place, *case.words, *common, *MODES[mode])
+
+
+@contextmanager
+def random_pictures(side: int | None, count: int = 1024, channels: int = 3) -> Iterator[str]:
+    """Yield the path of a .npy file of random pictures of so many pixels, empty where no side is given."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "pictures.npy")
+        if side is not None:
+            shape = (count, side, side, channels)
+            pictures = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
+            random = np.random.default_rng(0)
+            for first in range(0, count, 4096):
+                some = pictures[first : first + 4096]
+                some[:] = random.integers(0, 256, some.shape, np.uint8)
+        yield str(path)

@@ -14,34 +14,21 @@ from typing import Any, TextIO
 import numpy as np
 import torch
 
-from scripts.benchmarks.cases import CASES, MODES, Case
-
-
-def words_of(case: Case, options: dict[str, Any]) -> tuple[str, ...]:
-    """Return ganctl's words for a case: its own, where its data lies, and those of this side."""
-    if case.rgb is None:
-        place = ["data=mnist", f"data.root={options['mnist']}", "data.download=false"]
-        if case.networks == "dcgan":
-            place.append("data.resolution=32")
-    else:
-        place = ["data=array", f"data.path={options['rgb']}"]
-    common = [f"train.batch_size={case.batch_size}", f"device.name={options['device']}", "train.steps=1000000"]
-    return (*place, *case.words, *common, *MODES[options["mode"]], *options["words"])
+from scripts.benchmarks.cases import CASES
 
 
 def prepared(options: dict[str, Any]) -> tuple[Any, torch.device]:
     """Return the side's step and its device."""
-    case = CASES[options["case"]]
-    if options["mode"] != "plain":
+    if options["kind"] != "plain":
         from scripts.benchmarks import ours
 
-        opened = ours.opened(words_of(case, options))
+        opened = ours.opened(options["words"])
         make = {"bare": ours.bare, "whole": ours.whole, "sampling": ours.sampling}[options["kind"]]
         return make(*opened), opened[1].torch_device
     from ganctl.data.idx import load_idx
     from scripts.benchmarks import plain
 
-    device = torch.device(options["device"])
+    case, device = CASES[options["case"]], torch.device(options["device"])
     if case.rgb is None:
         digits, _ = load_idx("MNIST", options["mnist"], train=True, fetch=False)
         pictures = torch.from_numpy(digits.copy())[..., None]

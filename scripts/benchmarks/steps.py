@@ -1,0 +1,82 @@
+"""Training steps and sampling beside plain PyTorch, in turns."""
+
+import argparse
+import statistics
+from collections.abc import Iterator
+from typing import Any
+
+from scripts.benchmarks.cases import CASES, Case, random_pictures, words_of
+from scripts.benchmarks.table import Column, Row, Table
+from scripts.benchmarks.turns import Measured, in_turns
+
+SIDES = {
+    "plain": ("plain PyTorch, fp32", "plain", "plain"),
+    "strict": ("ganctl, strict fp32", "strict", "bare"),
+    "auto": ("ganctl, auto precision", "auto", "bare"),
+    "runner": ("ganctl, auto, whole runner", "auto", "whole"),
+}
+"""What people call a side, its mode, and what of ganctl takes its steps."""
+
+
+def side(name: str, case: str, options: argparse.Namespace, rgb: str) -> dict[str, Any]:
+    """Return what the worker of a side is told."""
+    known = CASES[case]
+    _, mode, kind = SIDES[name]
+    common = {"kind": kind, "device": options.device, "threads": options.threads}
+    if kind == "plain":
+        return common | {"case": case, "mnist": options.mnist, "rgb": rgb}
+    words = words_of(known, mode, mnist=options.mnist, device=options.device, rgb=rgb)
+    return common | {"kind": kind if known.kind == "step" else known.kind, "words": [*words, *options.words]}
+
+
+def measure(case: str, options: argparse.Namespace) -> dict[str, Measured]:
+    """Return what each side of a case measured."""
+    known = CASES[case]
+    names = [name for name in options.sides if known.kind == "step" or name != "runner"]
+    with random_pictures(known.rgb) as rgb:
+        sides = [side(name, case, options, rgb) for name in names]
+        return dict(zip(names, in_turns(sides, known.images, options.rounds, options.seconds), strict=True))
+
+
+def rows_of(case: Case, found: dict[str, Measured]) -> list[Row]:
+    """Return a row for each side: speed, its ratio to the plain loop turn by turn with least and most, memory."""
+    base = found.get("plain", next(iter(found.values())))
+    found_rows: list[Row] = []
+    for name, measured in found.items():
+        ratios = measured.ratios(base)
+        found_rows.append(
+            {
+                "case": case.name,
+                "batch_size": case.batch_size,
+                "side": SIDES[name][0],
+                "images_per_second": round(measured.median, 1),
+                "ratio": round(statistics.median(ratios), 3),
+                "least": round(min(ratios), 3),
+                "most": round(max(ratios), 3),
+                "memory": measured.memory,
+            }
+        )
+    return found_rows
+
+
+def rows(options: argparse.Namespace) -> Iterator[Row]:
+    """Measure case by case."""
+    for case in options.cases:
+        yield from rows_of(CASES[case], measure(case, options))
+
+
+TABLE = Table(
+    "steps",
+    "steps of training, and sampling, beside plain PyTorch; ratios turn by turn",
+    (
+        Column("case", "work", right=False),
+        Column("batch_size", "batch"),
+        Column("side", "side", right=False),
+        Column("images_per_second", "images/s", "{:,.0f}"),
+        Column("ratio", "ratio", "{:.2f}×"),
+        Column("least", "least", "{:.2f}"),
+        Column("most", "most", "{:.2f}"),
+        Column("memory", "memory", "{} MiB"),
+    ),
+    rows,
+)
