@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image, ImageColor
 
 from ganctl.config import train_config
 from scripts.benchmarks import __main__ as benchmark
-from scripts.benchmarks import commands, decoding, peak, scale, steps
+from scripts.benchmarks import commands, decoding, peak, profile, scale, steps
 from scripts.benchmarks.cases import CASES, MODES, random_pictures, words_of
 from scripts.benchmarks.plain import Tutorial, dcgan, mlp
 from scripts.benchmarks.turns import Measured
@@ -177,6 +178,34 @@ def test_the_share_of_the_peak_is_of_the_best_rate(measured: Measure, monkeypatc
     for row in rows:
         assert 0 < row["share"] == pytest.approx(row["rate"] / row["best"])
         assert row["best"] == 1e6
+
+
+@pytest.mark.parametrize(
+    ("operator", "kind"),
+    [
+        ("aten::mkldnn_convolution", "convolutions"),
+        ("aten::convolution_backward", "convolutions"),
+        ("aten::mm", "matrix products"),
+        ("aten::mul_", profile.REST),
+        ("aten::native_batch_norm_backward", "batch norm"),
+        ("aten::leaky_relu_", "activations"),
+        ("Optimizer.step#Adam.step", "optimizers and average"),
+        ("aten::copy_", "copies and casts"),
+    ],
+)
+def test_an_operator_is_of_a_kind(operator: str, kind: str) -> None:
+    assert profile.kind_of(operator) == kind
+
+
+def test_a_profile_is_a_table_and_a_picture(measured: Measure, tmp_path: Path) -> None:
+    picture = tmp_path / "profile.png"
+    rows = measured("profile", "--cases", "mlp", "--picture", str(picture))
+    assert len(rows) == len(MODES) * (len(profile.KINDS) + 1)
+    assert sum(row["share"] for row in rows) == pytest.approx(len(MODES))
+    assert {row["kind"] for row in rows if row["milliseconds"] > 0} >= {"matrix products", "activations"}
+    with Image.open(picture) as opened:
+        colours = {colour for _, colour in opened.getcolors(1 << 16)}
+    assert ImageColor.getrgb(profile.COLOURS[1]) in colours
 
 
 def test_tables_are_printed_in_markdown(

@@ -7,20 +7,22 @@ from pathlib import Path
 
 import torch
 
-from scripts.benchmarks import commands, decoding, memory, peak, runner, scale, steps
+from scripts.benchmarks import commands, decoding, memory, peak, profile, runner, scale, steps
 from scripts.benchmarks.cases import CASES
 
-TABLES = {module.TABLE.name: module.TABLE for module in (steps, commands, runner, memory, decoding, scale, peak)}
+MODULES = (steps, commands, runner, memory, decoding, scale, peak, profile)
+TABLES = {module.TABLE.name: module.TABLE for module in MODULES}
 
 
 def options_of(arguments: list[str]) -> argparse.Namespace:
     """Return what the command line asks for."""
     parser = argparse.ArgumentParser(prog="scripts/benchmark", description=__doc__.split(": ", 1)[1])
     parser.add_argument("tables", nargs="*", help=f"some of {' '.join(TABLES)}, or all; steps unless given")
-    parser.add_argument("--cases", default="base", help=f"of steps and peak: {','.join(CASES)}, or all")
+    parser.add_argument("--cases", default="base", help=f"of steps, peak and profile: {','.join(CASES)}, or all")
     parser.add_argument("--sides", default=",".join(steps.SIDES), help=f"of steps: {','.join(steps.SIDES)}")
     parser.add_argument("--mnist", default="data", help="folder that holds MNIST/raw; data unless given")
     parser.add_argument("--archive", help="of decoding: a zip file of pictures; JPEGs of noise unless given")
+    parser.add_argument("--picture", help="of profile: a PNG file to draw")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--threads", type=int, default=0, help="CPU threads; torch's choice unless given")
     parser.add_argument("--rounds", type=int, default=7, help="turns of each side, or runs of each command")
