@@ -56,11 +56,11 @@ class AdamFamily(AdamSettings, Optimizer):
     discriminator: AdamSettings
 
     def build(self, player: PlayerName, parameters: Iterable[Parameter]) -> torch.optim.Optimizer:
-        """Return the optimizer of one player, on CUDA fused into one kernel that a CUDA graph may hold."""
+        """Return the optimizer of one player, fused into one kernel, which on CUDA a graph may hold."""
         weights = list(parameters)
         settings = getattr(self, player).model_dump()
-        cuda = on_cuda(weights)
-        return eager(type(self).kind)(weights, **settings, fused=cuda or None, capturable=cuda)
+        fused = weights[0].device.type in ("cpu", "cuda")
+        return eager(type(self).kind)(weights, **settings, fused=fused or None, capturable=on_cuda(weights))
 
     def slots(self, player: PlayerName) -> int:
         """Return 2: both moments."""

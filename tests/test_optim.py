@@ -76,3 +76,21 @@ def test_weight_decay_of_adamw_shrinks_weights_by_a_share_and_that_of_adam_moves
         decayed[name] = weight.item()
     assert decayed["adamw"] == pytest.approx(2 * (1 - 0.1 * 0.5))
     assert decayed["adam"] == pytest.approx(2 - 0.1)
+
+
+@pytest.mark.parametrize("name", ["adam", "adamw"])
+def test_the_fused_step_is_torchs_plain_one_but_for_rounding(name: str) -> None:
+    family = small_config(f"optimizer={name}", "optimizer.weight_decay=0.1").optimizer
+    settings = family.generator.model_dump()
+    first = torch.randn(7, 5, dtype=torch.float64)
+    weights = [torch.nn.Parameter(first.clone()) for _ in range(2)]
+    fused = family.build("generator", weights[:1])
+    plain = getattr(torch.optim, type(family).kind.__name__)(weights[1:], **settings, fused=False)
+    assert fused.param_groups[0]["fused"]
+    for _ in range(20):
+        for weight, optimizer in zip(weights, (fused, plain), strict=True):
+            optimizer.zero_grad()
+            weight.sin().sum().backward()
+            optimizer.step()
+    assert not torch.allclose(weights[0], first)
+    torch.testing.assert_close(weights[0], weights[1], rtol=1e-9, atol=1e-12)
