@@ -51,7 +51,10 @@ class Batches:
         self._order = lru_cache(maxsize=4)(self._shuffle)
 
     def _shuffle(self, stream: str, epoch: int) -> Tensor:
-        return permutation(len(self.store), self.seed, "order", stream, epoch).to(self._home)
+        order = permutation(len(self.store), self.seed, "order", stream, epoch)
+        if self._home.type != "cuda":
+            return order.to(self._home)
+        return order.pin_memory().to(self._home, non_blocking=True)
 
     def indices(self, stream: str, number: int) -> Tensor:
         """Return which samples batch `number` (from 0) of a stream holds, int64 [batch], where the set lies."""

@@ -1,8 +1,9 @@
 """Preparing a zip file of pictures beside bare Pillow loops over the same file, and training from what it leaves.
 
 A bare loop does the least that training on pictures needs: read a member, decode it, turn it to RGB and to an
-array. It keeps nothing, and neither crops, resizes nor looks for EXIF data, transparency and bad files. The start
-of Python counts for all; for ganctl, what `ganctl data info` takes (imports, the table of contents) is subtracted.
+array, once as it is and once resized as ganctl does. It keeps nothing, and neither crops nor looks for EXIF data,
+transparency and bad files. The start of Python counts for all; for ganctl, what `ganctl data info` takes (imports,
+the table of contents) is subtracted.
 Processor time tells the sides apart where other work disturbs the clock.
 """
 
@@ -31,20 +32,25 @@ import io, multiprocessing, sys, zipfile
 import numpy as np
 from PIL import Image
 
+count, side = int(sys.argv[2]), int(sys.argv[3])
+
 def decode(part):
     archive = zipfile.ZipFile(sys.argv[1])
     names = [name for name in archive.namelist() if not name.endswith("/")]
-    for name in names[part::int(sys.argv[2])]:
-        np.asarray(Image.open(io.BytesIO(archive.read(name))).convert("RGB"))
+    for name in names[part::count]:
+        picture = Image.open(io.BytesIO(archive.read(name))).convert("RGB")
+        np.asarray(picture.resize((side, side), Image.Resampling.LANCZOS) if side else picture)
 
 processes = [multiprocessing.get_context("fork").Process(target=decode, args=(part,))
-             for part in range(int(sys.argv[2]))]
+             for part in range(count)]
 for process in processes:
     process.start()
 for process in processes:
     process.join()
 """
-PICTURES, SIDE = 2_000, 256
+PICTURES, SIDE = 8_000, 256
+RESIZED = 64
+"""Pixels a side that `data=folder` takes of such pictures."""
 
 Cost = tuple[float, float]
 """Seconds from start to end, and seconds of processor time, of all processes together."""
@@ -79,7 +85,7 @@ def cost(words: tuple[str, ...]) -> Cost:
 def prepare(archive: Path, workers: int) -> Cost:
     """Return what decoding into an empty cache costs: all of `ganctl data prepare` less what `info` takes too."""
     with tempfile.TemporaryDirectory() as cache:
-        words = (f"path={archive}", f"cache={cache}", f"workers={workers}")
+        words = (f"path={archive}", f"cache={cache}", f"workers={workers}", f"resolution={RESIZED}")
         base = cost((*GANCTL, "data", "info", *words))
         whole = cost((*GANCTL, "data", "prepare", *words))
         return whole[0] - base[0], whole[1] - base[1]
@@ -107,8 +113,9 @@ def rows(options: argparse.Namespace) -> Iterator[Row]:
             count = sum(not name.endswith("/") for name in opened.namelist())
         bare = (sys.executable, "-c", BARE, str(archive))
         sides: dict[str, Callable[[], Cost]] = {
-            "bare Pillow, 1 process": lambda: cost((*bare, "1")),
-            f"bare Pillow, {many} processes": lambda: cost((*bare, str(many))),
+            "bare Pillow, 1 process": lambda: cost((*bare, "1", "0")),
+            f"bare Pillow, {many} processes": lambda: cost((*bare, str(many), "0")),
+            f"bare Pillow and its Lanczos, {many} processes": lambda: cost((*bare, str(many), str(RESIZED))),
             f"`ganctl data prepare`, {many} processes": lambda: prepare(archive, many),
         }
         costs: dict[str, list[Cost]] = {name: [] for name in sides}
