@@ -35,7 +35,8 @@ class Operations(TorchDispatchMode):
 
 def operations(work: Work) -> int:
     """Return the floating-point operations of the matrix products and convolutions in a piece of work."""
-    with Operations() as counted:
+    counted = Operations()
+    with counted:
         work()
     return counted.total
 
