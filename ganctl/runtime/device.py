@@ -69,6 +69,8 @@ def open_device(name: str, precision: str, strict: bool, threads: int | None, *,
     chosen = _precision(device, "fp32" if precision == "auto" and not coarse else precision, strict)
     if strict != torch.are_deterministic_algorithms_enabled():  # the setter takes a second of imports
         torch.use_deterministic_algorithms(strict)
+        # Else every new tensor is written twice; the property is there, only not for type checkers.
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.deterministic = True
     torch.set_float32_matmul_precision("highest" if strict else "high")
     torch.backends.cudnn.allow_tf32 = not strict

@@ -29,7 +29,8 @@ def seed_networks(device: torch.device, *key: int | str) -> None:
     seed = mix(*key)
     torch.default_generator.manual_seed(seed)  # torch.manual_seed would visit every kind of device each time
     if device.type == "cuda":
-        torch.cuda.manual_seed(seed)
+        with torch.cuda.device(device):  # which need not be the current one
+            torch.cuda.manual_seed(seed)
     elif device.type == "mps":
         torch.mps.manual_seed(seed)
 

@@ -84,7 +84,7 @@ def draw(bars: Mapping[str, Mapping[str, float]], path: Path) -> None:
     pen = ImageDraw.Draw(picture)
     for place, (name, spent) in enumerate(bars.items()):
         left, top = float(LEFT), GAP / 2 + place * (BAR + GAP)
-        pen.text((8, top + BAR / 2), name, TEXT, font, anchor="lm")
+        pen.text((8, top + BAR / 2), name.replace("×", "x"), TEXT, font, anchor="lm")  # the font has no ×
         for colour, milliseconds in zip(COLOURS, spent.values(), strict=True):
             right = left + milliseconds / longest * (WIDTH - LEFT - 80)
             pen.rectangle((left, top, right, top + BAR), colour)
