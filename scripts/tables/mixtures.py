@@ -40,8 +40,8 @@ TRIED = (
     "with penalties that have faded after 10,000 rather than 40,000 updates, 96.2 ± 0.5 % (from 94.9 to 97.2 %). "
     "ReLUs, the row's choice, are flat on one side, so that a mode is a plateau: six runs have 97.2 to 98.2 %, "
     "one of them with the seed that had 94.9 % before; but in the other four, from 91.1 to 95.1 %, some plateaus "
-    "come to rest beside their modes, where the discriminator's slope has become too small to move them. With ReLUs "
-    "and penalties that fade over all 40,000 updates three of those four seeds came to 97.8, 97.8 and 98.2 %.",
+    "come to rest beside their modes, where the discriminator's slope has become too small to move them. With "
+    "ReLUs and penalties that fade over all 40,000 updates three of those four came to 97.8, 97.8 and 98.2 %.",
     "What is missing to the 98.9 % of the real data lies between the modes: a generator is continuous, so "
     "some latents are always on the way from one mode to the next.",
 )
