@@ -1,7 +1,8 @@
 """ganctl as its commands compose it, one step at a time."""
 
+import argparse
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from ganctl.training.progress import ProgressDisplay
 from ganctl.training.run_folder import RunFolder
 from ganctl.training.runner import Runner
 from ganctl.training.step import train_step
+from scripts.benchmarks.cases import CASES, MODES, Case, random_pictures, words_of
 from scripts.tables.runs import composed
 
 Step = Callable[[], None]
@@ -29,6 +31,18 @@ def opened(words: Sequence[str]) -> tuple[TrainConfig, Device, Store]:
     config = train_config(composed(("train", *words)))
     device = open_configured(config.device, points=config.data.points)
     return config, device, config.data.load()
+
+
+def each(options: argparse.Namespace) -> Iterator[tuple[Case, str, TrainConfig, Device, Store]]:
+    """Open the training steps among the cases that were asked for, in each mode."""
+    for name in options.cases:
+        case = CASES[name]
+        if case.kind != "step":
+            continue
+        for mode in MODES:
+            with random_pictures(case.rgb) as rgb:
+                words = words_of(case, mode, mnist=options.mnist, device=options.device, rgb=rgb)
+                yield case, mode, *opened([*words, *options.words])
 
 
 def bare(config: TrainConfig, device: Device, store: Store) -> Step:

@@ -10,7 +10,6 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from scripts.benchmarks import ours
-from scripts.benchmarks.cases import CASES, MODES, random_pictures, words_of
 from scripts.benchmarks.table import Column, Row, Table
 
 Work = Callable[[], Any]
@@ -68,31 +67,23 @@ def rows(options: argparse.Namespace) -> Iterator[Row]:
     if options.threads:
         torch.set_num_threads(options.threads)
     rates: dict[torch.dtype, float] = {}
-    for name in options.cases:
-        case = CASES[name]
-        if case.kind != "step":
-            continue
-        for mode in MODES:
-            with random_pictures(case.rgb) as rgb:
-                words = words_of(case, mode, mnist=options.mnist, device=options.device, rgb=rgb)
-                config, device, store = ours.opened([*words, *options.words])
-                step = ours.bare(config, device, store)
-            for _ in range(3):
-                step()
-            count, took = operations(step), sorted(seconds(step, device.torch_device, TIMES))[TIMES // 2]
-            dtype = DTYPES[device.precision]
-            if dtype not in rates:
-                rates[dtype] = best_rate(dtype, device.torch_device)
-            rate, best = count / took, rates[dtype]
-            batch = config.train.batch_size
-            yield {
-                "case": case.name,
-                "batch": batch,
-                "precision": device.precision,
-                "rate": rate / 1e9,
-                "best": best / 1e9,
-                "share": rate / best,
-            }
+    for case, _mode, config, device, store in ours.each(options):
+        step = ours.bare(config, device, store)
+        for _ in range(3):
+            step()
+        count, took = operations(step), sorted(seconds(step, device.torch_device, TIMES))[TIMES // 2]
+        dtype = DTYPES[device.precision]
+        if dtype not in rates:
+            rates[dtype] = best_rate(dtype, device.torch_device)
+        rate, best = count / took, rates[dtype]
+        yield {
+            "case": case.name,
+            "batch": config.train.batch_size,
+            "precision": device.precision,
+            "rate": rate / 1e9,
+            "best": best / 1e9,
+            "share": rate / best,
+        }
 
 
 TABLE = Table(

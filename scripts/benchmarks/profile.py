@@ -1,14 +1,13 @@
 """Where the time of a step goes, by torch's profiler: a table, and a picture of it."""
 
 import argparse
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 from torch.profiler import ProfilerActivity, profile
 
 from scripts.benchmarks import ours
-from scripts.benchmarks.cases import CASES, MODES, random_pictures, words_of
 from scripts.benchmarks.table import Column, Row, Table
 from scripts.tables.figure import COLOURS, TEXT
 
@@ -33,11 +32,8 @@ def kind_of(operator: str) -> str:
     return next((kind for kind, begins in KINDS.items() if name.startswith(begins)), REST)
 
 
-def shares(words: Sequence[str]) -> dict[str, float]:
+def shares(step: ours.Step, cuda: bool) -> dict[str, float]:
     """Return the ms of a step of each kind of work, after as many steps that do not count."""
-    config, device, store = ours.opened(words)
-    step = ours.bare(config, device, store)
-    cuda = device.torch_device.type == "cuda"
     for _ in range(STEPS):
         step()
     with profile(activities=[ProfilerActivity.CPU, *[ProfilerActivity.CUDA] * cuda]) as found:
@@ -53,24 +49,18 @@ def shares(words: Sequence[str]) -> dict[str, float]:
 def rows(options: argparse.Namespace) -> Iterator[Row]:
     """Profile each case in each mode, and draw what was found."""
     bars: dict[str, dict[str, float]] = {}
-    for name in options.cases:
-        case = CASES[name]
-        if case.kind != "step":
-            continue
-        for mode in MODES:
-            with random_pictures(case.rgb) as rgb:
-                words = words_of(case, mode, mnist=options.mnist, device=options.device, rgb=rgb)
-                spent = shares([*words, *options.words])
-            whole = sum(spent.values())
-            bars[f"{case.name}, {mode}"] = spent
-            for kind, milliseconds in spent.items():
-                yield {
-                    "case": case.name,
-                    "mode": mode,
-                    "kind": kind,
-                    "milliseconds": milliseconds,
-                    "share": milliseconds / whole,
-                }
+    for case, mode, config, device, store in ours.each(options):
+        spent = shares(ours.bare(config, device, store), device.torch_device.type == "cuda")
+        whole = sum(spent.values())
+        bars[f"{case.name}, {mode}"] = spent
+        for kind, milliseconds in spent.items():
+            yield {
+                "case": case.name,
+                "mode": mode,
+                "kind": kind,
+                "milliseconds": milliseconds,
+                "share": milliseconds / whole,
+            }
     if options.picture:
         draw(bars, Path(options.picture))
 
