@@ -44,6 +44,11 @@ def radii(features: Tensor, neighbours: int, device: torch.device) -> Tensor:
     return torch.cat(found)
 
 
+def balls(side: Statistics, neighbours: int) -> Tensor:
+    """Return the radii of one side's features, which are found once however many metrics and seeds read them."""
+    return side.derived("radii", neighbours, lambda: radii(side.features, neighbours, side.extractor.arithmetic))
+
+
 def share_inside(features: Tensor, centres: Tensor, around: Tensor, device: torch.device) -> float:
     """Return the share of features in any of the balls of radii `around` the centres."""
     inside = sum(int((block <= around).any(1).sum()) for _, block in distances(features, centres, device))
@@ -75,8 +80,8 @@ class PrecisionRecall(ManifoldMetric):
         `f_score` is their harmonic mean.
         """
         device = real.extractor.arithmetic
-        around_real = radii(real.features, self.neighbours, device)
-        around_generated = radii(generated.features, self.neighbours, device)
+        around_real = balls(real, self.neighbours)
+        around_generated = balls(generated, self.neighbours)
         precision = share_inside(generated.features, real.features, around_real, device)
         recall = share_inside(real.features, generated.features, around_generated, device)
         both = precision + recall
@@ -94,7 +99,7 @@ class DensityCoverage(ManifoldMetric):
     def compute(self, real: Statistics, generated: Statistics, seed: int) -> dict[str, float]:
         """Return `density`, 1 for equal distributions, and `coverage`, the share of real balls that are hit."""
         device = real.extractor.arithmetic
-        around = radii(real.features, self.neighbours, device)
+        around = balls(real, self.neighbours)
         inside, covered = 0, 0
         for start, block in distances(real.features, generated.features, device):
             near = block <= around[start : start + len(block), None]

@@ -1,6 +1,6 @@
 """From samples to what metrics read: moments, features and logits, in one pass and bounded memory."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Literal
 
@@ -58,6 +58,13 @@ class Statistics:
         self.samples = samples
         self.extractor = extractor
         self._found = found
+        self._derived: dict[tuple[str, int], Tensor] = {}
+
+    def derived(self, name: str, size: int, compute: Callable[[], Tensor]) -> Tensor:
+        """Return what `compute` makes of these statistics; under one name and size it is called once."""
+        if (name, size) not in self._derived:
+            self._derived[name, size] = compute()
+        return self._derived[name, size]
 
     @property
     def moments(self) -> Moments:

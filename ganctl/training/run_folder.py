@@ -18,7 +18,7 @@ from ganctl.runtime.console import say
 from ganctl.runtime.disk import sync, write_whole
 from ganctl.training.checkpoint import Checkpoint, Header, Score
 from ganctl.training.foreign import check_regular, read_yaml
-from ganctl.training.opening import open_checkpoint, saved_train_config
+from ganctl.training.opening import config_of, open_checkpoint, saved_train_config
 
 OUTPUTS = Path("outputs")
 LONGEST_STATUS = 1 << 20
@@ -132,17 +132,22 @@ class RunFolder:
                 if not quiet:
                     say(f"passed over a damaged checkpoint: {error}")
 
-    def best_score(self) -> Score | None:
-        """Return why the best checkpoint was kept; None if there is none, or a damaged one, which is said."""
+    def best_score(self, config: TrainConfig) -> Score | None:
+        """Return why the best checkpoint was kept; None if there is none, or a damaged one, which is said.
+
+        Raises `ConfigError` if it comes from a run that computes other numbers.
+        """
         if not self.best.exists():
             return None
         try:
             best = open_checkpoint(self.best)
             best.read()
-            return best.header.score
         except CheckpointError as error:
             say(f"{error}; the next evaluation writes it anew")
             return None
+        if told := _differences(config_of(best), config):
+            raise ConfigError(f"{self.best}: is of a run with another config: {told}; move it elsewhere")
+        return best.header.score
 
     def prune(self, keep: int, step: int) -> None:
         """Remove checkpoints up to `step`, which has just been written, but for the newest `keep` of them.
@@ -220,13 +225,8 @@ class RunFolder:
         self._refuse_differences(saved_train_config(header.config, self.checkpoints), config)
 
     def _refuse_differences(self, there: TrainConfig, here: TrainConfig) -> None:
-        theirs, ours = there.identity(), here.identity()
-        differing = sorted(key for key in theirs.keys() | ours.keys() if theirs.get(key) != ours.get(key))
-        if differing:
-            theirs, ours = flatten(there.saved()), flatten(here.saved())
-            told = ", ".join(f"{key} ({theirs.get(key)} there, {ours.get(key)} here)" for key in differing[:4])
-            more = f" and {len(differing) - 4} more" if len(differing) > 4 else ""
-            raise ConfigError(f"{self.path}: holds a run with another config: {told}{more}; choose another name=")
+        if told := _differences(there, here):
+            raise ConfigError(f"{self.path}: holds a run with another config: {told}; choose another name=")
 
     def _point_latest(self) -> None:
         """Let outputs/latest point to this run; a file system without links goes without."""
@@ -237,3 +237,12 @@ class RunFolder:
             temporary.unlink(missing_ok=True)
             temporary.symlink_to(self.path.name)
             temporary.replace(self.path.parent / "latest")
+
+
+def _differences(there: TrainConfig, here: TrainConfig) -> str:
+    """Return in which keys two runs compute other numbers, the first four with their values."""
+    theirs, ours = there.identity(), here.identity()
+    differing = sorted(key for key in theirs.keys() | ours.keys() if theirs.get(key) != ours.get(key))
+    theirs, ours = flatten(there.saved()), flatten(here.saved())
+    told = ", ".join(f"{key} ({theirs.get(key)} there, {ours.get(key)} here)" for key in differing[:4])
+    return told + (f" and {len(differing) - 4} more" if len(differing) > 4 else "")

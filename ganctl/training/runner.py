@@ -91,7 +91,7 @@ class Runner:
         self.game = game
         self.evaluation = evaluation
         self.evaluation_left = False
-        self.best = folder.best_score() if evaluation is not None else None
+        self.best = folder.best_score(config) if evaluation is not None else None
         self.signals = signals
         self.environment = environment(config, game.device)
         self.inexact: tuple[Inexact, ...] = ()

@@ -22,8 +22,9 @@ import yaml
 from ganctl.cli import _guarded, main
 from ganctl.commands.resume import resume
 from ganctl.commands.sample import sample
-from ganctl.config import sample_command
+from ganctl.config import sample_command, train_config
 from ganctl.runtime.signals import Signals
+from ganctl.training.run_folder import RunFolder
 from tests.hostile.audit import Guard
 from tests.hostile.configs import HOSTILE_VALUES, HOSTILE_YAML
 from tests.hostile.corpus import CORPUS, ONE_OF_EACH, ONLY_RESUME
@@ -51,15 +52,15 @@ guards: list[Guard] = []
 """Of which every call is under the eyes."""
 
 
-def sampled(path: Path) -> dict[str, Any]:
+def sampled(path: Path, which: str = "newest") -> dict[str, Any]:
     """Sample from a place; return what came of it.
 
     Once guarded, the command is called as the command line calls it, which by then has composed its config: what
     Hydra does for that, at times with `compile`, has nothing to do with the file.
     """
     if not guards:
-        return observed(lambda: main(["sample", f"ckpt={path}", *SAMPLE]))
-    command = sample_command(SAMPLE_CONFIG | {"ckpt": str(path)})
+        return observed(lambda: main(["sample", f"ckpt={path}", f"which={which}", *SAMPLE]))
+    command = sample_command(SAMPLE_CONFIG | {"ckpt": str(path), "which": which})
     return observed(lambda: _guarded(lambda: sample(command)))
 
 
@@ -127,6 +128,20 @@ def files_beside_a_good_one(good: Path, parts: Parts) -> Iterator[dict[str, Any]
         remove(folder)
 
 
+def files_as_the_best(good: Path, parts: Parts) -> Iterator[dict[str, Any]]:
+    """Load one file of each class as a run's best checkpoint; tell, too, whether it has a score to be beaten."""
+    folder = run_folder(good, "best", keep=True)
+    config = train_config(yaml.safe_load((folder / "config.yaml").read_bytes()))
+    run = RunFolder(folder)
+    for name in sorted(ONE_OF_EACH):
+        CORPUS[name](run.best, parts)
+        if name not in ONLY_RESUME:
+            yield {"name": name, "way": "sample", **sampled(folder, "best")}
+        yield {"name": name, "way": "score", **observed(lambda: run.best_score(config) is not None)}
+        remove(run.best)
+    remove(folder)
+
+
 def configs(good: Path) -> Iterator[dict[str, Any]]:
     """Resume runs whose config.yaml is hostile."""
     texts = {f"YAML: {name}": text for name, text in HOSTILE_YAML.items()}
@@ -171,6 +186,7 @@ def main_of_process(good: Path) -> dict[str, Any]:
         "before": before,
         "alone": [*warm, *files(good, parts, CORPUS), *configs(good)],
         "beside": [*files_beside_a_good_one(good, parts)],
+        "best": [*files_as_the_best(good, parts)],
         "good": good_ones(good),
         "noted": guards[0].noted,
     }

@@ -82,6 +82,15 @@ def test_beside_a_good_checkpoint_the_good_one_is_used_the_bad_one_named_and_bot
     assert wrong(read, lambda each: told.search(each["out"])) == []
 
 
+def test_as_the_best_it_is_refused_and_has_no_score_to_be_beaten(loaded: dict[str, Any]) -> None:
+    by_way = {way: [each for each in loaded["best"] if each["way"] == way] for way in ("sample", "score")}
+    line = re.compile(r"ganctl: runs/best(/checkpoints/best\.safetensors|: keeps no best checkpoint)[^\n]+\n")
+    assert len(by_way["sample"]) > 10
+    assert wrong(by_way["sample"], lambda each: each["code"] == 4 and line.fullmatch(each["err"])) == []
+    assert len(by_way["score"]) > 10
+    assert wrong(by_way["score"], lambda each: (each["code"], each["err"]) == (False, "")) == []
+
+
 def test_loading_runs_no_code_and_writes_nothing_elsewhere(loaded: dict[str, Any], workplace: Path) -> None:
     assert loaded["noted"] == []
     assert [(each["code"], each["err"]) for each in loaded["good"]] == [(0, "")] * 3

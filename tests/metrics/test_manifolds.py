@@ -1,12 +1,14 @@
 import math
+from typing import Any
 
 import pytest
 import torch
 from sklearn.neighbors import NearestNeighbors
 
 from ganctl.errors import ConfigError
-from ganctl.metrics import manifolds
-from tests.metrics.measured import CPU, computed, metric, normal
+from ganctl.metrics import manifolds, of_tensor
+from ganctl.metrics.statistics import collect
+from tests.metrics.measured import CPU, computed, metric, normal, raw
 
 LINE = torch.arange(10.0)[:, None]
 """Points whose neighbours are 1 apart: the third is 2 or, at the ends, 3 away."""
@@ -97,3 +99,26 @@ def test_distances_to_neighbours_are_scikit_learns() -> None:
 def test_sets_smaller_than_a_neighbourhood_are_refused(name: str) -> None:
     with pytest.raises(ConfigError, match=rf"^metric.{name}: 3 samples are too few for . neighbours"):
         computed(metric(name), LINE, LINE[:3])
+
+
+def test_balls_around_real_features_are_computed_once_for_metrics_and_seeds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = manifolds.radii
+    sizes: list[int] = []
+
+    def counting(features: torch.Tensor, *others: Any) -> torch.Tensor:
+        sizes.append(len(features))
+        return found(features, *others)
+
+    monkeypatch.setattr(manifolds, "radii", counting)
+    metrics = [metric("precision_recall", neighbours=3), metric("density_coverage", neighbours=3)]
+    look = raw(LINE)
+    real = collect(of_tensor(LINE), look, {"features"})
+    for seed in (0, 1):
+        generated = collect(of_tensor(normal(7, 1, seed)), look, {"features"})
+        for each in metrics:
+            each.compute(real, generated, seed)
+    assert sizes == [10, 7, 7]
+    metric("precision_recall", neighbours=4).compute(real, real, 0)
+    assert sizes == [10, 7, 7, 10]

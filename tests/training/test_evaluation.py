@@ -152,6 +152,18 @@ def test_a_best_with_a_damaged_weight_is_written_anew(warm: Warm, tmp_path: Path
     best(tmp_path / RUN)
 
 
+def test_the_best_of_another_run_is_refused_and_kept(warm: Warm, uninterrupted: Path, tmp_path: Path) -> None:
+    assert warm.finish(tmp_path, *WORDS, "train.steps=4", "optimizer.lr=3e-4")[0] == 0
+    path = tmp_path / RUN / "checkpoints/best.safetensors"
+    foreign = (uninterrupted / "checkpoints/best.safetensors").read_bytes()
+    path.write_bytes(foreign)
+    code, _, err = warm.finish(tmp_path, *WORDS, "optimizer.lr=3e-4")
+    assert code == 2
+    assert f"{RUN}/checkpoints/best.safetensors: is of a run with another config: optimizer." in err
+    assert "optimizer.lr (0.0004 there, 0.0003 here); move it elsewhere" in err
+    assert path.read_bytes() == foreign
+
+
 def test_a_best_that_was_measured_in_another_way_gives_way_and_that_is_said(warm: Warm, tmp_path: Path) -> None:
     assert warm.finish(tmp_path, *WORDS, "train.steps=4")[0] == 0
     code, out, err = warm.finish(tmp_path, *WORDS, "train.steps=8", "evaluate.num=200")
