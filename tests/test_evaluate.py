@@ -1,6 +1,7 @@
 """ganctl evaluate: what it prints and writes, and what it refuses."""
 
 import json
+import math
 import os
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ def test_a_run_on_points_is_measured_beside_its_floor(trained: Path, cli: Cli) -
     outcome = cli(*MODES, "seeds=[0,1,2]")
     assert (outcome.code, outcome.err) == (0, "")
     assert "step 1: 40 samples a seed against 16 of ring, by raw" in outcome.out
+    assert "real vs real: 8 of these against the other 8" in outcome.out
     assert "written to outputs/run/evaluation.json" in outcome.out
     (result,) = written(trained / "outputs/run")
     numbers = result["numbers"]["mixture_modes"]
@@ -35,6 +37,7 @@ def test_a_run_on_points_is_measured_beside_its_floor(trained: Path, cli: Cli) -
         assert number["half_width"] >= 0
         assert number["floor"] is not None
     assert result["reference"]["count"] == 16
+    assert result["floor"] == {"count": 8, "reference": 8}
     assert result["step"] == 1
 
 
@@ -48,6 +51,9 @@ def test_the_same_question_replaces_its_answer_and_another_is_added(trained: Pat
     assert cli(*MODES).code == 0
     again = next(each for each in written(trained / "outputs/run") if each["asked"] == first["asked"])
     assert again["numbers"] == first["numbers"]
+    for words in (["floor=false"], ["device.precision=fp64"]):
+        assert cli(*MODES, *words).code == 0
+    assert len(written(trained / "outputs/run")) == 5
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"evaluations": [1]}', "[" * 5000])
@@ -69,12 +75,41 @@ def test_a_pipe_in_the_place_of_the_file_is_kept_aside_and_never_opened(trained:
     assert len(written(trained / "outputs/run")) == 1
 
 
-def test_how_many_samples_are_drawn_at_once_does_not_matter_to_seeds_apart(trained: Path, cli: Cli) -> None:
+def test_neither_other_seeds_nor_how_many_samples_are_drawn_at_once_matter(trained: Path, cli: Cli) -> None:
     for seed in (0, 1):
-        assert cli(*RAW, "metric=[fid]", "floor=false", f"seeds=[{seed}]").code == 0
-    assert cli(*RAW, "metric=[fid]", "floor=false", "seeds=[0,1]").code == 0
+        assert cli(*RAW, "metric=[fid]", "floor=false", f"seeds=[{seed}]", "batch_size=40").code == 0
+    assert cli(*RAW, "metric=[fid]", "floor=false", "seeds=[0,1]", "batch_size=7").code == 0
     alone, other, both = (each["numbers"]["fid"]["fid"]["values"] for each in written(trained / "outputs/run"))
-    assert both == [*alone, *other]
+    assert both == pytest.approx([*alone, *other], rel=1e-5)
+
+
+def test_a_metric_without_a_floor_is_measured_and_that_is_said(trained: Path, cli: Cli) -> None:
+    outcome = cli(*RAW, "metric=[kid,fid]", "metric.kid.size=12", "metric.kid.subsets=2")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "not real vs real: metric.kid: 8 samples are too few for subsets of metric.kid.size=12" in outcome.out
+    (result,) = written(trained / "outputs/run")
+    assert result["numbers"]["kid"]["kid"]["floor"] is None
+    assert result["numbers"]["fid"]["fid"]["floor"] > 0
+
+
+def test_what_was_measured_is_shown_also_where_it_cannot_be_written(
+    trained: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, content: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("ganctl.commands.evaluate.write_whole", full)
+    outcome = cli(*MODES)
+    assert (outcome.code, outcome.err.count("\n")) == (2, 1)
+    assert "evaluation.json: cannot be written (No space left on device); make room on the disk" in outcome.err
+    assert "high_quality" in outcome.out
+
+
+def test_numbers_that_are_not_finite_are_null(trained: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ganctl.metrics.modes.divergence", lambda *_: math.nan)
+    assert cli(*MODES).code == 0
+    number = written(trained / "outputs/run")[0]["numbers"]["mixture_modes"]["reverse_kl"]
+    assert number == {"mean": None, "half_width": None, "values": [None], "floor": None}
 
 
 def test_pictures_are_measured_by_a_classifier_of_their_own_labels(workspace: Path, cli: Cli) -> None:
@@ -105,14 +140,18 @@ def test_pictures_are_measured_by_a_classifier_of_their_own_labels(workspace: Pa
         (["metric=fidd"], 2, "metric: there is no 'fidd' (did you mean 'fid'?)"),
         (["seeds=[]"], 2, "seeds: must have at least 1 values"),
         (["num=1"], 2, "num: must be at least 2"),
-        (["out=outputs"], 2, "outputs: cannot be written"),
+        (["seeds=[0,1,0]"], 2, "seeds: must differ from each other"),
+        (["out=outputs"], 2, "outputs: cannot be written (Is a directory)"),
+        (["out=nowhere/it.json"], 2, "nowhere/it.json: cannot be written (No such file or directory)"),
+        (["out=outputs/run/config.yaml"], 2, "out: outputs/run/config.yaml is there and holds no evaluations; ch"),
         (["ckpt=outputs/ru"], 4, "no run folder (it has no config.yaml) (did you mean 'run'?)"),
     ],
 )
 def test_what_cannot_be_measured_is_told_in_one_line(
-    words: list[str], code: int, told: str, trained: Path, cli: Cli
+    words: list[str], code: int, told: str, trained: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = contents(trained / "outputs")
+    monkeypatch.setattr("ganctl.metrics.Comparison.numbers", None)  # refused before anything is computed
     outcome = cli(*MODES, *words)
     assert outcome.code == code
     assert outcome.err.count("\n") == 1

@@ -1,6 +1,9 @@
 """ganctl evaluate: numbers that say how a generator's samples compare with the data it was trained on."""
 
+import errno
 import json
+import math
+import os
 import sys
 import time
 from collections.abc import Mapping
@@ -8,26 +11,23 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import torch
-from pydantic import Field, SerializeAsAny, create_model
+from pydantic import AfterValidator, Field, SerializeAsAny, create_model
 
 from ganctl import __version__
 from ganctl.commands.sample import open_generator
 from ganctl.config import Count, DeviceConfig, Which
-from ganctl.errors import CheckpointError, DataError, WriteError
+from ganctl.errors import CheckpointError, ConfigError, DataError, WriteError
 from ganctl.metrics import (
     EXTRACTORS,
     METRICS,
+    Comparison,
     Extractor,
     FeatureExtractor,
+    Floor,
     Metric,
     Numbers,
     Surroundings,
-    check,
-    collect,
-    compare,
-    floor,
     interval,
-    needed,
     of_store,
 )
 from ganctl.registry import Spec
@@ -43,12 +43,18 @@ LONGEST_FILE = 64 << 20
 """Bytes of evaluation.json; an evaluation of ten metrics has about 10,000."""
 
 
+def _different(seeds: list[int]) -> list[int]:
+    if len(set(seeds)) < len(seeds):
+        raise ValueError("must differ from each other, for an interval over equal ones says nothing")
+    return seeds
+
+
 class EvaluateCommand(Spec):
     """Everything that `ganctl evaluate` is told."""
 
     ckpt: str
     num: Annotated[int, Field(ge=2, le=1_000_000)]
-    seeds: Annotated[list[Count], Field(min_length=1)]
+    seeds: Annotated[list[Count], Field(min_length=1), AfterValidator(_different)]
     floor: bool
     ema: bool
     plugins: list[str]
@@ -78,7 +84,8 @@ def evaluate(command: EvaluateCommand) -> None:
     """Measure a run or a checkpoint file, print a table, and add the result to evaluation.json.
 
     Raises `CheckpointError` if there is no whole checkpoint, `DataError` if its data is not there, `ConfigError`
-    for metrics that have no meaning here and for a file that cannot be written.
+    for metrics that have no meaning here and for a file that cannot be written. What was measured is printed
+    before it is written.
     """
     keep_freed_memory()
     checkpoint, config, device, network = open_generator(
@@ -87,6 +94,7 @@ def evaluate(command: EvaluateCommand) -> None:
     store = config.data.load()
     if store.fingerprint != checkpoint.header.data:
         raise DataError("data: not the samples that this generator was trained on; restore them to compare with")
+    path = _place(command.out, checkpoint.path)
     real = of_store(store, config.data)
     extractor = command.features.open(Surroundings(config.data, store, device.torch_device, command.cache))
     started = time.perf_counter()
@@ -96,23 +104,17 @@ def evaluate(command: EvaluateCommand) -> None:
         )
         for seed in command.seeds
     }
-    check(command.metric, extractor, real, generated[command.seeds[0]])
-    needs = needed(command.metric)
-    known = collect(real, extractor, needs, command.cache)
-    found = {
-        seed: compare(command.metric, known, collect(samples, extractor, needs), seed)
-        for seed, samples in generated.items()
-    }
-    beneath: Numbers = {}
-    if command.floor:
-        beneath, _ = floor(
-            command.metric, extractor, store, config.data, command.num, command.seeds[0], command.cache
-        )
+    comparison = Comparison(command.metric, extractor, real, command.cache)
+    comparison.check(generated[command.seeds[0]])
+    found = {seed: comparison.numbers(samples, seed) for seed, samples in generated.items()}
+    beneath = comparison.floor(command.num, command.seeds[0]) if command.floor else None
     result = _result(command, checkpoint, extractor, real.count, found, beneath)
     result["precision"] = device.precision
     result["seconds"] = round(time.perf_counter() - started, 1)
-    path = _write(command, checkpoint.path, result)
     _show(result)
+    for line in beneath.left_out if beneath is not None else ():
+        say(f"not real vs real: {line}")
+    _write(path, result)
     say(f"written to {path}")
 
 
@@ -122,11 +124,12 @@ def _result(
     extractor: Extractor,
     references: int,
     found: Mapping[int, Numbers],
-    beneath: Numbers,
+    beneath: Floor | None,
 ) -> dict[str, Any]:
     """Return what was measured, and what it was compared with, as plain data."""
-    asked = command.model_dump(mode="json", include={"num", "seeds", "ema", "metric", "features"})
+    asked = command.model_dump(mode="json", include={"num", "seeds", "floor", "ema", "metric", "features"})
     header = checkpoint.header
+    lowest = beneath.numbers if beneath is not None else {}
     return {
         "checkpoint": checkpoint.path.name,
         "step": header.step,
@@ -138,10 +141,11 @@ def _result(
             "fingerprint": header.data,
             "count": references,
         },
+        "floor": None if beneath is None else {"count": beneath.count, "reference": beneath.others},
         "versions": {"ganctl": __version__, "torch": torch.__version__},
         "numbers": {
             key: {
-                name: _number([found[seed][key][name] for seed in command.seeds], beneath.get(key, {}).get(name))
+                name: _number([found[seed][key][name] for seed in command.seeds], lowest.get(key, {}).get(name))
                 for name in found[command.seeds[0]][key]
             }
             for key in command.metric
@@ -154,38 +158,62 @@ def _number(values: list[float], beneath: float | None) -> dict[str, Any]:
     return {"mean": over.mean, "half_width": over.half_width, "values": values, "floor": beneath}
 
 
-def _write(command: EvaluateCommand, checkpoint: Path, result: dict[str, Any]) -> Path:
+def _place(out: str | None, checkpoint: Path) -> Path:
+    """Return where results go: to `out`, or beside the checkpoints of the run.
+
+    Raises `ConfigError` for an `out` that holds something else, `WriteError` where nothing can be written.
+    """
+    inside = checkpoint.parent.name == "checkpoints"
+    folder = checkpoint.parent.parent if inside else checkpoint.parent
+    path = folder / "evaluation.json" if out is None else Path(out)
+    if path.is_dir():
+        raise WriteError.of(path, errno.EISDIR)
+    if not os.access(path.parent, os.W_OK):
+        raise WriteError.of(path, errno.EACCES if path.parent.exists() else errno.ENOENT)
+    if out is not None and _earlier(path) is None:
+        raise ConfigError(f"out: {path} is there and holds no evaluations; choose another name")
+    return path
+
+
+def _write(path: Path, result: dict[str, Any]) -> None:
     """Add a result to the file, in place of an earlier one of the same question.
 
     A file that holds no results is kept under another name, which is said.
     """
-    inside = checkpoint.parent.name == "checkpoints"
-    folder = checkpoint.parent.parent if inside else checkpoint.parent
-    path = folder / "evaluation.json" if command.out is None else Path(command.out)
-    same = ("checkpoint", "step", "asked")
+    same = ("checkpoint", "step", "asked", "precision")
     try:
-        others = [each for each in _earlier(path) if any(each.get(key) != result[key] for key in same)]
-        write_whole(path, (json.dumps({"evaluations": [*others, result]}, indent=2) + "\n").encode())
+        earlier = _earlier(path)
+        if earlier is None:
+            aside = path.with_name(f"{path.name}.damaged")
+            path.replace(aside)
+            say(f"{path}: holds no evaluations; it is kept as {aside.name}")
+        others = [each for each in earlier or [] if any(each.get(key) != result[key] for key in same)]
+        text = json.dumps(_finite({"evaluations": [*others, result]}), indent=2, allow_nan=False)
+        write_whole(path, (text + "\n").encode())
     except OSError as error:
         raise WriteError.of(path, error.errno) from error
-    return path
 
 
-def _earlier(path: Path) -> list[dict[str, Any]]:
-    if not path.exists() or path.is_dir():
+def _earlier(path: Path) -> list[dict[str, Any]] | None:
+    """Return the results in a file, none where there is no file, None if it holds anything else."""
+    if not path.exists():
         return []
     try:
         if check_regular(path) > LONGEST_FILE:
-            raise ValueError("too long")
+            return None
         found = json.loads(path.read_text())["evaluations"]
-        if isinstance(found, list) and all(isinstance(each, dict) for each in found):
-            return found
-    except (ValueError, KeyError, TypeError, RecursionError, CheckpointError):
-        pass
-    aside = path.with_name(f"{path.name}.damaged")
-    path.replace(aside)
-    say(f"{path}: holds no evaluations; it is kept as {aside.name}")
-    return []
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, CheckpointError):
+        return None
+    return found if isinstance(found, list) and all(isinstance(each, dict) for each in found) else None
+
+
+def _finite(value: Any) -> Any:
+    """Return plain data with null for numbers that are not finite, which JSON does not know."""
+    if isinstance(value, dict):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _show(result: Mapping[str, Any]) -> None:
@@ -199,15 +227,17 @@ def _show(result: Mapping[str, Any]) -> None:
         f"step {result['step']:,}: {result['asked']['num']:,} samples a seed against {reference['count']:,} of "
         f"{reference['data']}, by {features['name']}{told}"
     )
+    if (beneath := result["floor"]) is not None:
+        say(f"real vs real: {beneath['count']:,} of these against the other {beneath['reference']:,}")
     table = Table("metric", "number", "value", "± 95 %", "real vs real")
     for key, numbers in result["numbers"].items():
         for name, number in numbers.items():
-            width, beneath = number["half_width"], number["floor"]
+            width, lowest = number["half_width"], number["floor"]
             table.add_row(
                 key,
                 name,
                 f"{number['mean']:.4g}",
                 "" if width is None else f"{width:.2g}",
-                "" if beneath is None else f"{beneath:.4g}",
+                "" if lowest is None else f"{lowest:.4g}",
             )
     Console(file=sys.stdout).print(table)

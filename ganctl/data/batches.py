@@ -20,7 +20,7 @@ class Batches:
     sample is seen once an epoch. Pictures become `dtype` in `picture_range`, in channels-last memory;
     points are passed on unscaled. The set lies on the device if it takes less than half of what is free there,
     else it stays where it is: in host memory, or in a file, from which the next batch of each stream is then read
-    ahead.
+    ahead. With `rows`, int64 [n], only those are served, as if they were the whole set.
 
     `waited` is the time in s that callers of `samples` have waited for rows to be found and gathered.
     """
@@ -33,8 +33,11 @@ class Batches:
         device: torch.device,
         dtype: torch.dtype,
         picture_range: tuple[float, float],
+        rows: Tensor | None = None,
     ) -> None:
         self.store = store
+        self._rows = rows
+        self._count = len(store) if rows is None else len(rows)
         self.batch_size = batch_size
         self.seed = seed
         self.device = device
@@ -51,7 +54,9 @@ class Batches:
         self._order = lru_cache(maxsize=4)(self._shuffle)
 
     def _shuffle(self, stream: str, epoch: int) -> Tensor:
-        order = permutation(len(self.store), self.seed, "order", stream, epoch)
+        order = permutation(self._count, self.seed, "order", stream, epoch)
+        if self._rows is not None:
+            order = self._rows[order]
         if self._home.type != "cuda":
             return order.to(self._home)
         return order.pin_memory().to(self._home, non_blocking=True)
@@ -62,7 +67,7 @@ class Batches:
         parts = []
         wanted = self.batch_size
         while wanted > 0:
-            epoch, offset = divmod(start, len(self.store))
+            epoch, offset = divmod(start, self._count)
             part = self._order(stream, epoch)[offset : offset + wanted]
             parts.append(part)
             start, wanted = start + len(part), wanted - len(part)

@@ -11,8 +11,8 @@
    on disk under the digest of the samples and the extractor.
 4. **Metrics** (`metric`, a module a kind; `configs/metric/`): from both sides' statistics to numbers. A metric
    says beforehand, and in one line, where it has no meaning: too few samples, no labels, points.
-5. **Measuring** (`measure`): any metrics at once, the same between disjoint halves of the real data (the floor),
-   and Student's interval over seeds.
+5. **Measuring** (`measure`): any metrics at once, the same of a part of the real data beside the rest (the
+   floor), and Student's interval over seeds.
 
 Formulas that take a few lines are written out here and checked in the tests against torch-fidelity, SciPy,
 scikit-learn or closed forms: torch-fidelity is an extra that only `inception` needs.
@@ -32,32 +32,29 @@ from ganctl.metrics import score as _score
 from ganctl.metrics import similarity as _similarity
 from ganctl.metrics import torchvision as _torchvision
 from ganctl.metrics.extractor import EXTRACTORS, Extractor, FeatureExtractor, Surroundings
-from ganctl.metrics.measure import Interval, Numbers, check, compare, floor, interval, measure, needed
+from ganctl.metrics.measure import Comparison, Floor, Interval, Numbers, interval
 from ganctl.metrics.metric import METRICS, Metric
-from ganctl.metrics.samples import Samples, halves, of_store, of_tensor
+from ganctl.metrics.samples import Samples, of_store, of_tensor, parted
 from ganctl.metrics.statistics import Statistics, collect
 
 __all__ = [
     "EXTRACTORS",
     "METRICS",
+    "Comparison",
     "Extractor",
     "FeatureExtractor",
+    "Floor",
     "Interval",
     "Metric",
     "Numbers",
     "Samples",
     "Statistics",
     "Surroundings",
-    "check",
     "collect",
-    "compare",
-    "floor",
-    "halves",
     "interval",
-    "measure",
-    "needed",
     "of_store",
     "of_tensor",
+    "parted",
 ]
 
 del (

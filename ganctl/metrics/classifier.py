@@ -61,9 +61,10 @@ class Classifier(FeatureExtractor):
         surroundings.require_pictures("classifier")
         source = surroundings.source
         labelled = source.labelled(surroundings.store)
-        if labelled.labels is None:
+        if labelled.labels is None or len(labelled.classes) < 2:
+            has = "none" if labelled.labels is None else "the same for all"
             raise DataError(
-                f"{KEY}: classifier is taught by labels, and this data has none; give each class a folder of its "
+                f"{KEY}: classifier is taught by labels, and this data has {has}; give each class a folder of its "
                 f"own, or take {KEY}=torchvision, or raw for small pictures"
             )
         with seeded(self.seed, "classifier"):
@@ -95,8 +96,8 @@ class Classifier(FeatureExtractor):
         started = time.monotonic()
         taught, held_out = split(labelled, self.seed)
         with torch.enable_grad(), exact_fp32(), single_thread():
-            self._teach(network, taught)
-            accuracy = share_right(network, held_out)
+            self._teach(network, labelled, taught)
+            accuracy = share_right(network, labelled, held_out)
         say(
             f"classifier of {len(labelled.classes)} classes taught in {time.monotonic() - started:.0f} s: "
             f"{accuracy:.2%} of {len(held_out):,} held-out pictures right"
@@ -104,16 +105,16 @@ class Classifier(FeatureExtractor):
         kept.write(path, network.state_dict(), {"accuracy": repr(accuracy)})
         return accuracy
 
-    def _teach(self, network: "Network", taught: Store) -> None:
+    def _teach(self, network: "Network", labelled: Store, taught: Tensor) -> None:
         """Minimise the cross entropy by Adam, its rate falling from `lr` to 0 by a cosine."""
         network.to(memory_format=torch.channels_last).train()
-        batches = Batches(taught, self.batch_size, self.seed, CPU, torch.float32, (0.0, 1.0))
+        batches = Batches(labelled, self.batch_size, self.seed, CPU, torch.float32, (0.0, 1.0), taught)
         optimizer = torch.optim.Adam(network.parameters(), self.lr)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, self.steps)
-        assert taught.labels is not None
+        assert labelled.labels is not None
         for step in track(range(self.steps), self.steps, "teaching the classifier"):
             optimizer.zero_grad()
-            labels = taught.labels[batches.indices("classifier", step)]
+            labels = labelled.labels[batches.indices("classifier", step)]
             cross_entropy(network(batches.samples("classifier", step))[1], labels).backward()
             optimizer.step()
             schedule.step()
@@ -182,8 +183,8 @@ class Stacked(Single):
         return Seen(seen.features.unflatten(0, (count, channels)).flatten(1), joint)
 
 
-def split(labelled: Store, seed: int) -> tuple[Store, Store]:
-    """Return the labelled pictures that are taught, and those that are held out, drawn by the seed.
+def split(labelled: Store, seed: int) -> tuple[Tensor, Tensor]:
+    """Return the rows of pictures that are taught, and of those that are held out, drawn by the seed, int64.
 
     Raises `DataError` if there are too few to hold one out.
     """
@@ -193,22 +194,17 @@ def split(labelled: Store, seed: int) -> tuple[Store, Store]:
             f"{KEY}: {len(labelled)} labelled pictures are too few to teach a classifier; it takes {HELD_OUT}"
         )
     order = permutation(len(labelled), "held out", seed)
-    assert labelled.labels is not None
-    first, second = (
-        Store(labelled.samples[rows], labelled.labels[rows], labelled.classes)
-        for rows in (order[count:], order[:count])
-    )
-    return first, second
+    return order[count:], order[:count]
 
 
 @torch.no_grad()
-def share_right(network: Network, store: Store) -> float:
-    """Return the share of a store's pictures to which the network gives the right class, 0 to 1."""
+def share_right(network: Network, store: Store, rows: Tensor) -> float:
+    """Return the share of pictures in rows of a store to which the network gives the right class, 0 to 1."""
     assert store.labels is not None
     right = 0
-    for samples, labels in zip(store.samples.split(256), store.labels.split(256), strict=True):
-        right += int((network(unit(samples))[1].argmax(1) == labels).sum())
-    return right / len(store)
+    for part in rows.split(256):
+        right += int((network(unit(store.samples[part]))[1].argmax(1) == store.labels[part]).sum())
+    return right / len(rows)
 
 
 @contextmanager

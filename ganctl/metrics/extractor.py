@@ -52,6 +52,10 @@ class Extractor:
         """Where float64 can be computed: the extractor's device if it is a CUDA device, else the CPU."""
         return self.device if self.device.type == "cuda" else torch.device("cpu")
 
+    def describe(self) -> str:
+        """Return what two numbers must have in common to be compared, in few words."""
+        return f"{self.identity}, {self.precision}, resized: {self.resizer}"
+
     def about(self) -> dict[str, Any]:
         """Return what a reader of a number must know of the extractor, as plain data."""
         return {

@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import http.client
 import io
 import os
 import stat
@@ -130,7 +131,7 @@ def download(url: str, path: Path) -> None:
         with urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS) as answer:
             temporary.write_bytes(answer.read())
         temporary.replace(path)
-    except OSError as error:
+    except (OSError, http.client.HTTPException) as error:
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise ConfigError(

@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,14 @@ from ganctl.data.cache import cache_folder
 from ganctl.runtime.console import say
 from ganctl.runtime.disk import sync
 
+UNFINISHED_SECONDS = 86_400
+"""After which a file under a temporary name is one whose writer was killed."""
+
 
 class Kept:
     """The folder of one kind of tensors in the cache; a name is a digest of `parts`.
 
-    Where the folder cannot be used, which is said, nothing is kept.
+    Where the folder cannot be used, which is said, nothing is kept. Unfinished files go after a day.
     """
 
     def __init__(self, cache: str, kind: str) -> None:
@@ -51,6 +55,7 @@ class Kept:
         tensors = {name: tensor.contiguous() for name, tensor in tensors.items()}
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
+            self._sweep()
             save_file(tensors, temporary, about | {"sha256": digest(tensors)})
             sync(temporary)
             temporary.replace(path)
@@ -58,6 +63,12 @@ class Kept:
             with contextlib.suppress(OSError):
                 temporary.unlink()
             say(f"{self.folder} cannot be written ({error}); nothing is kept for the next time")
+
+    def _sweep(self) -> None:
+        for leftover in self.folder.glob(".*.tmp"):
+            with contextlib.suppress(FileNotFoundError):
+                if time.time() - leftover.stat().st_mtime > UNFINISHED_SECONDS:
+                    leftover.unlink()
 
 
 def digest(tensors: dict[str, Tensor]) -> str:

@@ -1,5 +1,6 @@
 """Which samples lie among those of the other side, by distances to the nearest neighbours in feature space."""
 
+import math
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
@@ -44,9 +45,10 @@ def radii(features: Tensor, neighbours: int, device: torch.device) -> Tensor:
     return torch.cat(found)
 
 
-def balls(side: Statistics, neighbours: int) -> Tensor:
-    """Return the radii of one side's features, which are found once however many metrics and seeds read them."""
-    return side.derived("radii", neighbours, lambda: radii(side.features, neighbours, side.extractor.arithmetic))
+def balls(side: Statistics, count: int, neighbours: int) -> Tensor:
+    """Return the radii of one side's first features, found once however many metrics and seeds read them."""
+    device = side.extractor.arithmetic
+    return side.derived(("radii", count, neighbours), lambda: radii(side.features[:count], neighbours, device))
 
 
 def share_inside(features: Tensor, centres: Tensor, around: Tensor, device: torch.device) -> float:
@@ -56,7 +58,11 @@ def share_inside(features: Tensor, centres: Tensor, around: Tensor, device: torc
 
 
 class ManifoldMetric(Metric):
-    """A metric by balls that reach from each sample to its k-th neighbour."""
+    """A metric by balls that reach from each sample to its k-th neighbour.
+
+    Of either side the first samples are taken, as many as the smaller side has: with unequal counts, the balls of
+    the larger side are smaller, and equal distributions look different.
+    """
 
     needs = frozenset({"features"})
     better = "higher"
@@ -80,10 +86,11 @@ class PrecisionRecall(ManifoldMetric):
         `f_score` is their harmonic mean.
         """
         device = real.extractor.arithmetic
-        around_real = balls(real, self.neighbours)
-        around_generated = balls(generated, self.neighbours)
-        precision = share_inside(generated.features, real.features, around_real, device)
-        recall = share_inside(real.features, generated.features, around_generated, device)
+        count = min(real.samples.count, generated.samples.count)
+        around_real, around_generated = (balls(side, count, self.neighbours) for side in (real, generated))
+        ours, theirs = generated.features[:count], real.features[:count]
+        precision = share_inside(ours, theirs, around_real, device)
+        recall = share_inside(theirs, ours, around_generated, device)
         both = precision + recall
         f_score = 2 * precision * recall / both if both > 0 else 0.0
         return {"precision": precision, "recall": recall, "f_score": f_score}
@@ -99,15 +106,16 @@ class DensityCoverage(ManifoldMetric):
     def compute(self, real: Statistics, generated: Statistics, seed: int) -> dict[str, float]:
         """Return `density`, 1 for equal distributions, and `coverage`, the share of real balls that are hit."""
         device = real.extractor.arithmetic
-        around = balls(real, self.neighbours)
+        count = min(real.samples.count, generated.samples.count)
+        around = balls(real, count, self.neighbours)
         inside, covered = 0, 0
-        for start, block in distances(real.features, generated.features, device):
+        for start, block in distances(real.features[:count], generated.features[:count], device):
             near = block <= around[start : start + len(block), None]
             inside += int(near.sum())
             covered += int(near.any(1).sum())
         return {
-            "density": inside / (self.neighbours * generated.samples.count),
-            "coverage": covered / real.samples.count,
+            "density": inside / (self.neighbours * count),
+            "coverage": covered / count,
         }
 
 
@@ -131,9 +139,10 @@ class NearestNeighbour(Metric):
     def compute(self, real: Statistics, generated: Statistics, seed: int) -> dict[str, float]:
         """Return medians of distances and the share of copies, from up to `num` samples of each side.
 
-        `distance` is to the nearest real sample, `distance_real` that of real samples to their nearest other one,
-        `distance_ratio` the first over the second: 1 for new samples like the data, 0 for copies. `copies` is the
-        share of generated samples nearer than 1 % of the real ones are: 0.01 for new samples, 1 for copies.
+        `distance` is to the nearest of all real samples, `distance_real` that of real samples to their nearest
+        other one, `distance_ratio` the first over the second: 1 for new samples like the data, 0 for copies, NaN
+        where most real samples have an equal one. `copies` is the share of generated samples nearer than 1 % of
+        the real ones are: 0.01 for new samples, 1 for copies.
         """
         device = real.extractor.arithmetic
         ours = self._nearest(generated.features[: self.num], real.features, None, device)
@@ -143,7 +152,7 @@ class NearestNeighbour(Metric):
         return {
             "distance": distance,
             "distance_real": distance_real,
-            "distance_ratio": distance / max(distance_real, torch.finfo(torch.float64).tiny),
+            "distance_ratio": distance / distance_real if distance_real > 0 else math.nan,
             "copies": float((ours < theirs.quantile(RARE)).double().mean()),
         }
 

@@ -1,73 +1,100 @@
-"""Metrics of one set of samples, what the same metrics say of real samples alone, and means over seeds."""
+"""Metrics of generated samples, what the same metrics say of real samples alone, and means over seeds."""
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ganctl.data.source import Source
-from ganctl.data.store import Store
+from ganctl.errors import ConfigError
 from ganctl.metrics.extractor import Extractor
 from ganctl.metrics.metric import Metric
-from ganctl.metrics.samples import Samples, halves
+from ganctl.metrics.samples import Samples, parted
 from ganctl.metrics.statistics import Need, Statistics, collect
 
 Numbers = dict[str, dict[str, float]]
 """The numbers of each metric, by its key and their names."""
 
 
-def check(metrics: Mapping[str, Metric], extractor: Extractor, real: Samples, generated: Samples) -> None:
-    """Raise `ConfigError` or `DataError` for the first metric that has no meaning here; reads no sample."""
-    for samples in (real, generated):
-        extractor.require(samples.shape)
-    for metric in metrics.values():
-        metric.check(real, generated, extractor)
+@dataclass(frozen=True)
+class Floor:
+    """What metrics say of a part of the real samples beside the others, and how many these are.
 
-
-def measure(
-    metrics: Mapping[str, Metric],
-    extractor: Extractor,
-    real: Samples,
-    generated: Samples,
-    seed: int,
-    cache: str | None = None,
-) -> Numbers:
-    """Return every metric's numbers; each side is looked at once, and real statistics are kept in `cache`.
-
-    Raises what `check` raises.
+    What a perfect generator would get: not 0, for every metric of finite samples has a bias or a spread.
+    `left_out` says of metrics without such numbers why they have none.
     """
-    check(metrics, extractor, real, generated)
-    needs = needed(metrics)
-    return compare(metrics, collect(real, extractor, needs, cache), collect(generated, extractor, needs), seed)
+
+    numbers: Numbers
+    count: int
+    others: int
+    left_out: tuple[str, ...]
 
 
-def needed(metrics: Mapping[str, Metric]) -> frozenset[Need]:
-    """Return the statistics that any of the metrics reads."""
-    return frozenset(need for metric in metrics.values() for need in metric.needs)
+class Comparison:
+    """Metrics of generated samples beside all real ones, of which what is read is collected once.
+
+    With a folder `cache` (auto = the system's) it is kept there, too. Seeds determine what metrics draw.
+    """
+
+    def __init__(
+        self, metrics: Mapping[str, Metric], extractor: Extractor, real: Samples, cache: str | None = None
+    ) -> None:
+        self._metrics = metrics
+        self._extractor = extractor
+        self._real = real
+        self._cache = cache
+        self._collected: Statistics | None = None
+
+    def check(self, generated: Samples) -> None:
+        """Raise `ConfigError` or `DataError` for the first metric that has no meaning here; reads no sample."""
+        for samples in (self._real, generated):
+            self._extractor.require(samples.shape)
+        for metric in self._metrics.values():
+            metric.check(self._real, generated, self._extractor)
+
+    def numbers(self, generated: Samples, seed: int) -> Numbers:
+        """Return every metric's numbers of generated samples, which are looked at once.
+
+        Raises what `check` raises.
+        """
+        self.check(generated)
+        ours = collect(generated, self._extractor, _needed(self._metrics))
+        return compare(self._metrics, self._known(), ours, seed)
+
+    def floor(self, count: int, seed: int) -> Floor:
+        """Return the numbers of `count` real samples beside the others; of half of them if there are too few."""
+        part, rest = parted(self._real, count)
+        possible, left_out = {}, []
+        for key, metric in self._metrics.items():
+            try:
+                metric.check(rest, part, self._extractor)
+                possible[key] = metric
+            except ConfigError as error:
+                left_out.append(str(error))
+        numbers: Numbers = {}
+        if possible:
+            needs = _needed(self._metrics) | _needed_of_real(self._metrics)
+            first = collect(part, self._extractor, needs, self._cache)
+            numbers = compare(possible, self._known().without_first(first, rest), first, seed)
+        return Floor(numbers, part.count, rest.count, tuple(left_out))
+
+    def _known(self) -> Statistics:
+        if self._collected is None:
+            needs = _needed_of_real(self._metrics)
+            self._collected = collect(self._real, self._extractor, needs, self._cache)
+        return self._collected
 
 
 def compare(metrics: Mapping[str, Metric], real: Statistics, generated: Statistics, seed: int) -> Numbers:
-    """Return every metric's numbers from collected statistics, as where real ones serve several times."""
+    """Return every metric's numbers from collected statistics."""
     return {key: metric.compute(real, generated, seed) for key, metric in metrics.items()}
 
 
-def floor(
-    metrics: Mapping[str, Metric],
-    extractor: Extractor,
-    store: Store,
-    source: Source,
-    count: int,
-    seed: int,
-    cache: str | None = None,
-) -> tuple[Numbers, int]:
-    """Return the numbers of two disjoint halves of the real data, and how many samples each half had.
+def _needed(metrics: Mapping[str, Metric]) -> frozenset[Need]:
+    return frozenset(need for metric in metrics.values() for need in metric.needs)
 
-    Halves have `count` samples, or fewer where the data has no two of that size. What a perfect generator
-    would get: not 0, for every metric of finite samples has a bias or a spread.
 
-    Raises what `check` raises.
-    """
-    first, second = halves(store, source, count, seed)
-    return measure(metrics, extractor, first, second, seed, cache), first.count
+def _needed_of_real(metrics: Mapping[str, Metric]) -> frozenset[Need]:
+    needs = (metric.needs if metric.needs_real is None else metric.needs_real for metric in metrics.values())
+    return frozenset(need for each in needs for need in each)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,9 @@ class Metric(Component):
     needs: ClassVar[frozenset[Need]] = frozenset()
     """Which statistics of both sides are read."""
 
+    needs_real: ClassVar[frozenset[Need] | None] = None
+    """Which of real samples are read, where that is not what `needs` says."""
+
     value: ClassVar[str]
     """The one of the numbers by which checkpoints are compared."""
 

@@ -30,6 +30,7 @@ class ModeCount(Metric):
     """
 
     needs = frozenset({"logits"})
+    needs_real = frozenset()
     value = "modes"
     better = "higher"
     name: Literal["mode_count"]

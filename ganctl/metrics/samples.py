@@ -2,14 +2,13 @@
 
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from ganctl.data.source import Source
 from ganctl.data.store import Store
-from ganctl.errors import ConfigError
 from ganctl.models import Shape
 from ganctl.runtime.randomness import permutation
 
@@ -45,6 +44,17 @@ class Samples:
         for start in range(0, self.count, size):
             yield self.read(start, min(start + size, self.count))
 
+    def part(self, start: int, stop: int) -> "Samples":
+        """Return a range of the samples, 0 ≤ start ≤ stop ≤ count, as a set of their own."""
+        content = self.content and hashlib.sha256(f"{self.content} {start} {stop}".encode()).hexdigest()
+        return replace(
+            self,
+            count=stop - start,
+            read=lambda first, last: self.read(start + first, start + last),
+            labels=None if self.labels is None else self.labels[start:stop],
+            content=content,
+        )
+
     def first(self, count: int) -> Tensor:
         """Return the first `count` samples, or all if there are fewer, read in chunks."""
         ends = [min(start + CHUNK, count, self.count) for start in range(0, min(count, self.count), CHUNK)]
@@ -59,16 +69,10 @@ def of_store(store: Store, source: Source | None, count: int | None = None, seed
     return _chosen(store, source, permutation(len(store), "reference", seed)[:count])
 
 
-def halves(store: Store, source: Source | None, count: int, seed: int) -> tuple[Samples, Samples]:
-    """Return two disjoint draws from a store, of `count` samples each, or of half the store where it has fewer.
-
-    Raises `ConfigError` if the store holds less than two samples.
-    """
-    size = min(count, len(store) // 2)
-    if size == 0:
-        raise ConfigError("data: one sample cannot be compared with itself; take data with two or more")
-    order = permutation(len(store), "halves", seed)
-    return _chosen(store, source, order[:size]), _chosen(store, source, order[size : 2 * size])
+def parted(samples: Samples, count: int) -> tuple[Samples, Samples]:
+    """Return the first `count` samples, or half of all if that is less, and the others."""
+    size = min(count, samples.count // 2)
+    return samples.part(0, size), samples.part(size, samples.count)
 
 
 def of_tensor(samples: Tensor) -> Samples:

@@ -1,6 +1,6 @@
 """From samples to what metrics read: moments, features and logits, in one pass and bounded memory."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Hashable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,6 +14,9 @@ from ganctl.runtime.console import track
 
 Need = Literal["moments", "features", "logits"]
 
+ROWS = frozenset({"features", "logits"})
+"""The needs of which there is a row for each sample."""
+
 FORMAT = 1
 
 
@@ -24,6 +27,18 @@ class Moments:
     count: int
     mean: Tensor
     covariance: Tensor
+
+    def without(self, part: "Moments") -> "Moments":
+        """Return the moments of what remains without a part, of which at least two samples are left.
+
+        They are those that, merged with the part's, give these (Chan et al. 1979, equation 2.1).
+        """
+        count = self.count - part.count
+        mean = (self.count * self.mean - part.count * part.mean) / count
+        apart = mean - part.mean
+        scatter = (self.count - 1) * self.covariance - (part.count - 1) * part.covariance
+        scatter = scatter.addr(apart, apart, alpha=-part.count * count / self.count)
+        return Moments(count, mean, scatter / (count - 1))
 
 
 class MomentSum:
@@ -58,18 +73,26 @@ class Statistics:
         self.samples = samples
         self.extractor = extractor
         self._found = found
-        self._derived: dict[tuple[str, int], Tensor] = {}
+        self._derived: dict[Hashable, Tensor] = {}
 
-    def derived(self, name: str, size: int, compute: Callable[[], Tensor]) -> Tensor:
-        """Return what `compute` makes of these statistics; under one name and size it is called once."""
-        if (name, size) not in self._derived:
-            self._derived[name, size] = compute()
-        return self._derived[name, size]
+    def derived(self, key: Hashable, compute: Callable[[], Tensor]) -> Tensor:
+        """Return what `compute` makes of these statistics; it is called once under one key."""
+        if key not in self._derived:
+            self._derived[key] = compute()
+        return self._derived[key]
 
     @property
     def moments(self) -> Moments:
         """Mean and covariance of the features."""
         return Moments(self.samples.count, self._found["mean"], self._found["covariance"])
+
+    def without_first(self, part: "Statistics", rest: Samples) -> "Statistics":
+        """Return the statistics of the rest of these samples without the first, of which `part` has as much."""
+        found = {name: self._found[name][part.samples.count :] for name in self._found if name in ROWS}
+        if "mean" in self._found:
+            moments = self.moments.without(part.moments)
+            found |= {"mean": moments.mean, "covariance": moments.covariance}
+        return Statistics(rest, self.extractor, found)
 
     @property
     def features(self) -> Tensor:
@@ -96,7 +119,7 @@ def collect(
     if cache is None or samples.content is None or extractor.name == "raw":
         return Statistics(samples, extractor, _look(samples, extractor, needs))
     kept = Kept(cache, "statistics")
-    path = kept.path(FORMAT, samples.content, extractor.identity, extractor.resizer, sorted(needs))
+    path = kept.path(FORMAT, samples.content, extractor.describe(), sorted(needs))
     if (found := kept.read(path)) is not None:
         return Statistics(samples, extractor, found[0])
     tensors = _look(samples, extractor, needs)

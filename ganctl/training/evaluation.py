@@ -7,8 +7,8 @@ from torch import nn
 
 from ganctl.config import TrainConfig
 from ganctl.data.store import Store
-from ganctl.metrics import Numbers, Surroundings, check, collect, compare, needed, of_store
-from ganctl.metrics.statistics import Statistics
+from ganctl.metrics import Comparison, Floor, Numbers, Surroundings, of_store
+from ganctl.runtime.console import say
 from ganctl.runtime.device import Device
 from ganctl.training.checkpoint import Score
 from ganctl.training.generate import at_once, drawn
@@ -22,17 +22,26 @@ class Found:
     """The numbers of one evaluation, and the one by which checkpoints are compared, if there is one and finite."""
 
     numbers: Numbers
+    floor: Floor
     score: Score | None
 
     def describe(self) -> str:
-        """Return every number in few words."""
-        told = (f"{name} {value:.4g}" for found in self.numbers.values() for name, value in found.items())
+        """Return every number in few words, beside it what real samples have."""
+        told = []
+        for key, found in self.numbers.items():
+            for name, value in found.items():
+                lowest = self.floor.numbers.get(key, {}).get(name)
+                told.append(f"{name} {value:.4g}" + ("" if lowest is None else f" (real {lowest:.4g})"))
         return ", ".join(told)
 
     def scalars(self) -> dict[str, float]:
-        """Return the numbers as they are logged: `evaluate/<metric>/<number>`."""
+        """Return the numbers as they are logged: `evaluate/<metric>/<number>`, and `…/floor` of real samples."""
+        sides = (("", self.numbers), ("/floor", self.floor.numbers))
         return {
-            f"evaluate/{key}/{name}": value for key, found in self.numbers.items() for name, value in found.items()
+            f"evaluate/{key}/{name}{end}": value
+            for end, numbers in sides
+            for key, found in numbers.items()
+            for name, value in found.items()
         }
 
 
@@ -49,13 +58,14 @@ class Evaluation:
         self._config = config
         self._device = device
         self._shape = store.shape
-        self._real = of_store(store, config.data)
         self._extractor = config.features.open(Surroundings(config.data, store, device.torch_device, "auto"))
-        self._known: Statistics | None = None
+        real = of_store(store, config.data)
+        self._comparison = Comparison(config.metric, self._extractor, real, "auto")
+        self._floor: Floor | None = None
         choosing = (key for key, metric in config.metric.items() if metric.better is not None)
         self._best = config.evaluate.best or next(choosing, None)
         counted = drawn(nn.Identity(), config.model, store.shape, device, config.evaluate.num, SEED, 1)
-        check(config.metric, self._extractor, self._real, counted)
+        self._comparison.check(counted)
 
     def measure(self, network: nn.Module) -> Found:
         """Return what the metrics find in samples of a generator."""
@@ -63,12 +73,12 @@ class Evaluation:
         generated = drawn(
             network, config.model, self._shape, self._device, config.evaluate.num, SEED, at_once(config)
         )
-        needs = needed(config.metric)
-        if self._known is None:
-            self._known = collect(self._real, self._extractor, needs, "auto")
-        found = collect(generated, self._extractor, needs)
-        numbers = compare(config.metric, self._known, found, SEED)
-        return Found(numbers, self._score(numbers))
+        numbers = self._comparison.numbers(generated, SEED)
+        if self._floor is None:
+            self._floor = self._comparison.floor(config.evaluate.num, SEED)
+            for line in self._floor.left_out:
+                say(f"not real vs real: {line}")
+        return Found(numbers, self._floor, self._score(numbers))
 
     def _score(self, numbers: Numbers) -> Score | None:
         if self._best is None:
@@ -78,7 +88,7 @@ class Evaluation:
         if metric.better is None or not math.isfinite(value):
             return None
         by = (
-            f"{self._best}.{metric.value} of {self._config.evaluate.num} samples by {self._extractor.identity}: "
+            f"{self._best}.{metric.value} of {self._config.evaluate.num} samples by {self._extractor.describe()}: "
             f"{metric!r}"
         )
         return Score(by=by, value=value, better=metric.better)

@@ -22,7 +22,8 @@ DEVIATIONS = (
     "A pack of m holds m times 100 points a batch, as in the authors' code, so packed rows see more points.",
     "Reverse KL counts every sample, at its nearest mode; the authors' published code counts those of high "
     "quality.",
-    'The row "ganctl" has networks and updates of its own; its recipes are in '
+    'The row "ganctl" has networks and updates of its own, and is measured by an average of the generator\'s '
+    "weights, which the other rows have not; its recipes are in "
     "[scripts/tables/configs](../scripts/tables/configs/experiment).",
 )
 

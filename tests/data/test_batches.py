@@ -122,3 +122,13 @@ def test_points_are_passed_on_unscaled(dtype):
     samples = source.samples("d", 0)
     assert samples.dtype == dtype
     assert torch.equal(samples, values[source.indices("d", 0)].to(dtype))
+
+
+def test_chosen_rows_are_served_as_if_they_were_the_whole_set() -> None:
+    store = Store(torch.arange(100.0)[:, None])
+    rows = torch.tensor([5, 7, 11, 13, 17, 19, 23])
+    chosen = Batches(store, 3, 0, CPU, torch.float32, (0.0, 1.0), rows)
+    alone = Batches(Store(store.samples[rows]), 3, 0, CPU, torch.float32, (0.0, 1.0))
+    for number in range(8):
+        assert torch.equal(chosen.samples("x", number), alone.samples("x", number))
+        assert torch.equal(chosen.indices("x", number), rows[alone.indices("x", number)])

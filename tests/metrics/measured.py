@@ -13,9 +13,11 @@ from ganctl.data.store import Store
 from ganctl.metrics import (
     EXTRACTORS,
     METRICS,
+    Comparison,
     Extractor,
     FeatureExtractor,
     Metric,
+    Numbers,
     Samples,
     Surroundings,
     of_tensor,
@@ -52,6 +54,13 @@ def raw(samples: Tensor) -> Extractor:
 def normal(count: int, dimension: int, seed: int, mean: float = 0.0, std: float = 1.0) -> Tensor:
     draw = torch.randn(count, dimension, generator=torch.Generator().manual_seed(seed))
     return mean + std * draw
+
+
+def measured(
+    metrics: dict[str, Metric], look: Extractor, real: Samples, generated: Samples, seed: int = 0
+) -> Numbers:
+    """The numbers of several metrics at once."""
+    return Comparison(metrics, look, real).numbers(generated, seed)
 
 
 def computed(

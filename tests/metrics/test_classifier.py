@@ -7,7 +7,7 @@ import torch
 
 from ganctl.data.store import Store
 from ganctl.errors import ConfigError, DataError
-from ganctl.metrics import METRICS, Extractor, check, floor, measure, of_store, of_tensor
+from ganctl.metrics import METRICS, Comparison, Extractor, of_store, of_tensor
 from ganctl.metrics.classifier import Classifier, Network, share_right, split
 from tests.data.drawn import idx
 from tests.metrics.measured import extractor, metric, source, surroundings
@@ -88,14 +88,9 @@ def test_a_damaged_classifier_is_taught_again(
 
 
 def test_held_out_pictures_are_none_of_those_taught(digits: Store) -> None:
-    numbered = Store(torch.arange(1797)[:, None, None, None].expand(-1, 8, 8, 1), digits.labels, digits.classes)
-    first, second = split(numbered, 0)
-    seen = [set(part.samples[:, 0, 0, 0].tolist()) for part in (first, second)]
-    assert (len(first), len(second)) == (1618, 179)
-    assert not seen[0] & seen[1]
-    assert len(seen[0] | seen[1]) == 1797
-    assert second.labels is not None
-    assert torch.equal(second.labels, digits.labels[second.samples[:, 0, 0, 0]])
+    taught_rows, held_out = (set(rows.tolist()) for rows in split(digits, 0))
+    assert (len(taught_rows), len(held_out)) == (1618, 179)
+    assert taught_rows | held_out == set(range(1797))
 
 
 def test_the_share_right_is_counted() -> None:
@@ -105,7 +100,9 @@ def test_the_share_right_is_counted() -> None:
             return dark[:, None], torch.stack([1 - dark, dark], 1)
 
     pictures = torch.tensor([0, 255, 0, 255]).byte()[:, None, None, None].expand(-1, 8, 8, 1)
-    assert share_right(Dark(1, 2, 1, 8), Store(pictures, torch.tensor([1, 0, 1, 1]), ("a", "b"))) == 0.75
+    store = Store(pictures, torch.tensor([1, 0, 1, 1]), ("a", "b"))
+    assert share_right(Dark(1, 2, 1, 8), store, torch.arange(4)) == 0.75
+    assert share_right(Dark(1, 2, 1, 8), store, torch.tensor([2, 3])) == 0.5
 
 
 def test_larger_pictures_are_resized_which_is_stated(digits: Store) -> None:
@@ -117,7 +114,7 @@ def test_pictures_of_another_shape_are_refused_in_one_line(taught: tuple[Extract
     real = of_store(digits, DIGITS)
     colour = of_tensor(digits.samples.repeat(1, 1, 1, 3))
     with pytest.raises(ConfigError) as refused:
-        check({"fid": metric("fid")}, taught[0], real, colour)
+        Comparison({"fid": metric("fid")}, taught[0], real).check(colour)
     assert str(refused.value) == (
         "metric/features: classifier was made for samples of 16×16 pixels in 1 channel, not of 16×16 pixels in "
         "3 channels; measure what was trained on the same data"
@@ -132,20 +129,23 @@ def test_data_that_cannot_teach_it_is_refused_in_one_line(digits: Store) -> None
         DataError, match=r"classifier is taught by labels, and this data has none; give each class"
     ):
         extractor("classifier").open(surroundings(DIGITS, Store(digits.samples)))
+    alike = Store(digits.samples, torch.zeros(len(digits), dtype=torch.int64), ("0",))
+    with pytest.raises(
+        DataError, match=r"classifier is taught by labels, and this data has the same for all; give"
+    ):
+        extractor("classifier").open(surroundings(DIGITS, alike))
     few = Store(digits.samples[:9], digits.labels[:9], digits.classes)
     with pytest.raises(DataError, match=r"9 labelled pictures are too few"):
         extractor("classifier").open(surroundings(DIGITS, few))
 
 
-def test_the_floor_of_two_halves_is_small_beside_a_distance_that_matters(
-    taught: tuple[Extractor, str], digits: Store
-) -> None:
-    metrics = {"fid": metric("fid")}
-    numbers, count = floor(metrics, taught[0], digits, DIGITS, 10_000, 0)
+def test_the_floor_is_small_beside_a_distance_that_matters(taught: tuple[Extractor, str], digits: Store) -> None:
+    comparison = Comparison({"fid": metric("fid")}, taught[0], of_store(digits, DIGITS))
+    floor = comparison.floor(10_000, 0)
     zeros_only = digits.samples[digits.labels == 0].repeat(5, 1, 1, 1)
-    collapsed = measure(metrics, taught[0], of_store(digits, DIGITS), of_tensor(zeros_only), 0)
-    assert count == 898
-    assert 0 < numbers["fid"]["fid"] < collapsed["fid"]["fid"] / 20
+    collapsed = comparison.numbers(of_tensor(zeros_only), 0)
+    assert (floor.count, floor.others) == (898, 899)
+    assert 0 < floor.numbers["fid"]["fid"] < collapsed["fid"]["fid"] / 20
 
 
 def test_stacked_digits_are_judged_channel_by_channel(tmp_path: Path, digits: Store) -> None:
@@ -173,9 +173,10 @@ def test_every_metric_of_pictures_prefers_the_data_to_noise(taught: tuple[Extrac
         "ms_ssim": {"pairs": 200},
     }
     metrics = {name: metric(name, **small.get(name, {})) for name in METRICS if name != "mixture_modes"}
-    good = floor(metrics, taught[0], digits, DIGITS, 800, 0)[0]
+    comparison = Comparison(metrics, taught[0], of_store(digits, DIGITS))
+    good = comparison.floor(800, 0).numbers
     noise = torch.randint(0, 256, (800, 16, 16, 1), generator=torch.Generator().manual_seed(0)).byte()
-    bad = measure(metrics, taught[0], of_store(digits, DIGITS, 800), of_tensor(noise), 0)
+    bad = comparison.numbers(of_tensor(noise), 0)
     for name, each in metrics.items():
         assert all(math.isfinite(number) for number in (good[name] | bad[name]).values()), name
         better, worse = good[name][each.value], bad[name][each.value]

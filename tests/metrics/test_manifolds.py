@@ -47,9 +47,10 @@ def test_a_collapsed_generator_has_precision_without_recall() -> None:
 
 def test_precision_and_recall_are_torch_fidelitys() -> None:
     fidelity = pytest.importorskip("torch_fidelity.metric_prc")
-    real, generated = normal(600, 8, 0).double(), normal(500, 8, 1, std=1.3).double()
+    real, generated = normal(500, 8, 0).double(), normal(500, 8, 1, std=1.3).double()
     precision, recall = fidelity.calculate_precision_recall_full(generated, real, 3)
-    found = computed(metric("precision_recall"), real, generated)
+    more = torch.cat([real, normal(200, 8, 2).double()])  # of which no more are taken than were generated
+    found = computed(metric("precision_recall"), more, generated)
     assert (found["precision"], found["recall"]) == (pytest.approx(precision), pytest.approx(recall))
     assert 0 < precision < 1
     assert 0 < recall < 1
@@ -57,8 +58,9 @@ def test_precision_and_recall_are_torch_fidelitys() -> None:
 
 def test_density_and_coverage_of_a_line_are_counted_by_hand() -> None:
     # k = 1: every ball reaches 1 to each side; 4.5 lies in the balls of 4 and 5, 20 in none
-    found = computed(metric("density_coverage", neighbours=1), LINE, torch.tensor([[4.5], [20.0]]))
-    assert found == {"density": 1.0, "coverage": 0.2}
+    generated = torch.tensor([4.5, *range(20, 29)])[:, None]
+    found = computed(metric("density_coverage", neighbours=1), LINE, generated)
+    assert found == {"density": 0.2, "coverage": 0.2}
 
 
 def test_equal_distributions_have_density_one_and_the_coverage_of_the_closed_form() -> None:
@@ -119,6 +121,6 @@ def test_balls_around_real_features_are_computed_once_for_metrics_and_seeds(
         generated = collect(of_tensor(normal(7, 1, seed)), look, {"features"})
         for each in metrics:
             each.compute(real, generated, seed)
-    assert sizes == [10, 7, 7]
-    metric("precision_recall", neighbours=4).compute(real, real, 0)
-    assert sizes == [10, 7, 7, 10]
+    assert sizes == [7, 7, 7]
+    metric("precision_recall", neighbours=4).compute(real, collect(of_tensor(LINE), look, {"features"}), 0)
+    assert sizes == [7, 7, 7, 10, 10]

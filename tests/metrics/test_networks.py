@@ -2,7 +2,9 @@
 
 import builtins
 import hashlib
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -109,6 +111,31 @@ def test_weights_are_downloaded_once_into_the_cache(
     assert opened("inception", cache=str(tmp_path)).identity == first.identity
     assert capsys.readouterr().out == ""
     assert [path.name for path in (tmp_path / "weights").iterdir()] == [weights.name]
+
+
+class Dropping(BaseHTTPRequestHandler):
+    """Answers with less than it says."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "100000")
+        self.end_headers()
+        self.wfile.write(bytes(500))
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def test_a_download_that_breaks_off_is_one_line_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fidelity = pytest.importorskip("torch_fidelity.feature_extractor_inceptionv3")
+    with HTTPServer(("127.0.0.1", 0), Dropping) as server:
+        Thread(target=server.handle_request, daemon=True).start()
+        monkeypatch.setattr(fidelity, "URL_INCEPTION_V3", f"http://127.0.0.1:{server.server_port}/weights.pth")
+        with pytest.raises(ConfigError, match=r"could not be downloaded \(IncompleteRead\(500 bytes read"):
+            opened("inception", cache=str(tmp_path / "cache"))
+    assert list((tmp_path / "cache/weights").iterdir()) == []
 
 
 def test_a_download_that_fails_is_one_line_and_leaves_nothing(

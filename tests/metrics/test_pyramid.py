@@ -7,7 +7,8 @@ import torch
 from scipy.stats import wasserstein_distance
 
 from ganctl.metrics.pyramid import larger, level_sides, pyramid_level, sliced_distance, smaller
-from tests.metrics.measured import computed, metric, normal
+from ganctl.runtime.randomness import generator
+from tests.metrics.measured import CPU, computed, metric, normal
 
 KERNEL = np.outer([1, 4, 6, 4, 1], [1, 4, 6, 4, 1]) / 256
 
@@ -71,3 +72,45 @@ def test_it_follows_the_seed() -> None:
     first, same, other = (computed(metric("sliced_wasserstein", **few), *sides, seed=seed) for seed in (0, 0, 1))
     assert first == same
     assert first != other
+
+
+def laplacian(picture: np.ndarray, level: int) -> np.ndarray:
+    """A level of one channel's pyramid, of 32 pixels and of 16, by SciPy."""
+    coarse = scipy.ndimage.convolve(picture, KERNEL, mode="mirror")[::2, ::2]
+    if level == 1:
+        return coarse
+    spread = np.zeros_like(picture)
+    spread[::2, ::2] = 4 * coarse
+    return picture - scipy.ndimage.convolve(spread, KERNEL, mode="mirror")
+
+
+def descriptors(several: torch.Tensor, level: int, patches: int, seed: int, name: str) -> np.ndarray:
+    """Patches of a level at random places, normalised, [number · patches, 3 · 49] (Karras et al. 2018)."""
+    draws = generator(CPU, "sliced_wasserstein", seed, level, name)
+    places = [
+        torch.randint((32 >> level) - 7 + 1, (len(several), patches), generator=draws).numpy() for _ in range(2)
+    ]
+    found = np.empty((len(several), patches, 3, 7, 7))
+    for number, picture in enumerate(several.double().numpy()):
+        for channel in range(3):
+            plane = laplacian(picture[..., channel], level)
+            for patch in range(patches):
+                top, left = (axis[number, patch] for axis in places)
+                found[number, patch, channel] = plane[top : top + 7, left : left + 7]
+    found -= found.mean((0, 1, 3, 4), keepdims=True)
+    found /= found.std((0, 1, 3, 4), keepdims=True)
+    return found.reshape(len(several) * patches, -1)
+
+
+def test_of_pictures_it_is_what_numpy_and_scipy_find_level_by_level() -> None:
+    real, generated = pictures(12, 32, 0), pictures(12, 32, 1) // 2
+    found = computed(metric("sliced_wasserstein", num=12, patches=5, directions=16), real, generated, seed=3)
+    directions = torch.randn(147, 16, generator=generator(CPU, "directions", 3), dtype=torch.float64).numpy()
+    directions /= np.linalg.norm(directions, axis=0)
+    for level, side in enumerate((32, 16)):
+        ours, theirs = (
+            descriptors(each, level, 5, 3, name) @ directions
+            for name, each in (("real", real), ("generated", generated))
+        )
+        expected = np.mean([wasserstein_distance(*pair) for pair in zip(ours.T, theirs.T, strict=True)])
+        assert found[f"swd_{side}"] == pytest.approx(1000 * expected, rel=1e-4)

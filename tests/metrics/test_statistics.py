@@ -1,4 +1,7 @@
-import tracemalloc
+import os
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ganctl.data.store import Store
-from ganctl.metrics import Extractor, Samples, halves, of_store, of_tensor
+from ganctl.metrics import Extractor, Samples, of_store, of_tensor, parted
 from ganctl.metrics.extractor import Seen
 from ganctl.metrics.statistics import MomentSum, collect
 from tests.metrics.measured import CPU, normal, raw, source
@@ -49,14 +52,31 @@ def test_one_pass_collects_what_is_asked_for_and_in_order() -> None:
     torch.testing.assert_close(found.moments.mean, samples.first(600).double().mean(0))
 
 
-def test_halves_are_disjoint_and_follow_the_seed() -> None:
-    store = Store(torch.arange(101.0)[:, None])
-    first, second = halves(store, None, 1000, 0)
-    seen = torch.cat([first.first(50), second.first(50)]).flatten().tolist()
-    assert (first.count, second.count, len(set(seen))) == (50, 50, 100)
-    assert torch.equal(halves(store, None, 1000, 0)[0].first(50), first.first(50))
-    assert not torch.equal(halves(store, None, 1000, 1)[0].first(50), first.first(50))
-    assert halves(store, None, 20, 0)[1].count == 20
+def test_parts_are_disjoint_and_know_their_labels_and_content() -> None:
+    store = Store(torch.arange(101.0)[:, None], torch.arange(101), tuple(map(str, range(101))))
+    whole = of_store(store, None)
+    first, second = parted(whole, 1000)
+    seen = torch.cat([first.first(99), second.first(99)]).flatten()
+    assert (first.count, second.count) == (50, 51)
+    assert torch.equal(seen, whole.first(101).flatten())
+    assert second.labels is not None
+    assert torch.equal(second.first(51).flatten().long(), second.labels)
+    assert torch.equal(torch.cat([*second.chunks(20)]), second.first(51))
+    assert parted(whole, 20)[0].count == 20
+    assert len({each.content for each in (whole, first, second, *parted(whole, 20))}) == 5
+    assert parted(whole, 50)[1].content == second.content
+    assert of_tensor(store.samples).part(0, 5).content is None
+
+
+def test_moments_without_a_part_are_those_of_the_rest() -> None:
+    values = normal(1000, 4, 0, mean=100.0)
+    whole, part, rest = (MomentSum(4, CPU) for _ in range(3))
+    for total, rows in ((whole, values), (part, values[:300]), (rest, values[300:])):
+        total.add(rows)
+    found, expected = whole.moments().without(part.moments()), rest.moments()
+    assert found.count == 700
+    torch.testing.assert_close(found.mean, expected.mean, rtol=1e-12, atol=0)
+    torch.testing.assert_close(found.covariance, expected.covariance, rtol=1e-10, atol=1e-10)
 
 
 def test_a_draw_from_a_store_brings_its_labels_along() -> None:
@@ -95,11 +115,12 @@ def test_statistics_of_real_samples_are_found_again_by_content_and_extractor(
     assert torch.equal(again.features, first.features)
     assert torch.equal(again.moments.covariance, first.moments.covariance)
     collect(of_store(Store(normal(300, 3, 1)), source("ring")), look, {"moments", "features"}, str(tmp_path))
-    collect(kept_samples, replace(look, identity="other"), {"moments", "features"}, str(tmp_path))
+    for other in ({"identity": "other"}, {"resizer": "to 8 pixels"}, {"precision": "bf16"}):
+        collect(kept_samples, replace(look, **other), {"moments", "features"}, str(tmp_path))
     collect(kept_samples, look, {"moments"}, str(tmp_path))
-    assert sum(calls) == 4 * 300
+    assert sum(calls) == 6 * 300
     collect(of_tensor(normal(300, 3, 0)), look, {"moments"}, str(tmp_path))  # generated: drawn anew each time
-    assert sum(calls) == 5 * 300
+    assert sum(calls) == 7 * 300
 
 
 @pytest.mark.parametrize("at", [-1, 3])
@@ -131,20 +152,49 @@ def test_a_cache_that_cannot_be_written_is_said_and_does_without(
     assert "nothing is kept" in capsys.readouterr().out
 
 
+def test_files_that_were_left_unfinished_are_removed_after_a_day(kept_samples: Samples, tmp_path: Path) -> None:
+    folder = tmp_path / "statistics"
+    folder.mkdir()
+    old, new = folder / ".a.safetensors.1.tmp", folder / ".b.safetensors.2.tmp"
+    for path, age in ((old, 90_000), (new, 80_000)):
+        path.touch()
+        os.utime(path, (time.time() - age,) * 2)
+    collect(kept_samples, costly(raw(kept_samples.first(1)), []), {"features"}, str(tmp_path))
+    assert (old.exists(), new.exists()) == (False, True)
+
+
+MOMENTS_OF_MANY = """\
+import torch
+from tests.metrics.measured import raw
+from ganctl.metrics import Samples
+from ganctl.metrics.statistics import collect
+
+def resident(line):
+    with open("/proc/self/status") as file:
+        return next(int(text.split()[1]) for text in file if text.startswith(line)) / 1024
+
+def read(start, stop):
+    return torch.randn(stop - start, 1024, generator=torch.Generator().manual_seed(start))
+
+few, many = Samples(512, (1024,), read), Samples({count}, (1024,), read)
+look = raw(few.first(1))
+collect(few, look, {{"moments"}})
+with open("/proc/self/clear_refs", "w") as file:
+    file.write("5")
+before = resident("VmRSS")
+collect(many, look, {{"{needs}"}})
+print(resident("VmHWM") - before)
+"""
+
+
 def test_moments_of_many_wide_features_need_no_memory_for_the_features() -> None:
-    dimension, count = 256, 20_000
-    peak: list[int] = []
-
-    def read(start: int, stop: int) -> Tensor:
-        return torch.from_numpy(
-            np.random.default_rng(start).standard_normal((stop - start, dimension), np.float32)
+    count = 40_000
+    whole = count * 1024 * 4 / 1024**2
+    used = {
+        needs: float(
+            subprocess.check_output([sys.executable, "-c", MOMENTS_OF_MANY.format(count=count, needs=needs)])
         )
-
-    samples = Samples(count, (dimension,), read)
-    tracemalloc.start()
-    try:
-        collect(samples, raw(samples.first(1)), {"moments"})
-        peak.append(tracemalloc.get_traced_memory()[1])
-    finally:
-        tracemalloc.stop()
-    assert peak[0] < count * dimension * 4 / 8  # NumPy's memory is traced: of all chunks, few are held at once
+        for needs in ("moments", "features")
+    }
+    assert used["moments"] < whole / 3
+    assert used["features"] > whole / 2  # so that what is measured is there to be seen

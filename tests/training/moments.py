@@ -10,7 +10,7 @@ MOMENTS = {
     "write": "ganctl.training.checkpoint.write",
     "save": "ganctl.training.checkpoint.save_file",
     "synced": "ganctl.training.checkpoint.sync",
-    "compare": "ganctl.training.evaluation.compare",
+    "compare": "ganctl.training.evaluation.Comparison.numbers",
 }
 """Functions of a run, by what they do."""
 

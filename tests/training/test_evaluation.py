@@ -56,6 +56,8 @@ def test_every_evaluation_is_logged_and_the_best_is_kept(uninterrupted: Path) ->
     rows = found(uninterrupted)
     assert list(rows) == EVALUATED
     assert all({"evaluate/fid/fid", "evaluate/kid/kid"} <= row.keys() for row in rows.values())
+    assert len({row["evaluate/fid/fid/floor"] for row in rows.values()}) == 1
+    assert 0 < rows[4]["evaluate/fid/fid/floor"] < rows[4]["evaluate/fid/fid"]
     lowest = min(rows, key=lambda step: rows[step]["evaluate/fid/fid"])
     kept = best(uninterrupted).header
     assert kept.step == lowest
@@ -65,7 +67,7 @@ def test_every_evaluation_is_logged_and_the_best_is_kept(uninterrupted: Path) ->
 
 
 def test_the_numbers_are_those_of_the_command(uninterrupted: Path, cli: Cli, tmp_path: Path) -> None:
-    asked = [f"num={NUM}", *KID, "floor=false", "device=cpu"]
+    asked = [f"num={NUM}", *KID, "device=cpu"]
     for which, step in (("newest", 10), ("best", best(uninterrupted).header.step)):
         out = tmp_path / f"{which}.json"
         outcome = cli("evaluate", f"ckpt={uninterrupted}", f"which={which}", f"out={out}", *asked)
@@ -74,6 +76,7 @@ def test_the_numbers_are_those_of_the_command(uninterrupted: Path, cli: Cli, tmp
         assert result["step"] == step
         row = found(uninterrupted)[step]
         assert result["numbers"]["fid"]["fid"]["mean"] == row["evaluate/fid/fid"]
+        assert result["numbers"]["fid"]["fid"]["floor"] == row["evaluate/fid/fid/floor"]
         assert result["numbers"]["kid"]["kid"]["mean"] == row["evaluate/kid/kid"]
 
 
@@ -195,7 +198,7 @@ def test_samples_that_overflow_are_no_best(warm: Warm, tmp_path: Path) -> None:
     short = ["evaluate.every=2", "train.steps=2", "name=run", "device=cpu", "plugins=[overflowing]"]
     code, out, err = warm.finish(tmp_path, "train", *points, *short)
     assert (code, err) == (0, "")
-    assert "step 2: fid nan\n" in out
+    assert "step 2: fid nan (real " in out
     assert not (tmp_path / RUN / "checkpoints/best.safetensors").exists()
 
 
