@@ -316,10 +316,10 @@ def test_an_answer_to_another_question_is_none(place: Path) -> None:
     (folder / "run.json").write_text(json.dumps({"step": 6}))
 
     def answered(**other: Any) -> bool:
-        answer = {"step": 6, "asked": run.asked} | other
+        answer = {"step": 6, "asked": run.question.asked()} | other
         (folder / "evaluation.json").write_text(json.dumps({"evaluations": [answer]}))
         return Run.evaluation(run) is not None
 
     assert answered()
     assert not answered(step=5)
-    assert not answered(asked=run.asked | {"num": 41})
+    assert not answered(asked=run.question.asked() | {"num": 41})

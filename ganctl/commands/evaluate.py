@@ -66,6 +66,10 @@ class EvaluateCommand(Spec):
     metric: Annotated[dict[str, SerializeAsAny[Metric]], Field(min_length=1)]
     features: SerializeAsAny[FeatureExtractor]
 
+    def asked(self) -> dict[str, Any]:
+        """Return the question, as plain data: what two answers must have in common to be compared."""
+        return self.model_dump(mode="json", include={"num", "seeds", "floor", "ema", "metric", "features"})
+
 
 def evaluate_command(values: Mapping[str, Any]) -> EvaluateCommand:
     """Validate a composed config of `ganctl evaluate`.
@@ -127,13 +131,12 @@ def _result(
     beneath: Floor | None,
 ) -> dict[str, Any]:
     """Return what was measured, and what it was compared with, as plain data."""
-    asked = command.model_dump(mode="json", include={"num", "seeds", "floor", "ema", "metric", "features"})
     header = checkpoint.header
     lowest = beneath.numbers if beneath is not None else {}
     return {
         "checkpoint": checkpoint.path.name,
         "step": header.step,
-        "asked": asked,
+        "asked": command.asked(),
         "features": extractor.about(),
         "reference": {
             "data": header.config["data"]["name"],

@@ -54,11 +54,6 @@ class Run:
         """The run's folder."""
         return RunFolder(Path("outputs", self.job.name))
 
-    @property
-    def asked(self) -> dict[str, Any]:
-        """The question as evaluation.json tells it."""
-        return self.question.model_dump(mode="json", include={"num", "seeds", "ema", "metric", "features"})
-
     def trained(self) -> bool:
         """Return whether the last step is done.
 
@@ -74,8 +69,8 @@ class Run:
         """Return the answer in evaluation.json to this very question about the last step, or None."""
         try:
             found = json.loads((self.folder.path / "evaluation.json").read_text())["evaluations"]
-            step = self.folder.read_status()["step"]
-            answers = [each for each in found if each["step"] == step and each["asked"] == self.asked]
+            step, asked = self.folder.read_status()["step"], self.question.asked()
+            answers = [each for each in found if each["step"] == step and each["asked"] == asked]
         except (OSError, ValueError, KeyError, TypeError):
             return None
         return answers[-1] if answers else None
@@ -155,7 +150,7 @@ def enter(run: Run, say: Say) -> results.Record:
     """
     job = run.job
     evaluation = None if run.diverged() else run.evaluation()
-    found = results.record(job, run.config, run.asked, evaluation)
+    found = results.record(job, run.config, run.question.asked(), evaluation)
     entered = results.read(job.table.name)
     if found["status"] == "complete":
         results.keep_picture(job, [each for each in entered if each["settings"] == found["settings"]])
