@@ -172,7 +172,7 @@ class Orthogonal(PenaltyTerm):
     def __call__(self, judgement: Judgement) -> Tensor:
         """Return the sum over layers of the squared products of different rows, one row an output.
 
-        In full precision: near a right angle, a product is a small difference of large numbers.
+        Not in the step's bf16 or fp16: near a right angle, a product is a small difference of large numbers.
         """
         matrices = [weight.flatten(1) for weight in judgement.weights]
         with torch.autocast(matrices[0].device.type, enabled=False):

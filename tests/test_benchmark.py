@@ -13,10 +13,12 @@ from PIL import Image, ImageColor
 from ganctl.config import train_config
 from scripts.benchmarks import __main__ as benchmark
 from scripts.benchmarks import commands, decoding, peak, profile, scale, steps
-from scripts.benchmarks.cases import CASES, MODES, random_pictures, words_of
-from scripts.benchmarks.plain import Tutorial, dcgan, mlp
+from scripts.benchmarks.cases import CASES, EAGER, MODES, random_pictures, words_of
+from scripts.benchmarks.plain import Tutorial, dcgan, in_bf16, loaded, mlp, resident
 from scripts.benchmarks.turns import Measured
 from tests.training.composed import composed
+
+CPU = torch.device("cpu")
 
 LOOPS = ["cross_entropy", "wgan_gp", "relativistic"]
 
@@ -28,7 +30,7 @@ def pictures() -> torch.Tensor:
 
 @pytest.mark.parametrize("loop", LOOPS)
 def test_a_plain_step_moves_both_networks(loop: str, pictures: torch.Tensor) -> None:
-    tutorial = Tutorial(dcgan(1, 16, 4, loop == "cross_entropy"), pictures, 4, torch.device("cpu"))
+    tutorial = Tutorial(dcgan(1, 16, 4, loop == "cross_entropy"), loaded(pictures, 4, CPU), CPU)
     before = [network[-2].weight.clone() for network in (tutorial.generator, tutorial.discriminator)]
     getattr(tutorial, loop)()()
     for weight, network in zip(before, (tutorial.generator, tutorial.discriminator), strict=True):
@@ -37,10 +39,25 @@ def test_a_plain_step_moves_both_networks(loop: str, pictures: torch.Tensor) -> 
 
 
 def test_plain_sampling_moves_nothing(pictures: torch.Tensor) -> None:
-    tutorial = Tutorial(dcgan(1, 16, 4), pictures, 4, torch.device("cpu"))
+    tutorial = Tutorial(dcgan(1, 16, 4), loaded(pictures, 4, CPU), CPU)
     before = {name: value.clone() for name, value in tutorial.generator.state_dict().items()}
     tutorial.sampling()()
     assert all(torch.equal(before[name], value) for name, value in tutorial.generator.state_dict().items())
+
+
+def test_the_loop_with_data_on_the_device_sees_the_pictures_and_computes_in_bf16() -> None:
+    pictures = torch.arange(256, dtype=torch.uint8)[:, None, None, None].expand(-1, 16, 16, 1)
+    seen = next(resident(pictures, 100, CPU))
+    assert seen.shape == (100, 1, 16, 16)
+    values = ((seen[:, 0, 0, 0] + 1) * 127.5).round()
+    assert len(set(values.tolist())) > 50
+    tutorial = Tutorial(dcgan(1, 16, 4), resident(pictures, 8, CPU), CPU)
+    types: list[torch.dtype] = []
+    tutorial.discriminator[0].register_forward_hook(lambda _, __, found: types.append(found.dtype))
+    before = tutorial.generator[1].weight.clone()
+    in_bf16(tutorial.cross_entropy(), CPU)()
+    assert set(types) == {torch.bfloat16}
+    assert not torch.equal(before, tutorial.generator[1].weight)
 
 
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.kind == "step"])
@@ -100,7 +117,8 @@ def measured(mnist: str, capfd: pytest.CaptureFixture[str]) -> Measure:
 
 def test_steps_have_a_row_a_side(measured: Measure) -> None:
     rows = measured("steps", "--cases", "mlp")
-    assert [row["side"] for row in rows] == [words for words, _, _ in steps.SIDES.values()]
+    on_the_cpu = [words for name, (words, _, _) in steps.SIDES.items() if name not in steps.ON_CUDA]
+    assert [row["side"] for row in rows] == on_the_cpu
     assert all(row["images_per_second"] > 0 for row in rows)
     assert rows[0]["ratio"] == 1
 
@@ -187,7 +205,7 @@ def test_operations_of_gradients_of_gradients_are_counted() -> None:
 def test_the_share_of_the_peak_is_of_the_best_rate(measured: Measure, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(peak, "best_rate", lambda dtype, device: 1e15)
     rows = measured("peak", "--cases", "mlp")
-    assert len(rows) == len(MODES)
+    assert len(rows) == len(EAGER)
     for row in rows:
         assert 0 < row["share"] == pytest.approx(row["rate"] / row["best"])
         assert row["best"] == 1e6
@@ -213,8 +231,8 @@ def test_an_operator_is_of_a_kind(operator: str, kind: str) -> None:
 def test_a_profile_is_a_table_and_a_picture(measured: Measure, tmp_path: Path) -> None:
     picture = tmp_path / "profile.png"
     rows = measured("profile", "--cases", "mlp", "--picture", str(picture))
-    assert len(rows) == len(MODES) * (len(profile.KINDS) + 1)
-    assert sum(row["share"] for row in rows) == pytest.approx(len(MODES))
+    assert len(rows) == len(EAGER) * (len(profile.KINDS) + 1)
+    assert sum(row["share"] for row in rows) == pytest.approx(len(EAGER))
     assert {row["kind"] for row in rows if row["milliseconds"] > 0} >= {"matrix products", "activations"}
     with Image.open(picture) as opened:
         colours = {colour for _, colour in opened.getcolors(1 << 16)}

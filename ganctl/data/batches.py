@@ -96,5 +96,6 @@ class Batches:
 def _fits(samples: Tensor, device: torch.device) -> bool:
     if device.type != "cuda":
         return True
+    torch.cuda.empty_cache()  # what torch keeps for later is free, too
     free, _ = torch.cuda.mem_get_info(device)
     return samples.nbytes < free / 2

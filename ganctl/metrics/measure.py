@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ganctl.errors import ConfigError
-from ganctl.metrics.extractor import Extractor
+from ganctl.metrics.extractor import Extractor, exact_fp32
 from ganctl.metrics.metric import Metric
 from ganctl.metrics.samples import Samples, parted
 from ganctl.metrics.statistics import Need, Statistics, collect
@@ -85,7 +85,8 @@ class Comparison:
 
 def compare(metrics: Mapping[str, Metric], real: Statistics, generated: Statistics, seed: int) -> Numbers:
     """Return every metric's numbers from collected statistics."""
-    return {key: metric.compute(real, generated, seed) for key, metric in metrics.items()}
+    with exact_fp32():
+        return {key: metric.compute(real, generated, seed) for key, metric in metrics.items()}
 
 
 def _needed(metrics: Mapping[str, Metric]) -> frozenset[Need]:

@@ -7,6 +7,7 @@ put where the recording reads them.
 """
 
 from collections.abc import Callable, Hashable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -59,11 +60,32 @@ class CudaGraphs:
         current.wait_stream(self._stream)
 
     def record(self, work: Callable[[], None]) -> Callable[[], None]:
-        """Capture work; another thread may go on meanwhile, as one that gathers batches does."""
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, self._pool, self._stream, capture_error_mode="thread_local"):
-            work()
+        """Capture work; another thread may go on meanwhile, as one that gathers batches does.
+
+        Raises `RuntimeError` if the work cannot be captured; what is computed next is then computed as ever.
+        """
+        graph, current = torch.cuda.CUDAGraph(), torch.cuda.current_stream(self._device)
+        try:
+            with torch.cuda.graph(graph, self._pool, self._stream, capture_error_mode="thread_local"):
+                work()
+        except RuntimeError:
+            self._recover(current)
+            raise
         return graph.replay
+
+    def _recover(self, current: torch.cuda.Stream) -> None:
+        """Undo what a capture that CUDA has broken off leaves behind in older versions of torch, 2.11 among them.
+
+        The private stream stays the current one, the allocator goes on to fill the pool, and the default random
+        generator believes to be captured until a capture ends well.
+        """
+        torch.cuda.set_stream(current)
+        number = torch.cuda.current_device() if self._device.index is None else self._device.index
+        with suppress(RuntimeError):
+            torch._C._cuda_endAllocateToPool(number, self._pool)
+        nothing, apart = torch.cuda.CUDAGraph(), torch.cuda.Stream(self._device)
+        with suppress(RuntimeError), torch.cuda.graph(nothing, stream=apart):
+            torch.zeros((), device=self._device)
 
 
 @dataclass

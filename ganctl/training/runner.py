@@ -298,7 +298,8 @@ class Runner:
             raise DivergenceError(f"{error}, after train.max_rollbacks={loop.max_rollbacks} rollbacks")
         diverged = self.step
         device = self.game.device
-        self.game.captured = None  # which holds the game, and its memory
+        error.__traceback__ = None  # whose frames hold the game, and its memory
+        self.game.captured = None  # which holds it, too
         del self.game
         self.game = build_game(self.config, self.store, device)
         header = self._restore()

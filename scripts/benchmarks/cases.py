@@ -49,7 +49,10 @@ CASES = {
     "mlp": Case("MLP on MNIST 28×28", "cross_entropy", 28, 128, (*MLP, "penalty=[]"), networks="mlp"),
     "sampling": Case("sampling, DCGAN 32×32", "sampling", 32, 256, (*DCGAN, "penalty=[]"), kind="sampling"),
 }
-MODES = {"auto": (), "strict": ("device.strict=true",)}
+MODES = {"auto": (), "strict": ("device.strict=true",), "graphs": ("device.graphs=true",)}
+"""Words of the ways to take a step; graphs are of CUDA alone."""
+EAGER = ("auto", "strict")
+"""The modes in which operators can be counted and timed one by one."""
 
 
 def words_of(case: Case, mode: str, *, mnist: str, device: str, rgb: str) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from ganctl.training.progress import ProgressDisplay
 from ganctl.training.run_folder import RunFolder
 from ganctl.training.runner import Runner
 from ganctl.training.step import train_step
-from scripts.benchmarks.cases import CASES, MODES, Case, random_pictures, words_of
+from scripts.benchmarks.cases import CASES, EAGER, Case, random_pictures, words_of
 from scripts.tables.runs import composed
 
 Step = Callable[[], None]
@@ -39,10 +39,15 @@ def each(options: argparse.Namespace) -> Iterator[tuple[Case, str, TrainConfig, 
         case = CASES[name]
         if case.kind != "step":
             continue
-        for mode in MODES:
+        for mode in EAGER:
             with random_pictures(case.rgb) as rgb:
                 words = words_of(case, mode, mnist=options.mnist, device=options.device, rgb=rgb)
                 yield case, mode, *opened([*words, *options.words])
+
+
+def without_graphs(config: TrainConfig) -> TrainConfig:
+    """Return a config whose steps are taken one operation at a time, as counting and profiling need it."""
+    return config.model_copy(update={"device": config.device.model_copy(update={"graphs": False})})
 
 
 def bare(config: TrainConfig, device: Device, store: Store) -> Step:

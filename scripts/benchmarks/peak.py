@@ -1,6 +1,7 @@
 """The share of what the processor can do that training steps reach."""
 
 import argparse
+import statistics
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -41,15 +42,23 @@ def operations(work: Work) -> int:
 
 
 def seconds(work: Work, device: torch.device, times: int) -> list[float]:
-    """Return how long each of some repetitions takes."""
+    """Return how long each of some repetitions takes; on CUDA, their mean, since they are asked for ahead."""
     took = []
-    for _ in range(times):
+    rounds, at_once = (1, times) if device.type == "cuda" else (times, 1)
+    for _ in range(rounds):
+        wait_for(device)
         started = time.perf_counter()
-        work()
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-        took.append(time.perf_counter() - started)
+        for _ in range(at_once):
+            work()
+        wait_for(device)
+        took.append((time.perf_counter() - started) / at_once)
     return took
+
+
+def wait_for(device: torch.device) -> None:
+    """Wait until a device has done what it was asked for."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
 
 
 def best_rate(dtype: torch.dtype, device: torch.device) -> float:
@@ -68,10 +77,11 @@ def rows(options: argparse.Namespace) -> Iterator[Row]:
         torch.set_num_threads(options.threads)
     rates: dict[torch.dtype, float] = {}
     for case, _mode, config, device, store in ours.each(options):
+        count = operations(ours.bare(ours.without_graphs(config), device, store))  # a replay shows no operators
         step = ours.bare(config, device, store)
         for _ in range(3):
             step()
-        count, took = operations(step), sorted(seconds(step, device.torch_device, TIMES))[TIMES // 2]
+        took = statistics.median(seconds(step, device.torch_device, TIMES))
         dtype = DTYPES[device.precision]
         if dtype not in rates:
             rates[dtype] = best_rate(dtype, device.torch_device)

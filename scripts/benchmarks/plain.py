@@ -6,7 +6,7 @@ discriminator forwards on real and fake samples, fakes drawn once a step where t
 
 import math
 from collections.abc import Callable, Iterator
-from itertools import pairwise
+from itertools import chain, pairwise
 
 import torch
 from torch import Tensor, nn
@@ -48,27 +48,49 @@ def mlp(values: int, shape: tuple[int, ...]) -> Networks:
     return generator, nn.Sequential(nn.Flatten(), *dense(values, 1), nn.Flatten(0))
 
 
-def batches(pictures: Tensor, batch_size: int, device: torch.device) -> Iterator[Tensor]:
-    """Yield shuffled batches for ever; `pictures` are uint8 [count, height, width, channels]."""
+def samples_of(pictures: Tensor, batch_size: int) -> Tensor:
+    """Return at least a batch of pictures, uint8 [count, height, width, channels], as tensors in [-1, 1]."""
     samples = pictures.permute(0, 3, 1, 2).float() / 127.5 - 1
-    samples = samples.repeat(-(-batch_size // len(samples)), 1, 1, 1)
-    rows = torch.utils.data.TensorDataset(samples)
+    return samples.repeat(-(-batch_size // len(samples)), 1, 1, 1)
+
+
+def resident(pictures: Tensor, batch_size: int, device: torch.device) -> Iterator[Tensor]:
+    """Yield random batches for ever, of pictures that lie on the device."""
+    samples = samples_of(pictures, batch_size).to(device)
+    while True:
+        yield samples[torch.randint(len(samples), (batch_size,), device=device)]
+
+
+def loaded(pictures: Tensor, batch_size: int, device: torch.device) -> Iterator[Tensor]:
+    """Yield shuffled batches for ever, as torch's loader gathers them on the host."""
+    rows = torch.utils.data.TensorDataset(samples_of(pictures, batch_size))
     loader = torch.utils.data.DataLoader(rows, batch_size, shuffle=True, drop_last=True)
     while True:
         for (batch,) in loader:
             yield batch.to(device)
 
 
+def in_bf16(step: Step, device: torch.device) -> Step:
+    """Return a step under autocast to bf16."""
+
+    def cast() -> None:
+        with torch.autocast(device.type, torch.bfloat16):
+            step()
+
+    return cast
+
+
 class Tutorial:
     """A pair of networks and what all tutorials do with them."""
 
-    def __init__(self, networks: Networks, pictures: Tensor, batch_size: int, device: torch.device) -> None:
+    def __init__(self, networks: Networks, batches: Iterator[Tensor], device: torch.device) -> None:
         self.generator, self.discriminator = (network.to(device) for network in networks)
         self.of_generator, self.of_discriminator = (
             torch.optim.Adam(network.parameters(), LEARNING_RATE, BETAS) for network in networks
         )
-        self.batches = batches(pictures, batch_size, device)
-        self.batch_size, self.device = batch_size, device
+        first = next(batches)
+        self.batches = chain([first], batches)
+        self.batch_size, self.device = len(first), device
 
     def fakes(self) -> Tensor:
         """Return a batch of generated samples, with their graph."""

@@ -11,11 +11,15 @@ from scripts.benchmarks.turns import Measured, in_turns
 
 SIDES = {
     "plain": ("plain PyTorch, fp32", "plain", "plain"),
+    "resident": ("plain PyTorch, bf16, data on the device", "plain", "resident"),
     "strict": ("ganctl, strict fp32", "strict", "bare"),
     "auto": ("ganctl, auto precision", "auto", "bare"),
+    "graphs": ("ganctl, auto, CUDA graphs", "graphs", "bare"),
     "runner": ("ganctl, auto, whole runner", "auto", "whole"),
 }
-"""What people call a side, its mode, and what of ganctl takes its steps."""
+"""What people call a side, its mode, and what takes its steps."""
+ON_CUDA = ("resident", "graphs")
+"""Sides that have a meaning on CUDA alone."""
 
 
 def side(name: str, case: str, options: argparse.Namespace, rgb: str) -> dict[str, Any]:
@@ -23,7 +27,7 @@ def side(name: str, case: str, options: argparse.Namespace, rgb: str) -> dict[st
     known = CASES[case]
     _, mode, kind = SIDES[name]
     common = {"kind": kind, "device": options.device, "threads": options.threads}
-    if kind == "plain":
+    if kind in ("plain", "resident"):
         return common | {"case": case, "mnist": options.mnist, "rgb": rgb}
     words = words_of(known, mode, mnist=options.mnist, device=options.device, rgb=rgb)
     return common | {"kind": kind if known.kind == "step" else known.kind, "words": [*words, *options.words]}
@@ -32,7 +36,9 @@ def side(name: str, case: str, options: argparse.Namespace, rgb: str) -> dict[st
 def measure(case: str, options: argparse.Namespace) -> dict[str, Measured]:
     """Return what each side of a case measured."""
     known = CASES[case]
-    names = [name for name in options.sides if known.kind == "step" or name != "runner"]
+    names = [name for name in options.sides if known.kind == "step" or name not in ("runner", "graphs")]
+    if not options.device.startswith("cuda"):
+        names = [name for name in names if name not in ON_CUDA]
     with random_pictures(known.rgb) as rgb:
         sides = [side(name, case, options, rgb) for name in names]
         return dict(zip(names, in_turns(sides, known.images, options.rounds, options.seconds), strict=True))

@@ -19,7 +19,7 @@ from scripts.benchmarks.cases import CASES
 
 def prepared(options: dict[str, Any]) -> tuple[Any, torch.device]:
     """Return the side's step and its device."""
-    if options["kind"] != "plain":
+    if options["kind"] not in ("plain", "resident"):
         from scripts.benchmarks import ours
 
         opened = ours.opened(options["words"])
@@ -29,6 +29,7 @@ def prepared(options: dict[str, Any]) -> tuple[Any, torch.device]:
     from scripts.benchmarks import plain
 
     case, device = CASES[options["case"]], torch.device(options["device"])
+    torch.backends.cudnn.benchmark = True  # as pytorch/examples has it
     if case.rgb is None:
         digits, _ = load_idx("MNIST", options["mnist"], train=True, fetch=False)
         pictures = torch.from_numpy(digits.copy())[..., None]
@@ -41,7 +42,9 @@ def prepared(options: dict[str, Any]) -> tuple[Any, torch.device]:
         networks = plain.dcgan(channels, case.side, case.width, case.norm)
     else:
         networks = plain.mlp(channels * case.side**2, (channels, case.side, case.side))
-    return getattr(plain.Tutorial(networks, pictures, case.batch_size, device), case.loop)(), device
+    batches = plain.resident if options["kind"] == "resident" else plain.loaded
+    step = getattr(plain.Tutorial(networks, batches(pictures, case.batch_size, device), device), case.loop)()
+    return plain.in_bf16(step, device) if options["kind"] == "resident" else step, device
 
 
 def anonymous() -> int:
@@ -75,6 +78,8 @@ def answer(step: Any, device: torch.device, after_import: int, answers: TextIO) 
             torch.cuda.synchronize(device)
         seconds = time.perf_counter() - started
         memory = anonymous() - after_import
+        if device.type == "cuda":
+            memory = torch.cuda.max_memory_allocated(device) // 2**20
         print(json.dumps({"seconds": seconds, "memory": memory}), file=answers, flush=True)
 
 

@@ -12,6 +12,7 @@ from ganctl.penalties import PENALTIES
 from ganctl.training import checkpoint, state
 from ganctl.training.checkpoint import Header
 from ganctl.training.step import Game, train_step
+from tests.gpu.waiting import no_waiting
 from tests.training.games import small_game
 
 pytestmark = pytest.mark.gpu
@@ -55,12 +56,9 @@ def test_every_term_takes_20_steps_in_every_precision(precision: str, terms: str
 def test_no_step_waits_for_the_device(precision: str, terms: list[str]) -> None:
     game = cuda_game(f"device.precision={precision}", "device.graphs=false", *terms)
     train_step(game, 0)
-    torch.cuda.set_sync_debug_mode("error")
-    try:
+    with no_waiting():
         for step in range(1, 5):
             train_step(game, step)
-    finally:
-        torch.cuda.set_sync_debug_mode("default")
     game.watch.check()
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from ganctl.metrics import METRICS, Numbers, Surroundings, measure, of_store
+from ganctl.metrics import METRICS, Numbers, Surroundings, of_store
 from tests.conftest import Cli
-from tests.metrics.measured import extractor, metric, source
+from tests.metrics.measured import extractor, measured, metric, source
 
 pytestmark = pytest.mark.gpu
 
@@ -21,7 +21,7 @@ def numbers(device: str, cache: Path) -> Numbers:
     around = Surroundings(digits, store, torch.device(device), str(cache))
     looks = extractor("classifier", steps=30, width=4).open(around)
     metrics = {name: metric(name, **SMALLER.get(name, {})) for name in METRICS if name != "mixture_modes"}
-    return measure(metrics, looks, of_store(store, digits), of_store(store, digits, 600, 1), 0)
+    return measured(metrics, looks, of_store(store, digits), of_store(store, digits, 600, 1))
 
 
 def test_every_metric_finds_on_cuda_what_it_finds_on_the_cpu(tmp_path: Path) -> None:
