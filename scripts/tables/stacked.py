@@ -22,8 +22,8 @@ DEVIATIONS = (
     "0.2 where theirs is 0.3.",
     "128,000 triples are drawn once; theirs are drawn anew for each batch.",
     "The classifier is ours, taught on the same 60,000 digits but for those held out.",
-    'The row "ganctl" takes 3,000 updates of each player, and is measured by an average of the generator\'s weights, '
-    "which the other rows have not.",
+    'The row "ganctl" takes 3,000 updates of each player, and is measured by an average of the generator\'s '
+    "weights, which the other rows have not.",
     "A pack of m holds m times 128 pictures a batch, as in the published code of PacGAN.",
 )
 
@@ -39,13 +39,14 @@ TRIED = (
     "Four updates of the discriminator a step keep it ahead: 684 triples, KL 1.24, in 3,000 steps, and 803, KL "
     "1.08, in 10,000, digits in all three channels; but 718, KL 1.10, in 20,000. Packs of 2 with as many updates "
     "gave 629, KL 1.98, in 3,000.",
-    "An average of the generator over about 1,000 steps, beside learning rates that fall only to 0.3 of the first, "
-    "did more than those updates: 825, KL 0.95, after 3,000 steps of one update each with R1 of weight 0.05; 855, "
-    "KL 1.03, with 0.2; 763 with 0.01 and 738 with 0.6. Packs of 2 gave 873, KL 1.08, and 795, KL 1.60, with another "
-    "seed; 815 with R1 of weight 0.2; packs of 4 gave 784. Longer was no better: 445 after 6,000 steps, when the "
-    "discriminator had come to judge one channel alone, and 745 at half the rates. Each of these is one run; KL is "
-    "nearly the sum of what the three channels have alone, so what is missing are digits (0, 1, 6 and 9 above all) "
-    "in channels of which the discriminator sees little, not combinations of digits.",
+    "An average of the generator over about 1,000 steps, beside learning rates that fall only to 0.3 of the "
+    "first, did more than those updates: 825, KL 0.95, after 3,000 steps of one update each with R1 of weight "
+    "0.05; 855, KL 1.03, with 0.2; 763 with 0.01 and 738 with 0.6. Packs of 2 gave 873, KL 1.08, and 795, KL "
+    "1.60, with another seed; 815 with R1 of weight 0.2; packs of 4 gave 784. Longer was no better: 445 after "
+    "6,000 steps, when the discriminator had come to judge one channel alone, and 745 at half the rates. Each "
+    "of these is one run; KL is nearly the sum of what the three channels have alone, so what is missing are "
+    "digits (0, 1, 6 and 9 above all) in channels of which the discriminator sees little, not combinations of "
+    "digits.",
 )
 
 
