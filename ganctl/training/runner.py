@@ -54,7 +54,9 @@ def run(config: TrainConfig, folder: RunFolder, signals: Signals) -> None:
     with folder.locked(), recorded(folder.log):
         for warning in warnings:
             say(f"note    {warning}")
-        Runner(config, folder, store, game, evaluation, signals).run()
+        runner = Runner(config, folder, store, game, evaluation, signals)
+        del game  # which a rollback replaces
+        runner.run()
 
 
 def environment(config: TrainConfig, device: Device) -> dict[str, str]:

@@ -106,6 +106,33 @@ def test_a_run_killed_between_rollbacks_ends_the_same(warm: Warm, rolled_back: P
     assert rollbacks(fragile / RUN) == rollbacks(rolled_back)
 
 
+COUNTING = """\
+import gc, weakref
+
+from ganctl.training import runner
+
+whole, made = runner.build_game, []
+
+def counting(*arguments):
+    gc.disable()
+    print("games alive:", sum(each() is not None for each in made))
+    game = whole(*arguments)
+    made.append(weakref.ref(game))
+    return game
+
+runner.build_game = counting
+"""
+"""A plugin by which a run says how many games it holds before it makes one; the collector of cycles is off."""
+
+
+def test_a_rollback_lets_go_of_the_game_before_it_makes_another(warm: Warm, fragile: Path) -> None:
+    (fragile / "counting.py").write_text(COUNTING)
+    code, out, err = warm.finish(fragile, *ROLLBACK, "plugins=[fragile,counting]")
+    assert (code, err) == (0, "")
+    assert out.count("games alive: ") == len(rollbacks(fragile / RUN)) + 1
+    assert out.count("games alive: 0\n") == out.count("games alive: ")
+
+
 def test_a_run_that_diverges_on_any_numbers_stops_after_the_last_rollback(warm: Warm, tmp_path: Path) -> None:
     hopeless = ["train", *TINY, "optimizer=sgd", "optimizer.lr=1e30", "train.on_divergence=rollback"]
     code, out, err = warm.finish(tmp_path, *hopeless, "logging.every=1", "train.max_rollbacks=2")
