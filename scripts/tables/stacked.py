@@ -47,8 +47,9 @@ TRIED = (
     "had come to judge one channel alone, and 745 at half the rates.",
     "A slower generator beside a faster discriminator (rates of 0.0005 and 0.004) brought the seed of 775 to "
     "850, KL 1.10, a relativistic loss alone to 875, KL 1.05 (845, KL 1.11, with the first seed), and both to "
-    "889, KL 0.96; but over the three seeds of the table that was 821 ± 35, KL 1.11 ± 0.13. KL is nearly the sum of what the "
-    "three channels have alone: every digit is drawn in each, but 0, 1 and 6 in only 1 to 4 % of the samples.",
+    "889, KL 0.96; but over the three seeds of the table that was 821 ± 35, KL 1.11 ± 0.13. KL is nearly the "
+    "sum of what the three channels have alone: every digit is drawn in each, but 0, 1 and 6 in only 1 to 4 % "
+    "of the samples.",
     "The rest was tried with a seed that is not in the table. The average's half-life raised from 200 to 1,000 "
     "steps (`ema.ramp=1`), which is the row's recipe, brought 831 triples, KL 1.20, to 884, KL 0.92; the "
     "generator without its average has 655, KL 1.91. From there nothing was better: R1 of weight 0.5 gave 873, "
