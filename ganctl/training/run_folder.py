@@ -5,6 +5,7 @@ import json
 import os
 import platform
 import re
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -165,10 +166,12 @@ class RunFolder:
         """
         written = [*self.path.glob("*"), *self.samples.glob("*"), *self.checkpoints.glob(".*")]
         for path in written:
-            if path not in (self.samples, self.checkpoints) and (
-                path.is_symlink() or not (path.is_file() or path.is_dir())
-            ):
-                raise CheckpointError(f"{path}: a link or no regular file, where ganctl writes; remove it")
+            if path in (self.samples, self.checkpoints):
+                continue
+            with contextlib.suppress(FileNotFoundError):  # who trains in it has renamed an unfinished file
+                mode = path.lstat().st_mode
+                if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+                    raise CheckpointError(f"{path}: a link or no regular file, where ganctl writes; remove it")
 
     def write_status(self, status: dict[str, Any]) -> None:
         """Replace run.json, adding which process wrote it."""

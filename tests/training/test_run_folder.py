@@ -107,3 +107,14 @@ def test_a_folder_named_as_a_checkpoint_is_never_removed(trained: Path, cli: Cli
     assert cli("resume", str(RUN), "train.steps=3", "checkpoint.keep=1").code == 0
     assert (RUN / "checkpoints/step-00000000.safetensors").is_dir()
     assert json.loads((RUN / "run.json").read_text())["status"] == "complete"
+
+
+def test_a_file_that_its_process_renames_meanwhile_is_not_taken_for_a_link(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = RunFolder(tmp_path / "run")
+    folder.path.mkdir()
+    found = Path.glob
+    monkeypatch.setattr(Path, "glob", lambda self, pattern: [*found(self, pattern), self / ".run.json.tmp"])
+    with folder.locked():
+        assert folder.read_status()["process"] == os.getpid()
