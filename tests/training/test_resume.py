@@ -43,9 +43,9 @@ RUN = Path("outputs/run")
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def uninterrupted(warm: Warm, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("uninterrupted")
-    code, _, err = finish(folder, *FORTY)
+    code, _, err = warm.finish(folder, *FORTY)
     assert code == 0, err
     return folder / RUN
 
@@ -65,7 +65,7 @@ def test_killed_at_any_step_and_started_again_it_ends_bit_for_bit_the_same(
     assert traces(tmp_path / RUN) == traces(uninterrupted)
 
 
-def test_a_run_on_a_file_of_decoded_pictures_ends_as_one_on_pictures_in_memory(tmp_path: Path) -> None:
+def test_a_run_on_a_file_of_decoded_pictures_ends_as_one_on_pictures_in_memory(warm: Warm, tmp_path: Path) -> None:
     (tmp_path / "pictures").mkdir()
     noise = np.random.default_rng(0)
     for number in range(11):
@@ -74,12 +74,12 @@ def test_a_run_on_a_file_of_decoded_pictures_ends_as_one_on_pictures_in_memory(t
     words = [*FORTY, "data=folder", f"data.path={tmp_path / 'pictures'}", "data.resolution=8"]
     for place in ("memory", "file"):
         (tmp_path / place).mkdir()
-    code, _, err = finish(tmp_path / "memory", *words, "data.cache=null")
+    code, _, err = warm.finish(tmp_path / "memory", *words, "data.cache=null")
     assert code == 0, err
     process = start(tmp_path / "file", *words, "data.cache=cache")
     wait_for_step(process, tmp_path / "file" / RUN, 17)
     kill(process)
-    code, out, err = finish(tmp_path / "file", *words, "data.cache=cache")
+    code, out, err = warm.finish(tmp_path / "file", *words, "data.cache=cache")
     assert code == 0, err
     assert "resumed at step" in out
     assert len(list((tmp_path / "file/cache/pictures").glob("*/samples.npy"))) == 1
@@ -100,7 +100,7 @@ def test_killed_while_it_loads_and_right_after_its_last_save_a_run_in_bf16_from_
         process = start(killed, *words)
         wait_for(process, moment, "the moment")
         kill(process)
-    code, out, err = finish(killed, *words)
+    code, out, err = warm.finish(killed, *words)
     assert code == 0, err
     assert "complete: 40 steps" in out
     assert traces(killed / RUN) == traces(tmp_path / "whole" / RUN)
@@ -115,7 +115,7 @@ def test_the_share_of_time_spent_waiting_for_data_is_logged(uninterrupted: Path)
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_saves_and_exits_and_the_run_still_ends_the_same(
-    number: signal.Signals, uninterrupted: Path, tmp_path: Path
+    warm: Warm, number: signal.Signals, uninterrupted: Path, tmp_path: Path
 ) -> None:
     process = start(tmp_path, *FORTY)
     wait_for_step(process, tmp_path / RUN, 7)
@@ -127,36 +127,38 @@ def test_a_signal_saves_and_exits_and_the_run_still_ends_the_same(
     stopped = last_step(tmp_path / RUN)
     assert (tmp_path / RUN / f"checkpoints/step-{stopped:08d}.safetensors").exists()
     assert json.loads((tmp_path / RUN / "run.json").read_text())["status"] == "stopped"
-    code, _, err = finish(tmp_path, *FORTY)
+    code, _, err = warm.finish(tmp_path, *FORTY)
     assert code == 0, err
     assert traces(tmp_path / RUN) == traces(uninterrupted)
 
 
-def test_the_same_command_after_the_end_says_so_and_changes_nothing(uninterrupted: Path) -> None:
+def test_the_same_command_after_the_end_says_so_and_changes_nothing(warm: Warm, uninterrupted: Path) -> None:
     before = traces(uninterrupted)
-    code, out, _ = finish(uninterrupted.parent.parent, *FORTY)
+    code, out, _ = warm.finish(uninterrupted.parent.parent, *FORTY)
     assert code == 0
     assert "complete: 40 steps" in out
     assert traces(uninterrupted) == before
 
 
-def test_more_steps_go_on_and_equal_a_run_of_that_length(uninterrupted: Path, tmp_path: Path) -> None:
+def test_more_steps_go_on_and_equal_a_run_of_that_length(warm: Warm, uninterrupted: Path, tmp_path: Path) -> None:
     twenty = [word.replace("train.steps=40", "train.steps=20") for word in FORTY]
-    assert finish(tmp_path, *twenty)[0] == 0
-    code, out, err = finish(tmp_path, "resume", str(RUN), "train.steps=40")
+    assert warm.finish(tmp_path, *twenty)[0] == 0
+    code, out, err = warm.finish(tmp_path, "resume", str(RUN), "train.steps=40")
     assert code == 0, err
     assert "resumed at step 20" in out
     assert traces(tmp_path / RUN) == traces(uninterrupted)
 
 
-def test_a_damaged_newest_checkpoint_is_named_and_passed_over(uninterrupted: Path, tmp_path: Path) -> None:
+def test_a_damaged_newest_checkpoint_is_named_and_passed_over(
+    warm: Warm, uninterrupted: Path, tmp_path: Path
+) -> None:
     twenty = [word.replace("train.steps=40", "train.steps=20") for word in FORTY]
-    assert finish(tmp_path, *twenty)[0] == 0
+    assert warm.finish(tmp_path, *twenty)[0] == 0
     newest = tmp_path / RUN / "checkpoints/step-00000020.safetensors"
     damaged = bytearray(newest.read_bytes())
     damaged[-10] ^= 1
     newest.write_bytes(damaged)
-    code, out, err = finish(tmp_path, *FORTY)
+    code, out, err = warm.finish(tmp_path, *FORTY)
     assert code == 0, err
     assert "damaged" in out
     assert newest.name in out
@@ -164,21 +166,23 @@ def test_a_damaged_newest_checkpoint_is_named_and_passed_over(uninterrupted: Pat
     assert traces(tmp_path / RUN) == traces(uninterrupted)
 
 
-def test_a_run_whose_checkpoints_are_all_damaged_is_refused_and_kept(tmp_path: Path) -> None:
+def test_a_run_whose_checkpoints_are_all_damaged_is_refused_and_kept(warm: Warm, tmp_path: Path) -> None:
     twenty = [word.replace("train.steps=40", "train.steps=20") for word in FORTY]
-    assert finish(tmp_path, *twenty)[0] == 0
+    assert warm.finish(tmp_path, *twenty)[0] == 0
     files = sorted((tmp_path / RUN / "checkpoints").iterdir())
     for path in files:
         path.write_bytes(path.read_bytes()[:-1])
     before = {path: path.read_bytes() for path in files}
-    code, _, err = finish(tmp_path, *FORTY)
+    code, _, err = warm.finish(tmp_path, *FORTY)
     assert code == 4
     assert "none of the checkpoints is whole" in err
     assert {path: path.read_bytes() for path in files} == before
 
 
-def test_another_config_under_the_same_name_is_refused_with_the_keys_that_differ(uninterrupted: Path) -> None:
-    code, _, err = finish(uninterrupted.parent.parent, *FORTY, "optimizer.generator.lr=1e-3", "seed=5")
+def test_another_config_under_the_same_name_is_refused_with_the_keys_that_differ(
+    warm: Warm, uninterrupted: Path
+) -> None:
+    code, _, err = warm.finish(uninterrupted.parent.parent, *FORTY, "optimizer.generator.lr=1e-3", "seed=5")
     assert code == 2
     assert "optimizer.generator.lr (0.0004 there, 0.001 here)" in err
     assert "seed (0 there, 5 here)" in err
@@ -259,11 +263,11 @@ def test_checkpoints_can_be_read_by_whom_the_umask_lets_read(uninterrupted: Path
     assert newest.stat().st_mode == (uninterrupted / "config.yaml").stat().st_mode
 
 
-def test_a_second_process_on_the_same_run_is_told_who_trains_in_it(tmp_path: Path) -> None:
+def test_a_second_process_on_the_same_run_is_told_who_trains_in_it(warm: Warm, tmp_path: Path) -> None:
     process = start(tmp_path, *FORTY, "train.steps=100000")
     try:
         wait_for_step(process, tmp_path / RUN, 2)
-        code, _, err = finish(tmp_path, *FORTY, "train.steps=100000")
+        code, _, err = warm.finish(tmp_path, *FORTY, "train.steps=100000")
         assert code == 2
         assert f"process {process.pid} on {platform.node()} is training in it" in err
         assert process.poll() is None
@@ -303,28 +307,28 @@ def test_keeping_one_checkpoint_never_removes_the_one_just_written(tmp_path: Pat
     ]
 
 
-def test_a_checkpoint_of_another_run_is_refused(uninterrupted: Path, tmp_path: Path) -> None:
+def test_a_checkpoint_of_another_run_is_refused(warm: Warm, uninterrupted: Path, tmp_path: Path) -> None:
     other = [*FORTY, "seed=7", "train.steps=5"]
-    assert finish(tmp_path, *other)[0] == 0
+    assert warm.finish(tmp_path, *other)[0] == 0
     shutil.copy(uninterrupted / "checkpoints/step-00000035.safetensors", tmp_path / RUN / "checkpoints")
-    code, _, err = finish(tmp_path, *[word for word in other if not word.startswith("train.steps")])
+    code, _, err = warm.finish(tmp_path, *[word for word in other if not word.startswith("train.steps")])
     assert code == 2
     assert "seed (0 there, 7 here)" in err
 
 
-def test_other_pictures_under_the_same_run_are_refused_before_anything_changes(tmp_path: Path) -> None:
+def test_other_pictures_under_the_same_run_are_refused_before_anything_changes(warm: Warm, tmp_path: Path) -> None:
     for name, colour in (("cats", "red"), ("dogs", "blue")):
         (tmp_path / name).mkdir()
         for number in range(4):
             Image.new("RGB", (8, 8), colour).save(tmp_path / name / f"{number}.png")
     words = [word for word in FORTY if not word.startswith("train.steps")]
     words += ["train.steps=2", "data=folder", "data.resolution=8"]
-    assert finish(tmp_path, *words, "data.path=cats")[0] == 0
+    assert warm.finish(tmp_path, *words, "data.path=cats")[0] == 0
     before = (tmp_path / RUN / "config.yaml").read_text()
-    code, _, err = finish(tmp_path, *words, "data.path=dogs")
+    code, _, err = warm.finish(tmp_path, *words, "data.path=dogs")
     assert code == 3
     assert "not the samples" in err
     assert (tmp_path / RUN / "config.yaml").read_text() == before
     (tmp_path / "cats").rename(tmp_path / "felines")
-    code, _, err = finish(tmp_path, *words, "data.path=felines")
+    code, _, err = warm.finish(tmp_path, *words, "data.path=felines")
     assert (code, err) == (0, "")
