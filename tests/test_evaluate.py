@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,15 @@ import pytest
 import yaml
 
 from ganctl import compose
+from ganctl.commands import evaluate as module
 from ganctl.metrics import EXTRACTORS, METRICS
 from tests.conftest import Cli, contents
 
 RAW = ["evaluate", "ckpt=outputs/run", "metric/features=raw", "device=cpu", "num=40"]
 MODES = [*RAW, "metric=[mixture_modes]"]
+
+
+NESTED = '{"evaluations": [{"step": ' + "[" * 500 + "]" * 500 + "}]}"
 
 
 def written(folder: Path) -> list[dict[str, Any]]:
@@ -56,7 +61,7 @@ def test_the_same_question_replaces_its_answer_and_another_is_added(trained: Pat
     assert len(written(trained / "outputs/run")) == 5
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"evaluations": [1]}', "[" * 5000])
+@pytest.mark.parametrize("content", ["", "[]", '{"evaluations": [1]}', "[" * 5000, NESTED])
 def test_a_damaged_file_is_kept_aside(content: str, trained: Path, cli: Cli) -> None:
     path = trained / "outputs/run/evaluation.json"
     path.write_text(content)
@@ -175,3 +180,40 @@ def test_the_help_lists_every_metric_and_extractor(cli: Cli) -> None:
     assert " model: " not in out
     defaults = yaml.safe_load((compose.config_folder() / "evaluate.yaml").read_text())["defaults"]
     assert {"metric": ["fid"]} in defaults
+
+
+def test_two_evaluations_that_end_together_are_both_written(
+    trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = trained / "outputs/run/evaluation.json"
+    asked, free = threading.Event(), threading.Event()
+    write = module.write_whole
+
+    def slow(place: Path, content: bytes) -> None:
+        asked.set()
+        assert free.wait(60)
+        write(place, content)
+
+    def result(step: int) -> dict[str, Any]:
+        return {"checkpoint": "step", "step": step, "asked": {}, "precision": "fp32", "numbers": {}}
+
+    monkeypatch.setattr(module, "write_whole", slow)
+    threads = [threading.Thread(target=module._write, args=(path, result(step))) for step in (1, 2)]
+    threads[0].start()
+    assert asked.wait(60)
+    threads[1].start()  # which waits until the first has written, and would otherwise have read nothing
+    free.set()
+    for thread in threads:
+        thread.join()
+    assert [each["step"] for each in written(path.parent)] == [1, 2]
+
+
+def test_labels_beyond_the_classes_are_refused_in_one_line(cli: Cli, workspace: Path) -> None:
+    raw = workspace / "MNIST/raw"
+    raw.mkdir(parents=True)
+    for name, shape in (("images-idx3", (20, 28, 28)), ("labels-idx1", (20,))):
+        head = bytes([0, 0, 8, len(shape)]) + b"".join(size.to_bytes(4, "big") for size in shape)
+        (raw / f"train-{name}-ubyte").write_bytes(head + bytes([200]) * math.prod(shape))
+    outcome = cli("train", "data=mnist", "data.root=.", "data.download=false", "train.steps=1")
+    assert (outcome.code, outcome.err.count("\n")) == (3, 1)
+    assert "MNIST has 10 classes, but labels up to 200" in outcome.err

@@ -6,17 +6,19 @@ import math
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import torch
+from filelock import FileLock
 from pydantic import AfterValidator, Field, SerializeAsAny, create_model
 
 from ganctl import __version__
 from ganctl.commands.sample import open_generator
 from ganctl.config import Count, DeviceConfig, Which
-from ganctl.errors import CheckpointError, ConfigError, DataError, WriteError
+from ganctl.errors import ConfigError, DataError, WriteError
 from ganctl.metrics import (
     EXTRACTORS,
     METRICS,
@@ -34,10 +36,13 @@ from ganctl.registry import Spec
 from ganctl.runtime.console import say
 from ganctl.runtime.disk import write_whole
 from ganctl.runtime.memory import keep_freed_memory
+from ganctl.runtime.untrusted import read_text
 from ganctl.training.checkpoint import Checkpoint
-from ganctl.training.foreign import check_regular
 from ganctl.training.generate import at_once, drawn
 from ganctl.validation import validate
+
+DEEPEST = 12
+"""Levels of lists and dictionaries in evaluation.json; an evaluation has 5."""
 
 LONGEST_FILE = 64 << 20
 """Bytes of evaluation.json; an evaluation of ten metrics has about 10,000."""
@@ -185,16 +190,32 @@ def _write(path: Path, result: dict[str, Any]) -> None:
     """
     same = ("checkpoint", "step", "asked", "precision")
     try:
-        earlier = _earlier(path)
-        if earlier is None:
-            aside = path.with_name(f"{path.name}.damaged")
-            path.replace(aside)
-            say(f"{path}: holds no evaluations; it is kept as {aside.name}")
-        others = [each for each in earlier or [] if any(each.get(key) != result[key] for key in same)]
-        text = json.dumps(_finite({"evaluations": [*others, result]}), indent=2, allow_nan=False)
-        write_whole(path, (text + "\n").encode())
+        with _alone(path):
+            earlier = _earlier(path)
+            if earlier is None:
+                aside = path.with_name(f"{path.name}.damaged")
+                path.replace(aside)
+                say(f"{path}: holds no evaluations; it is kept as {aside.name}")
+            others = [each for each in earlier or [] if any(each.get(key) != result[key] for key in same)]
+            text = json.dumps(_finite({"evaluations": [*others, result]}), indent=2, allow_nan=False)
+            write_whole(path, (text + "\n").encode())
     except OSError as error:
         raise WriteError.of(path, error.errno) from error
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Wait until no other process reads the file and writes it anew; go without where there are no locks."""
+    lock = FileLock(path.with_name(f".{path.name}.lock"))
+    try:
+        lock.acquire()
+    except NotImplementedError:
+        yield
+        return
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _earlier(path: Path) -> list[dict[str, Any]] | None:
@@ -202,12 +223,19 @@ def _earlier(path: Path) -> list[dict[str, Any]] | None:
     if not path.exists():
         return []
     try:
-        if check_regular(path) > LONGEST_FILE:
-            return None
-        found = json.loads(path.read_text())["evaluations"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError, CheckpointError):
+        found = json.loads(read_text(path, LONGEST_FILE))["evaluations"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
-    return found if isinstance(found, list) and all(isinstance(each, dict) for each in found) else None
+    plain = isinstance(found, list) and all(isinstance(each, dict) for each in found)
+    return found if plain and _is_shallow(found, DEEPEST) else None
+
+
+def _is_shallow(value: Any, depth: int) -> bool:
+    """Return whether plain data has at most so many levels of lists and dictionaries."""
+    if not isinstance(value, list | dict):
+        return True
+    inner = value.values() if isinstance(value, dict) else value
+    return depth > 0 and all(_is_shallow(each, depth - 1) for each in inner)
 
 
 def _finite(value: Any) -> Any:

@@ -10,6 +10,7 @@ from ganctl.data.idx import Title, load_idx
 from ganctl.data.resize import resize
 from ganctl.data.source import SOURCES, Resolution, Source
 from ganctl.data.store import Store
+from ganctl.errors import DataError
 from ganctl.runtime.randomness import generator
 
 DIGITS = tuple("0123456789")
@@ -44,6 +45,11 @@ class IdxSource(Source):
         Raises `DataError` for files that are missing or cannot be used.
         """
         pixels, labels = load_idx(title, self.root, train=self.split == "train", fetch=self.download)
+        highest = int(labels.max())
+        if highest >= len(DIGITS):
+            raise DataError(
+                f"data.root: {title} has {len(DIGITS)} classes, but labels up to {highest}; fetch its files again"
+            )
         return self._fit(pixels), labels.astype(np.int64)
 
     def _fit(self, pixels: np.ndarray) -> np.ndarray:

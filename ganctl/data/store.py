@@ -26,6 +26,13 @@ class Store:
     classes: tuple[str, ...] = ()
     skipped: int = 0
 
+    def __post_init__(self) -> None:
+        """Raise `ValueError` for labels beyond the classes: whoever counts by them would read past their end."""
+        if self.labels is not None and self.classes and len(self.labels):
+            low, high = int(self.labels.min()), int(self.labels.max())
+            if low < 0 or high >= len(self.classes):
+                raise ValueError(f"labels lie in {low} to {high}, but there are {len(self.classes)} classes")
+
     def __len__(self) -> int:
         return len(self.samples)
 

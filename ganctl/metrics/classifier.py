@@ -27,7 +27,7 @@ from ganctl.models.layers import Width
 from ganctl.runtime.console import say, track
 from ganctl.runtime.randomness import permutation, seeded
 
-FORMAT = 1
+FORMAT = 2
 """Changes with the architecture and the way of teaching, so that no earlier classifier is taken for one of now."""
 
 HELD_OUT = 10
@@ -88,11 +88,12 @@ class Classifier(FeatureExtractor):
     def _teach_or_find(self, network: "Network", labelled: Store, cache: str) -> float:
         """Give the network its weights and return the share of held-out pictures that it judges right."""
         kept = Kept(cache, "classifiers")
-        path = kept.path(FORMAT, self.model_dump(), labelled.fingerprint)
-        if (found := kept.read(path)) is not None:
-            tensors, about = found
-            network.load_state_dict(tensors)
-            return float(about["accuracy"])
+        question = [FORMAT, self.model_dump(), labelled.fingerprint]
+        forms = {name: (value.dtype, tuple(value.shape)) for name, value in _answer(network, 0.0).items()}
+        if (found := kept.read(question, forms)) is not None:
+            accuracy = found.pop("accuracy").item()
+            network.load_state_dict({name.removeprefix("network."): value for name, value in found.items()})
+            return accuracy
         started = time.monotonic()
         taught, held_out = split(labelled, self.seed)
         with torch.enable_grad(), exact_fp32(), single_thread():
@@ -102,7 +103,7 @@ class Classifier(FeatureExtractor):
             f"classifier of {len(labelled.classes)} classes taught in {time.monotonic() - started:.0f} s: "
             f"{accuracy:.2%} of {len(held_out):,} held-out pictures right"
         )
-        kept.write(path, network.state_dict(), {"accuracy": repr(accuracy)})
+        kept.write(question, _answer(network, accuracy))
         return accuracy
 
     def _teach(self, network: "Network", labelled: Store, taught: Tensor) -> None:
@@ -119,6 +120,12 @@ class Classifier(FeatureExtractor):
             optimizer.step()
             schedule.step()
         network.eval()
+
+
+def _answer(network: "Network", accuracy: float) -> dict[str, Tensor]:
+    """Return what is kept of a taught network."""
+    weights = {f"network.{name}": value for name, value in network.state_dict().items()}
+    return weights | {"accuracy": torch.tensor(accuracy, dtype=torch.float64)}
 
 
 class Network(nn.Module):

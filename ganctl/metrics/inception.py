@@ -5,7 +5,6 @@ import hashlib
 import http.client
 import io
 import os
-import stat
 import urllib.request
 from pathlib import Path
 from types import ModuleType
@@ -18,6 +17,7 @@ from ganctl.data.cache import cache_folder
 from ganctl.errors import ConfigError
 from ganctl.metrics.extractor import EXTRACTORS, KEY, Extractor, FeatureExtractor, Seen, Surroundings
 from ganctl.runtime.console import say
+from ganctl.runtime.untrusted import UntrustedFileError, read_bytes
 
 SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
 """Of weights-inception-2015-12-05-6726825d.pth, which torch-fidelity and pytorch-fid share."""
@@ -71,10 +71,9 @@ class Inception(FeatureExtractor):
             if not path.exists():
                 download(url, path)
         try:
-            found = path.stat()
-            if not stat.S_ISREG(found.st_mode) or found.st_size > LARGEST:
-                raise ConfigError(f"features.weights: {path} is no file of weights; remove it and fetch {url}")
-            content = path.read_bytes()
+            content = read_bytes(path, LARGEST)
+        except UntrustedFileError as error:
+            raise ConfigError(f"features.weights: {path} is no file of weights ({error}); fetch {url}") from error
         except OSError as error:
             raise ConfigError(f"features.weights: {path} cannot be read ({error.strerror})") from error
         if hashlib.sha256(content).hexdigest() != SHA256:

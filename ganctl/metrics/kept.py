@@ -1,13 +1,16 @@
-"""Tensors that took long to compute, kept on disk under a digest of all that they depend on."""
+"""Tensors that took long to compute, kept on disk as answers to a question: all that they depend on."""
 
 import contextlib
 import hashlib
 import json
+import math
 import os
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -15,54 +18,71 @@ from torch import Tensor
 from ganctl.data.cache import cache_folder
 from ganctl.runtime.console import say
 from ganctl.runtime.disk import sync
+from ganctl.runtime.untrusted import regular_size
 
 UNFINISHED_SECONDS = 86_400
 """After which a file under a temporary name is one whose writer was killed."""
 
+HEADER_BYTES = 1 << 20
+"""What a file may hold besides its tensors."""
+
+ENTRY = "answer"
+"""The one entry of a file's metadata: the sha256 of the question and of the tensors. (The library writes several
+entries in random order.)"""
+
+Form = tuple[torch.dtype, tuple[int, ...]]
+"""Type and shape of a tensor."""
+
+
+class DamagedError(Exception):
+    """A file that does not hold the answer to its question."""
+
 
 class Kept:
-    """The folder of one kind of tensors in the cache; a name is a digest of `parts`.
+    """The folder of one kind of answers in the cache.
 
-    Where the folder cannot be used, which is said, nothing is kept. Unfinished files go after a day.
+    A question is plain data. The file of its answer is named by the question's digest and holds it again, so that
+    a file that was copied or renamed is not taken for the answer to another question. Where the folder cannot be
+    used, which is reported, nothing is kept. Unfinished files are removed after a day.
     """
 
     def __init__(self, cache: str, kind: str) -> None:
         self.folder = cache_folder(cache) / kind
 
-    def path(self, *parts: Any) -> Path:
-        """Return the file for what depends on the parts, which are plain data."""
-        return self.folder / f"{hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]}.safetensors"
+    def read(self, question: list[Any], forms: Mapping[str, Form]) -> dict[str, Tensor] | None:
+        """Return the answer: tensors of exactly these names, types and shapes, all finite; None if there is none.
 
-    def read(self, path: Path) -> tuple[dict[str, Tensor], dict[str, str]] | None:
-        """Return the tensors of a file and what was said about them; None if it is missing or damaged."""
+        A file that holds anything else is reported, and counts as none.
+        """
+        path = self._path(question)
         try:
-            with safe_open(path, "pt") as file:
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-                about = dict(file.metadata())
-            if about.pop("sha256") == digest(tensors):
-                return tensors, about
-            reason = "its content does not match its sha256"
+            return _read(path, _digest_of(question), forms)
         except (FileNotFoundError, NotADirectoryError):
             return None
-        except (SafetensorError, OSError, KeyError, TypeError) as error:
-            reason = str(error)
-        say(f"{path} is damaged ({reason}) and made again")
-        return None
+        except (DamagedError, SafetensorError, OSError, RuntimeError, ValueError) as error:
+            say(f"{path} is damaged ({error}) and made again")
+            return None
 
-    def write(self, path: Path, tensors: dict[str, Tensor], about: dict[str, str]) -> None:
-        """Keep tensors, whole or not at all."""
+    def write(self, question: list[Any], tensors: Mapping[str, Tensor]) -> None:
+        """Keep an answer, whole or not at all; one with numbers that are not finite is not kept."""
+        still = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+        if not all(map(_is_finite, still.values())):
+            return
+        path, asked = self._path(question), _digest_of(question)
         temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        tensors = {name: tensor.contiguous() for name, tensor in tensors.items()}
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._sweep()
-            save_file(tensors, temporary, about | {"sha256": digest(tensors)})
+            save_file(still, temporary, {ENTRY: f"{asked} {digest(still)}"})
             sync(temporary)
             temporary.replace(path)
         except (OSError, SafetensorError) as error:
             with contextlib.suppress(OSError):
                 temporary.unlink()
             say(f"{self.folder} cannot be written ({error}); nothing is kept for the next time")
+
+    def _path(self, question: list[Any]) -> Path:
+        return self.folder / f"{_digest_of(question)[:32]}.safetensors"
 
     def _sweep(self) -> None:
         for leftover in self.folder.glob(".*.tmp"):
@@ -71,7 +91,7 @@ class Kept:
                     leftover.unlink()
 
 
-def digest(tensors: dict[str, Tensor]) -> str:
+def digest(tensors: Mapping[str, Tensor]) -> str:
     """Return the sha256 of tensors with their names, types and shapes."""
     found = hashlib.sha256()
     for name, tensor in sorted(tensors.items()):
@@ -80,3 +100,36 @@ def digest(tensors: dict[str, Tensor]) -> str:
         rows: Any = values.reshape(-1).numpy()
         found.update(rows)
     return found.hexdigest()
+
+
+def _read(path: Path, asked: str, forms: Mapping[str, Form]) -> dict[str, Tensor]:
+    """Return the tensors of a file.
+
+    Raises `DamagedError` if it is too long, answers another question, or holds other tensors than expected.
+    """
+    expected = sum(dtype.itemsize * math.prod(shape) for dtype, shape in forms.values())
+    if regular_size(path) > expected + HEADER_BYTES:
+        raise DamagedError("it is longer than its answer")
+    with safe_open(path, "pt") as file:
+        question, _, found = (file.metadata() or {}).get(ENTRY, "").partition(" ")
+        if question != asked:
+            raise DamagedError("it answers another question")
+        if set(file.keys()) != forms.keys():
+            raise DamagedError("it holds other tensors")
+        tensors = {name: file.get_tensor(name) for name in forms}
+    for name, tensor in tensors.items():
+        if (tensor.dtype, tuple(tensor.shape)) != forms[name]:
+            raise DamagedError(f"{name} is {tensor.dtype} {list(tensor.shape)}")
+        if not _is_finite(tensor):
+            raise DamagedError(f"{name} holds numbers that are not finite")
+    if found != digest(tensors):
+        raise DamagedError("its content does not match its sha256")
+    return tensors
+
+
+def _is_finite(tensor: Tensor) -> bool:
+    return not tensor.is_floating_point() or bool(tensor.isfinite().all())
+
+
+def _digest_of(question: list[Any]) -> str:
+    return hashlib.sha256(json.dumps(question).encode()).hexdigest()

@@ -51,4 +51,6 @@ def score(logits: Tensor) -> Tensor:
     """Return the score of logits [n, classes] as a float64 scalar."""
     log_shares = logits.double().log_softmax(1)
     log_mean = log_shares.logsumexp(0) - math.log(len(logits))
-    return (log_shares.exp() * (log_shares - log_mean)).sum(1).mean().exp()
+    shares = log_shares.exp()
+    gained = torch.where(shares > 0, shares * (log_shares - log_mean), 0)  # 0·log 0 = 0, also where a logit is −∞
+    return gained.sum(1).mean().exp()

@@ -59,9 +59,9 @@ class MsSsim(Metric):
 def similarity(first: Tensor, second: Tensor) -> Tensor:
     """Return the multi-scale structural similarity of pairs of pictures [n, channels, height, width], as [n].
 
-    Values lie in [0, 255]. Scales are halved, up to five, as long as the window of 11 pixels fits in; with fewer
-    than five, their weights are stretched to sum to 1. A negative contrast term counts as 0. (Wang et al. 2003,
-    equation 7.)
+    Values lie in [0, 255]. Scales are halved, up to five, as long as the window of 11 pixels fits in. Their
+    weights are divided by their sum, which is 1.0001 for the paper's five. A negative contrast term counts as 0.
+    (Wang et al. 2003, equation 7.)
     """
     side = min(first.shape[-2:])
     scales = max(1, sum(side >> scale >= WINDOW for scale in range(len(WEIGHTS))))

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ganctl.metrics.extractor import Extractor, exact_fp32
-from ganctl.metrics.kept import Kept
+from ganctl.metrics.kept import Form, Kept
 from ganctl.metrics.samples import CHUNK, Samples
 from ganctl.runtime.console import track
 
@@ -17,7 +17,8 @@ Need = Literal["moments", "features", "logits"]
 ROWS = frozenset({"features", "logits"})
 """The needs of which there is a row for each sample."""
 
-FORMAT = 1
+FORMAT = 2
+"""Of what is kept; it changes with what its files hold."""
 
 
 @dataclass(frozen=True)
@@ -119,12 +120,23 @@ def collect(
     if cache is None or samples.content is None or extractor.name == "raw":
         return Statistics(samples, extractor, _look(samples, extractor, needs))
     kept = Kept(cache, "statistics")
-    path = kept.path(FORMAT, samples.content, extractor.describe(), sorted(needs))
-    if (found := kept.read(path)) is not None:
-        return Statistics(samples, extractor, found[0])
+    question = [FORMAT, samples.content, extractor.describe(), sorted(needs)]
+    if (found := kept.read(question, _forms(samples, extractor, needs))) is not None:
+        return Statistics(samples, extractor, found)
     tensors = _look(samples, extractor, needs)
-    kept.write(path, tensors, {})
+    kept.write(question, tensors)
     return Statistics(samples, extractor, tensors)
+
+
+def _forms(samples: Samples, extractor: Extractor, needs: Collection[Need]) -> dict[str, Form]:
+    """Return the type and shape of what `_look` finds."""
+    width, count = extractor.dimension, samples.count
+    forms: dict[Need, dict[str, Form]] = {
+        "moments": {"mean": (torch.float64, (width,)), "covariance": (torch.float64, (width, width))},
+        "features": {"features": (torch.float32, (count, width))},
+        "logits": {"logits": (torch.float32, (count, extractor.classes))},
+    }
+    return {name: form for need in needs for name, form in forms[need].items()}
 
 
 @torch.no_grad()

@@ -3,7 +3,6 @@
 import hashlib
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
@@ -14,6 +13,10 @@ from ganctl.errors import ConfigError, nearest
 from ganctl.runtime.console import say
 from ganctl.runtime.randomness import seeded
 from ganctl.runtime.torchvision import import_torchvision_models
+from ganctl.runtime.untrusted import opened, regular_size
+
+LARGEST = 8 << 30
+"""Bytes of a file of weights; the largest of torchvision's have 2.6 GB."""
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -68,17 +71,22 @@ def open_image_network(
 
 
 def weights_digest(path: str) -> str:
-    """Return the first 16 hex digits of the sha256 of a file of weights, "" if it is missing."""
-    place = Path(os.path.expanduser(path))
-    if not place.is_file():
+    """Return the first 16 hex digits of the sha256 of a file of weights, "" if it is missing or cannot be read."""
+    try:
+        if regular_size(os.path.expanduser(path)) > LARGEST:
+            return ""
+        with opened(os.path.expanduser(path)) as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+    except OSError:
         return ""
-    with place.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
 def _load(body: nn.Module, path: str, name: str, key: str) -> None:
+    place = os.path.expanduser(path)
     try:
-        found = load_file(os.path.expanduser(path))
+        if (size := regular_size(place)) > LARGEST:
+            raise ConfigError(f"{key}: {path} has {size:,} bytes, more than any network's weights")
+        found = load_file(place)
         body.load_state_dict({key: found[key] for key in body.state_dict()})
     except FileNotFoundError as error:
         raise ConfigError(f"{key}: {path} does not exist") from error

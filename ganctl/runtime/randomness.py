@@ -1,7 +1,7 @@
 """Random numbers as pure functions of a key, so that resuming needs no generator state."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -20,8 +20,16 @@ def generator(device: torch.device, *key: int | str) -> torch.Generator:
 
 
 def normal(shape: tuple[int, ...], device: torch.device, dtype: torch.dtype, *key: int | str) -> Tensor:
-    """Return standard normal numbers of a shape on a device, a function of the key."""
-    return torch.randn(shape, generator=generator(device, *key), device=device, dtype=dtype)
+    """Return standard normal numbers of a shape on a device, a function of the key; float64 widens float32."""
+    return drawn(torch.randn, shape, device, dtype, *key)
+
+
+def drawn(
+    draw: Callable[..., Tensor], shape: tuple[int, ...], device: torch.device, dtype: torch.dtype, *key: int | str
+) -> Tensor:
+    """Return what `torch.randn` or `torch.rand` draws in float32 by the key, as `dtype`."""
+    source = generator(device, *key)
+    return draw(shape, generator=source, device=device, dtype=torch.float32).to(dtype)
 
 
 def seed_networks(device: torch.device, *key: int | str) -> None:

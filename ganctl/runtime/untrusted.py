@@ -7,7 +7,6 @@ import stat
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import BinaryIO
 
 from ganctl.runtime.memory import memory_limit
 
@@ -26,7 +25,7 @@ class UntrustedFileError(OSError):
 
 
 @contextmanager
-def opened(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+def opened(path: str | os.PathLike[str]) -> Iterator[io.BufferedReader]:
     """Open a regular file for reading, in binary.
 
     Nothing else is ever opened for good, since it could block for ever or never end: the kind is looked at

@@ -24,6 +24,10 @@ LONG_STEPS, LONG_SHARE, LONG_ROWS = 400, 0.05, 5
 """What counts as long: so many steps, such a share of the run, and so many logged rows, whichever is longest."""
 
 
+SIGNS = ("health/separation", "health/generator_gradient", "health/diversity")
+"""What the signs are called where they are logged."""
+
+
 def signs(game: Game) -> dict[str, Tensor]:
     """Return the `health/…` numbers of the step just done, scalars on the device.
 

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from ganctl.config import TrainConfig
 from ganctl.training import health
 from ganctl.training.players import SKIPPED, Player
 from ganctl.training.step import Game
@@ -35,6 +36,13 @@ def measure(game: Game, step: int) -> dict[str, float]:
         for player in (game.generator, game.discriminator)
     }
     return dict(zip(scalars, values, strict=True)) | rates
+
+
+def ordering(config: TrainConfig) -> list[str]:
+    """Return the tags of logged numbers by which runs can be put in an order: losses, signs of health, scores."""
+    scores = [f"evaluate/{key}/{metric.value}" for key, metric in config.metric.items()]
+    losses = ["loss/generator", "loss/discriminator"]
+    return losses + list(health.SIGNS) + (scores if config.evaluate.every else [])
 
 
 def _objective(player: Player, step: int) -> Tensor:

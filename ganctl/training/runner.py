@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from ganctl import __version__, pictures, rules
-from ganctl.config import TrainConfig, flatten
+from ganctl.config import TrainConfig
 from ganctl.data.store import Store
 from ganctl.errors import CheckpointError, DataError, DivergenceError, Stopped, WriteError
 from ganctl.runtime.console import recorded, say
@@ -25,7 +25,7 @@ from ganctl.training.checkpoint import Header, Inexact, Rollback, Score
 from ganctl.training.evaluation import Evaluation
 from ganctl.training.generate import generate
 from ganctl.training.health import HealthWatch
-from ganctl.training.measure import measure
+from ganctl.training.measure import measure, ordering
 from ganctl.training.progress import ProgressDisplay, clock
 from ganctl.training.run_folder import RunFolder
 from ganctl.training.step import Game, train_step
@@ -318,8 +318,7 @@ class Runner:
         try:
             tracker = Tracker(self.folder.path, self.folder.metrics, header.logs if header is not None else {})
             if header is None:
-                saved = self.config.saved()
-                tracker.config(saved, flatten(saved))
+                tracker.config(self.config.saved(), self.config.identity(), ordering(self.config))
         except OSError as error:
             raise WriteError.of(self.folder.path, error.errno) from error
         return tracker

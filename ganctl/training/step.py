@@ -20,7 +20,7 @@ from ganctl.models.convolutions import gradients_at_samples_alone
 from ganctl.models.ema import Ema
 from ganctl.optim import PlayerName
 from ganctl.runtime.device import Device
-from ganctl.runtime.randomness import generator, mix, normal, seed_networks
+from ganctl.runtime.randomness import drawn, mix, normal, seed_networks
 from ganctl.schedules import Schedule
 from ganctl.training.inputs import Inputs
 from ganctl.training.players import SKIPPED, Player
@@ -129,9 +129,7 @@ class Game:
         return self._drawn(torch.randn, (purpose, player, turn), self.batch_size * self.accumulate, *shape)
 
     def _drawn(self, draw: Callable[..., Tensor], key: tuple[int | str, ...], *shape: int) -> Tensor:
-        device = self.device.torch_device
-        source = generator(device, self.seed, *key)
-        return draw(shape, generator=source, device=device, dtype=self.device.dtype)
+        return drawn(draw, shape, self.device.torch_device, self.device.dtype, self.seed, *key)
 
     def generated_for_both(self, turn: int) -> Tensor | None:
         """Return the samples of the discriminator's update `turn` with their graph, or None.

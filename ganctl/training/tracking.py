@@ -5,7 +5,7 @@ import math
 import os
 import struct
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,15 +41,20 @@ class Tracker:
         if self._paths[1].stat().st_size == 0:
             self._record(Event(wall_time=time.time(), file_version="brain.Event:2"))
 
-    def config(self, config: Mapping[str, Any], flat: Mapping[str, Any]) -> None:
-        """Write the config as text and as TensorBoard's hyperparameters; once, at step 0."""
+    def config(self, config: Mapping[str, Any], identity: Mapping[str, Any], ordering: Sequence[str]) -> None:
+        """Write the config as text, and TensorBoard's hyperparameters; once, at step 0.
+
+        Those are the keys of `identity`, the ones that determine the run's numbers, and tags of `ordering`, by
+        which runs can be sorted. A null has no column: among numbers, a text cannot be sorted.
+        """
         lines = yaml.safe_dump(dict(config), sort_keys=False).splitlines()
         plain = {
             key: value if isinstance(value, int | float | str | bool) else str(value)
-            for key, value in flat.items()
+            for key, value in identity.items()
+            if value is not None
         }
         written = text("config", "".join(f"    {line}\n" for line in lines))
-        for summary in (written, *hparams(plain, {"loss/generator": 0, "loss/discriminator": 0})):
+        for summary in (written, *hparams(plain, dict.fromkeys(ordering, 0))):
             self._record(Event(wall_time=time.time(), step=0, summary=summary))
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:

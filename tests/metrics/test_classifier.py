@@ -4,11 +4,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 
 from ganctl.data.store import Store
 from ganctl.errors import ConfigError, DataError
 from ganctl.metrics import METRICS, Comparison, Extractor, of_store, of_tensor
 from ganctl.metrics.classifier import Classifier, Network, share_right, split
+from ganctl.metrics.kept import digest
 from tests.data.drawn import idx
 from tests.metrics.measured import extractor, metric, source, surroundings
 
@@ -84,6 +87,28 @@ def test_a_damaged_classifier_is_taught_again(
     content[-5] ^= 1
     file.write_bytes(content)
     assert opened(digits, str(tmp_path)).identity == taught[0].identity
+    assert f"{file} is damaged" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("accuracy", [math.nan, None])
+def test_a_classifier_without_a_sane_accuracy_is_taught_again(
+    accuracy: float | None,
+    taught: tuple[Extractor, str],
+    digits: Store,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    opened(digits, str(tmp_path))
+    (file,) = (tmp_path / "classifiers").iterdir()
+    with safe_open(file, "pt") as whole:
+        question = whole.metadata()["answer"].split()[0]
+        tensors = {name: whole.get_tensor(name) for name in whole.keys()}  # noqa: SIM118
+    del tensors["accuracy"]
+    if accuracy is not None:
+        tensors["accuracy"] = torch.tensor(accuracy, dtype=torch.float64)
+    save_file(tensors, file, {"answer": f"{question} {digest(tensors)}"})
+    again = opened(digits, str(tmp_path))
+    assert (again.identity, again.accuracy) == (taught[0].identity, taught[0].accuracy)
     assert f"{file} is damaged" in capsys.readouterr().out
 
 

@@ -87,6 +87,29 @@ def test_copies_of_the_data_are_found_and_new_samples_are_not() -> None:
     assert half["copies"] == pytest.approx(0.5, abs=0.02)
 
 
+def test_equal_features_are_0_apart_also_far_from_the_origin() -> None:
+    real = (normal(300, 64, 0) * 100 + 1000).repeat(2, 1)
+    found = computed(metric("nearest_neighbour"), real, normal(100, 64, 1))
+    assert found["distance_real"] == 0
+    assert math.isnan(found["distance_ratio"])
+    assert computed(metric("precision_recall", neighbours=1), real, real)["f_score"] == 1
+
+
+def test_distances_that_cancel_in_a_product_of_matrices_are_exact() -> None:
+    near = normal(40, 8, 0).double() * 1e-6 + 1000
+    (_, block) = next(manifolds.distances(near, near, CPU))
+    exact = torch.cdist(near, near, compute_mode="donot_use_mm_for_euclid_dist")
+    torch.testing.assert_close(block, exact, rtol=1e-12, atol=0)
+
+
+def test_a_generator_that_copies_is_found_out_where_real_samples_have_duplicates_too() -> None:
+    real = normal(1000, 6, 0)
+    real[:30] = real[30:60]
+    copied = computed(metric("nearest_neighbour"), real, real[200:700])
+    assert copied["copies"] == 1
+    assert computed(metric("nearest_neighbour"), real, normal(500, 6, 1))["copies"] == 0
+
+
 def test_distances_to_neighbours_are_scikit_learns() -> None:
     real, generated = normal(400, 5, 0), normal(300, 5, 1)
     found = computed(metric("nearest_neighbour"), real, generated)

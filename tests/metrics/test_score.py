@@ -1,3 +1,4 @@
+import math
 from dataclasses import replace
 
 import pytest
@@ -40,3 +41,8 @@ def test_it_needs_classes() -> None:
         ConfigError, match=r"^metric.inception_score: reads classes, which metric/features=raw does"
     ):
         metric("inception_score").check(points, points, raw(points.first(1)))
+
+
+def test_a_logit_of_minus_infinity_is_a_probability_of_0() -> None:
+    sure = torch.tensor([[0.0, -math.inf, -math.inf], [-math.inf, 0.0, -math.inf]])
+    assert float(score(sure)) == pytest.approx(2)

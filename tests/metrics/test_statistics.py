@@ -1,3 +1,4 @@
+import math
 import os
 import subprocess
 import sys
@@ -8,10 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 
 from ganctl.data.store import Store
-from ganctl.metrics import Extractor, Samples, of_store, of_tensor, parted
+from ganctl.metrics import Extractor, Samples, kept, of_store, of_tensor, parted
 from ganctl.metrics.extractor import Seen
 from ganctl.metrics.statistics import MomentSum, collect
 from tests.metrics.measured import CPU, normal, raw, source
@@ -192,9 +195,80 @@ def test_moments_of_many_wide_features_need_no_memory_for_the_features() -> None
     whole = count * 1024 * 4 / 1024**2
     used = {
         needs: float(
-            subprocess.check_output([sys.executable, "-c", MOMENTS_OF_MANY.format(count=count, needs=needs)])
+            subprocess.check_output(
+                [sys.executable, "-c", MOMENTS_OF_MANY.format(count=count, needs=needs)]
+            ).split()[-1]  # a slow machine reports progress before
         )
         for needs in ("moments", "features")
     }
     assert used["moments"] < whole / 3
     assert used["features"] > whole / 2  # so that what is measured is there to be seen
+
+
+def test_a_whole_file_of_another_question_is_not_believed(
+    kept_samples: Samples, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    look = costly(raw(kept_samples.first(1)), [])
+    collect(kept_samples, look, {"moments"}, str(tmp_path))
+    (file,) = (tmp_path / "statistics").iterdir()
+    right = file.read_bytes()
+    other = of_store(Store(normal(300, 3, 9, mean=5.0)), source("ring"))
+    collect(other, look, {"moments"}, str(tmp_path))
+    (stranger,) = (path for path in (tmp_path / "statistics").iterdir() if path != file)
+    file.write_bytes(stranger.read_bytes())
+    found = collect(kept_samples, look, {"moments"}, str(tmp_path))
+    assert abs(float(found.moments.mean.mean())) < 0.2
+    assert f"{file} is damaged (it answers another question) and made again" in capsys.readouterr().out
+    assert file.read_bytes() == right
+
+
+HOSTILE: dict[str, dict[str, Tensor]] = {
+    "another name": {"mean": torch.zeros(3, dtype=torch.float64), "scatter": torch.eye(3, dtype=torch.float64)},
+    "one more": {"mean": torch.zeros(3), "covariance": torch.eye(3), "more": torch.zeros(1)},
+    "another type": {"mean": torch.zeros(3), "covariance": torch.eye(3)},
+    "whole numbers": {"mean": torch.zeros(3, dtype=torch.int64), "covariance": torch.eye(3, dtype=torch.int64)},
+    "another shape": {
+        "mean": torch.zeros(2, dtype=torch.float64),
+        "covariance": torch.eye(2, dtype=torch.float64),
+    },
+    "not finite": {
+        "mean": torch.zeros(3, dtype=torch.float64),
+        "covariance": torch.full((3, 3), math.nan, dtype=torch.float64),
+    },
+    "nothing": {},
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_kept_statistics_of_another_form_are_made_again_though_their_digest_is_right(
+    kept_samples: Samples, tmp_path: Path, kind: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    look = costly(raw(kept_samples.first(1)), [])
+    expected = collect(kept_samples, look, {"moments"}, str(tmp_path))
+    (file,) = (tmp_path / "statistics").iterdir()
+    with safe_open(file, "pt") as opened:
+        question = opened.metadata()["answer"].split()[0]
+    save_file(HOSTILE[kind], file, {"answer": f"{question} {kept.digest(HOSTILE[kind])}"})
+    found = collect(kept_samples, look, {"moments"}, str(tmp_path))
+    assert torch.equal(found.moments.covariance, expected.moments.covariance)
+    assert f"{file} is damaged" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "sparse"])
+def test_what_is_no_file_of_statistics_is_never_read(
+    kept_samples: Samples, tmp_path: Path, kind: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    look = costly(raw(kept_samples.first(1)), [])
+    expected = collect(kept_samples, look, {"moments"}, str(tmp_path))
+    (file,) = (tmp_path / "statistics").iterdir()
+    file.unlink()
+    if kind == "pipe":
+        os.mkfifo(file)
+    elif kind == "folder":
+        file.mkdir()
+    else:
+        with file.open("wb") as sparse:
+            sparse.truncate(1 << 42)
+    found = collect(kept_samples, look, {"moments"}, str(tmp_path))
+    assert torch.equal(found.moments.mean, expected.moments.mean)
+    assert f"{file} is damaged" in capsys.readouterr().out

@@ -1,5 +1,6 @@
 """Fixed networks of torchvision: their weights, layers and value range."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ganctl.errors import ConfigError
-from ganctl.runtime.image_network import ImageNetwork, open_image_network
+from ganctl.runtime.image_network import ImageNetwork, open_image_network, weights_digest
 
 LAYERS = ["features.1", "features.3"]
 RANGE = (-1.0, 1.0)
@@ -94,9 +95,15 @@ def test_weights_that_do_not_fit_are_refused_by_key_and_file(weights: str, tmp_p
     save_file({"features.0.weight": torch.zeros(2)}, tmp_path / "few.safetensors")
     shapes = torchvision.models.squeezenet1_1(weights=None).state_dict()
     save_file({name: torch.zeros(2) for name in shapes}, tmp_path / "shapes.safetensors")
+    os.mkfifo(tmp_path / "pipe")
+    with (tmp_path / "sparse").open("wb") as sparse:
+        sparse.truncate(1 << 40)
     told = {
         str(tmp_path / "missing.safetensors"): "does not exist",
-        str(tmp_path): "is no whole .safetensors file",
+        str(tmp_path): "is no whole .safetensors file (a folder, not a regular file)",
+        str(tmp_path / "pipe"): "is no whole .safetensors file (a pipe, not a regular file)",
+        "/dev/zero": "is no whole .safetensors file (a device, not a regular file)",
+        str(tmp_path / "sparse"): "has 1,099,511,627,776 bytes, more than any network's weights",
         str(tmp_path / "text.safetensors"): "is no whole .safetensors file",
         str(tmp_path / "few.safetensors"): "is not of squeezenet1_1: it has no features.0.bias",
         str(tmp_path / "shapes.safetensors"): "does not fit squeezenet1_1",
@@ -106,6 +113,8 @@ def test_weights_that_do_not_fit_are_refused_by_key_and_file(weights: str, tmp_p
             opened(path)
         assert str(refused.value).startswith(f"key.weights: {path} {words}")
         assert "\n" not in str(refused.value)
+        if not path.endswith(("few.safetensors", "shapes.safetensors", "text.safetensors")):
+            assert weights_digest(path) == ""
     with pytest.raises(ConfigError, match=r"^key.weights: .* is not of resnet18: it has no conv1.weight"):
         opened(weights, name="resnet18", layers=["layer1"])
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from ganctl.runtime.randomness import generator, mix, permutation, seeded
+from ganctl.runtime.randomness import drawn, generator, mix, normal, permutation, seeded
 
 CPU = torch.device("cpu")
 
@@ -82,3 +82,13 @@ def test_a_permutation_is_the_same_each_time_and_holds_every_index_once():
 def test_permutations_of_different_keys_differ():
     orders = {tuple(permutation(50, *key).tolist()) for key in ((0, "a"), (1, "a"), (0, "b"), (0, "a", 0), ())}
     assert len(orders) == 5
+
+
+def test_float64_numbers_are_those_of_float32():
+    for draw in (torch.randn, torch.rand):
+        single, double = (drawn(draw, (5, 2), CPU, dtype, 3, "key") for dtype in (torch.float32, torch.float64))
+        assert double.dtype == torch.float64
+        assert torch.equal(double, single.double())
+    assert torch.equal(
+        normal((4,), CPU, torch.float32, 1), torch.randn(4, generator=generator(CPU, 1), dtype=torch.float32)
+    )
