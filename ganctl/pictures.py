@@ -166,6 +166,5 @@ def png(pixels: np.ndarray) -> bytes:
 def save(pixels: np.ndarray, path: Path) -> None:
     """Write one picture, uint8 [height, width, 1 or 3], as PNG; whole or not at all."""
     unfinished = temporary(path)
-    unfinished.unlink(missing_ok=True)  # it may be a link that leads elsewhere
     unfinished.write_bytes(png(pixels))
     unfinished.replace(path)

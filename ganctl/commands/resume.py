@@ -1,14 +1,13 @@
 """ganctl resume: go on with a run from its own saved config."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from ganctl.config import TrainConfig, flatten, import_plugins, train_config
 from ganctl.errors import CheckpointError, ConfigError, nearest
 from ganctl.runtime.signals import Signals
 from ganctl.training.opening import saved_train_config
-from ganctl.training.run_folder import RunFolder
+from ganctl.training.run_folder import RunFolder, find_run
 from ganctl.training.runner import run
 
 
@@ -18,7 +17,7 @@ def resume(path: str, overrides: Mapping[str, Any], signals: Signals) -> None:
     Raises `ConfigError` for a key that is unknown or would change the run's numbers, `CheckpointError` for what
     is wrong with the saved config.
     """
-    folder = RunFolder(Path(path))
+    folder = RunFolder(find_run(path))
     plugins = overrides.get("plugins", [])
     import_plugins(plugins)
     saved = saved_train_config(folder.saved_config() | {"plugins": plugins}, folder.config)

@@ -18,7 +18,7 @@ from ganctl.training.assemble import build_network, open_configured
 from ganctl.training.checkpoint import Checkpoint
 from ganctl.training.generate import generate
 from ganctl.training.opening import config_of, open_checkpoint
-from ganctl.training.run_folder import RunFolder
+from ganctl.training.run_folder import RunFolder, find_run
 
 
 def sample(command: SampleCommand) -> None:
@@ -54,10 +54,8 @@ def open_generator(
 
     Raises `CheckpointError` if there is none, `ConfigError` where there is nothing to choose from.
     """
-    path = Path(ckpt)
+    path = find_run(ckpt)
     if not path.is_dir():
-        if not path.exists() and path.suffix != ".safetensors":
-            RunFolder(path).saved_config()  # raises, with the nearest run's name
         if which == "best":
             raise ConfigError(f"which: chooses within a run folder, but ckpt={path} is none; leave it out")
         return _open_one(wanted, average, open_checkpoint(path))

@@ -1,7 +1,11 @@
 """What is written must outlive a power cut, and is never seen half written."""
 
 import os
+import re
+import secrets
 from pathlib import Path
+
+TEMPORARY = re.compile(r"\.(.+)\.ganctl-[0-9a-f]{16}\.tmp", re.DOTALL)
 
 
 def sync(path: Path) -> None:
@@ -14,8 +18,26 @@ def sync(path: Path) -> None:
 
 
 def temporary(path: Path) -> Path:
-    """Return the name under which a file is written before it is renamed to `path`."""
-    return path.with_name(f".{path.name}.tmp")
+    """Return a name under which what will be `path` is written before it is renamed; each call gives another."""
+    return path.with_name(f".{path.name}.ganctl-{secrets.token_hex(8)}.tmp")
+
+
+def intended(path: Path) -> str | None:
+    """Return the name that what lies under one of `temporary`'s names was to get; None for any other name."""
+    found = TEMPORARY.fullmatch(path.name)
+    return found[1] if found else None
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it that are missing, each of which is durable in the one that holds it.
+
+    Raises `OSError`.
+    """
+    if not path.parent.exists():
+        make_folder(path.parent)
+    if not path.is_dir():
+        path.mkdir(exist_ok=True)
+        sync(path.parent)
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -25,8 +47,7 @@ def write_whole(path: Path, content: bytes) -> None:
     """
     unfinished = temporary(path)
     try:
-        unfinished.unlink(missing_ok=True)  # it may be a link that leads elsewhere
-        with unfinished.open("wb") as file:
+        with unfinished.open("xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

@@ -8,6 +8,7 @@ because the library writes several in random order; so the same state gives the 
 import hashlib
 import json
 import re
+import shutil
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -150,7 +151,9 @@ class Checkpoint:
 
 
 def write(path: Path, header: Header, tensors: Mapping[str, Tensor]) -> None:
-    """Write a checkpoint: a temporary file, synced, then renamed, so that `path` is whole or absent.
+    """Write a checkpoint: a file in a temporary folder, synced, then renamed, so that `path` is whole or absent.
+
+    The folder is for the library, which writes under a name of its own first; so all that a kill leaves is in it.
 
     Raises `WriteError` if it cannot be written, and `DivergenceError` if a tensor holds what `read` refuses;
     what was there before is untouched.
@@ -163,9 +166,10 @@ def write(path: Path, header: Header, tensors: Mapping[str, Tensor]) -> None:
     identities = {name: _identity(tensor) for name, tensor in still.items()}
     text = json.dumps({"format": FORMAT, **header.model_dump(), "tensors": identities}, sort_keys=True)
     assert 2 * len(text) < LONGEST_HEADER, "longer than what can be read back"
-    unfinished = temporary(path)
+    folder = temporary(path)
+    unfinished = folder / path.name
     try:
-        unfinished.unlink(missing_ok=True)  # it may be a link that leads elsewhere
+        folder.mkdir()
         unfinished.touch()
         mode = unfinished.stat().st_mode
         save_file(still, unfinished, {"ganctl": f"{_sha256(text)}\n{text}"})
@@ -173,9 +177,10 @@ def write(path: Path, header: Header, tensors: Mapping[str, Tensor]) -> None:
         sync(unfinished)
         unfinished.replace(path)
         sync(path.parent)
+        with suppress(OSError):  # the checkpoint is there; the next start removes the empty folder
+            folder.rmdir()
     except (OSError, SafetensorError) as error:
-        with suppress(OSError):
-            unfinished.unlink(missing_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)
         raise WriteError.of(path, _system_number(error)) from error
 
 

@@ -5,6 +5,7 @@ import json
 import os
 import platform
 import re
+import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,12 +17,19 @@ from filelock import FileLock, Timeout
 from ganctl.config import TrainConfig, flatten
 from ganctl.errors import CheckpointError, ConfigError, DamageError, WriteError, nearest
 from ganctl.runtime.console import say
-from ganctl.runtime.disk import sync, write_whole
+from ganctl.runtime.disk import intended, make_folder, sync, write_whole
+from ganctl.runtime.untrusted import read_bytes
 from ganctl.training.checkpoint import Checkpoint, Header, Score
 from ganctl.training.foreign import check_regular, read_yaml
 from ganctl.training.opening import config_of, open_checkpoint, saved_train_config
 
 OUTPUTS = Path("outputs")
+LATEST = ".latest"
+"""The file beside run folders that names the one trained in last; no link, which TensorBoard would follow."""
+
+TRAINED = re.compile(r"run\.json|config\.yaml|step-\d{8,}\.(safetensors|png)|best\.safetensors")
+"""The files that only the process which trains writes; what it left unfinished, the next one removes."""
+
 LONGEST_STATUS = 1 << 20
 """Bytes of run.json; one has a few thousand."""
 
@@ -55,7 +63,7 @@ class RunFolder:
         self._refuse_links()
         lock = FileLock(self.path / ".lock", timeout=0)
         with self._writing():
-            self.path.mkdir(parents=True, exist_ok=True)
+            make_folder(self.path)
             try:
                 lock.acquire()
             except Timeout:
@@ -80,10 +88,18 @@ class RunFolder:
             head = CONFIG_HEAD.format(folder=self.path)
             text = head + yaml.safe_dump(config.saved(), sort_keys=False, allow_unicode=True)
             write_whole(self.config, text.encode())
-            sync(self.path.parent)
-            for leftover in (*self.path.glob("**/.*.tmp"), *self.checkpoints.glob(".tmp*")):
-                leftover.unlink()
-        self._point_latest()
+            self.sweep()
+        self.point_latest()
+
+    def sweep(self) -> None:
+        """Remove what a process that was killed left half written, by the very names that are given to such.
+
+        The folder must be locked.
+        """
+        for folder in (self.path, self.checkpoints, self.samples):
+            for path in folder.iterdir():
+                if TRAINED.fullmatch(intended(path) or ""):
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:
@@ -231,15 +247,54 @@ class RunFolder:
         if told := _differences(there, here):
             raise ConfigError(f"{self.path}: holds a run with another config: {told}; choose another name=")
 
-    def _point_latest(self) -> None:
-        """Let outputs/latest point to this run; a file system without links goes without."""
-        if self.path.parent.name != OUTPUTS.name:
+    def point_latest(self) -> None:
+        """Let `latest` mean this run; where that cannot be written, it goes on meaning another."""
+        outputs = self.path.parent
+        if outputs.name != OUTPUTS.name:
             return
-        temporary = self.path.parent / ".latest.tmp"
+        link = outputs / "latest"
         with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-            temporary.symlink_to(self.path.name)
-            temporary.replace(self.path.parent / "latest")
+            if _latest(outputs) != self.path.name:
+                write_whole(outputs / LATEST, os.fsencode(self.path.name) + b"\n")
+            for leftover in outputs.glob(f".{LATEST}.*"):
+                if intended(leftover) == LATEST:
+                    leftover.unlink()
+            if link.is_symlink() and link.readlink().parent == Path():  # as earlier versions made it
+                link.unlink()
+
+
+def find_run(word: str) -> Path:
+    """Return what a user calls a run: a folder, a name below outputs/, `latest`, or a checkpoint file.
+
+    Raises `CheckpointError`, with the nearest name, if there is no such thing.
+    """
+    path = Path(word).expanduser()
+    places = [path, *([OUTPUTS / path] if len(path.parts) == 1 and path.name else [])]
+    there = [place for place in places if place.exists()]
+    for place in there:
+        if (place / "config.yaml").exists() or (place / "checkpoints").exists():
+            return place
+    outputs = OUTPUTS if path.parent == Path() else path.parent
+    if path.name == "latest" and (name := _latest(outputs)) is not None:
+        if (outputs / name).is_dir():
+            return outputs / name
+        raise CheckpointError(f"{word}: the run trained last was {outputs / name}, which is no longer there")
+    if there:
+        return there[0]
+    if path.suffix == ".safetensors":
+        raise CheckpointError(f"{word}: does not exist")
+    beside = {each.name for place in places if place.parent.is_dir() for each in place.parent.iterdir()}
+    why = "it has no config.yaml" if len(places) == 1 else f"neither here nor below {OUTPUTS}/"
+    raise CheckpointError(f"{word}: no run folder ({why}){nearest(path.name, beside)}")
+
+
+def _latest(outputs: Path) -> str | None:
+    """Return the name of the run in a folder of runs that was trained last; None if none is known."""
+    try:
+        name = os.fsdecode(read_bytes(outputs / LATEST, 1024)).removesuffix("\n")
+    except OSError:
+        return None
+    return name if name not in ("", ".", "..") and "/" not in name and "\0" not in name else None
 
 
 def _differences(there: TrainConfig, here: TrainConfig) -> str:

@@ -44,6 +44,7 @@ def run(config: TrainConfig, folder: RunFolder, signals: Signals) -> None:
     warnings = rules.check(config)
     if (last := folder.completed(config)) is not None:
         folder.finish(config, last)
+        folder.point_latest()
         say(f"{folder.path} is complete: {config.train.steps:,} steps are done; raise train.steps to go on")
         return
     keep_freed_memory()

@@ -162,13 +162,13 @@ class Stage:
 SAVES = 5
 """How often a run of `test_kill_in_save.py` saves."""
 
-TEMPORARY = r"/checkpoints/\.step-.*\.tmp$"
+TEMPORARY = r"/checkpoints/\.step-.*\.tmp/"
 CHECKPOINT = r"/checkpoints/step-\d+\.safetensors$"
 STAGES = {
     "folder locked, nothing in it": Stage("rename", r"/run\.json$", save=0),
     "half of config.yaml": Stage("sync", r"/\.config\.yaml.*\.tmp$", cut=half, save=0),
     "config.yaml synced, not renamed": Stage("rename", r"/config\.yaml$", save=0),
-    "latest linked, not renamed": Stage("rename", r"/outputs/latest$", save=0),
+    "latest written, not renamed": Stage("rename", r"/outputs/\.latest$", save=0),
     "half of the first line of metrics": Stage("log", r"/metrics\.jsonl$", after=True, cut=half_line, save=0),
     "half of a line of metrics": Stage("log", r"/metrics\.jsonl$", after=True, cut=half_line),
     "half of a record of TensorBoard": Stage("log", r"/events\.", after=True, cut=few_bytes_less),
@@ -178,7 +178,7 @@ STAGES = {
     "save begun": Stage("lengths", r"/metrics\.jsonl$"),
     "lengths of logs recorded": Stage("lengths", r"/metrics\.jsonl$", after=True),
     "half of the file that safetensors renames": Stage(
-        "lengths", r"/metrics\.jsonl$", after=True, leaves="checkpoints/.tmpAb12Cd"
+        "lengths", r"/metrics\.jsonl$", after=True, leaves="checkpoints/.step-00000009.safetensors.ganctl-0123456789abcdef.tmp/.tmpAb12Cd"
     ),
     "half of the first checkpoint": Stage("sync", TEMPORARY, cut=half, save=1),
     "half of a checkpoint": Stage("sync", TEMPORARY, cut=half),
@@ -218,6 +218,7 @@ def arm(stage: Stage) -> None:
             path = Path(about[-1])
             os.truncate(path, stage.cut(path))
         if stage.leaves is not None:
+            (RUN / stage.leaves).parent.mkdir()
             (RUN / stage.leaves).write_bytes(b"half")
         os.kill(os.getpid(), signal.SIGKILL)
         raise AssertionError("killed, and still alive")
