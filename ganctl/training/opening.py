@@ -7,7 +7,7 @@ from typing import Any
 from ganctl.config import TrainConfig, train_config
 from ganctl.errors import CheckpointError, ConfigError
 from ganctl.training.checkpoint import Checkpoint, read_header
-from ganctl.training.size import check_tensors
+from ganctl.training.expected import check_tensors
 
 
 def saved_train_config(values: Mapping[str, Any], place: Path) -> TrainConfig:

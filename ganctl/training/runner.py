@@ -335,7 +335,9 @@ class Runner:
                     "another way); restore them, or start a new run under another name="
                 )
             try:
-                state.restore(self.game, candidate.read())
+                saved = candidate.read()
+                state.check(self.game, saved, header.step, self.config.optimizer)
+                state.restore(self.game, saved)
             except CheckpointError as error:
                 say(f"passed over a damaged checkpoint: {candidate.path.name}: {error}")
                 continue
