@@ -17,8 +17,9 @@ from ganctl.config import TrainConfig, flatten
 from ganctl.errors import CheckpointError, ConfigError, DamageError, WriteError, nearest
 from ganctl.runtime.console import say
 from ganctl.runtime.disk import sync, write_whole
+from ganctl.runtime.untrusted import read_text
 from ganctl.training.checkpoint import Checkpoint, Header, Score
-from ganctl.training.foreign import check_regular, read_yaml
+from ganctl.training.foreign import parse_json, read_yaml
 from ganctl.training.opening import config_of, open_checkpoint, saved_train_config
 
 OUTPUTS = Path("outputs")
@@ -181,10 +182,8 @@ class RunFolder:
     def read_status(self) -> dict[str, Any]:
         """Return run.json, or nothing if it is missing or not whole."""
         try:
-            if check_regular(self.status) > LONGEST_STATUS:
-                return {}
-            status = json.loads(self.status.read_text())
-        except (OSError, ValueError, RecursionError, CheckpointError):
+            status = parse_json(read_text(self.status, LONGEST_STATUS))
+        except (OSError, ValueError):
             return {}
         return status if isinstance(status, dict) else {}
 
