@@ -29,6 +29,9 @@ from ganctl.schedules import ScheduleSpec
 from ganctl.validation import validate
 
 AtLeastOne = Annotated[int, Field(ge=1)]
+Updates = Annotated[int, Field(ge=1, le=10_000)]
+"""Of one step, which is the smallest part of a run that can be gone on from."""
+
 Threads = Annotated[int, Field(ge=1, le=1024)]
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
@@ -59,13 +62,13 @@ class DeviceConfig(Spec):
 class TrainLoop(Spec):
     """How long and in which order the players learn."""
 
-    steps: AtLeastOne
+    steps: Annotated[int, Field(ge=1, le=10**12)]
     batch_size: Annotated[int, Field(ge=2)]
-    n_dis: AtLeastOne
-    n_gen: AtLeastOne
+    n_dis: Updates
+    n_gen: Updates
     first: PlayerName
     share_fakes: bool
-    accumulate: AtLeastOne
+    accumulate: Updates
     clip_norm: Positive | None
     clip_value: Positive | None
     on_divergence: Literal["stop", "rollback"]

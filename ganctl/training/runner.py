@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ganctl import __version__, pictures, rules
 from ganctl.config import TrainConfig, flatten
@@ -31,6 +31,9 @@ from ganctl.training.run_folder import RunFolder
 from ganctl.training.step import Game, train_step
 from ganctl.training.stopwatch import Stopwatch
 from ganctl.training.tracking import Tracker
+
+MANY_BATCHES = 64
+"""A step of more batches may be broken off: the state before it is kept, a copy that costs less than one batch."""
 
 POINTS_A_SAMPLE = 32
 """A scatter plot shows so many times `sample.num` points, of which one says less than a picture."""
@@ -100,6 +103,7 @@ class Runner:
         self.rollbacks: tuple[Rollback, ...] = ()
         self.step = 0
         self.saved_step = -1
+        self.before_step: dict[str, Tensor] | None = None
         self.images_per_second = 0.0
         header = self._restore()
         if header is not None:
@@ -155,7 +159,13 @@ class Runner:
     def _advance(self, display: ProgressDisplay) -> None:
         """Take a step, and do what is due after it."""
         config = self.config
-        train_step(self.game, self.step)
+        if self.game.batches_per_step > MANY_BATCHES:
+            self.before_step = state.copied(self.game)
+            self.game.between = self._heed
+        try:
+            train_step(self.game, self.step)
+        finally:
+            self.before_step = None
         self.step += 1
         display.step(self.step)
         last = self.step == config.train.steps
@@ -171,7 +181,7 @@ class Runner:
         self._heed()
 
     def _heed(self) -> None:
-        """Do what signals have asked for meanwhile."""
+        """Do what signals have asked for meanwhile; within a long step, with the state before it."""
         if self.signals.save_wanted:
             self.signals.save_wanted = False
             self._save_at_once()
@@ -272,7 +282,7 @@ class Runner:
             self.game.check()
             path = self.folder.checkpoint_path(self.step)
             header = self._header(evaluation_due=evaluation_due)
-            checkpoint.write(path, header, state.tensors(self.game))
+            checkpoint.write(path, header, self.before_step or state.tensors(self.game))
             self.saved_step = self.step
             self.folder.prune(self.config.checkpoint.keep, self.step)
             self._write_status("running")

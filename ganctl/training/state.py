@@ -29,6 +29,11 @@ def tensors(game: Game) -> dict[str, Tensor]:
     return state
 
 
+def copied(game: Game) -> dict[str, Tensor]:
+    """Return a copy of the state in the machine's memory, which does not move when the game goes on."""
+    return {name: tensor.detach().to("cpu", copy=True) for name, tensor in tensors(game).items()}
+
+
 def check(game: Game, state: Mapping[str, Tensor], steps: int, optimizer: Optimizer) -> None:
     """Check the numbers of a saved state of so many steps, of which names, shapes and types have been checked.
 
