@@ -5,7 +5,6 @@ is no plain dictionary of settings.
 """
 
 import hashlib
-import importlib
 import json
 import re
 from collections.abc import Mapping
@@ -229,21 +228,6 @@ class SampleCommand(Spec):
         if len(numbers) > MOST_SAMPLES:
             raise ConfigError(f"seeds: '{self.seeds}' holds more than {MOST_SAMPLES:,} numbers")
         return numbers
-
-
-def import_plugins(names: Any) -> None:
-    """Import the modules that `plugins=[…]` of the command line names; never for names from a file.
-
-    Raises `ConfigError` for anything but a list of modules that can be imported.
-    """
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise ConfigError(f"plugins: must be a list of modules such as [my_package.my_losses], not {names!r}")
-    for name in names:
-        try:
-            importlib.import_module(name)
-        except (Exception, SystemExit) as error:
-            reason = f"{type(error).__name__}: {error}"
-            raise ConfigError(f"plugins: {name} cannot be imported ({reason})") from error
 
 
 def train_config(values: Mapping[str, Any]) -> TrainConfig:

@@ -1,20 +1,18 @@
 """The life of a run: open or resume it, step, log, draw, save, and end well."""
 
-import platform
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
-from ganctl import __version__, pictures, rules
+from ganctl import pictures, rules
 from ganctl.config import TrainConfig, flatten
 from ganctl.data.store import Store
 from ganctl.errors import CheckpointError, DataError, DivergenceError, Stopped, WriteError
 from ganctl.runtime.console import recorded, say
-from ganctl.runtime.device import Device
 from ganctl.runtime.disk import write_whole
 from ganctl.runtime.memory import keep_freed_memory
 from ganctl.runtime.randomness import normal, permutation
@@ -22,6 +20,7 @@ from ganctl.runtime.signals import Signals
 from ganctl.training import checkpoint, state
 from ganctl.training.assemble import build_game, open_configured
 from ganctl.training.checkpoint import Header, Inexact, Rollback, Score
+from ganctl.training.environment import environment, other_plugins
 from ganctl.training.evaluation import Evaluation
 from ganctl.training.generate import generate
 from ganctl.training.health import HealthWatch
@@ -48,6 +47,9 @@ def run(config: TrainConfig, folder: RunFolder, signals: Signals) -> None:
     if (last := folder.completed(config)) is not None:
         folder.finish(config, last)
         say(f"{folder.path} is complete: {config.train.steps:,} steps are done; raise train.steps to go on")
+        for newest in islice(folder.checkpoints_whole_in_header(quiet=True), 1):
+            if told := other_plugins(newest.header.versions, config):
+                say(f"note    plugins: not the source that it was trained with: {told}; name=… trains it anew")
         return
     keep_freed_memory()
     device = open_configured(config.device, points=config.data.points)
@@ -60,22 +62,6 @@ def run(config: TrainConfig, folder: RunFolder, signals: Signals) -> None:
         runner = Runner(config, folder, store, game, evaluation, signals)
         del game  # which a rollback replaces
         runner.run()
-
-
-def environment(config: TrainConfig, device: Device) -> dict[str, str]:
-    """Return what, beside the config, the bits of a run depend on."""
-    terms: dict[str, str] = {}
-    compiled = " compiled" if config.device.compile else ""
-    for auxiliary in config.auxiliary.values():
-        terms |= auxiliary.versions()
-    return terms | {
-        "ganctl": __version__,
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "machine": f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}",
-        "device": device.describe(),
-        "precision": device.precision + (" strict" if device.strict else "") + compiled,
-    }
 
 
 class Runner:
