@@ -79,7 +79,8 @@ def _train(arguments: list[str]) -> int:
         def job(resolve: Callable[[], dict[str, Any]], sweep: bool) -> None:
             values = resolve()
             from ganctl.commands.train import train
-            from ganctl.config import import_plugins, train_config
+            from ganctl.config import train_config
+            from ganctl.plugins import import_plugins
 
             import_plugins(values.get("plugins", []))
             train(train_config(values), signals, sweep=sweep)
@@ -111,7 +112,7 @@ def _composed(command: str, arguments: list[str], work: Callable[[dict[str, Any]
 
     def job(resolve: Callable[[], dict[str, Any]], sweep: bool) -> None:
         values = resolve()
-        from ganctl.config import import_plugins
+        from ganctl.plugins import import_plugins
 
         import_plugins(values.get("plugins", []))
         work(values)

@@ -5,7 +5,6 @@ is no plain dictionary of settings.
 """
 
 import hashlib
-import importlib
 import json
 import re
 from collections.abc import Mapping
@@ -29,6 +28,9 @@ from ganctl.schedules import ScheduleSpec
 from ganctl.validation import validate
 
 AtLeastOne = Annotated[int, Field(ge=1)]
+Updates = Annotated[int, Field(ge=1, le=10_000)]
+"""Of one step, which is the smallest part of a run that can be gone on from."""
+
 Threads = Annotated[int, Field(ge=1, le=1024)]
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
@@ -59,13 +61,13 @@ class DeviceConfig(Spec):
 class TrainLoop(Spec):
     """How long and in which order the players learn."""
 
-    steps: AtLeastOne
+    steps: Annotated[int, Field(ge=1, le=10**12)]
     batch_size: Annotated[int, Field(ge=2)]
-    n_dis: AtLeastOne
-    n_gen: AtLeastOne
+    n_dis: Updates
+    n_gen: Updates
     first: PlayerName
     share_fakes: bool
-    accumulate: AtLeastOne
+    accumulate: Updates
     clip_norm: Positive | None
     clip_value: Positive | None
     on_divergence: Literal["stop", "rollback"]
@@ -226,21 +228,6 @@ class SampleCommand(Spec):
         if len(numbers) > MOST_SAMPLES:
             raise ConfigError(f"seeds: '{self.seeds}' holds more than {MOST_SAMPLES:,} numbers")
         return numbers
-
-
-def import_plugins(names: Any) -> None:
-    """Import the modules that `plugins=[…]` of the command line names; never for names from a file.
-
-    Raises `ConfigError` for anything but a list of modules that can be imported.
-    """
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise ConfigError(f"plugins: must be a list of modules such as [my_package.my_losses], not {names!r}")
-    for name in names:
-        try:
-            importlib.import_module(name)
-        except (Exception, SystemExit) as error:
-            reason = f"{type(error).__name__}: {error}"
-            raise ConfigError(f"plugins: {name} cannot be imported ({reason})") from error
 
 
 def train_config(values: Mapping[str, Any]) -> TrainConfig:

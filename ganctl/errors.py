@@ -18,6 +18,15 @@ class ConfigError(GanctlError):
     """A wrong command, key, option or value, or a place that cannot be written."""
 
 
+class UnknownNameError(ConfigError):
+    """A name that no table has."""
+
+    def __init__(self, message: str, key: str, name: str) -> None:
+        super().__init__(message)
+        self.key = key
+        self.name = name
+
+
 class WriteError(ConfigError):
     """A place that cannot be written: the disk is full, failing or read-only, or its owner forbids it."""
 
@@ -53,6 +62,10 @@ class CheckpointError(GanctlError):
 
 class DamageError(CheckpointError):
     """A checkpoint whose bytes are not those that were written."""
+
+
+class PluginError(CheckpointError):
+    """A run that is made of something which a plugin that was not named on the command line adds."""
 
 
 class DivergenceError(GanctlError):

@@ -1,12 +1,14 @@
 """Optimizers: settings for both players, of which each may have its own."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Annotated, ClassVar, Literal
 
 import torch
 from pydantic import Field
+from torch import Tensor
 from torch.nn import Parameter
 
+from ganctl.errors import ConfigError
 from ganctl.registry import Component, Family, Spec
 from ganctl.runtime.eager import eager
 
@@ -17,16 +19,64 @@ NonNegative = Annotated[float, Field(ge=0)]
 PlayerName = Literal["generator", "discriminator"]
 
 
+SIZES = (2, 3, 5, 7, 11, 13, 17)
+"""Sides of the weights that an optimizer is tried on: each another, so that it shows which of them a slot has."""
+
+
 class Optimizer(Component):
     """How the players learn."""
+
+    never_negative: ClassVar[frozenset[str]] = frozenset({"step", "exp_avg_sq", "max_exp_avg_sq", "square_avg"})
+    """Which of the slots, by torch's names, count or hold squares."""
 
     def build(self, player: PlayerName, parameters: Iterable[Parameter]) -> torch.optim.Optimizer:
         """Return the optimizer of one player; it steps all parameters as one group."""
         raise NotImplementedError
 
-    def slots(self, player: PlayerName) -> int:
-        """Return how many numbers the optimizer of one player keeps for each weight; 0 if unsaid."""
-        return 0
+    def kept(self, player: PlayerName, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return what one player's optimizer keeps once it has stepped, as `<slot>.<weight>`, on device "meta".
+
+        It is found out by a step on a few numbers. Raises `ConfigError` for an optimizer that cannot make one,
+        and for what is kept but no tensor, so that a run could not go on with it.
+        """
+        slots = {}
+        tried: dict[tuple[int, torch.dtype], list[Slot]] = {}
+        for name, weight in weights.items():
+            kind = (weight.dim(), weight.dtype)
+            if kind not in tried:
+                tried[kind] = _tried(self, player, *kind)
+            for slot, sides, dtype in tried[kind]:
+                shape = [weight.shape[side] if isinstance(side, int) else int(side) for side in sides]
+                slots[f"{slot}.{name}"] = torch.empty(shape, dtype=dtype, device="meta")
+        return slots
+
+
+Slot = tuple[str, list[int | str], torch.dtype]
+"""Name, sides and type; a side is the number of the weight's side that it equals, or its length in digits."""
+
+
+def _tried(optimizer: Optimizer, player: PlayerName, dimensions: int, dtype: torch.dtype) -> list[Slot]:
+    """Return what an optimizer keeps of a weight after a step."""
+    sizes = SIZES[:dimensions]
+    weight = Parameter(torch.ones(sizes, dtype=dtype))
+    weight.grad = torch.ones_like(weight)
+    try:
+        tried = optimizer.build(player, [weight])
+        tried.step()
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise ConfigError(f"optimizer: {optimizer.name} cannot step ({error})") from error
+    slots: list[Slot] = []
+    for slot, value in tried.state[weight].items():
+        if value is None:
+            continue
+        if not isinstance(value, Tensor):
+            raise ConfigError(
+                f"optimizer: {optimizer.name} keeps {slot} as {type(value).__name__}; make it a tensor, so that "
+                "checkpoints can hold it"
+            )
+        sides: list[int | str] = [sizes.index(side) if side in sizes else str(side) for side in value.shape]
+        slots.append((slot, sides, value.dtype))
+    return slots
 
 
 OPTIMIZERS: Family[Optimizer] = Family("optimizer")
@@ -61,10 +111,6 @@ class AdamFamily(AdamSettings, Optimizer):
         settings = getattr(self, player).model_dump()
         fused = weights[0].device.type in ("cpu", "cuda")
         return eager(type(self).kind)(weights, **settings, fused=fused or None, capturable=on_cuda(weights))
-
-    def slots(self, player: PlayerName) -> int:
-        """Return 2: both moments."""
-        return 2
 
 
 @OPTIMIZERS.register
@@ -108,10 +154,6 @@ class Rmsprop(RmspropSettings, Optimizer):
         cuda = on_cuda(weights)
         return eager(torch.optim.RMSprop)(weights, **settings, foreach=cuda or None, capturable=cuda)
 
-    def slots(self, player: PlayerName) -> int:
-        """Return 1, and 1 more for momentum."""
-        return 2 if getattr(self, player).momentum > 0 else 1
-
 
 class SgdSettings(Spec):
     """Settings of stochastic gradient descent for one player."""
@@ -132,7 +174,3 @@ class Sgd(SgdSettings, Optimizer):
     def build(self, player: PlayerName, parameters: Iterable[Parameter]) -> torch.optim.Optimizer:
         """Return the optimizer of one player, unfused: fused, a skipped fp16 update leaves momentum unset."""
         return eager(torch.optim.SGD)(parameters, **getattr(self, player).model_dump())
-
-    def slots(self, player: PlayerName) -> int:
-        """Return 1 with momentum, else 0."""
-        return 1 if getattr(self, player).momentum > 0 else 0

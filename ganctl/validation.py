@@ -5,7 +5,7 @@ from typing import Any, TypeVar, get_args
 
 from pydantic import ValidationError
 
-from ganctl.errors import ConfigError, nearest
+from ganctl.errors import ConfigError, UnknownNameError, nearest
 from ganctl.registry import Component, Spec
 
 S = TypeVar("S", bound=Spec)
@@ -24,6 +24,10 @@ def validate(schema: type[S], values: Mapping[str, Any]) -> S:
         problems = error.errors(include_url=False)
     lines = [_explain(schema, values, problem["loc"], problem) for problem in problems]
     more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""
+    first = problems[0]
+    if first["type"] == "union_tag_invalid":
+        key = ".".join(map(str, _typed_path(values, first["loc"])))
+        raise UnknownNameError(lines[0] + more, key, str(first["ctx"]["tag"]))
     raise ConfigError(lines[0] + more)
 
 

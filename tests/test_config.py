@@ -11,11 +11,12 @@ import pytest
 import yaml
 
 from ganctl import rules
-from ganctl.config import TrainConfig, flatten, import_plugins, sample_command, train_config
+from ganctl.config import TrainConfig, flatten, sample_command, train_config
 from ganctl.data.sources import SOURCES
 from ganctl.errors import ConfigError
 from ganctl.losses import LOSSES
 from ganctl.penalties import PENALTIES
+from ganctl.plugins import import_plugins
 from ganctl.registry import Spec
 from ganctl.training import checkpoint
 from ganctl.training.run_folder import RunFolder
@@ -314,7 +315,7 @@ def test_a_run_with_a_plugin_is_sampled_with_that_plugin(plugin: str, workspace:
     sys.modules.pop(plugin)
     outcome = cli("sample", "ckpt=outputs/run", "num=2")
     assert outcome.code == 4
-    assert "loss: unknown name 'mine'" in outcome.err
+    assert "loss.name 'mine' is none of ganctl's own; it comes from a plugin" in outcome.err
     assert cli("sample", "ckpt=outputs/run", "num=2", f"plugins=[{plugin}]").code == 0
 
 
@@ -328,7 +329,7 @@ def test_resume_imports_a_plugin_only_when_the_command_line_names_it(
     (workspace / "imported").unlink()
     outcome = cli("resume", "outputs/run", "train.steps=2")
     assert (outcome.code, (workspace / "imported").exists()) == (4, False)
-    assert "loss: unknown name 'mine'" in outcome.err
+    assert "loss.name 'mine' is none of ganctl's own; it comes from a plugin" in outcome.err
     outcome = cli("resume", "outputs/run", "train.steps=2", f"plugins=[{plugin}]")
     assert (outcome.code, outcome.err) == (0, "")
 

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ganctl.config import TrainConfig, flatten, import_plugins, train_config
+from ganctl.config import TrainConfig, flatten, train_config
 from ganctl.errors import CheckpointError, ConfigError, nearest
+from ganctl.plugins import import_plugins
 from ganctl.runtime.signals import Signals
 from ganctl.training.opening import saved_train_config
 from ganctl.training.run_folder import RunFolder, find_run
@@ -20,7 +21,7 @@ def resume(path: str, overrides: Mapping[str, Any], signals: Signals) -> None:
     folder = RunFolder(find_run(path))
     plugins = overrides.get("plugins", [])
     import_plugins(plugins)
-    saved = saved_train_config(folder.saved_config() | {"plugins": plugins}, folder.config)
+    saved = saved_train_config(folder.saved_config() | {"plugins": plugins}, folder.config, folder.plugins())
     changed = {
         "device.name" if key == "device" else key: value for key, value in overrides.items() if key != "plugins"
     }

@@ -23,7 +23,6 @@ from ganctl.metrics.extractor import (
     exact_fp32,
 )
 from ganctl.metrics.kept import Kept, digest
-from ganctl.models.layers import Width
 from ganctl.runtime.console import say, track
 from ganctl.runtime.randomness import permutation, seeded
 
@@ -46,10 +45,10 @@ class Classifier(FeatureExtractor):
     """
 
     name: Literal["classifier"]
-    width: Width
+    width: Annotated[int, Field(ge=1, le=1024)]
     side: Annotated[int, Field(ge=8, le=256)]
-    steps: Annotated[int, Field(ge=1)]
-    batch_size: Annotated[int, Field(ge=2)]
+    steps: Annotated[int, Field(ge=1, le=10_000_000)]
+    batch_size: Annotated[int, Field(ge=2, le=65_536)]
     lr: Annotated[float, Field(gt=0)]
     seed: Annotated[int, Field(ge=0)]
 

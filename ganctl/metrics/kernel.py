@@ -20,8 +20,8 @@ class Kid(Metric):
     needs = frozenset({"features"})
     value = "kid"
     name: Literal["kid"]
-    subsets: Annotated[int, Field(ge=1)]
-    size: Annotated[int, Field(ge=2)]
+    subsets: Annotated[int, Field(ge=1, le=10_000)]
+    size: Annotated[int, Field(ge=2, le=100_000)]
 
     def check(self, real: Samples, generated: Samples, extractor: Extractor) -> None:
         """Refuse fewer samples than a subset holds."""

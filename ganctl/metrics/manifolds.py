@@ -15,7 +15,7 @@ from ganctl.metrics.statistics import Statistics
 from ganctl.runtime.console import track
 from ganctl.runtime.randomness import permutation
 
-Neighbours = Annotated[int, Field(ge=1)]
+Neighbours = Annotated[int, Field(ge=1, le=10_000)]
 
 ROWS, COLUMNS = 512, 8192
 """Of a matrix of distances so many rows are held at once, computed by so many columns."""
@@ -146,7 +146,7 @@ class NearestNeighbour(Metric):
     value = "distance_ratio"
     better = None
     name: Literal["nearest_neighbour"]
-    num: Annotated[int, Field(ge=2)]
+    num: Annotated[int, Field(ge=2, le=1_000_000)]
 
     def check(self, real: Samples, generated: Samples, extractor: Extractor) -> None:
         """Refuse less than two samples."""

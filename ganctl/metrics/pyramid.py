@@ -36,9 +36,9 @@ class SlicedWasserstein(Metric):
 
     value = "swd"
     name: Literal["sliced_wasserstein"]
-    num: Annotated[int, Field(ge=1)]
-    patches: Annotated[int, Field(ge=1)]
-    directions: Annotated[int, Field(ge=1)]
+    num: Annotated[int, Field(ge=1, le=1_000_000)]
+    patches: Annotated[int, Field(ge=1, le=10_000)]
+    directions: Annotated[int, Field(ge=1, le=100_000)]
 
     def check(self, real: Samples, generated: Samples, extractor: Extractor) -> None:
         """Refuse empty sets."""

@@ -24,7 +24,7 @@ class InceptionScore(Metric):
     value = "inception_score"
     better = "higher"
     name: Literal["inception_score"]
-    splits: Annotated[int, Field(ge=1)]
+    splits: Annotated[int, Field(ge=1, le=10_000)]
 
     def check(self, real: Samples, generated: Samples, extractor: Extractor) -> None:
         """Refuse extractors without classes, and fewer samples than there are splits."""

@@ -28,7 +28,7 @@ class MsSsim(Metric):
     value = "ms_ssim"
     better = None
     name: Literal["ms_ssim"]
-    pairs: Annotated[int, Field(ge=1)]
+    pairs: Annotated[int, Field(ge=1, le=1_000_000)]
 
     def check(self, real: Samples, generated: Samples, extractor: Extractor) -> None:
         """Refuse points, and sets without a pair."""

@@ -24,7 +24,7 @@ class Torchvision(FeatureExtractor):
     network: str
     layers: Annotated[list[str], Field(min_length=1)]
     weights: str | None
-    side: Annotated[int, Field(ge=8)]
+    side: Annotated[int, Field(ge=8, le=4096)]
     seed: Annotated[int, Field(ge=0)]
 
     def open(self, surroundings: Surroundings) -> Extractor:

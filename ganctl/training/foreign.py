@@ -10,11 +10,12 @@ import re
 import stat
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import yaml
 
 from ganctl.errors import CheckpointError, DamageError
+from ganctl.runtime.untrusted import opened, read_text
 
 LONGEST_HEADER = 8 << 20
 """Bytes of a checkpoint's header. A tensor takes about 350 of them, and two networks of `size.MOST_TENSORS` make
@@ -29,6 +30,9 @@ LONGEST_CONFIG = 64 << 10
 
 DEEPEST, MOST_VALUES, LONGEST_TEXT = 12, 20_000, 8192
 """Levels, keys and values in all, and characters of one text in a config."""
+
+DEEPEST_JSON = DEEPEST + 8
+"""Levels of a header or a run.json, which hold a config."""
 
 WHOLE_NUMBERS = range(-(1 << 63), 1 << 63)
 
@@ -59,7 +63,7 @@ def check_length(path: Path) -> None:
     """
     there = check_regular(path)
     try:
-        with path.open("rb") as file:
+        with opened(path) as file:
             first = file.read(8)
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read ({error})") from error
@@ -79,7 +83,7 @@ def parse_json(text: str) -> Any:
     if text.count("[") + text.count("{") > MOST_PARTS or text.count(",") > MOST_PARTS:
         raise ValueError("more parts than any checkpoint has")
     try:
-        return json.loads(
+        values = json.loads(
             text,
             object_pairs_hook=_without_duplicates,
             parse_constant=_refused,
@@ -88,6 +92,18 @@ def parse_json(text: str) -> Any:
         )
     except RecursionError:
         raise ValueError("nested too deep") from None
+    inner = [values]
+    for _ in range(DEEPEST_JSON):
+        inner = [value for each in inner for value in _inside(each)]
+    if inner:
+        raise ValueError("nested too deep")
+    return values
+
+
+def _inside(value: Any) -> Any:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def check_config(values: Mapping[Any, Any]) -> None:
@@ -120,23 +136,18 @@ def check_config(values: Mapping[Any, Any]) -> None:
 def read_yaml(path: Path) -> dict[str, Any]:
     """Return the plain data in the config.yaml of a run.
 
-    Raises `DamageError` if it is missing, too long, no regular file, or no mapping in plain YAML, which knows no
-    aliases; `CheckpointError` for what `check_config` refuses.
+    Raises `DamageError` if it is missing, too long, no regular file, or no mapping in plain YAML, which knows
+    neither tags nor aliases; `CheckpointError` for what `check_config` refuses.
     """
     try:
-        length = check_regular(path)
-        if length > LONGEST_CONFIG:
-            raise DamageError(f"{path}: {length:,} bytes are more than any config has")
-        with path.open("rb") as file:
-            values = PlainLoader(file.read(LONGEST_CONFIG).decode("utf-8")).get_single_data()
-    except DamageError:
-        raise
-    except CheckpointError as error:
-        raise DamageError(str(error)) from error
+        node = PlainLoader(read_text(path, LONGEST_CONFIG)).get_single_node()
+        values = None if node is None else _plain(node)
     except yaml.MarkedYAMLError as error:
         line = f" in line {error.problem_mark.line + 1}" if error.problem_mark else ""
         raise DamageError(f"{path}: cannot be read ({error.problem}{line})") from error
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, ValueError, RecursionError) as error:
+    except OSError as error:
+        raise DamageError(f"{path}: cannot be read ({error.strerror})") from error
+    except Exception as error:  # PyYAML raises nearly any, for bytes that its authors did not foresee
         raise DamageError(f"{path}: cannot be read ({type(error).__name__}: {error})") from error
     if not isinstance(values, dict):
         raise DamageError(f"{path}: not the config of a run")
@@ -147,21 +158,58 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return values
 
 
-class PlainLoader(yaml.SafeLoader):
-    """YAML of plain values, without aliases (which can make a few bytes stand for gigabytes) or deep nesting."""
+class PlainLoader(yaml.BaseLoader):
+    """YAML without tags, aliases (which can make a few bytes stand for gigabytes) and deep nesting."""
 
     depth = 0
 
     def compose_node(self, parent: Any, index: Any) -> Any:
-        """Return the next node; an alias, or one that lies too deep, is a mistake in the file."""
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.composer.ComposerError(None, None, "an alias", self.peek_event().start_mark)
+        """Return the next node; a tag, an alias, or one that lies too deep, is a mistake in the file."""
+        event = self.peek_event()
+        if isinstance(event, yaml.AliasEvent):
+            self._refuse("an alias")
+        if getattr(event, "tag", None) is not None:
+            self._refuse("a tag, which no saved config has")
         if self.depth > DEEPEST:
-            raise yaml.composer.ComposerError(None, None, "nested too deep", self.peek_event().start_mark)
+            self._refuse("nested too deep")
         self.depth += 1
         node = super().compose_node(parent, index)
         self.depth -= 1
         return node
+
+    def _refuse(self, problem: str) -> NoReturn:
+        raise yaml.composer.ComposerError(None, None, problem, self.peek_event().start_mark)
+
+
+WORDS: dict[str, Any] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+INTEGER = re.compile(r"[-+]?[0-9]+", re.ASCII)
+FLOAT = re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?", re.ASCII)
+"""Plain words of YAML's core schema, so far as PyYAML puts texts that look so in quotes when it writes them."""
+
+
+def _plain(node: Any) -> Any:
+    """Return a node as plain data: text, null, truth values, numbers, lists and mappings.
+
+    Raises `ValueError` for a key that comes twice, or is a list or mapping.
+    """
+    if isinstance(node, yaml.SequenceNode):
+        return [_plain(inner) for inner in node.value]
+    if isinstance(node, yaml.MappingNode):
+        if any(not isinstance(key, yaml.ScalarNode) for key, _ in node.value):
+            raise ValueError("a key that is no text")
+        return _without_duplicates([(_plain(key), _plain(value)) for key, value in node.value])
+    word: str = node.value
+    if node.style is not None:
+        return word
+    if INTEGER.fullmatch(word):
+        return int(word)
+    if FLOAT.fullmatch(word):
+        return float(word)
+    return WORDS.get(word, word)
 
 
 def _check_keys(place: str, values: Mapping[Any, Any]) -> None:

@@ -15,12 +15,13 @@ import yaml
 from filelock import FileLock, Timeout
 
 from ganctl.config import TrainConfig, flatten
-from ganctl.errors import CheckpointError, ConfigError, DamageError, WriteError, nearest
+from ganctl.errors import CheckpointError, ConfigError, DamageError, PluginError, WriteError, nearest
+from ganctl.plugins import named_in
 from ganctl.runtime.console import say
-from ganctl.runtime.disk import intended, make_folder, sync, write_whole
-from ganctl.runtime.untrusted import read_bytes
-from ganctl.training.checkpoint import Checkpoint, Header, Score
-from ganctl.training.foreign import check_regular, read_yaml
+from ganctl.runtime.disk import intended, make_folder, write_whole
+from ganctl.runtime.untrusted import read_bytes, read_text
+from ganctl.training.checkpoint import Checkpoint, Header, Score, read_header
+from ganctl.training.foreign import parse_json, read_yaml
 from ganctl.training.opening import config_of, open_checkpoint, saved_train_config
 
 OUTPUTS = Path("outputs")
@@ -35,7 +36,7 @@ LONGEST_STATUS = 1 << 20
 
 CONFIG_HEAD = """\
 # The whole config of this run. Go on with it by
-#   ganctl resume {folder}
+#   ganctl resume {folder}{plugins}
 """
 
 
@@ -85,7 +86,8 @@ class RunFolder:
         with self._writing():
             for folder in (self.checkpoints, self.samples):
                 folder.mkdir(exist_ok=True)
-            head = CONFIG_HEAD.format(folder=self.path)
+            plugins = f" plugins=[{','.join(config.plugins)}]" if config.plugins else ""
+            head = CONFIG_HEAD.format(folder=self.path, plugins=plugins)
             text = head + yaml.safe_dump(config.saved(), sort_keys=False, allow_unicode=True)
             write_whole(self.config, text.encode())
             self.sweep()
@@ -140,14 +142,31 @@ class RunFolder:
     def checkpoints_whole_in_header(self, *, quiet: bool = False) -> Iterator[Checkpoint]:
         """Yield the checkpoints whose headers are whole and fit their configs, newest first.
 
-        It is said which are passed over.
+        It is said which are passed over. Raises `PluginError` at the end if a plugin is missing to read the rest.
         """
+        lacking: PluginError | None = None
         for path in self.checkpoint_files():
             try:
-                yield open_checkpoint(path)
+                opened = open_checkpoint(path)
+            except PluginError as error:
+                lacking = lacking or error
             except CheckpointError as error:
                 if not quiet:
                     say(f"passed over a damaged checkpoint: {error}")
+            else:
+                if lacking is not None and not quiet:
+                    say(f"passed over a checkpoint: {lacking}")
+                lacking = None
+                yield opened
+        if lacking is not None:
+            raise lacking
+
+    def plugins(self) -> list[str]:
+        """Return the names of the plugins that the newest checkpoint says it was trained with."""
+        for path in self.checkpoint_files():
+            with contextlib.suppress(CheckpointError):
+                return named_in(read_header(path).header.versions)
+        return []
 
     def best_score(self, config: TrainConfig) -> Score | None:
         """Return why the best checkpoint was kept; None if there is none, or a damaged one, which is said.
@@ -197,10 +216,8 @@ class RunFolder:
     def read_status(self) -> dict[str, Any]:
         """Return run.json, or nothing if it is missing or not whole."""
         try:
-            if check_regular(self.status) > LONGEST_STATUS:
-                return {}
-            status = json.loads(self.status.read_text())
-        except (OSError, ValueError, RecursionError, CheckpointError):
+            status = parse_json(read_text(self.status, LONGEST_STATUS))
+        except (OSError, ValueError):
             return {}
         return status if isinstance(status, dict) else {}
 
@@ -213,7 +230,7 @@ class RunFolder:
         if not self.config.exists():
             return None
         try:
-            there = saved_train_config(read_yaml(self.config), self.config)
+            there = saved_train_config(read_yaml(self.config), self.config, self.plugins())
         except DamageError as error:
             if not self.checkpoint_files():
                 raise

@@ -1,20 +1,18 @@
 """The life of a run: open or resume it, step, log, draw, save, and end well."""
 
-import platform
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import nn
+from torch import Tensor, nn
 
-from ganctl import __version__, pictures, rules
+from ganctl import pictures, rules
 from ganctl.config import TrainConfig
 from ganctl.data.store import Store
 from ganctl.errors import CheckpointError, DataError, DivergenceError, Stopped, WriteError
 from ganctl.runtime.console import recorded, say
-from ganctl.runtime.device import Device
 from ganctl.runtime.disk import write_whole
 from ganctl.runtime.memory import keep_freed_memory
 from ganctl.runtime.randomness import normal, permutation
@@ -22,6 +20,7 @@ from ganctl.runtime.signals import Signals
 from ganctl.training import checkpoint, state
 from ganctl.training.assemble import build_game, open_configured
 from ganctl.training.checkpoint import Header, Inexact, Rollback, Score
+from ganctl.training.environment import environment, other_plugins
 from ganctl.training.evaluation import Evaluation
 from ganctl.training.generate import generate
 from ganctl.training.health import HealthWatch
@@ -31,6 +30,9 @@ from ganctl.training.run_folder import RunFolder
 from ganctl.training.step import Game, train_step
 from ganctl.training.stopwatch import Stopwatch
 from ganctl.training.tracking import Tracker
+
+MANY_BATCHES = 64
+"""A step of more batches may be broken off: the state before it is kept, a copy that costs less than one batch."""
 
 POINTS_A_SAMPLE = 32
 """A scatter plot shows so many times `sample.num` points, of which one says less than a picture."""
@@ -46,6 +48,9 @@ def run(config: TrainConfig, folder: RunFolder, signals: Signals) -> None:
         folder.finish(config, last)
         folder.point_latest()
         say(f"{folder.path} is complete: {config.train.steps:,} steps are done; raise train.steps to go on")
+        for newest in islice(folder.checkpoints_whole_in_header(quiet=True), 1):
+            if told := other_plugins(newest.header.versions, config):
+                say(f"note    plugins: not the source that it was trained with: {told}; name=… trains it anew")
         return
     keep_freed_memory()
     device = open_configured(config.device, points=config.data.points)
@@ -58,22 +63,6 @@ def run(config: TrainConfig, folder: RunFolder, signals: Signals) -> None:
         runner = Runner(config, folder, store, game, evaluation, signals)
         del game  # which a rollback replaces
         runner.run()
-
-
-def environment(config: TrainConfig, device: Device) -> dict[str, str]:
-    """Return what, beside the config, the bits of a run depend on."""
-    terms: dict[str, str] = {}
-    compiled = " compiled" if config.device.compile else ""
-    for auxiliary in config.auxiliary.values():
-        terms |= auxiliary.versions()
-    return terms | {
-        "ganctl": __version__,
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "machine": f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}",
-        "device": device.describe(),
-        "precision": device.precision + (" strict" if device.strict else "") + compiled,
-    }
 
 
 class Runner:
@@ -101,6 +90,7 @@ class Runner:
         self.rollbacks: tuple[Rollback, ...] = ()
         self.step = 0
         self.saved_step = -1
+        self.before_step: dict[str, Tensor] | None = None
         self.images_per_second = 0.0
         header = self._restore()
         if header is not None:
@@ -156,7 +146,13 @@ class Runner:
     def _advance(self, display: ProgressDisplay) -> None:
         """Take a step, and do what is due after it."""
         config = self.config
-        train_step(self.game, self.step)
+        if self.game.batches_per_step > MANY_BATCHES:
+            self.before_step = state.copied(self.game)
+            self.game.between = self._heed
+        try:
+            train_step(self.game, self.step)
+        finally:
+            self.before_step = None
         self.step += 1
         display.step(self.step)
         last = self.step == config.train.steps
@@ -172,7 +168,7 @@ class Runner:
         self._heed()
 
     def _heed(self) -> None:
-        """Do what signals have asked for meanwhile."""
+        """Do what signals have asked for meanwhile; within a long step, with the state before it."""
         if self.signals.save_wanted:
             self.signals.save_wanted = False
             self._save_at_once()
@@ -273,7 +269,7 @@ class Runner:
             self.game.check()
             path = self.folder.checkpoint_path(self.step)
             header = self._header(evaluation_due=evaluation_due)
-            checkpoint.write(path, header, state.tensors(self.game))
+            checkpoint.write(path, header, self.before_step or state.tensors(self.game))
             self.saved_step = self.step
             self.folder.prune(self.config.checkpoint.keep, self.step)
             self._write_status("running")
@@ -335,7 +331,9 @@ class Runner:
                     "another way); restore them, or start a new run under another name="
                 )
             try:
-                state.restore(self.game, candidate.read())
+                saved = candidate.read()
+                state.check(self.game, saved, header.step, self.config.optimizer)
+                state.restore(self.game, saved)
             except CheckpointError as error:
                 say(f"passed over a damaged checkpoint: {candidate.path.name}: {error}")
                 continue

@@ -1,6 +1,6 @@
 """How large a config's networks are, found out without any memory for them."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,13 +12,12 @@ from torch.nn.modules.module import register_module_parameter_registration_hook 
 from torch.overrides import TorchFunctionMode
 
 from ganctl.config import TrainConfig
-from ganctl.errors import CheckpointError, ConfigError
+from ganctl.errors import ConfigError
 from ganctl.models import Shape
 from ganctl.models.packed import build_discriminator
 from ganctl.optim import PlayerName
 from ganctl.runtime.device import Device
 from ganctl.runtime.memory import memory_limit
-from ganctl.training.checkpoint import Checkpoint
 
 PLAYERS: tuple[PlayerName, ...] = ("generator", "discriminator")
 
@@ -28,7 +27,7 @@ MOST_TENSORS = 2048
 MOST_MODULES = 2 * MOST_TENSORS
 
 Outline = dict[str, Tensor]
-"""The tensors of a network by name, with type and shape, but without memory."""
+"""The tensors of a network by name, with type and shape, but without memory; weights are `Parameter`s."""
 
 
 def make_network(config: TrainConfig, player: PlayerName, shape: Shape) -> nn.Module:
@@ -49,11 +48,16 @@ def outline(config: TrainConfig, player: PlayerName, shape: Shape) -> Outline:
     """
     try:
         with _counted(player), torch.device("meta"), _WithoutValues():
-            return dict(make_network(config, player, shape).state_dict())
+            return dict(make_network(config, player, shape).state_dict(keep_vars=True))
     except (RuntimeError, TypeError, OverflowError) as error:
         if "overflow" not in str(error).lower():
             raise
         raise ConfigError(f"model: the {player}'s sizes are beyond 64 bits; lower the model's widths") from error
+
+
+def weights_of(network: Outline) -> Outline:
+    """Return of a network's tensors those that are trained."""
+    return {name: tensor for name, tensor in network.items() if isinstance(tensor, nn.Parameter)}
 
 
 def check_memory(config: TrainConfig, shape: Shape, device: Device) -> None:
@@ -65,74 +69,23 @@ def check_memory(config: TrainConfig, shape: Shape, device: Device) -> None:
     number = torch.finfo(device.dtype).bits // 8
     weights = needed = 0
     for player in PLAYERS:
-        values = sum(tensor.numel() for tensor in outline(config, player, shape).values())
-        copies = 2 + config.optimizer.slots(player)
+        there = outline(config, player, shape)
+        values = sum(tensor.numel() for tensor in there.values())
+        slots = config.optimizer.kept(player, weights_of(there))
         averaged = player == "generator" and config.ema.half_life > 0
         weights += values
-        needed += values * (copies + averaged) * number
-    there, where = _memory(device)
-    what = f"{_gigabytes(needed)} with gradients, optimizer and average, but {where} has {_gigabytes(there)}"
-    if needed > there:
+        needed += (values * (2 + averaged) + sum(slot.numel() for slot in slots.values())) * number
+    available, where = _memory(device)
+    what = f"{gigabytes(needed)} with gradients, optimizer and average, but {where} has {gigabytes(available)}"
+    if needed > available:
         raise ConfigError(f"model: its {weights:,} weights need {what}; lower the model's widths")
     batch = config.train.batch_size * config.train.accumulate * config.model.latent
     batch += config.train.batch_size * _product(shape)
-    if needed + batch * number > there:
+    if needed + batch * number > available:
         raise ConfigError(
-            f"train.batch_size: batches of {config.train.batch_size:,} need {_gigabytes(batch * number)}, but "
-            f"{where} has {_gigabytes(there)}; lower train.batch_size or train.accumulate"
+            f"train.batch_size: batches of {config.train.batch_size:,} need {gigabytes(batch * number)}, but "
+            f"{where} has {gigabytes(available)}; lower train.batch_size or train.accumulate"
         )
-
-
-def check_tensors(checkpoint: Checkpoint, config: TrainConfig) -> None:
-    """Check that a checkpoint's header lists the tensors that its config makes, by names, shapes and types.
-
-    So reading it takes no more memory than its config says. Raises `CheckpointError` naming the first that is
-    missing, unknown or different, and for networks that do not fit into memory.
-    """
-    try:
-        shape = checkpoint.header.shape
-        outlines: dict[str, Outline] = {player: outline(config, player, shape) for player in PLAYERS}
-    except ConfigError as error:
-        raise CheckpointError(f"{checkpoint.path}: its config cannot be used here: {error}") from error
-    rest = dict(checkpoint.tensors)
-    for player in PLAYERS:
-        _check_network(checkpoint, player, outlines[player], rest)
-    if any(name.startswith("ema.") for name in rest):
-        _check_network(checkpoint, "ema", outlines["generator"], rest)
-    for name, (_, sizes, _) in rest.items():
-        if not _is_scalar_or_slot(name, sizes, outlines):
-            raise CheckpointError(f"{checkpoint.path}: {name} is nothing that its config makes")
-    needed = sum(tensor.numel() * 4 for each in outlines.values() for tensor in each.values())
-    if needed > memory_limit():
-        raise CheckpointError(
-            f"{checkpoint.path}: its networks need {_gigabytes(needed)}, but this machine has "
-            f"{_gigabytes(memory_limit())}"
-        )
-
-
-def _check_network(checkpoint: Checkpoint, prefix: str, expected: Outline, rest: dict[str, list[Any]]) -> None:
-    for name, tensor in expected.items():
-        dtype, shape, _ = rest.pop(f"{prefix}.{name}", [None, None, None])
-        if dtype is None:
-            raise CheckpointError(f"{checkpoint.path}: {prefix}.{name} is missing")
-        own = str(tensor.dtype).removeprefix("torch.")
-        types = ("float32", "float64") if tensor.is_floating_point() else (own,)
-        if shape != list(tensor.shape) or dtype not in types:
-            raise CheckpointError(
-                f"{checkpoint.path}: {prefix}.{name} is {dtype} {shape}, but its config makes "
-                f"{types[0]} {list(tensor.shape)}"
-            )
-
-
-def _is_scalar_or_slot(name: str, shape: list[int], outlines: Mapping[str, Outline]) -> bool:
-    """Return whether a tensor beside the networks is a single number, or as large as the weight it belongs to."""
-    kind, player, *path = name.split(".")
-    if kind not in ("optimizer", "scaler", "values") or player not in outlines:
-        return False
-    if shape == []:
-        return True
-    weight = outlines[player].get(".".join(path[1:]))
-    return kind == "optimizer" and weight is not None and shape == list(weight.shape)
 
 
 class _WithoutValues(TorchFunctionMode):
@@ -189,5 +142,6 @@ def _product(shape: Shape) -> int:
     return product
 
 
-def _gigabytes(count: int) -> str:
+def gigabytes(count: int) -> str:
+    """Return a number of bytes for people."""
     return f"{count / 1e9:,.1f} GB"

@@ -1,11 +1,12 @@
 """Everything of a run that a crash must not lose, as one list of named tensors."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import torch
 from torch import Tensor
 
-from ganctl.errors import CheckpointError
+from ganctl.errors import CheckpointError, ConfigError
+from ganctl.optim import Optimizer
 from ganctl.training.players import Player
 from ganctl.training.step import Game
 
@@ -13,7 +14,10 @@ SCALER = {"scale": torch.float32, "growth_tracker": torch.int32}
 
 
 def tensors(game: Game) -> dict[str, Tensor]:
-    """Return the state by name: both players, the average, and nothing that follows from config and step."""
+    """Return the state by name: both players, the average, and nothing that follows from config and step.
+
+    Raises `ConfigError` for a network of which a weight takes no part in any update.
+    """
     state: dict[str, Tensor] = {}
     for player in (game.generator, game.discriminator):
         state |= _prefixed(player.name, player.network.state_dict())
@@ -23,6 +27,36 @@ def tensors(game: Game) -> dict[str, Tensor]:
     if game.ema is not None:
         state |= _prefixed("ema", game.ema.average.state_dict())
     return state
+
+
+def copied(game: Game) -> dict[str, Tensor]:
+    """Return a copy of the state in the machine's memory, which does not move when the game goes on."""
+    return {name: tensor.detach().to("cpu", copy=True) for name, tensor in tensors(game).items()}
+
+
+def check(game: Game, state: Mapping[str, Tensor], steps: int, optimizer: Optimizer) -> None:
+    """Check the numbers of a saved state of so many steps, of which names, shapes and types have been checked.
+
+    Raises `CheckpointError` naming the first tensor that no training could have left.
+    """
+    for player in (game.generator, game.discriminator):
+        for problem in _wrong(player, state, steps, optimizer):
+            raise CheckpointError(problem)
+
+
+def _wrong(player: Player, state: Mapping[str, Tensor], steps: int, optimizer: Optimizer) -> Iterator[str]:
+    """Yield what is wrong with one player's counters and squares."""
+    most = steps * player.turns
+    for name, value in state.items():
+        kind, _, rest = name.partition(f".{player.name}.")
+        slot = rest.partition(".")[0]
+        if kind == "optimizer" and slot in optimizer.never_negative and value.numel() and value.min() < 0:
+            yield f"{name} is negative"
+        counts = kind == "optimizer" and slot == "step" and value.dim() == 0
+        if counts and (value % 1 != 0 or value > most):
+            yield f"{name} is {value.item():g}, but {steps:,} steps make at most {most:,} updates"
+        if kind == "scaler" and (value < 0 or (rest == "scale" and value == 0)):
+            yield f"{name} is {value.item():g}, which scales nothing"
 
 
 def restore(game: Game, state: Mapping[str, Tensor]) -> None:
@@ -57,6 +91,13 @@ def _take(rest: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 
 def _optimizer_tensors(player: Player) -> dict[str, Tensor]:
+    updated = [player.optimizer.state.get(parameter) is not None for parameter in player.parameters]
+    if any(updated) and not all(updated):
+        idle = [name for name, _ in player.network.named_parameters()][updated.index(False)]
+        raise ConfigError(
+            f"model: {player.name}.{idle} takes no part in the loss: its optimizer keeps nothing for it, and no "
+            "run could go on from such a checkpoint; leave it out of the network"
+        )
     return {
         f"{key}.{name}": value
         for name, parameter in player.network.named_parameters()

@@ -56,6 +56,8 @@ class Game:
     inputs: Inputs = field(default_factory=Inputs)
     captured: "Callable[[Game, int], None] | None" = None
     """What plays a step's updates in the place of `play`, and does the same."""
+    between: Callable[[], None] = lambda: None
+    """Called before each batch of an update; it may raise, which leaves the step half done."""
 
     @property
     def players(self) -> "tuple[Player, Player]":
@@ -67,6 +69,11 @@ class Game:
     def batch_size(self) -> int:
         """Samples in one forward."""
         return self.batches.batch_size
+
+    @property
+    def batches_per_step(self) -> int:
+        """Forwards and backwards of either network that a step is made of."""
+        return self.accumulate * (self.discriminator.turns + self.generator.turns)
 
     @property
     def images_per_step(self) -> int:
@@ -328,6 +335,7 @@ def update(
     due = [term for term in player.terms if term.due(turn)]
     totals: dict[str, Tensor] = {}
     for part in range(game.accumulate):
+        game.between()
         this_round = Round(game, player.name, turn, part, generated)
         with game.device.autocast():
             values = {term.name: term.compute(this_round) for term in due}

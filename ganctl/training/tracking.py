@@ -7,21 +7,26 @@ import struct
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import yaml
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import masked_crc32c
 from tensorboard.summary.writer.record_writer import RecordWriter
 from torch.utils.tensorboard.summary import hparams, text
 
 from ganctl.runtime.console import say
 from ganctl.runtime.disk import sync
+from ganctl.runtime.untrusted import opened
 
 EVENTS = "events.out.tfevents.0.ganctl"
 PATTERN = "events.out.tfevents.*"
-RECORD_HEAD, RECORD_FRAME = struct.Struct("<Q"), 16
-"""A record of an event file: the length of its content, which stands between two checksums."""
+RECORD_HEAD, RECORD_FRAME = struct.Struct("<QI"), 16
+"""A record of an event file: the length of its content and a checksum of that, then the content and a checksum."""
+
+CHUNK = 1 << 20
+"""Bytes of a log that are read at once."""
 
 
 class Tracker:
@@ -107,14 +112,28 @@ def _cut(path: Path, length: int | None) -> None:
 
 
 def _whole(path: Path) -> int:
-    """Return the length of a log up to its last whole line, or record."""
-    content = path.read_bytes()
-    if not path.match(PATTERN):
-        return content.rfind(b"\n") + 1
+    """Return the length of a log up to its last whole line, or record; no more than a chunk is held in memory."""
+    with opened(path) as file:
+        length = file.seek(0, os.SEEK_END)
+        return _whole_records(file, length) if path.match(PATTERN) else _whole_lines(file, length)
+
+
+def _whole_lines(file: BinaryIO, length: int) -> int:
+    while length > 0:
+        start = max(0, length - CHUNK)
+        file.seek(start)
+        if (found := file.read(length - start).rfind(b"\n")) >= 0:
+            return start + found + 1
+        length = start
+    return 0
+
+
+def _whole_records(file: BinaryIO, length: int) -> int:
     end = 0
-    while end + RECORD_HEAD.size <= len(content):
-        (size,) = RECORD_HEAD.unpack_from(content, end)
-        if end + RECORD_FRAME + size > len(content):
+    while end + RECORD_FRAME <= length:
+        file.seek(end)
+        (size, digest) = RECORD_HEAD.unpack(file.read(RECORD_HEAD.size))
+        if digest != masked_crc32c(struct.pack("<Q", size)) or end + RECORD_FRAME + size > length:
             break
         end += RECORD_FRAME + size
     return end

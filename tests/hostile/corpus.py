@@ -33,6 +33,8 @@ Place = Callable[[Path, Parts], None]
 
 WEIGHT = "generator.dense.0.weight"
 SLOT = "optimizer.generator.exp_avg.dense.0.weight"
+SQUARE = SLOT.replace("exp_avg", "exp_avg_sq")
+STEP = SLOT.replace("exp_avg", "step")
 GIGABYTE = 10**9
 
 
@@ -259,6 +261,24 @@ TENSORS: dict[str, Content] = {
     "a weight of complex numbers": tensor(WEIGHT, "C64", [4, 2], b"\0" * 64),
     "a weight of 8-bit numbers": tensor(WEIGHT, "F8_E4M3", [4, 2], b"\0" * 8),
     "a slot of another shape": tensor(SLOT, "F32", [1000, 1000], b"\0" * 4_000_000),
+    "a slot that is one number": tensor(SLOT, "F32", [], b"\0" * 4),
+    "both moments one number": changed(
+        lambda parts: [parts.tensors.__setitem__(name, ("F32", [], b"\0" * 4)) for name in (SLOT, SQUARE)]
+    ),
+    "a slot of truth values": tensor(SLOT, "BOOL", [4, 2], b"\1" * 8),
+    "a slot in double precision": tensor(SLOT, "F64", [4, 2], b"\0" * 64),
+    "a slot is missing": changed(lambda parts: parts.tensors.__delitem__(SLOT)),
+    "all slots of a weight are missing": changed(
+        lambda parts: [parts.tensors.__delitem__(name) for name in (SLOT, SQUARE, STEP)]
+    ),
+    "an unknown slot": tensor(SLOT.replace("exp_avg", "no_slot"), "F32", [4, 2], b"\0" * 32),
+    "a counter of a weight's shape": tensor(STEP, "F32", [4, 2], b"\0" * 32),
+    "a counter in whole numbers": tensor(STEP, "I64", [], b"\1" + b"\0" * 7),
+    "a scaler's scale without its counter": tensor("scaler.generator.scale", "F32", [], b"\0\0\x80\x3f"),
+    "5,000 unknown values": changed(
+        lambda parts: parts.tensors.update({f"values.generator.n{n}": ("F32", [], b"\0" * 4) for n in range(5000)})
+    ),
+    "a value is missing": changed(lambda parts: parts.tensors.__delitem__("values.generator.adversarial")),
     "a logged value of many": tensor("values.generator.adversarial", "F32", [1000, 1000], b"\0" * 4_000_000),
 }
 NAN, INFINITY = b"\0\0\xc0\x7f", b"\0\0\x80\x7f"
@@ -274,6 +294,10 @@ NUMBERS_OF_TRAINING: dict[str, Content] = {
     "NaN in the discriminator": tensor("discriminator.dense.0.weight", "F32", [4, 2], NAN * 8),
     "NaN in a slot": tensor(SLOT, "F32", [4, 2], NAN * 8),
     "infinity in a slot": tensor(SLOT, "F32", [4, 2], INFINITY * 8),
+    "a negative square": tensor(SQUARE, "F32", [4, 2], b"\0\0\x80\xbf" * 8),
+    "a negative counter": tensor(STEP, "F32", [], b"\0\0\x80\xbf"),
+    "a counter of half an update": tensor(STEP, "F32", [], b"\0\0\0\x3f"),
+    "a counter of more updates than steps": tensor(STEP, "F32", [], b"\0\0\x80\x4b"),
 }
 """`sample` reads none of these tensors, so that only `resume` refuses them."""
 

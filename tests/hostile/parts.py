@@ -8,7 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-TYPES = {"F32": "float32", "F64": "float64", "I64": "int64", "C64": "complex64", "F8_E4M3": "float8_e4m3fn"}
+TYPES = {
+    "F32": "float32",
+    "F64": "float64",
+    "I64": "int64",
+    "BOOL": "bool",
+    "C64": "complex64",
+    "F8_E4M3": "float8_e4m3fn",
+}
 
 
 @dataclass

@@ -59,7 +59,9 @@ def test_every_file_is_refused_with_exit_code_4_and_one_line(loaded: dict[str, A
 
 
 def test_the_line_names_the_file(loaded: dict[str, Any]) -> None:
-    named = re.compile(r"ganctl: (\d+\.safetensors|runs/\w+(/config\.yaml|/checkpoints)?): ")
+    named = re.compile(
+        r"ganctl: (\d+\.safetensors|runs/\w+(/config\.yaml|/checkpoints(/step-\d+\.safetensors)?)?): "
+    )
     assert wrong(loaded["alone"], lambda each: named.match(each["err"])) == []
 
 

@@ -16,7 +16,9 @@ def test_temporary_names_differ_and_tell_what_they_are_for(name: str, tmp_path: 
     assert {path.parent for path in names} == {tmp_path}
 
 
-@pytest.mark.parametrize("name", [".draft.tmp", ".tmpNotes", ".run.json.tmp", "run.json", ".a.ganctl-12.tmp", ".tmp"])
+@pytest.mark.parametrize(
+    "name", [".draft.tmp", ".tmpNotes", ".run.json.tmp", "run.json", ".a.ganctl-12.tmp", ".tmp"]
+)
 def test_names_of_others_are_no_temporary_names(name: str) -> None:
     assert intended(Path(name)) is None
 

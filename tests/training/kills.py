@@ -178,7 +178,10 @@ STAGES = {
     "save begun": Stage("lengths", r"/metrics\.jsonl$"),
     "lengths of logs recorded": Stage("lengths", r"/metrics\.jsonl$", after=True),
     "half of the file that safetensors renames": Stage(
-        "lengths", r"/metrics\.jsonl$", after=True, leaves="checkpoints/.step-00000009.safetensors.ganctl-0123456789abcdef.tmp/.tmpAb12Cd"
+        "lengths",
+        r"/metrics\.jsonl$",
+        after=True,
+        leaves="checkpoints/.step-00000009.safetensors.ganctl-0123456789abcdef.tmp/.tmpAb12Cd",
     ),
     "half of the first checkpoint": Stage("sync", TEMPORARY, cut=half, save=1),
     "half of a checkpoint": Stage("sync", TEMPORARY, cut=half),

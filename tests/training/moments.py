@@ -5,6 +5,7 @@ from pathlib import Path
 
 MOMENTS = {
     "load": "ganctl.data.sources.Digits.load",
+    "update": "ganctl.training.step.update",
     "step": "ganctl.training.runner.train_step",
     "picture": "ganctl.training.runner.generate",
     "write": "ganctl.training.checkpoint.write",

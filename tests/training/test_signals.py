@@ -45,6 +45,38 @@ def test_a_signal_leaves_a_whole_checkpoint_wherever_it_falls(
     assert traces(tmp_path / RUN) == traces(uninterrupted)
 
 
+LONG = ["train", *TINY, "train.steps=3", "train.n_dis=80", "logging.every=1", "sample.every=3"]
+
+
+@pytest.fixture(scope="module")
+def uninterrupted_long(warm: Warm, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("long")
+    assert warm.finish(folder, *LONG)[0] == 0
+    return folder / RUN
+
+
+def test_a_signal_in_a_step_of_many_updates_saves_the_state_before_the_step(
+    warm: Warm, uninterrupted_long: Path, tmp_path: Path
+) -> None:
+    word = signal_itself(tmp_path, "update", 100, signal.SIGINT)
+    code, _, err = warm.finish(tmp_path, *LONG, word)
+    assert code == 130
+    assert "SIGINT after step 1, which is saved" in err
+    code, out, err = warm.finish(tmp_path, *LONG)
+    assert (code, err) == (0, "")
+    assert "resumed at step 1" in out
+    assert traces(tmp_path / RUN) == traces(uninterrupted_long)
+
+
+def test_sigusr1_in_a_step_of_many_updates_saves_the_state_before_it_and_goes_on(
+    warm: Warm, uninterrupted_long: Path, tmp_path: Path
+) -> None:
+    code, out, err = warm.finish(tmp_path, *LONG, signal_itself(tmp_path, "update", 200, signal.SIGUSR1))
+    assert (code, err) == (0, "")
+    assert "saved step 2, as SIGUSR1 asked for" in out
+    assert traces(tmp_path / RUN) == traces(uninterrupted_long)
+
+
 def test_a_signal_while_data_is_loaded_ends_at_once_and_leaves_nothing(warm: Warm, tmp_path: Path) -> None:
     code, _, err = run_signalled(warm, tmp_path, "load", 1, signal.SIGTERM)
     assert (code, err) == (143, "ganctl: stopped by SIGTERM\n")

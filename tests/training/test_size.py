@@ -8,7 +8,6 @@ import torch
 
 from ganctl.errors import ConfigError
 from ganctl.models import MODELS
-from ganctl.optim import OPTIMIZERS
 from ganctl.training import size
 from ganctl.training.assemble import build_game, open_configured
 from ganctl.training.size import PLAYERS, check_memory, make_network, outline
@@ -90,20 +89,6 @@ def test_the_least_memory_is_what_a_game_holds(model: str, monkeypatch: pytest.M
         else:
             with pytest.raises(ConfigError, match=r"^model: its .* weights need"):
                 check_memory(config, shape, game.device)
-
-
-@pytest.mark.parametrize("momentum", ["", "0.9"])
-@pytest.mark.parametrize("name", list(OPTIMIZERS))
-def test_an_optimizer_keeps_as_many_numbers_as_it_says(name: str, momentum: str) -> None:
-    has_momentum = "momentum" in OPTIMIZERS[name].model_fields
-    words = [f"optimizer={name}", *([f"optimizer.momentum={momentum}"] if momentum and has_momentum else [])]
-    game = small_game(*words, model="mlp")
-    config = small_config(*words, model="mlp")
-    train_step(game, 0)
-    for player in (game.generator, game.discriminator):
-        for weight, kept in player.optimizer.state.items():
-            slots = [value for value in kept.values() if value is not None and value.shape == weight.shape]
-            assert len(slots) == config.optimizer.slots(player.name)
 
 
 def test_measuring_imports_nothing_large() -> None:

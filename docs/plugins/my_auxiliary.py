@@ -1,0 +1,19 @@
+"""An auxiliary term of the generator: samples as spread out as real ones."""
+
+from collections.abc import Callable
+from typing import Literal
+
+from torch import Tensor
+
+from ganctl.auxiliary import AUXILIARIES, Auxiliary, Surroundings, View
+
+
+@AUXILIARIES.register
+class Spread(Auxiliary):
+    """(σ(x) − σ(G(z)))², with the standard deviation over all values of a batch."""
+
+    name: Literal["spread"]
+
+    def build(self, surroundings: Surroundings) -> Callable[[View], Tensor]:
+        """Return the squared difference as a function of a batch."""
+        return lambda view: (view.real.std() - view.fake.std()).square()

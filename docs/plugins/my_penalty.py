@@ -1,0 +1,19 @@
+"""A penalty: the largest slope of a batch instead of the mean one."""
+
+from typing import Literal
+
+from torch import Tensor
+
+from ganctl.penalties import PENALTIES, Judgement, PenaltyTerm
+
+
+@PENALTIES.register
+class Steepest(PenaltyTerm):
+    """max ‖∇D(x)‖² over the real samples of a batch."""
+
+    differentiates = True
+    name: Literal["steepest"]
+
+    def __call__(self, judgement: Judgement) -> Tensor:
+        """Return the largest squared gradient norm, a scalar."""
+        return judgement.real_gradient.square().sum(1).max()
