@@ -7,6 +7,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageOps
 
 from ganctl.data.kinds import FORMATS, LOOKED_AT, is_heif, kind_of
+from ganctl.data.tiff import with_floats
 
 VERSION = 1
 """Of what `decode` makes of a picture; raise it when its pixels change, so that no cache serves the old ones."""
@@ -41,8 +42,12 @@ def size_of(content: io.BytesIO) -> tuple[int, int]:
     """
     with _open(content) as picture:
         width, height = picture.size
-        try:  # by the base class, since a PNG's own method decodes all of it for what may follow its pixels
-            lying = Image.Image.getexif(picture).get(ExifTags.Base.Orientation) in LYING
+        if picture.format == "TIFF":
+            return width, height  # Pillow has turned it already
+        # A PNG's own method decodes all of it, for what may follow its pixels.
+        kind = Image.Image if picture.format == "PNG" else type(picture)
+        try:
+            lying = kind.getexif(picture).get(ExifTags.Base.Orientation) in LYING
         except Exception:  # damaged EXIF data turns nothing
             lying = False
         return (height, width) if lying else (width, height)
@@ -104,7 +109,10 @@ def _open(content: io.BytesIO) -> Image.Image:
         raise BadPictureError(reason) from error
     if picture.width * picture.height > MAX_PIXELS:
         raise BadPictureError(f"{picture.width}×{picture.height} pixels")
-    return picture
+    try:
+        return with_floats(picture)
+    except Exception as error:  # as in `decode`
+        raise BadPictureError(str(error) or type(error).__name__) from error
 
 
 def _reason(content: io.BytesIO, start: bytes) -> str | None:
