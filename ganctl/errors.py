@@ -108,6 +108,12 @@ def _shown(character: str) -> str:
     return character if character.isprintable() else character.encode("unicode_escape").decode()
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number and what it counts, such as "1 image" or "1,797 images"."""
+    plural = f"{noun}es" if noun.endswith(("s", "x", "ch")) else f"{noun}s"
+    return f"{number:,} {noun if number == 1 else plural}"
+
+
 def nearest(name: str, names: Iterable[str]) -> str:
     """Return " (did you mean 'x'?)" for the closest of `names`, or an empty string."""
     close = difflib.get_close_matches(name, list(names), n=1, cutoff=0.6)

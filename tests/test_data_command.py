@@ -26,11 +26,14 @@ WRONG = {
     "check path=set data.path=set": (2, "data.path: unknown key"),
     "check path=set train.steps=3": (2, "train.steps: unknown key here; it belongs to `ganctl train`"),
     "check path=set resolution=7": (2, "resolution: must be at least 8, not 7"),
-    "check path=set fit=corp": (2, "fit: must be 'crop' or 'squash', not 'corp'"),
+    "check path=set fit=corp": (2, "fit: must be 'crop', 'squash' or 'pad', not 'corp'"),
     "check path=est": (3, "ganctl: path: est does not exist (did you mean 'set'?)"),
     "info path=est": (3, "ganctl: path: est does not exist"),
     "prepare path=est": (3, "ganctl: path: est does not exist"),
-    "prepare path=set subfolder=a": (3, "ganctl: path: set cannot be read"),
+    "prepare path=set subfolder=dgo": (
+        3,
+        "ganctl: subfolder: there is no folder dgo in set (did you mean 'dog'?)",
+    ),
     "prepare path=set cache=null": (2, "ganctl: cache: null keeps nothing"),
     "prepare path=set cache=file": (2, "ganctl: cache: file cannot be used (Not a directory)"),
     "check path=bad": (3, "ganctl: path: 1 of 3 pictures in bad do not decode, more than max_bad_fraction=0.05;"),
@@ -125,7 +128,7 @@ def test_check_tells_modes_sizes_classes_duplicates_and_what_is_corrupt(workspac
         "duplicates    1 (of pixels, as decoded), the first cat/1.png = cat/2.jpg\n"
         "corrupt       2\n"
         "              dog/5.png: zero bytes\n"
-        "              dog/6.png: not a picture that Pillow knows\n"
+        "              dog/6.png: plain text\n"
     )
     assert contents(workspace) == before
 

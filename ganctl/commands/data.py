@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from statistics import median
 
 from ganctl.data.cache import Cache, Pictures, unusable
-from ganctl.data.files import find
-from ganctl.data.folder import accept, refuse
+from ganctl.data.files import Found, search
+from ganctl.data.folder import accept, refuse, remarks
 from ganctl.data.sources import Folder
 from ganctl.data.survey import Survey, survey
-from ganctl.errors import ConfigError, GanctlError
+from ganctl.errors import ConfigError, GanctlError, counted
 from ganctl.runtime.console import say
 from ganctl.runtime.signals import Signals
 
@@ -32,7 +32,10 @@ def prepare(source: Folder) -> None:
     with _own_keys(), Signals():
         if source.cache is None:
             raise ConfigError("cache: null keeps nothing; give a folder to prepare pictures in")
-        pictures = _pictures(source)
+        found = search(source.path, source.subfolder)
+        for line in remarks(found):
+            say(f"path: {_as_typed(line)}")
+        pictures = _pictures(source, found)
         started = time.perf_counter()
         try:
             cache = Cache(source.cache)
@@ -47,7 +50,8 @@ def prepare(source: Folder) -> None:
     say(f"{word}: {store.describe()}, {_bytes(store.samples.nbytes)}")
     say(f"in {prepared.folder}")
     if prepared.fresh:
-        say(f"decoded {len(pictures.files):,} files in {seconds:.1f} s ({len(pictures.files) / seconds:,.0f}/s)")
+        number = len(pictures.files)
+        say(f"decoded {counted(number, 'file')} in {seconds:.1f} s ({number / seconds:,.0f}/s)")
 
 
 def check(source: Folder) -> None:
@@ -56,31 +60,41 @@ def check(source: Folder) -> None:
     Raises `DataError` if training would refuse it.
     """
     with _own_keys(), Signals():
-        pictures = _pictures(source)
-        found = survey(pictures, source.workers)
-        _show(list(_findings(source, found)))
-        refuse(pictures, found.prepared, source.max_bad_fraction)
+        found = search(source.path, source.subfolder)
+        pictures = _pictures(source, found)
+        told = survey(pictures, source.workers)
+        _show([*_findings(source, told), *_beside(found)])
+        refuse(pictures, told.prepared, source.max_bad_fraction)
 
 
 def info(source: Folder) -> None:
     """Say what a data set holds and whether it is prepared, without decoding or reading its pictures."""
     with _own_keys():
-        pictures = _pictures(source)
+        found = search(source.path, source.subfolder)
+        pictures = _pictures(source, found)
         kind = "zip file" if pictures.files[0].member is not None else "folder"
         size = sum(file.size for file in pictures.files)
-        classes = Counter(file.folder for file in pictures.files)
+        classes = Counter(file.belongs_to[1] for file in pictures.files)
         _show(
             [
                 ("path", f"{source.path} ({kind})"),
                 ("pictures", f"{len(pictures.files):,}, {_bytes(size)} undecoded"),
                 *_classes(classes),
+                *_beside(found),
                 ("prepared", _where(source, pictures)),
             ]
         )
 
 
-def _pictures(source: Folder) -> Pictures:
-    return Pictures(source.path, source.subfolder, find(source.path, source.subfolder), source.decoding)
+def _pictures(source: Folder, found: Found) -> Pictures:
+    return Pictures(source.path, source.subfolder, found.files, source.decoding)
+
+
+def _beside(found: Found) -> Rows:
+    """Say what was passed over or left out, and what folders were taken for."""
+    rows = [("passed over", found.passed_over), ("left out", found.left_out)]
+    rows += [("note", _as_typed(remark)) for remark in found.remarks]
+    return [(label, text) for label, text in rows if text]
 
 
 def _where(source: Folder, pictures: Pictures) -> str:
@@ -98,7 +112,7 @@ def _findings(source: Folder, found: Survey) -> Iterator[tuple[str, str]]:
     yield "pictures", f"{good:,} of {found.total:,} decode, to {shape}"
     if good:
         yield "modes", _most(found.modes.most_common())
-        yield from _sizes(found)
+        yield from _sizes(source, found)
         yield from _classes(found.classes)
         yield "duplicates", _duplicates(found)
     yield "corrupt", f"{found.skipped:,}" if found.skipped else "none"
@@ -108,14 +122,15 @@ def _findings(source: Folder, found: Survey) -> Iterator[tuple[str, str]]:
         yield "", f"and {found.skipped - LISTED_FAILURES:,} more"
 
 
-def _sizes(found: Survey) -> Iterator[tuple[str, str]]:
+def _sizes(source: Folder, found: Survey) -> Iterator[tuple[str, str]]:
     shorter = [min(size) for size, count in found.sizes.items() for _ in range(count)]
     yield "shorter side", f"{min(shorter):,} to {max(shorter):,} pixels, median {median(shorter):,.0f}"
     kinds = [(f"{width}×{height}", count) for (width, height), count in found.sizes.most_common()]
     yield "sizes", _most(kinds)
-    small = sum(side < found.side for side in shorter)
+    word, decides = ("longer", max) if source.fit == "pad" else ("shorter", min)
+    small = sum(count for size, count in found.sizes.items() if decides(size) < found.side)
     if small:
-        yield "enlarged", f"{small:,} whose shorter side is below {found.side}"
+        yield "enlarged", f"{small:,} whose {word} side is below {found.side}"
 
 
 def _classes(classes: Counter[str]) -> Rows:
@@ -143,7 +158,7 @@ def _bytes(count: int) -> str:
     for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if count >= size:
             return f"{count / size:,.1f} {unit}"
-    return f"{count} bytes"
+    return counted(count, "byte")
 
 
 def _show(rows: Rows) -> None:
@@ -170,5 +185,8 @@ def _own_keys() -> Iterator[None]:
     try:
         yield
     except GanctlError as error:
-        words = re.sub(r"(?<!\S)data\.(?=(path|cache|workers)\b|max_bad_fraction)", "", str(error))
-        raise type(error)(words) from error
+        raise type(error)(_as_typed(str(error))) from error
+
+
+def _as_typed(text: str) -> str:
+    return re.sub(r"(?<!\S)data\.(?=(path|subfolder|cache|workers)\b|max_bad_fraction)", "", text)

@@ -80,10 +80,12 @@ class Pictures:
 
     @cached_property
     def listing(self) -> str:
-        """A digest of the settings, and of names and sizes."""
+        """A digest of the settings, of names and sizes, and of classes that are not folders."""
         names = [(file.relative, file.size) for file in self.files]
+        labels = [file.label for file in self.files]
         where = "" if self.subfolder is None else os.path.normpath(self.subfolder)
-        return _digest(FORMAT, decode.VERSION, asdict(self.decoding), where, names)
+        told = [labels] if any(labels) else []  # classes that are folders are told by the names
+        return _digest(FORMAT, decode.VERSION, asdict(self.decoding), where, names, *told)
 
     def stamp(self) -> str:
         """Return a digest of the listing, the place, and the times at which each file last changed."""
@@ -272,12 +274,12 @@ def failures_of(files: list[PictureFile], outcomes: list[Outcome]) -> list[Failu
 
 def labels_of(files: list[PictureFile], outcomes: list[Outcome]) -> tuple[torch.Tensor | None, tuple[str, ...]]:
     """Return labels, int64 [count], and class names of the pictures that decode; none of a single class."""
-    folders = [file.folder for file, outcome in zip(files, outcomes, strict=True) if not outcome.reason]
-    classes = tuple(sorted(set(folders)))
+    labels = [file.belongs_to for file, outcome in zip(files, outcomes, strict=True) if not outcome.reason]
+    classes = sorted(set(labels))
     if len(classes) < 2:
         return None, ()
-    numbers = {name: number for number, name in enumerate(classes)}
-    return torch.tensor([numbers[folder] for folder in folders]), classes
+    numbers = {label: number for number, label in enumerate(classes)}
+    return torch.tensor([numbers[label] for label in labels]), tuple(name for _, name in classes)
 
 
 def cache_folder(cache: str) -> Path:

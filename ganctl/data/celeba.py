@@ -17,6 +17,9 @@ from ganctl.errors import DataError
 from ganctl.runtime.console import say
 
 NAME = "img_align_celeba"
+FOLDERS = ("celeba", "", "Img", "CelebA/Img", "celeba/Img", "CelebA")
+"""Where below `root` the images may lie: as torchvision puts them, or as their page has them."""
+
 SPLITS = {
     "train": range(1, 162_771),
     "valid": range(162_771, 182_638),
@@ -36,7 +39,7 @@ class Celeba(Source):
     split: Literal["train", "valid", "test", "all"]
     download: bool
     resolution: Resolution
-    fit: Literal["crop", "squash"]
+    fit: Literal["crop", "squash", "pad"]
     max_bad_fraction: Annotated[float, Field(ge=0, le=1)]
     workers: Workers | None
     cache: str | None
@@ -56,9 +59,10 @@ class Celeba(Source):
         root = Path(os.path.expanduser(self.root))
         if root.is_file():
             return root
-        for below in (Path("celeba", NAME), Path("celeba", f"{NAME}.zip"), Path(NAME), Path(f"{NAME}.zip")):
-            if (root / below).exists():
-                return root / below
+        for below in FOLDERS:
+            for name in (NAME, f"{NAME}.zip"):
+                if (root / below / name).exists():
+                    return root / below / name
         if next(root.glob("[0-9]*.jpg"), None) is not None:
             return root
         archive = root / "celeba" / f"{NAME}.zip"

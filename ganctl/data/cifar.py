@@ -1,6 +1,7 @@
 """Small colour photographs."""
 
 import os
+import tarfile
 import warnings
 from pathlib import Path
 from types import ModuleType
@@ -15,9 +16,13 @@ from ganctl.data.source import SOURCES, Resolution, Source
 from ganctl.data.store import Store
 from ganctl.errors import DataError
 from ganctl.runtime.torchvision import import_torchvision_datasets
+from ganctl.runtime.untrusted import UntrustedFileError, regular_size
 
 FOLDER = "cifar-10-batches-py"
-ARCHIVE = "cifar-10-python.tar.gz (from https://www.cs.toronto.edu/~kriz/cifar.html)"
+PACKED = "cifar-10-python.tar.gz"
+ARCHIVE = f"{PACKED} (from https://www.cs.toronto.edu/~kriz/cifar.html)"
+MOST_BYTES = 1 << 30
+"""Of the archive and of each file in it; the originals have 170 and 31 million."""
 
 
 @SOURCES.register
@@ -46,9 +51,22 @@ class Cifar10(Source):
         root = Path(os.path.expanduser(self.root))
         if root.name == FOLDER and root.is_dir():
             return root.parent
+        if root.name == PACKED and root.is_file():
+            root = root.parent
         names = [name for name, _ in _files(datasets)]
         missing = [name for name in names if not (root / FOLDER / name).is_file()]
         if not missing:
+            return root
+        if (root / PACKED).exists():
+            otherwise = f"unpack {ARCHIVE} in a folder that can be written, and name that by data.root=…"
+            download(
+                "CIFAR-10",
+                root,
+                FOLDER,
+                lambda *to: _unpack(root / PACKED, *to),
+                otherwise,
+                f"unpacked from {root / PACKED}",
+            )
             return root
         if not self.download:
             raise DataError(
@@ -66,14 +84,35 @@ class Cifar10(Source):
 
     def _read(self, datasets: ModuleType, place: Path) -> Any:
         try:
+            for name, _ in _files(datasets):
+                _require_small(place / FOLDER / name)
             return _open(datasets, place, train=self.split == "train", fetch=False)
         except (OSError, RuntimeError) as error:
             intact = datasets.utils.check_integrity
-            wrong = [name for name, md5 in _files(datasets) if not intact(place / FOLDER / name, md5)]
+            large = isinstance(error, UntrustedFileError)
+            wrong = (
+                [] if large else [name for name, md5 in _files(datasets) if not intact(place / FOLDER / name, md5)]
+            )
             what = f"{wrong[0]} is missing or not the original (its md5 differs)" if wrong else str(error)
             raise DataError(
                 f"data.root: {place / FOLDER}: {what}; remove that folder and unpack {ARCHIVE} again"
             ) from error
+
+
+def _unpack(packed: Path, datasets: ModuleType, place: str) -> None:
+    """Unpack the original archive, and no other: its md5 is compared before anything of it is read."""
+    _require_small(packed)
+    if not datasets.utils.check_integrity(str(packed), datasets.CIFAR10.tgz_md5):
+        raise ValueError("its md5 is not that of the original; fetch it again")
+    wanted = {f"{FOLDER}/{name}" for name, _ in _files(datasets)}
+    with tarfile.open(packed) as archive:
+        members = [member for member in archive.getmembers() if member.name in wanted]
+        archive.extractall(place, members, filter="data")
+
+
+def _require_small(path: Path) -> None:
+    if path.exists() and (size := regular_size(path)) > MOST_BYTES:
+        raise UntrustedFileError(path, f"{path.name} has {size:,} bytes, and is not the original")
 
 
 def _open(datasets: ModuleType, place: Path | str, *, train: bool, fetch: bool) -> Any:

@@ -10,13 +10,18 @@ from ganctl.runtime.torchvision import import_torchvision_datasets
 
 
 def download(
-    title: str, root: Path, below: str, fetch: Callable[[ModuleType, str], object], otherwise: str
+    title: str,
+    root: Path,
+    below: str,
+    fetch: Callable[[ModuleType, str], object],
+    otherwise: str,
+    how: str = "downloaded",
 ) -> None:
     """Fetch a data set's files into root/below.
 
     `fetch` is given `torchvision.datasets` and an empty folder beside the final place, and leaves the files in
     folder/below; whole files are then moved, so that a stopped download leaves none that looks whole.
-    `otherwise` says what the user can do if it fails.
+    `otherwise` says what the user can do if it fails, `how` what is done to the files.
 
     Raises `DataError` with the reason if the files cannot be had.
     """
@@ -30,4 +35,4 @@ def download(
                 path.replace(final / path.name)
     except Exception as error:  # sockets, archives and gdown have no error in common
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise DataError(f"data.root: {title} could not be downloaded ({reason}); {otherwise}") from error
+        raise DataError(f"data.root: {title} could not be {how} ({reason}); {otherwise}") from error

@@ -1,41 +1,40 @@
-"""Which pictures lie in a folder or a zip file, and how their bytes are read. Needs no torch."""
+"""Which images lie in a folder or a zip file, and how their bytes are read. Needs no torch."""
 
 import io
 import os
 import stat
 import zipfile
-from collections.abc import Iterator
-from functools import lru_cache
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from ganctl.data.decode import BadPictureError, size_of
-from ganctl.errors import DataError, nearest
+from ganctl.data import layout
+from ganctl.data.decode import BadPictureError, heif_is_read, size_of
+from ganctl.data.kinds import ENDINGS, HEIF_ADVICE, HEIF_ENDINGS
+from ganctl.data.layout import Label
+from ganctl.errors import DataError, counted, nearest
+from ganctl.runtime.untrusted import opened, read_bytes
 
-ENDINGS = frozenset(
-    [
-        "bmp",
-        "gif",
-        "jfif",
-        "jpeg",
-        "jpg",
-        "jp2",
-        "pbm",
-        "pgm",
-        "png",
-        "pnm",
-        "ppm",
-        "tga",
-        "tif",
-        "tiff",
-        "webp",
-        "avif",
-    ]
-)
 MAX_FILE_BYTES = 1 << 30
+MAX_LABELS_BYTES = 1 << 28
+MAX_INDEX_BYTES = 1 << 30
+"""Of a zip file's table of contents, and of any other part that is read at once to find it."""
+
 SAMPLED_SIZES = 200
+LISTED_ENDINGS = 5
+LONGEST_ENDING = 8
+SILENT = frozenset(("thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"))
+"""What systems leave beside files, beside what is hidden: nobody misses it among images."""
+
+STEPS = {zipfile.ZIP_BZIP2: 64, zipfile.ZIP_LZMA: 1024}
+"""Bytes that are read at once where zipfile unpacks all that it has read, however much it becomes."""
+
+NOT_REGULAR = "not regular (pipe, socket or device)"
 
 
 class PictureFile(NamedTuple):
@@ -44,7 +43,7 @@ class PictureFile(NamedTuple):
     `name` is its path for people, `relative` its path in the data set, `folder` the folder that directly holds
     it, `size` its bytes, unpacked. It lies in the file `place`, or there as `member` of an archive. `changed`
     tells versions of that file apart: the times of its last changes in ns (of an archive, the time and its
-    size). Picture files can be sent to other processes.
+    size). `label` is its class where that is not its folder. Picture files can be sent to other processes.
     """
 
     name: str
@@ -54,46 +53,88 @@ class PictureFile(NamedTuple):
     place: str
     member: zipfile.ZipInfo | None = None
     changed: tuple[int, ...] = ()
+    label: Label | None = None
+
+    @property
+    def belongs_to(self) -> Label:
+        """Its class: its place among the others, where names do not say it, and its name."""
+        return self.label or (0, self.folder)
+
+
+@dataclass(frozen=True)
+class Found:
+    """What lies in a folder or a zip file.
+
+    `files` are the images, sorted by name. `passed` counts other files by their endings, but for `SILENT` ones,
+    `runs` the folders that are runs of ganctl, which are left out. `remarks` say what folders were taken for.
+    """
+
+    files: list[PictureFile]
+    passed: Counter[str] = field(default_factory=Counter)
+    runs: int = 0
+    remarks: list[str] = field(default_factory=list)
+
+    @cached_property
+    def passed_over(self) -> str:
+        """Endings and counts of files that are no images by their names, empty if there are none."""
+        frequent = sorted(self.passed.items(), key=lambda item: (-item[1], item[0]))[:LISTED_ENDINGS]
+        told = [f"{count:,} {ending}" for ending, count in frequent]
+        more = len(self.passed) - LISTED_ENDINGS
+        advice = f" ({HEIF_ADVICE})" if any(ending[1:] in HEIF_ENDINGS for ending in self.passed) else ""
+        return ", ".join(told) + (f", {counted(more, 'more kind')}" if more > 0 else "") + advice
+
+    @property
+    def left_out(self) -> str:
+        """The runs that were left out, in words, empty if there are none."""
+        return f"{counted(self.runs, 'run')} of ganctl, with their samples" if self.runs else ""
 
 
 def find(path: str, subfolder: str | None) -> list[PictureFile]:
-    """Return the pictures below a folder or in a zip file, sorted by name.
+    """Return the pictures below a folder or in a zip file, sorted by name; raises as `search` does."""
+    return search(path, subfolder).files
 
-    Raises `DataError` if there are none or the place cannot be read.
+
+def search(path: str, subfolder: str | None) -> Found:
+    """Return what lies below a folder or in a zip file.
+
+    Raises `DataError` if there are no pictures or the place cannot be read.
     """
     place = Path(os.path.expanduser(path))
     try:
         if place.is_dir():
-            files = _in_folder(place, subfolder)
+            found = _sorted_out(_in_folder(path, place, subfolder), subfolder)
         elif place.exists():
             if not place.is_file():
                 raise DataError(f"data.path: {path} is neither a folder nor a zip file")
-            with place.open("rb") as content:
-                if not zipfile.is_zipfile(content):
-                    raise DataError(f"data.path: {path} is neither a folder nor a zip file")
-            files = _in_zip(place, subfolder)
+            found = _sorted_out(_in_zip(path, place, subfolder), subfolder)
         else:
             siblings = [entry.name for entry in place.parent.iterdir()] if place.parent.is_dir() else []
             raise DataError(f"data.path: {path} does not exist{nearest(place.name, siblings)}")
     except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError) as error:
         raise DataError(f"data.path: {path} cannot be read ({error})") from error
-    where = f"{path}, subfolder {subfolder}," if subfolder else path
-    if not files:
-        raise DataError(f"data.path: {where} holds no pictures (files that end in {', '.join(sorted(ENDINGS))})")
-    return sorted(files, key=lambda file: file.name)
+    if not found.files:
+        where = f"{path}, subfolder {subfolder}," if subfolder else path
+        beside = [f"it holds {found.passed_over}"] if found.passed else []
+        beside += [f"left out: {found.left_out}"] if found.runs else []
+        raise DataError(
+            f"data.path: {where} holds no pictures (files that end in {', '.join(sorted(ENDINGS))})"
+            + "".join(f"; {words}" for words in beside)
+        )
+    return found
 
 
-def read(file: PictureFile) -> io.BytesIO:
-    """Return the bytes of a picture.
+def read(file: PictureFile, most: int | None = None) -> io.BytesIO:
+    """Return the bytes of a picture, or of another file that was found.
 
-    Raises `BadPictureError` if they cannot be read or are more than `MAX_FILE_BYTES`.
+    Raises `BadPictureError` if they cannot be read or are more than `most`, else `MAX_FILE_BYTES`.
     """
-    if file.size > MAX_FILE_BYTES:
+    most = MAX_FILE_BYTES if most is None else most
+    if file.size > most:
         raise BadPictureError(f"{file.size:,} bytes{' unpacked' if file.member else ''}")
     try:
         if file.member is not None:
-            return io.BytesIO(_opened(file.place, file.changed).read(file.member))
-        return io.BytesIO(Path(file.place).read_bytes())
+            return io.BytesIO(_unpacked(_archive(file.place, file.changed), file.member))
+        return io.BytesIO(read_bytes(file.place, most))
     except Exception as error:  # damaged zip members raise the errors of zipfile, zlib, bz2 and lzma
         raise BadPictureError(str(error) or type(error).__name__) from error
 
@@ -117,9 +158,29 @@ class _Archive(zipfile.ZipFile):
         self.start_dir = 0
 
 
+class _Bounded(io.FileIO):
+    """A file of which no more than `MAX_INDEX_BYTES` is read at once, whatever it says of itself."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        left = os.fstat(self.fileno()).st_size - self.tell()
+        wanted = left if size is None or size < 0 else min(size, left)
+        if wanted > MAX_INDEX_BYTES:
+            raise zipfile.BadZipFile(f"a table of contents of {wanted:,} bytes")
+        return super().read(size) or b""
+
+
 @lru_cache(maxsize=1)
-def _opened(place: str, changed: tuple[int, ...]) -> zipfile.ZipFile:
+def _archive(place: str, changed: tuple[int, ...]) -> zipfile.ZipFile:
     return _Archive(place)
+
+
+def _unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
+    """Return a member's bytes, of which at most 100 MB more are unpacked than its entry says."""
+    step = STEPS.get(member.compress_type, member.file_size)
+    with archive.open(member) as packed:
+        assert isinstance(packed, zipfile.ZipExtFile)
+        packed.MIN_READ_SIZE = min(step, packed.MIN_READ_SIZE)
+        return b"".join(iter(lambda: packed.read(step), b"")) if member.file_size else b""
 
 
 def _parts(path: str) -> list[str]:
@@ -127,37 +188,147 @@ def _parts(path: str) -> list[str]:
     return [part for part in path.split("/") if part not in ("", ".")]
 
 
-def _is_picture(parts: list[str]) -> bool:
+def _is_silent(parts: list[str]) -> bool:
     hidden = any((part.startswith(".") and part != "..") or part == "__MACOSX" for part in parts)
-    stem, _, ending = parts[-1].rpartition(".")
-    return not hidden and bool(stem) and ending.lower() in ENDINGS
+    return hidden or parts[-1].lower() in SILENT
 
 
-def _in_folder(root: Path, subfolder: str | None) -> list[PictureFile]:
-    start = root / subfolder if subfolder else root
-    below = _parts(subfolder or "")
-    files = []
-    for inside, path, status in _walk(start):
-        parts = _parts(inside)
-        if _is_picture(parts):
-            files.append(
-                PictureFile(
-                    name=path,
-                    relative=inside,
-                    folder=[*below, *parts][-2] if len(below) + len(parts) > 1 else "",
-                    size=status.st_size,
-                    place=path,
-                    changed=(status.st_mtime_ns, status.st_ctime_ns),
+def _sorted_out(files: Iterable[tuple[list[str], PictureFile]], subfolder: str | None) -> Found:
+    """Tell pictures from other files and from runs, and find their classes.
+
+    With each file comes its path below `subfolder`, as a list of names.
+    """
+    pictures: list[tuple[layout.Path, PictureFile]] = []
+    others: list[tuple[layout.Path, str]] = []
+    markers: defaultdict[layout.Path, set[str]] = defaultdict(set)
+    tables: dict[layout.Path, PictureFile] = {}
+    shared: dict[layout.Path, layout.Path] = {}
+    for parts, file in files:
+        folder = tuple(parts[:-1])
+        folder = shared.setdefault(folder, folder)
+        ending = _ending(parts[-1])
+        if ending in ENDINGS or (ending in HEIF_ENDINGS and heif_is_read()):
+            pictures.append((folder, file))
+            continue
+        if parts[-1] in layout.MARKERS:
+            markers[folder].add(parts[-1])
+        if folder[-1:] == (layout.RUN_CHECKPOINTS,):
+            markers[folder].add(parts[-1])
+        if parts[-1] == layout.LABELS_FILE:
+            tables[folder] = file
+        irregular = file.member is None and file.changed == ()
+        usual = ending.isalnum() and len(ending) <= LONGEST_ENDING
+        others.append((folder, NOT_REGULAR if irregular else f".{ending}" if usual else "without a usual ending"))
+    runs = layout.runs_among(markers)
+    gone = layout.left_out(runs)
+    if gone:
+        out = {folder for folder in shared if any(folder[:end] in gone for end in range(1, len(folder) + 1))}
+        pictures = [(folder, file) for folder, file in pictures if folder not in out]
+        others = [(folder, ending) for folder, ending in others if folder not in out]
+    passed = Counter(ending for _, ending in others)
+    labelled, remarks = _labelled(pictures, tuple(_parts(subfolder or "")), tables, passed)
+    return Found(sorted(labelled, key=lambda file: file.name), passed, len(runs), remarks)
+
+
+def _labelled(
+    pictures: list[tuple[layout.Path, PictureFile]],
+    above: layout.Path,
+    tables: dict[layout.Path, PictureFile],
+    passed: Counter[str],
+) -> tuple[list[PictureFile], list[str]]:
+    """Return the pictures with their classes, and what is to be said of them."""
+    folders = {folder for folder, _ in pictures}
+    if folders and tables:
+        for folder in layout.ancestors(folders):
+            if folder not in tables:
+                continue
+            try:
+                labels, remark = layout.labels_of(
+                    read(tables[folder], MAX_LABELS_BYTES).getvalue(), tables[folder].name
                 )
-            )
-    return files
+            except KeyError:
+                continue
+            except BadPictureError as error:
+                raise DataError(f"data.path: {tables[folder].name} cannot be read ({error})") from error
+            passed -= Counter([".json"])
+            return _by_table(pictures, len(folder), labels, tables[folder].name), [remark]
+
+    def stems() -> dict[layout.Path, list[str]]:
+        names: dict[layout.Path, list[str]] = {folder: [] for folder in folders}
+        for folder, file in pictures:
+            names[folder].append(file.relative.rpartition("/")[2].rpartition(".")[0])
+        return names
+
+    found = layout.arranged(folders, above, stems)
+    labelled = [
+        file if (name := found.classes[folder]) == file.folder else file._replace(label=(0, name))
+        for folder, file in pictures
+    ]
+    return labelled, found.remarks
+
+
+def _by_table(
+    pictures: list[tuple[layout.Path, PictureFile]], depth: int, labels: dict[str, Label] | None, table: str
+) -> list[PictureFile]:
+    if labels is None:
+        return [file._replace(label=(0, "")) for _, file in pictures]
+    labelled, missing = [], []
+    for folder, file in pictures:
+        name = "/".join((*folder[depth:], file.relative.rpartition("/")[2]))
+        if name in labels:
+            labelled.append(file._replace(label=labels[name]))
+        else:
+            missing.append(name)
+    if missing:
+        raise DataError(
+            f"data.path: {table} has no label for {len(missing):,} of {len(pictures):,} pictures, the first is "
+            f"{min(missing)}; add them, set labels to null in it, or move it elsewhere"
+        )
+    return labelled
+
+
+def _ending(name: str) -> str:
+    stem, _, ending = name.rpartition(".")
+    return ending.lower() if stem else ""
+
+
+def _in_folder(path: str, root: Path, subfolder: str | None) -> Iterator[tuple[list[str], PictureFile]]:
+    start = root / subfolder if subfolder else root
+    if subfolder and not start.is_dir():
+        folders = (
+            [entry.name for entry in start.parent.iterdir() if entry.is_dir()] if start.parent.is_dir() else []
+        )
+        raise _no_subfolder(path, subfolder, folders)
+    below = _parts(subfolder or "")
+    for inside, file, status in _walk(start):
+        parts = _parts(inside)
+        if _is_silent(parts):
+            continue
+        regular = stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode)
+        if not regular:
+            parts[-1] += "."  # passed over, whatever its name ends in
+        yield (
+            parts,
+            PictureFile(
+                name=file,
+                relative=inside,
+                folder=[*below, *parts][-2] if len(below) + len(parts) > 1 else "",
+                size=status.st_size,
+                place=file,
+                changed=(status.st_mtime_ns, status.st_ctime_ns) if regular else (),
+            ),
+        )
+
+
+def _no_subfolder(path: str, subfolder: str, folders: Iterable[str]) -> DataError:
+    near = nearest(subfolder.strip("/").rpartition("/")[2], folders)
+    return DataError(f"data.subfolder: there is no folder {subfolder} in {path}{near}")
 
 
 def _walk(root: Path) -> Iterator[tuple[str, str, os.stat_result]]:
-    """Yield the files below root through symbolic links, entering each real folder once, and broken links.
+    """Yield what lies below root through symbolic links, entering each real folder once, and broken links.
 
-    Of each, its path inside root, its path, and its status. What would block a reader, such as a pipe, is passed
-    over, also where a link leads to it.
+    Of each, its path inside root, its path, and its status.
     """
 
     def refuse(error: OSError) -> None:
@@ -178,27 +349,40 @@ def _walk(root: Path) -> Iterator[tuple[str, str, os.stat_result]]:
             try:
                 status = os.stat(path)
             except OSError:
-                yield place, path, os.lstat(path)
-                continue
-            if stat.S_ISREG(status.st_mode):
-                yield place, path, status
+                status = os.lstat(path)
+            yield place, path, status
 
 
-def _in_zip(place: Path, subfolder: str | None) -> list[PictureFile]:
-    with zipfile.ZipFile(place) as archive:
-        members = [(info, _parts(info.filename)) for info in archive.infolist() if not info.is_dir()]
+def _in_zip(path: str, place: Path, subfolder: str | None) -> Iterator[tuple[list[str], PictureFile]]:
+    with opened(place) as content:
+        if not zipfile.is_zipfile(content):
+            raise DataError(f"data.path: {path} is neither a folder nor a zip file")
+    with _Bounded(place) as content, zipfile.ZipFile(content) as archive:
+        # Some programs on Windows write their own separator, against the format's rules.
+        members = [(info, info.filename.replace("\\", "/")) for info in archive.infolist()]
     below = _parts(subfolder or "")
     status = os.stat(place)
-    return [
-        PictureFile(
-            name=f"{place}/{info.filename}",
-            relative=info.filename,
-            folder=parts[-2] if len(parts) > 1 else "",
-            size=info.file_size,
-            place=str(place),
-            member=info,
-            changed=(status.st_mtime_ns, status.st_size),
+    inside = False
+    for info, name in members:
+        parts = _parts(name)
+        if parts[: len(below)] != below:
+            continue
+        inside = True
+        if name.endswith("/") or len(parts) == len(below) or _is_silent(parts[len(below) :]):
+            continue
+        yield (
+            parts[len(below) :],
+            PictureFile(
+                name=f"{place}/{name}",
+                relative=name,
+                folder=parts[-2] if len(parts) > 1 else "",
+                size=info.file_size,
+                place=str(place),
+                member=info,
+                changed=(status.st_mtime_ns, status.st_size),
+            ),
         )
-        for info, parts in members
-        if parts[: len(below)] == below and len(parts) > len(below) and _is_picture(parts[len(below) :])
-    ]
+    if below and not inside:
+        level = len(below) - 1
+        folders = {parts[level] for parts in (_parts(name)[:-1] for _, name in members) if len(parts) > level}
+        raise _no_subfolder(path, subfolder or "", folders)

@@ -5,7 +5,7 @@ import torch
 
 from ganctl.data.cache import Cache, Pictures, Prepared, failures_of, labels_of, unusable
 from ganctl.data.decode import Decoding
-from ganctl.data.files import PictureFile, common_side, find
+from ganctl.data.files import Found, PictureFile, common_side, search
 from ganctl.data.parallel import Task, decode_all
 from ganctl.data.store import Store
 from ganctl.errors import DataError
@@ -23,15 +23,21 @@ def load(
 ) -> Store:
     """Decode every picture below `path`, a folder or a zip file, or `files` of them, into one store.
 
-    Files are taken in the order of their names; those without a picture's ending and hidden ones are passed
-    over. The name of the folder that directly holds a picture is its class, where there are two or more.
+    Files are taken in the order of their names; what is passed over, and what folders are taken for, is said.
+    The name of the folder that directly holds a picture is its class, where there are two or more and nothing
+    tells otherwise (see `ganctl.data.layout`).
     The store lies in the folder `cache`, where it is found again; with None, or where that folder cannot be
     used, which is said, in memory.
 
     Raises `DataError` if the place is missing, unreadable or without pictures, if more than
     `max_bad_fraction` of the pictures do not decode, or if a decoding process dies.
     """
-    pictures = Pictures(path, subfolder, find(path, subfolder) if files is None else files, decoding)
+    if files is None:
+        found = search(path, subfolder)
+        for line in remarks(found):
+            say(f"data.path: {line}")
+        files = found.files
+    pictures = Pictures(path, subfolder, files, decoding)
     prepared = None
     if cache is not None:
         try:
@@ -39,6 +45,13 @@ def load(
         except OSError as error:
             say(f"{unusable(cache, error)}; decoding into memory instead")
     return accept(pictures, prepared or _in_memory(pictures, workers), max_bad_fraction)
+
+
+def remarks(found: Found) -> list[str]:
+    """Return what is to be said of files that were found, line by line."""
+    passed = [f"passed over {found.passed_over}"] if found.passed else []
+    runs = [f"left out {found.left_out}"] if found.runs else []
+    return passed + runs + found.remarks
 
 
 def accept(pictures: Pictures, prepared: Prepared, max_bad_fraction: float) -> Store:
@@ -57,13 +70,15 @@ def accept(pictures: Pictures, prepared: Prepared, max_bad_fraction: float) -> S
 def refuse(pictures: Pictures, prepared: Prepared, max_bad_fraction: float) -> None:
     """Raise `DataError` if more than `max_bad_fraction` of the pictures, or all of them, do not decode."""
     path, total, bad = pictures.source, len(pictures.files), prepared.skipped
+    if bad == total:
+        every = "the only picture" if total == 1 else f"none of {total:,} pictures"
+        decodes = "does not decode" if total == 1 else "decodes"
+        raise DataError(f"data.path: {every} in {path} {decodes}; {_first_bad(pictures, prepared)}")
     if bad > max_bad_fraction * total:
         raise DataError(
             f"data.path: {bad:,} of {total:,} pictures in {path} do not decode, more than "
             f"data.max_bad_fraction={max_bad_fraction}; {_first_bad(pictures, prepared)}"
         )
-    if bad == total:
-        raise DataError(f"data.path: none of {bad:,} pictures in {path} decodes; {_first_bad(pictures, prepared)}")
 
 
 def _first_bad(pictures: Pictures, prepared: Prepared) -> str:

@@ -12,6 +12,7 @@ from ganctl.data import array, celeba, cifar, folder, mixtures, mnist
 from ganctl.data.decode import Decoding
 from ganctl.data.source import SOURCES, Resolution, Source, Workers
 from ganctl.data.store import Store
+from ganctl.errors import counted
 from ganctl.runtime.console import say
 
 FEW_PICTURES = 500
@@ -58,7 +59,7 @@ class Folder(Source):
     subfolder: str | None
     resolution: Resolution | None
     channels: Literal[1, 3]
-    fit: Literal["crop", "squash"]
+    fit: Literal["crop", "squash", "pad"]
     max_bad_fraction: Annotated[float, Field(ge=0, le=1)]
     workers: Workers | None
     cache: str | None
@@ -69,7 +70,7 @@ class Folder(Source):
         return Decoding(self.resolution, self.channels, self.fit)
 
     def load(self) -> Store:
-        """Return every picture that decodes; the folder that directly holds a picture is its class."""
+        """Return every picture that decodes, with the classes that its folder, or a `dataset.json`, gives it."""
         store = folder.load(
             self.path,
             self.subfolder,
@@ -79,6 +80,6 @@ class Folder(Source):
             self.cache,
         )
         if len(store) < FEW_PICTURES:
-            count = f"{len(store):,} picture{'s' if len(store) > 1 else ''}"
+            count = counted(len(store), "picture")
             say(f"only {count}: the generator will learn so few by heart; thousands make a good set")
         return store

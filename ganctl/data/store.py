@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ganctl.errors import counted
+
 BLOCK = 64 << 20
 """Bytes that are hashed at once."""
 
@@ -65,7 +67,7 @@ class Store:
     def describe(self) -> str:
         """Return the set's size and shape for people, such as "1,797 pictures of 32×32×1"."""
         if not self.is_pictures:
-            return f"{len(self):,} points of {self.shape[0]} dimension{'s' if self.shape[0] > 1 else ''}"
+            return f"{counted(len(self), 'point')} of {counted(self.shape[0], 'dimension')}"
         channels, height, width = self.shape
         classes = f" in {len(self.classes)} classes" if self.classes else ""
-        return f"{len(self):,} pictures of {height}×{width}×{channels}{classes}"
+        return f"{counted(len(self), 'picture')} of {height}×{width}×{channels}{classes}"

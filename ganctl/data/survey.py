@@ -13,7 +13,7 @@ class Survey:
     """A set of pictures in numbers.
 
     Of `failures` the first are listed, `skipped` counts all. `sizes` are (width, height), `modes` colour modes as
-    Pillow names them, `classes` the folders that directly hold pictures; each of pictures that decode.
+    Pillow names them, `classes` their classes; each of pictures that decode.
     `duplicates` lists the names of pictures that decode to the same pixels of side `side`, group by group.
     """
 
@@ -50,7 +50,7 @@ def survey(pictures: Pictures, workers: int | None) -> Survey:
             alike[outcome.pixels].append(file.relative)
             modes[outcome.mode] += 1
             sizes[outcome.size] += 1
-            classes[file.folder] += 1
+            classes[file.belongs_to[1]] += 1
     duplicates = [names for names in alike.values() if len(names) > 1]
     skipped = len(files) - modes.total()
     return Survey(len(files), side, skipped, failures_of(files, outcomes), modes, sizes, classes, duplicates)

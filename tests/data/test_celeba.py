@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -44,17 +45,35 @@ def test_the_splits_are_the_authors():
 
 @pytest.mark.parametrize(
     "place",
-    ["celeba/img_align_celeba", "img_align_celeba", "", "celeba/img_align_celeba.zip", "img_align_celeba.zip"],
+    [
+        *(
+            "celeba/img_align_celeba",
+            "img_align_celeba",
+            "",
+            "celeba/img_align_celeba.zip",
+            "img_align_celeba.zip",
+        ),
+        *("CelebA/Img/img_align_celeba", "CelebA/Img/img_align_celeba.zip", "Img/img_align_celeba.zip"),
+        *("celeba/Img/img_align_celeba.zip", "CelebA/img_align_celeba", "img_align_celeba/img_align_celeba"),
+    ],
 )
 def test_pictures_are_found_wherever_they_are_usually_put(tmp_path, place):
     if place.endswith(".zip"):
-        (tmp_path / place).parent.mkdir(exist_ok=True)
+        (tmp_path / place).parent.mkdir(exist_ok=True, parents=True)
         pack(tmp_path / place, faces("img_align_celeba/"))
     else:
         write(tmp_path / place, faces())
     store = celeba(tmp_path)
     assert (store.shape, store.labels) == ((3, 16, 16), None)
     assert reds(store) == [number % 256 for number in NUMBERS]
+
+
+@pytest.mark.parametrize("name", ["img_align_celeba.zip", "celeba/img_align_celeba"])
+def test_what_would_block_a_reader_is_refused_in_one_line(tmp_path, name):
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(DataError, match=r"^data\.root: .* is neither a folder nor a zip file$"):
+        celeba(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["img_align_celeba.zip", "faces.zip"])
@@ -78,6 +97,8 @@ def test_a_face_is_cropped_or_squashed(tmp_path):
     picture.paste("white", (0, 20, 178, 198))
     write(tmp_path, {"000001.jpg": encoded(picture, "JPEG", quality=95)})
     cropped, squashed = celeba(tmp_path), celeba(tmp_path, fit="squash")
+    padded = celeba(tmp_path, fit="pad")
+    assert (padded.samples[0, :, 0] == 0).all()
     assert (cropped.samples > 230).all()
     assert (squashed.samples[0, 0] < 128).all()
     assert (squashed.samples[0, 8] > 230).all()

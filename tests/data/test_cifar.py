@@ -1,5 +1,8 @@
 import hashlib
+import io
+import os
 import pickle
+import tarfile
 import warnings
 from pathlib import Path
 
@@ -119,6 +122,72 @@ def test_a_missing_file_is_named_where_nothing_may_be_downloaded(tmp_path):
         cifar(tmp_path, download=False)
     folder = tmp_path / "cifar-10-batches-py"
     assert str(refused.value).startswith(f"data.root: no data_batch_3 in {folder}; unpack cifar-10-python.tar.gz")
+
+
+@pytest.fixture
+def packed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The archive of a small original, as the download leaves it, in an otherwise empty folder."""
+    root = tmp_path / "data"
+    root.mkdir()
+    write(tmp_path / "original")
+    path = root / "cifar-10-python.tar.gz"
+    with tarfile.open(path, "w:gz") as archive:
+        archive.add(tmp_path / "original/cifar-10-batches-py", "cifar-10-batches-py")
+        archive.addfile(tarfile.TarInfo("cifar-10-batches-py/more"))
+        archive.addfile(tarfile.TarInfo("../outside"))
+    monkeypatch.setattr(torchvision.datasets.CIFAR10, "tgz_md5", hashlib.md5(path.read_bytes()).hexdigest())
+    return path
+
+
+@pytest.mark.parametrize("named", [False, True])
+@pytest.mark.parametrize("download", [False, True])
+def test_the_archive_at_hand_is_unpacked_without_a_download(packed, named, download):
+    assert len(cifar(packed if named else packed.parent, download=download)) == 20
+    places = sorted(str(path.relative_to(packed.parent)) for path in packed.parent.rglob("*"))
+    folder = "cifar-10-batches-py"
+    assert places == sorted([packed.name, folder, *(f"{folder}/{name}" for name in [*BATCHES, "batches.meta"])])
+    assert not (packed.parent.parent / "outside").exists()
+
+
+def bomb(path: Path) -> None:
+    with tarfile.open(path, "w:gz") as archive:
+        member = tarfile.TarInfo("cifar-10-batches-py/data_batch_1")
+        member.size = 64 << 20
+        archive.addfile(member, io.BytesIO(bytes(member.size)))
+
+
+def sparse(path: Path) -> None:
+    with path.open("wb") as file:
+        file.truncate(1 << 40)
+
+
+@pytest.mark.parametrize(
+    ("replace", "told"),
+    [
+        (bomb, "its md5 is not that of the original; fetch it again"),
+        (lambda path: path.write_bytes(b"<html>"), "its md5 is not that of the original; fetch it again"),
+        (sparse, "has 1,099,511,627,776 bytes, and is not the original"),
+        (os.mkfifo, "a pipe, not a regular file"),
+        (lambda path: path.symlink_to("/dev/zero"), "a device, not a regular file"),
+    ],
+)
+def test_an_archive_that_is_not_the_original_is_one_line_and_never_unpacked(packed, replace, told):
+    packed.unlink()
+    replace(packed)
+    with pytest.raises(DataError) as refused:
+        cifar(packed.parent)
+    line = str(refused.value)
+    assert line.startswith(f"data.root: CIFAR-10 could not be unpacked from {packed} (")
+    assert told in line
+    assert "\n" not in line
+    assert list(packed.parent.rglob("data_batch_1")) == []
+
+
+def test_a_batch_of_any_size_is_refused_before_it_is_read(tmp_path):
+    path = write(tmp_path) / "data_batch_2"
+    sparse(path)
+    with pytest.raises(DataError, match=r"data_batch_2 has 1,099,511,627,776 bytes, and is not the original"):
+        cifar(tmp_path)
 
 
 class Trap:

@@ -1,8 +1,10 @@
 """Pictures as they are found in the wild: the right pixels or a counted skip; never a crash, a hang or a trace."""
 
+import contextlib
 import io
 import os
 import struct
+import tracemalloc
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -13,7 +15,8 @@ import pytest
 from PIL import Image
 
 from ganctl.data import folder
-from ganctl.data.decode import Decoding
+from ganctl.data.decode import BadPictureError, Decoding
+from ganctl.data.files import read, search
 from tests.conftest import Cli, contents
 from tests.data.drawn import BLUE, GREEN, RED, WHITE, encoded, pack, plain, write
 
@@ -258,6 +261,32 @@ def test_an_archive_with_overlapping_and_lying_members_is_read_as_far_as_it_goes
     for cache in (None, tmp_path / "cache"):
         store = load(path, cache)
         assert (len(store), store.skipped) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("compression", "said", "size", "most"),
+    [
+        (zipfile.ZIP_DEFLATED, 0, 48, 16),
+        (zipfile.ZIP_DEFLATED, 100, 48, 16),
+        (zipfile.ZIP_BZIP2, 100, 256, 150),
+        (zipfile.ZIP_LZMA, 100, 48, 32),
+    ],
+)
+def test_a_member_that_unpacks_to_more_mb_than_it_says_is_not_unpacked(
+    compression: int, said: int, size: int, most: int, tmp_path: Path
+) -> None:
+    path = pack(tmp_path / "a.zip", {"a.png": bytes(size << 20)}, compression)
+    content = bytearray(path.read_bytes())
+    struct.pack_into("<I", content, content.rindex(b"PK\x01\x02") + 24, said)
+    path.write_bytes(content)
+    (file,) = search(str(path), None).files
+    tracemalloc.start()
+    try:
+        with contextlib.suppress(BadPictureError):
+            assert len(read(file).getvalue()) <= said
+        assert tracemalloc.get_traced_memory()[1] < most << 20
+    finally:
+        tracemalloc.stop()
 
 
 def test_an_archive_inside_an_archive_is_no_picture(tmp_path: Path) -> None:

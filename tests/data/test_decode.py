@@ -68,14 +68,14 @@ def test_a_file_of_zero_bytes_is_bad_and_says_so():
 
 
 def test_a_file_that_is_no_picture_is_bad():
-    with pytest.raises(BadPictureError, match="not a picture"):
+    with pytest.raises(BadPictureError, match=r"^an HTML page"):
         decoded(b"<html>404</html>", 8)
 
 
 def test_a_header_that_pillow_gives_up_on_is_bad():
     content = bytearray(encoded(Image.new("RGB", (8, 8)), "DDS"))
     content[80:84] = bytes(4)  # the pixel format's flags; Pillow raises NotImplementedError for none
-    with pytest.raises(BadPictureError, match="not a picture"):
+    with pytest.raises(BadPictureError, match=r"^not an image that Pillow knows$"):
         decoded(bytes(content), 8)
 
 
@@ -114,7 +114,7 @@ def test_pillows_own_limit_does_not_stand_in_the_way():
 
 def test_the_size_is_read_from_the_header():
     assert size_of(io.BytesIO(plain(size=(7, 5)))) == (7, 5)
-    with pytest.raises(BadPictureError, match="not a picture"):
+    with pytest.raises(BadPictureError, match=r"^plain text$"):
         size_of(io.BytesIO(b"text"))
 
 
@@ -278,5 +278,5 @@ def test_grey_files_fill_all_three_channels():
 
 def test_a_program_under_a_pictures_name_is_never_run() -> None:
     postscript = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\nshowpage\n"
-    with pytest.raises(BadPictureError, match="not a picture"):
+    with pytest.raises(BadPictureError, match=r"^a PostScript drawing$"):
         decoded(postscript, 8)

@@ -173,7 +173,7 @@ def test_a_missing_folder_is_refused_with_the_nearest_name(tmp_path):
 
 
 def test_an_empty_folder_is_refused_with_the_endings_that_count(tmp_path):
-    with pytest.raises(DataError, match=r"holds no pictures \(files that end in avif, bmp, .*webp\)$"):
+    with pytest.raises(DataError, match=r"holds no pictures \(files that end in apng, avif, .*webp\)$"):
         load(tmp_path)
 
 
@@ -205,14 +205,14 @@ def test_an_unreadable_folder_is_refused(tmp_path, monkeypatch, locked):
 
 def test_an_unreadable_picture_is_skipped_and_counted(tmp_path, monkeypatch, capsys):
     root = write(tmp_path, {"a.png": plain(RED), "b.png": plain(BLUE)})
-    read_bytes = Path.read_bytes
+    read_bytes = picture_files.read_bytes
 
-    def refuse(path):
-        if path.name == "b.png":
-            raise PermissionError(13, "Permission denied", str(path))
-        return read_bytes(path)
+    def refuse(path, most):
+        if path.endswith("b.png"):
+            raise PermissionError(13, "Permission denied", path)
+        return read_bytes(path, most)
 
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr(picture_files, "read_bytes", refuse)
     store = load(root)
     assert (colours(store), store.skipped) == ([RED], 1)
     assert "Permission denied" in capsys.readouterr().out

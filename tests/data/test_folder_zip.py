@@ -104,6 +104,17 @@ def test_members_that_unpack_to_more_than_the_limit_are_skipped_unread(tmp_path,
     assert f"b.png ({len(large):,} bytes unpacked)" in capsys.readouterr().out
 
 
+def test_a_table_of_contents_larger_than_any_is_not_read(tmp_path):
+    path = tmp_path / "a.zip"
+    with path.open("wb") as file:
+        file.truncate(3 << 30)
+        file.seek(0, 2)
+        size = (2 << 30) + 5
+        file.write(struct.pack("<4s4H2IH", b"PK\x05\x06", 0, 0, 1, 1, size, (3 << 30) - size, 0))
+    with pytest.raises(DataError, match=r"cannot be read \(a table of contents of 2,147,483,653 bytes\)$"):
+        load(path)
+
+
 def test_a_file_that_is_no_zip_file_is_refused(tmp_path):
     path = tmp_path / "a.zip"
     path.write_bytes(b"no archive")
@@ -136,17 +147,17 @@ def test_a_zip_file_whose_names_are_not_the_utf_8_they_claim_is_refused(tmp_path
 def test_an_unreadable_zip_file_is_refused_as_unreadable(tmp_path, monkeypatch):
     path = pack(tmp_path / "a.zip", {"a.png": plain()})
 
-    def refuse(path, *arguments):
+    def refuse(path):
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr(files, "opened", refuse)
     with pytest.raises(DataError, match=r"cannot be read .*Permission denied"):
         load(path)
 
 
 def test_a_zip_file_without_pictures_is_refused(tmp_path):
-    path = pack(tmp_path / "a.zip", {"notes.txt": b"", "train/a.png": plain()})
-    with pytest.raises(DataError, match=r"a\.zip, subfolder test, holds no pictures"):
+    path = pack(tmp_path / "a.zip", {"test/notes.txt": b"", "train/a.png": plain()})
+    with pytest.raises(DataError, match=r"a\.zip, subfolder test, holds no pictures .*; it holds 1 \.txt$"):
         load(path, subfolder="test")
 
 

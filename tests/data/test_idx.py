@@ -1,5 +1,6 @@
 import gzip
 import http.client
+import os
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,6 +10,7 @@ import pytest
 from ganctl.data import download as downloading
 from ganctl.data.idx import load_idx, read_idx
 from ganctl.errors import DataError
+from ganctl.runtime import untrusted
 from tests.data import drawn
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (5, 28, 28), np.uint8)
@@ -49,6 +51,22 @@ def test_files_are_read_from_both_layouts_plain_and_gzipped(tmp_path, inner, gz)
     assert pixels.dtype == labels.dtype == np.uint8
 
 
+@pytest.mark.parametrize("inner", ["MNIST/raw", "MNIST", "raw", ""])
+@pytest.mark.parametrize("spelling", ["train-{}.idx{}-ubyte", "train-{0}-idx{1}-ubyte/train-{0}-idx{1}-ubyte"])
+@pytest.mark.parametrize("gz", [False, True])
+def test_files_are_found_with_a_dot_in_their_names_and_in_folders_of_their_own(tmp_path, inner, spelling, gz):
+    for what, array in (("images", PIXELS), ("labels", LABELS)):
+        path = tmp_path / inner / spelling.format(what, array.ndim)
+        if gz:
+            path = path.with_name(f"{path.name}.gz")
+            path = path.parent.with_name(f"{path.parent.name}.gz") / path.name if "/" in spelling else path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(gzip.compress(drawn.idx(array)) if gz else drawn.idx(array))
+    pixels, labels = load_idx("MNIST", str(tmp_path), train=True, fetch=False)
+    np.testing.assert_array_equal(pixels, PIXELS)
+    np.testing.assert_array_equal(labels, LABELS)
+
+
 def test_the_splits_are_told_apart(tmp_path):
     put(tmp_path, "train")
     put(tmp_path, "t10k", pixels=255 - PIXELS)
@@ -79,6 +97,8 @@ def test_files_at_hand_are_not_downloaded(tmp_path, monkeypatch):
         pytest.param(lambda content: content[:2] + b"\x0d" + content[3:], id="floats"),
         pytest.param(lambda content: b"\x00\x00\x08\x00", id="no dimensions"),
         pytest.param(lambda content: b"<html>not found</html>", id="a web page"),
+        pytest.param(lambda content: b"\0\0\x08\xff" + b"\0\0\0\1" * 255 + b"x", id="255 dimensions"),
+        pytest.param(lambda content: b"\0\0\x08\xff" + b"\0" * 1020, id="255 dimensions of nothing"),
     ],
 )
 def test_a_file_that_is_not_a_whole_idx_file_is_refused_by_name(tmp_path, damage):
@@ -104,6 +124,46 @@ def test_a_damaged_gzip_file_is_refused_by_name(tmp_path, damage):
         read_idx(path)
     assert str(refused.value).startswith(f"{path}: cannot be read (")
     assert "\n" not in str(refused.value)
+
+
+def test_a_gzip_file_that_unpacks_to_more_than_memory_holds_is_refused_before_it_is_unpacked(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(untrusted, "memory_limit", lambda: 8 << 20)
+    path = tmp_path / "bomb-idx3-ubyte.gz"
+    path.write_bytes(gzip.compress(bytes(64 << 20)))
+    with pytest.raises(DataError, match=r"cannot be read \(more than 2,097,152 bytes unpacked\)$"):
+        read_idx(path)
+
+
+def test_a_sparse_file_larger_than_memory_is_refused_unread(tmp_path):
+    path = tmp_path / "sparse-idx3-ubyte"
+    with path.open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(DataError, match=r"cannot be read \(1,099,511,627,776 bytes, more than"):
+        read_idx(path)
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_a_pipe_and_a_device_do_not_block(tmp_path, suffix):
+    os.mkfifo(tmp_path / f"pipe{suffix}")
+    (tmp_path / f"zero{suffix}").symlink_to("/dev/zero")
+    for name, kind in (("pipe", "a pipe"), ("zero", "a device")):
+        with pytest.raises(DataError, match=rf"cannot be read \({kind}, not a regular file\)$"):
+            read_idx(tmp_path / f"{name}{suffix}")
+
+
+@pytest.mark.parametrize("shape", [(5, 0, 28), (5, 28, 0), (5, 28, 14)])
+def test_images_that_are_not_square_are_refused(tmp_path, shape):
+    put(tmp_path, pixels=np.zeros(shape, np.uint8))
+    with pytest.raises(DataError, match=rf"images of {shape[1]}×{shape[2]} pixels, but MNIST's are 28×28$"):
+        load_idx("MNIST", str(tmp_path), train=True, fetch=False)
+
+
+def test_a_label_above_the_classes_is_refused(tmp_path):
+    put(tmp_path, labels=np.array([0, 1, 2, 10, 9], np.uint8))
+    with pytest.raises(DataError, match=r"train-labels-idx1-ubyte: holds a label 10, but MNIST's are 0 to 9$"):
+        load_idx("MNIST", str(tmp_path), train=True, fetch=False)
 
 
 def test_an_unreadable_file_is_refused_by_name(tmp_path):
