@@ -1,6 +1,5 @@
 """The command line: which subcommands there are, and how errors become one line and an exit code."""
 
-import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -52,6 +51,9 @@ def main(arguments: Sequence[str]) -> int:
 
 def entry_point() -> None:
     """Run the command line of this process and exit."""
+    from ganctl.runtime.streams import protect
+
+    protect()
     sys.exit(main(sys.argv[1:]))
 
 
@@ -177,9 +179,6 @@ def _guarded(work: Callable[[], int | None]) -> int:
         return work() or 0
     except GanctlError as error:
         return _report(error)
-    except BrokenPipeError:
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # Python flushes it once more at exit
-        return 128 + signal.SIGPIPE
     except OSError as error:
         if error.filename is None and error.errno is None:
             raise

@@ -9,7 +9,6 @@ import json
 import re
 from collections.abc import Mapping
 from functools import lru_cache
-from itertools import islice
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, SerializeAsAny, create_model
@@ -25,6 +24,8 @@ from ganctl.optim import OPTIMIZERS, Optimizer, PlayerName
 from ganctl.penalties import PENALTIES, Penalty
 from ganctl.registry import Component, Family, Spec
 from ganctl.schedules import ScheduleSpec
+from ganctl.seeds import MOST as MOST_SEEDS
+from ganctl.seeds import Seeds
 from ganctl.validation import validate
 
 AtLeastOne = Annotated[int, Field(ge=1)]
@@ -188,17 +189,17 @@ class TrainConfig(Spec):
 Which = Literal["newest", "best"]
 """Which checkpoint of a run folder is taken."""
 
-MOST_SAMPLES = 100_000
-"""What one call of `ganctl sample` draws at most."""
+FEW = 64
+"""What `ganctl sample` draws where neither `num` nor `seeds` says how many."""
 
 
 class SampleCommand(Spec):
     """Everything that `ganctl sample` is told."""
 
     ckpt: str
-    num: Annotated[int, Field(ge=1, le=MOST_SAMPLES)]
-    seed: Count
-    seeds: str | list[int] | int | None
+    num: Annotated[int, Field(ge=1, le=MOST_SEEDS)] | None
+    seed: Count | None
+    seeds: Seeds | None
     images: bool
     ema: bool
     plugins: list[str]
@@ -206,28 +207,6 @@ class SampleCommand(Spec):
     batch_size: AtLeastOne
     out: str | None
     device: DeviceConfig
-
-    def seed_list(self) -> list[int] | None:
-        """Return `seeds` as whole numbers, or None.
-
-        Raises `ConfigError` for anything but ranges and numbers, such as 0-63 or 3,5,8, and for too many.
-        """
-        if self.seeds is None:
-            return None
-        numbers: list[int] = []
-        try:
-            for part in self.seeds if isinstance(self.seeds, list) else str(self.seeds).split(","):
-                first, _, last = str(part).partition("-")
-                numbers += islice(range(int(first), int(last or first) + 1), MOST_SAMPLES + 1)
-        except ValueError:
-            raise ConfigError(
-                f"seeds: '{self.seeds}' is neither a range such as 0-63 nor a list such as [3,5,8]"
-            ) from None
-        if not numbers:
-            raise ConfigError(f"seeds: '{self.seeds}' holds no number")
-        if len(numbers) > MOST_SAMPLES:
-            raise ConfigError(f"seeds: '{self.seeds}' holds more than {MOST_SAMPLES:,} numbers")
-        return numbers
 
 
 def train_config(values: Mapping[str, Any]) -> TrainConfig:

@@ -93,8 +93,8 @@ def evaluate(command: EvaluateCommand) -> None:
     """Measure a run or a checkpoint file, print a table, and add the result to evaluation.json.
 
     Raises `CheckpointError` if there is no whole checkpoint, `DataError` if its data is not there, `ConfigError`
-    for metrics that have no meaning here and for a file that cannot be written. What was measured is printed
-    before it is written.
+    for metrics that have no meaning here and for a file that cannot be written. What was measured is written
+    before it is shown.
     """
     keep_freed_memory()
     checkpoint, config, device, network = open_generator(
@@ -120,10 +120,10 @@ def evaluate(command: EvaluateCommand) -> None:
     result = _result(command, checkpoint, extractor, real.count, found, beneath)
     result["precision"] = device.precision
     result["seconds"] = round(time.perf_counter() - started, 1)
+    _write(path, result)
     _show(result)
     for line in beneath.left_out if beneath is not None else ():
         say(f"not real vs real: {line}")
-    _write(path, result)
     say(f"written to {path}")
 
 

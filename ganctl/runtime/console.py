@@ -1,6 +1,5 @@
 """What people read in the terminal: plain lines, and progress bars where there is someone to watch."""
 
-import os
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -21,16 +20,14 @@ _recording: list[TextIO] = []
 
 
 def say(line: str) -> None:
-    """Print one line to standard output at once, also where it cannot show every character or nobody reads.
+    """Print one line to standard output at once, also where it cannot show every character.
 
-    See `one_line` for what becomes of a line that no terminal should be given.
+    See `one_line` for what becomes of a line that no terminal should be given, and `streams` of a stream that is
+    lost.
     """
     line = one_line(line)
     encoding = sys.stdout.encoding or "utf-8"
-    try:
-        print(line.encode(encoding, "backslashreplace").decode(encoding), flush=True)
-    except BrokenPipeError:
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # nobody reads on; the work goes on
+    print(line.encode(encoding, "backslashreplace").decode(encoding), flush=True)
     for file in _recording:
         file.write(f"{datetime.now().isoformat(' ', 'seconds')}  {line}\n")
         file.flush()

@@ -1,0 +1,37 @@
+"""How seeds are typed: one number, ranges, or a list of either."""
+
+import re
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+MOST = 100_000
+"""Seeds in one command."""
+
+FORM = "must be a number, a range such as 0-63, or a list of these such as [0-3,7]"
+
+
+def parse_seeds(typed: Any) -> list[int]:
+    """Return seeds as they were typed, such as 5, "0-3,7" or ["0-3", 7], as whole numbers ≥ 0.
+
+    Raises `ValueError` for anything else, and for none or more than `MOST`.
+    """
+    parts = typed if isinstance(typed, list) else str(typed).split(",")
+    numbers: list[int] = []
+    for part in parts:
+        found = re.fullmatch(r"(\d{1,18})(?:-(\d{1,18}))?", str(part).strip(), re.ASCII)
+        if found is None or isinstance(part, bool):
+            raise ValueError(FORM)
+        first, last = int(found[1]), int(found[2] or found[1])
+        if last < first:
+            raise ValueError(f"must rise in a range, such as {last}-{first}")
+        if last - first >= MOST - len(numbers):
+            raise ValueError(f"must be {MOST:,} numbers at most")
+        numbers += range(first, last + 1)
+    if not numbers:
+        raise ValueError(FORM)
+    return numbers
+
+
+Seeds = Annotated[list[Annotated[int, Field(ge=0)]], BeforeValidator(parse_seeds)]
+"""Seeds as whole numbers, however they were typed."""
