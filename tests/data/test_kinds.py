@@ -174,10 +174,6 @@ def test_sizes_are_told_as_images_stand(workspace: Path, cli: Cli) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     lying = Image.new("RGB", (40, 20))
-    files = {
-        "a.jpg": encoded(lying, "JPEG", exif=exif),
-        "b.png": encoded(lying, exif=exif),
-        "c.png": encoded(lying),
-    }
-    write(workspace / "set", files)
-    assert "sizes         20×40 2, 40×20 1\n" in cli("data", "check", "path=set").out
+    files = {f"{kind}.png": encoded(lying, kind, exif=exif) for kind in ("JPEG", "PNG", "TIFF", "WEBP")}
+    write(workspace / "set", files | {"c.png": encoded(lying)})
+    assert "sizes         20×40 4, 40×20 1\n" in cli("data", "check", "path=set").out
