@@ -357,7 +357,7 @@ def _in_zip(path: str, place: Path, subfolder: str | None) -> Iterator[tuple[lis
     with opened(place) as content:
         if not zipfile.is_zipfile(content):
             raise DataError(f"data.path: {path} is neither a folder nor a zip file")
-    with _Bounded(place) as content, zipfile.ZipFile(content) as archive:
+    with _Bounded(place) as index, zipfile.ZipFile(index) as archive:
         # Some programs on Windows write their own separator, against the format's rules.
         members = [(info, info.filename.replace("\\", "/")) for info in archive.infolist()]
     below = _parts(subfolder or "")
