@@ -13,8 +13,8 @@ ganctl {__version__} trains generative adversarial networks from the command lin
 
   ganctl train [group=option | key=value …]     train a model; the same command again resumes it
   ganctl resume outputs/<run> [key=value …]     go on with a run from its own saved config
-  ganctl sample ckpt=outputs/<run> [key=value …]  draw pictures from a trained generator
-  ganctl evaluate ckpt=outputs/<run> [key=value …]  measure how its samples compare with real ones
+  ganctl sample outputs/<run> [key=value …]     draw samples from a trained generator
+  ganctl evaluate outputs/<run> [key=value …]   measure how its samples compare with real ones
   ganctl data prepare|check|info path=<pictures>  look after pictures of your own before training on them
 
 Examples
@@ -22,12 +22,13 @@ Examples
   ganctl train model=dcgan data=mnist
   ganctl train data=folder data.path=~/pictures
   ganctl train -m loss=hinge,wgan_gp seed=1,2   every combination, one after the other
-  ganctl resume outputs/latest train.steps=40000
-  ganctl sample ckpt=outputs/latest num=64 seed=7
-  ganctl evaluate ckpt=outputs/latest metric=[fid,precision_recall]
+  ganctl resume latest train.steps=40000
+  ganctl sample latest num=64 seed=7
+  ganctl evaluate latest metric=[fid,precision_recall]
   ganctl data check path=~/pictures
 
-`ganctl <command> --help` lists the command's choices and keys; docs/ explains them.
+A run is named by its folder, by its name below outputs/, or as latest, and a checkpoint by its file; ckpt=… says the
+same. `ganctl <command> --help` lists the command's choices and keys; docs/ explains them.
 Exit codes: 0 done, 2 wrong command or config, 3 data, 4 checkpoint, 5 training diverged, 128+n signal n.
 """
 
@@ -73,6 +74,11 @@ def _dispatch(arguments: list[str]) -> int:
 
 
 def _train(arguments: list[str]) -> int:
+    for word in arguments:
+        if word.startswith("ckpt="):
+            raise ConfigError(
+                f"{word}: a run goes on by the command that began it, or by `ganctl resume {word[5:] or 'outputs/<run>'}`"
+            )
     from ganctl.runtime.signals import Signals
 
     with Signals() as signals:  # from here on: imports take seconds, in which a scheduler may warn already
@@ -97,16 +103,28 @@ def _sample(arguments: list[str]) -> int:
 
         sample(sample_command(values))
 
-    return _composed("sample", arguments, work)
+    return _composed("sample", _with_ckpt(arguments), work)
 
 
 def _evaluate(arguments: list[str]) -> int:
+    moved = [word for word in arguments if word.startswith("data.")]
+    rest = [word for word in arguments if word not in moved]
+
     def work(values: dict[str, Any]) -> None:
+        from ganctl import compose
         from ganctl.commands.evaluate import evaluate, evaluate_command
 
-        evaluate(evaluate_command(values))
+        evaluate(evaluate_command(values), compose.parse(moved))
 
-    return _composed("evaluate", arguments, work)
+    return _composed("evaluate", _with_ckpt(rest), work)
+
+
+def _with_ckpt(arguments: list[str]) -> list[str]:
+    """Return the words with the run that the first of them names as `ckpt=…`."""
+    if not arguments or "=" in arguments[0] or arguments[0][:1] in ("-", "+", "~", ""):
+        return arguments
+    escaped = arguments[0].replace("\\", "\\\\").replace("'", "\\'")
+    return [f"ckpt='{escaped}'", *arguments[1:]]
 
 
 def _composed(command: str, arguments: list[str], work: Callable[[dict[str, Any]], None]) -> int:
@@ -128,19 +146,19 @@ def _resume(arguments: list[str]) -> int:
     if arguments[0] in ("-h", "--help"):
         print(RESUME_HELP, end="")
         return 0
-    if arguments[0].startswith("-"):
-        raise ConfigError(
-            f"{arguments[0]}: unknown option; give the run's folder first: ganctl resume outputs/<run>"
-        )
+    named = [word for word in arguments if word.startswith("ckpt=")] or arguments[:1]
+    place = named[0].removeprefix("ckpt=")
+    if len(named) > 1 or place[:1] in ("-", "") or ("=" in place and place == named[0]):
+        raise ConfigError(f"{named[-1]}: which run? Give one, and first: ganctl resume outputs/<run>")
     from ganctl.runtime.signals import Signals
 
     with Signals() as signals:
         from ganctl import compose
 
-        overrides = compose.parse(arguments[1:])
+        overrides = compose.parse([word for word in arguments if word != named[0]])
         from ganctl.commands.resume import resume
 
-        resume(arguments[0], overrides, signals)
+        resume(place, overrides, signals)
     return 0
 
 
@@ -188,7 +206,7 @@ def _guarded(work: Callable[[], int | None]) -> int:
             raise
         return _report(
             ConfigError(
-                "out of memory; lower train.batch_size, the model's widths or data.resolution; where a run was "
+                "out of memory; lower train.batch_size, the model's widths or the images' size; where a run was "
                 "evaluating, evaluate.num or evaluate.every=0"
             )
         )

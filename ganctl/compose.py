@@ -70,7 +70,9 @@ def run(command: str, arguments: Sequence[str], job: Job) -> int:
         options = parser.parse_intermixed_args(list(arguments))
     except SystemExit:  # --version has been answered
         return 0
-    options.overrides = [_quoted(word) for word in options.overrides]
+    options.overrides = [
+        _quoted(word) if options.multirun else _quoted(_seeds_quoted(word)) for word in options.overrides
+    ]
     _refuse_what_is_hydras_own(options)
     sweep = Path(f"outputs/sweep-{_digest(options.overrides)}")
     if options.multirun:
@@ -126,6 +128,12 @@ def parse(overrides: Sequence[str]) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     return OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
+
+
+def _seeds_quoted(word: str) -> str:
+    """Return seeds=0-3,7 as one text, where no sweep could be meant."""
+    key, _, value = word.partition("=")
+    return f"{key}='{value}'" if key == "seeds" and re.fullmatch(r"[\d,-]+", value) else word
 
 
 def _quoted(word: str) -> str:

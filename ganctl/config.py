@@ -15,7 +15,6 @@ from pydantic import AfterValidator, Field, SerializeAsAny, create_model
 
 from ganctl.auxiliary import AUXILIARIES, Auxiliary
 from ganctl.data.sources import SOURCES, Folder, Source
-from ganctl.errors import ConfigError
 from ganctl.losses import LOSSES, Loss
 from ganctl.metrics import EXTRACTORS, METRICS, FeatureExtractor, Metric
 from ganctl.migrations import completed, without_effect

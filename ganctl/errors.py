@@ -27,6 +27,14 @@ class UnknownNameError(ConfigError):
         self.name = name
 
 
+class SizeError(ConfigError):
+    """A size of images that a model cannot make; `sides` are the nearest that it can, in pixels."""
+
+    def __init__(self, message: str, sides: tuple[int, ...]) -> None:
+        super().__init__(message)
+        self.sides = sides
+
+
 class WriteError(ConfigError):
     """A place that cannot be written: the disk is full, failing or read-only, or its owner forbids it."""
 

@@ -16,8 +16,9 @@ from filelock import FileLock
 from pydantic import AfterValidator, Field, SerializeAsAny, create_model
 
 from ganctl import __version__
+from ganctl.commands.output import is_file, writing
 from ganctl.commands.sample import open_generator
-from ganctl.config import Count, DeviceConfig, Which
+from ganctl.config import DeviceConfig, TrainConfig, Which, train_config
 from ganctl.errors import ConfigError, DataError, WriteError
 from ganctl.metrics import (
     EXTRACTORS,
@@ -37,12 +38,15 @@ from ganctl.runtime.console import say
 from ganctl.runtime.disk import write_whole
 from ganctl.runtime.memory import keep_freed_memory
 from ganctl.runtime.untrusted import read_text
+from ganctl.seeds import Seeds
 from ganctl.training.checkpoint import Checkpoint
 from ganctl.training.generate import at_once, drawn
 from ganctl.validation import validate
 
 DEEPEST = 12
 """Levels of lists and dictionaries in evaluation.json; an evaluation has 5."""
+
+NAME = "evaluation.json"
 
 LONGEST_FILE = 64 << 20
 """Bytes of evaluation.json; an evaluation of ten metrics has about 10,000."""
@@ -59,7 +63,7 @@ class EvaluateCommand(Spec):
 
     ckpt: str
     num: Annotated[int, Field(ge=2, le=1_000_000)]
-    seeds: Annotated[list[Count], Field(min_length=1), AfterValidator(_different)]
+    seeds: Annotated[Seeds, AfterValidator(_different)]
     floor: bool
     ema: bool
     plugins: list[str]
@@ -89,8 +93,10 @@ def evaluate_command(values: Mapping[str, Any]) -> EvaluateCommand:
     return validate(create_model("EvaluateCommand", __base__=EvaluateCommand, **families), values)
 
 
-def evaluate(command: EvaluateCommand) -> None:
-    """Measure a run or a checkpoint file, print a table, and add the result to evaluation.json.
+def evaluate(command: EvaluateCommand, moved: Mapping[str, Any]) -> None:
+    """Measure a run or a checkpoint file, add the result to evaluation.json, and print a table.
+
+    `moved` are keys that say where the data lies now, such as data.path.
 
     Raises `CheckpointError` if there is no whole checkpoint, `DataError` if its data is not there, `ConfigError`
     for metrics that have no meaning here and for a file that cannot be written. What was measured is written
@@ -100,6 +106,7 @@ def evaluate(command: EvaluateCommand) -> None:
     checkpoint, config, device, network = open_generator(
         command.ckpt, command.device, average=command.ema, which=command.which
     )
+    config = _moved(config, moved)
     store = config.data.load()
     if store.fingerprint != checkpoint.header.data:
         raise DataError("data: not the samples that this generator was trained on; restore them to compare with")
@@ -125,6 +132,24 @@ def evaluate(command: EvaluateCommand) -> None:
     for line in beneath.left_out if beneath is not None else ():
         say(f"not real vs real: {line}")
     say(f"written to {path}")
+
+
+def _moved(config: TrainConfig, moved: Mapping[str, Any]) -> TrainConfig:
+    """Return a run's config with its data in another place.
+
+    Raises `ConfigError` for a key that says something else of the data.
+    """
+    values = config.saved()
+    for key, value in moved.items():
+        _, _, name = key.partition(".")
+        if name not in config.data.placement:
+            may = ", ".join(f"data.{each}" for each in sorted(config.data.placement)) or "nothing"
+            raise ConfigError(
+                f"{key}: cannot change, because a run is compared with the data that it was trained on; what may be "
+                f"said of it here: {may}"
+            )
+        values["data"][name] = value
+    return train_config(values) if moved else config
 
 
 def _result(
@@ -173,14 +198,20 @@ def _place(out: str | None, checkpoint: Path) -> Path:
     """
     inside = checkpoint.parent.name == "checkpoints"
     folder = checkpoint.parent.parent if inside else checkpoint.parent
-    path = folder / "evaluation.json" if out is None else Path(out)
-    if path.is_dir():
-        raise WriteError.of(path, errno.EISDIR)
+    path = folder / NAME if out is None else _named(out)
     if not os.access(path.parent, os.W_OK):
         raise WriteError.of(path, errno.EACCES if path.parent.exists() else errno.ENOENT)
     if out is not None and _earlier(path) is None:
         raise ConfigError(f"out: {path} is there and holds no evaluations; choose another name")
     return path
+
+
+def _named(out: str) -> Path:
+    path = Path(out).expanduser()
+    if path.is_file() or is_file(out, {"json"}):
+        return path
+    with writing(path / NAME):
+        return path / NAME
 
 
 def _write(path: Path, result: dict[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """ganctl resume: go on with a run from its own saved config."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from ganctl.config import TrainConfig, flatten, train_config
@@ -18,7 +19,13 @@ def resume(path: str, overrides: Mapping[str, Any], signals: Signals) -> None:
     Raises `ConfigError` for a key that is unknown or would change the run's numbers, `CheckpointError` for what
     is wrong with the saved config.
     """
-    folder = RunFolder(find_run(path))
+    place = find_run(path)
+    if place.is_file():
+        run_of = place.parent.parent if place.parent.name == "checkpoints" else Path("outputs/<run>")
+        raise ConfigError(
+            f"{path}: a run goes on from its newest checkpoint, not from any file; `ganctl resume {run_of}`"
+        )
+    folder = RunFolder(place)
     plugins = overrides.get("plugins", [])
     import_plugins(plugins)
     saved = saved_train_config(folder.saved_config() | {"plugins": plugins}, folder.config, folder.plugins())
@@ -41,7 +48,10 @@ def resume(path: str, overrides: Mapping[str, Any], signals: Signals) -> None:
 
 def _refuse(key: str, saved: TrainConfig) -> None:
     known = flatten(saved.saved())
-    if key not in known:
+    inside = [name for name in known if name.startswith(f"{key}.")]
+    if inside and saved.may_change(key):
+        raise ConfigError(f"{key}: is a group of keys; give the ones that shall change, such as {inside[0]}=…")
+    if key not in known and not inside:
         raise ConfigError(f"{key}: unknown key of this run{nearest(key, known)}")
     if key == "train.steps" and not saved.may_change(key):
         ending = [f"schedule.{name}" for name, schedule in saved.schedule.each() if schedule.ends_with_the_run]

@@ -1,6 +1,7 @@
-"""ganctl sample: pictures from a checkpoint."""
+"""ganctl sample: images or points from a checkpoint."""
 
 import hashlib
+import io
 from pathlib import Path
 
 import numpy as np
@@ -8,10 +9,12 @@ import torch
 from torch import Tensor
 
 from ganctl import pictures
-from ganctl.config import DeviceConfig, SampleCommand, TrainConfig, Which
+from ganctl.commands.output import is_file, writing
+from ganctl.config import FEW, DeviceConfig, SampleCommand, TrainConfig, Which
 from ganctl.errors import CheckpointError, ConfigError, counted
 from ganctl.runtime.console import say
 from ganctl.runtime.device import Device
+from ganctl.runtime.disk import write_whole
 from ganctl.runtime.memory import keep_freed_memory
 from ganctl.runtime.randomness import generator
 from ganctl.training.assemble import build_network, open_configured
@@ -20,31 +23,64 @@ from ganctl.training.generate import generate
 from ganctl.training.opening import config_of, open_checkpoint
 from ganctl.training.run_folder import RunFolder, find_run
 
+ENDINGS = frozenset({"png", "npy", "npz", "csv"})
+"""Of files that samples can be written to: a picture of them, or the numbers themselves."""
+
 
 def sample(command: SampleCommand) -> None:
-    """Draw one grid (or scatter plot), and on request single pictures, from a run or a checkpoint file.
+    """Draw a picture of samples, and on request single images, or write their numbers, from a run or a checkpoint.
 
-    Raises `CheckpointError` if there is no whole checkpoint, `ConfigError` if the folder cannot be written.
+    Raises `CheckpointError` if there is no intact checkpoint, `ConfigError` for what does not go together and for
+    a place that cannot be written.
     """
-    seeds = command.seed_list()
+    file = Path(command.out).expanduser() if command.out and is_file(command.out, ENDINGS) else None
+    _check(command, file)
     keep_freed_memory()
     checkpoint, config, device, network = open_generator(
         command.ckpt, command.device, average=command.ema, which=command.which
     )
-    if command.images and len(checkpoint.header.shape) == 1:
-        raise ConfigError("images: this model draws points, which have no single pictures; leave images=false")
-    latents = _latents(config.model.latent, command, seeds)
-    samples = generate(network, latents.to(device.torch_device, device.dtype), device, command.batch_size)
-    stem = "-".join([checkpoint.path.stem, _title(command, seeds), *([] if command.ema else ["raw"])])
-    out = _out_folder(command, checkpoint.path)
-    if samples.dim() == 2:
-        _write_points(samples, out, stem)
-        return
-    pixels = pictures.to_bytes(samples, config.model.picture_range)
-    pictures.save(pictures.grid(pixels), out / f"{stem}.png")
-    say(f"{counted(len(pixels), 'sample')} of step {checkpoint.header.step:,}: {out / f'{stem}.png'}")
+    points = len(checkpoint.header.shape) == 1
+    if points and command.images:
+        raise ConfigError("images: this model draws points, which have no single images; leave images=false")
+    if file is not None and file.suffix.lower() == ".csv" and not points:
+        raise ConfigError(f"out: {file} would be a table, but this model draws images; take .png, .npy or .npz")
+    latents = _latents(config.model.latent, command).to(device.torch_device, device.dtype)
+    samples = generate(network, latents, device, command.batch_size)
+    values = samples.float().cpu().numpy() if points else pictures.to_bytes(samples, config.model.picture_range)
+    stem = "-".join([checkpoint.path.stem, _title(command), *([] if command.ema else ["raw"])])
+    path = file or _folder(command, checkpoint.path) / f"{stem}.png"
+    with writing(path):
+        write_whole(path, _content(values, path.suffix.lower()))
+    say(f"{counted(len(values), 'point' if points else 'sample')} of step {checkpoint.header.step:,}: {path}")
     if command.images:
-        _write_images(pixels, out / stem, seeds)
+        _write_images(values, path.with_suffix(""), command.seeds)
+
+
+def _check(command: SampleCommand, file: Path | None) -> None:
+    """Raise `ConfigError` for keys that contradict each other."""
+    if command.seeds is not None:
+        if command.num is not None and command.num != len(command.seeds):
+            raise ConfigError(
+                f"num: {command.num:,} samples, but seeds has {len(command.seeds):,}, one for each; leave num out"
+            )
+        if command.seed is not None:
+            raise ConfigError("seed: says nothing where seeds has one for each sample; leave seed or seeds out")
+    if command.images and file is not None:
+        raise ConfigError(f"images: need a folder, but out={file} is a file; name a folder, or leave images=false")
+
+
+def _content(values: np.ndarray, ending: str) -> bytes:
+    """Return a file's content: of images, uint8 [count, height, width, channels], or points, float32 [count, n]."""
+    if ending == ".png":
+        return pictures.png(pictures.plot(values[:0], values) if values.ndim == 2 else pictures.grid(values))
+    content = io.BytesIO()
+    if ending == ".npy":
+        np.save(content, values)
+    elif ending == ".npz":
+        np.savez(content, samples=values)
+    else:
+        np.savetxt(content, values, "%.9g", ",")
+    return content.getvalue()
 
 
 def open_generator(
@@ -104,44 +140,36 @@ def load_generator(
     return network.requires_grad_(False)
 
 
-def _latents(dimensions: int, command: SampleCommand, seeds: list[int] | None) -> Tensor:
+def _latents(dimensions: int, command: SampleCommand) -> Tensor:
     """Return latents [count, dimensions] drawn on the CPU, so that every device samples the same ones."""
     cpu = torch.device("cpu")
-    if seeds is None:
-        return torch.randn(command.num, dimensions, generator=generator(cpu, "sample", command.seed))
-    return torch.stack([torch.randn(dimensions, generator=generator(cpu, "sample", seed)) for seed in seeds])
+    if command.seeds is None:
+        source = generator(cpu, "sample", command.seed or 0)
+        return torch.randn(command.num or FEW, dimensions, generator=source)
+    each = (generator(cpu, "sample", seed) for seed in command.seeds)
+    return torch.stack([torch.randn(dimensions, generator=source) for source in each])
 
 
-def _out_folder(command: SampleCommand, checkpoint: Path) -> Path:
+def _folder(command: SampleCommand, checkpoint: Path) -> Path:
     if command.out is not None:
-        out = Path(command.out)
-    else:
-        inside = checkpoint.parent.name == "checkpoints"
-        out = checkpoint.parent.parent / "samples" if inside else checkpoint.parent
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(f"out: {out} cannot be made ({error.strerror})") from error
-    return out
+        return Path(command.out).expanduser()
+    inside = checkpoint.parent.name == "checkpoints"
+    return checkpoint.parent.parent / "samples" if inside else checkpoint.parent
 
 
 def _write_images(pixels: np.ndarray, folder: Path, seeds: list[int] | None) -> None:
-    folder.mkdir(exist_ok=True)
     for number, picture in enumerate(pixels):
-        pictures.save(picture, folder / (f"seed-{seeds[number]}.png" if seeds else f"{number:05d}.png"))
-    say(f"{counted(len(pixels), 'single picture')}: {folder}")
+        path = folder / (f"seed-{seeds[number]}.png" if seeds else f"{number:05d}.png")
+        with writing(path):
+            pictures.save(picture, path)
+    say(f"{counted(len(pixels), 'single image')}: {folder}")
 
 
-def _title(command: SampleCommand, seeds: list[int] | None) -> str:
+def _title(command: SampleCommand) -> str:
     """Return words for file names that tell apart what was asked for."""
+    seeds = command.seeds
     if seeds is None:
-        return f"seed-{command.seed}-{command.num}"
+        return f"seed-{command.seed or 0}-{command.num or FEW}"
     if seeds == list(range(seeds[0], seeds[-1] + 1)):
         return f"seeds-{seeds[0]}-{seeds[-1]}"
     return f"seeds-{len(seeds)}-{hashlib.sha256(repr(seeds).encode()).hexdigest()[:6]}"
-
-
-def _write_points(samples: Tensor, out: Path, stem: str) -> None:
-    points = samples.float().cpu().numpy()
-    pictures.save(pictures.plot(points[:0], points), out / f"{stem}.png")
-    say(f"{counted(len(points), 'point')}: {out / f'{stem}.png'}")

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from torch import Tensor, nn
 
-from ganctl.errors import ConfigError
+from ganctl.errors import ConfigError, SizeError
 from ganctl.models.convolutions import Conv2d, ConvTranspose2d
 from ganctl.models.layers import (
     Activation,
@@ -58,17 +58,10 @@ def halvings_of(shape: Shape) -> int:
     if height != width:
         raise ConfigError(f"model: dcgan makes square pictures, but the data is {height}×{width} pixels")
     if height not in RESOLUTIONS:
-        near = " or ".join(
-            str(side)
-            for side in (
-                max((side for side in RESOLUTIONS if side < height), default=None),
-                min((side for side in RESOLUTIONS if side > height), default=None),
-            )
-            if side is not None
-        )
-        raise ConfigError(
-            f"data.resolution: dcgan cannot make {height}×{height} pixels, which do not halve down to 4–7; "
-            f"take {near}"
+        below = [side for side in RESOLUTIONS if side < height][-1:]
+        above = [side for side in RESOLUTIONS if side > height][:1]
+        raise SizeError(
+            f"dcgan cannot make {height}×{height} pixels, which do not halve down to 4–7", (*below, *above)
         )
     return next(count for count in range(1, 7) if height % (1 << count) == 0 and height >> count in BASES)
 

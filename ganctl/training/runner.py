@@ -47,8 +47,8 @@ def run(config: TrainConfig, folder: RunFolder, signals: Signals) -> None:
     if (last := folder.completed(config)) is not None:
         folder.finish(config, last)
         folder.point_latest()
-        done = f"{counted(config.train.steps, 'step')} {'is' if config.train.steps == 1 else 'are'} done"
-        say(f"{folder.path} is complete: {done}; raise train.steps to go on")
+        done = f"{counted(last, 'step')} {'is' if last == 1 else 'are'} done"
+        say(f"{folder.path} is complete: {done}; raise train.steps above {last:,} to go on")
         for newest in islice(folder.checkpoints_whole_in_header(quiet=True), 1):
             if told := other_plugins(newest.header.versions, config):
                 say(f"note    plugins: not the source that it was trained with: {told}; name=… trains it anew")

@@ -12,7 +12,7 @@ from torch.nn.modules.module import register_module_parameter_registration_hook 
 from torch.overrides import TorchFunctionMode
 
 from ganctl.config import TrainConfig
-from ganctl.errors import ConfigError
+from ganctl.errors import ConfigError, SizeError
 from ganctl.models import Shape
 from ganctl.models.packed import build_discriminator
 from ganctl.optim import PlayerName
@@ -35,9 +35,15 @@ def make_network(config: TrainConfig, player: PlayerName, shape: Shape) -> nn.Mo
 
     Raises `ConfigError` if the model cannot make or take that shape.
     """
-    if player == "generator":
-        return config.model.build_generator(shape)
-    return build_discriminator(config.model, shape, config.loss.pack)
+    try:
+        if player == "generator":
+            return config.model.build_generator(shape)
+        return build_discriminator(config.model, shape, config.loss.pack)
+    except SizeError as error:
+        near = " or ".join(map(str, error.sides))
+        if "resolution" in type(config.data).model_fields:
+            raise ConfigError(f"data.resolution: {error}; take {near}") from error
+        raise ConfigError(f"model: {error}; resize the images to {near} pixels, or take model=mlp") from error
 
 
 def outline(config: TrainConfig, player: PlayerName, shape: Shape) -> Outline:

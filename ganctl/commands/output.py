@@ -1,0 +1,71 @@
+"""Where a command's results go: to a file, told by its ending, or into a folder."""
+
+import contextlib
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+from ganctl.errors import ConfigError, WriteError
+from ganctl.runtime.disk import make_folder
+
+FILES = frozenset(
+    [
+        "avif",
+        "bmp",
+        "csv",
+        "gif",
+        "html",
+        "jpeg",
+        "jpg",
+        "json",
+        "mp4",
+        "npy",
+        "npz",
+        "onnx",
+        "parquet",
+        "pdf",
+        "pkl",
+        "png",
+        "pt",
+        "pth",
+        "safetensors",
+        "svg",
+        "tif",
+        "tiff",
+        "txt",
+        "webp",
+        "yaml",
+        "yml",
+        "zip",
+    ]
+)
+"""Endings that nobody gives to a folder."""
+
+
+def is_file(out: str, endings: Collection[str]) -> bool:
+    """Return whether `out` names a file of one of the endings, and not a folder.
+
+    A folder that is there is one whatever its name. Raises `ConfigError` for a file of another ending.
+    """
+    path = Path(out).expanduser()
+    ending = path.suffix.removeprefix(".").lower()
+    if path.is_dir() or out.endswith("/") or ending not in FILES:
+        return False
+    if ending not in endings:
+        known = ", ".join(f".{each}" for each in sorted(endings))
+        raise ConfigError(
+            f"out: {out} would be a file of another kind than {known}; take one of these, or a folder"
+        )
+    return True
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Make the folder of a file within which it is written; whatever goes wrong is one line.
+
+    Raises `WriteError`.
+    """
+    try:
+        make_folder(path.parent)
+        yield
+    except OSError as error:
+        raise WriteError.of(path, error.errno) from error
