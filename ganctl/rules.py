@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ganctl.config import TrainConfig
-from ganctl.errors import ConfigError, nearest
+from ganctl.errors import ConfigError, counted, nearest
 from ganctl.penalties import Constraint
 
 
@@ -79,8 +79,8 @@ def _schedule_without_end(config: TrainConfig) -> str | None:
         end = schedule.until or config.train.steps
         if schedule.shape != "constant" and schedule.warmup >= end:
             return (
-                f"schedule.{key}: its warm-up of {schedule.warmup:,} steps leaves nothing of the way to step "
-                f"{end:,}; lower schedule.{key}.warmup or raise "
+                f"schedule.{key}: its warm-up of {counted(schedule.warmup, 'step')} leaves nothing of the way "
+                f"to step {end:,}; lower schedule.{key}.warmup or raise "
                 + (f"schedule.{key}.until" if schedule.until else "train.steps")
             )
     return None

@@ -219,7 +219,7 @@ def test_a_complete_run_says_so_and_is_left_alone(trained: Path, cli: Cli) -> No
     for words in (("train", *TINY, "name=run"), ("resume", "outputs/run"), ("resume", "outputs/latest")):
         outcome = cli(*words)
         assert (outcome.code, outcome.err) == (0, "")
-        assert "outputs/run is complete: 1 steps are done" in outcome.out
+        assert "outputs/run is complete: 1 step is done" in outcome.out
     assert contents(trained) == before
 
 

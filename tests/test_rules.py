@@ -48,7 +48,7 @@ CASES: dict[str, tuple[list[str], list[str], str]] = {
     "_schedule_without_end": (
         [LINEAR, "schedule.learning_rate.warmup=1"],
         [LINEAR, "schedule.learning_rate.warmup=1", "schedule.learning_rate.until=2", "train.steps=2"],
-        "schedule.learning_rate: its warm-up of 1 steps leaves nothing of the way to step 1; lower "
+        "schedule.learning_rate: its warm-up of 1 step leaves nothing of the way to step 1; lower "
         "schedule.learning_rate.warmup or raise train.steps",
     ),
     "_schedule_past_the_end": (
@@ -150,7 +150,7 @@ def test_a_warning_is_said_once_and_the_run_goes_on(name: str, workspace: Path, 
     assert (outcome.code, outcome.err) == (0, "")
     assert outcome.out.splitlines().count(f"note    {told}") == 1
     assert (workspace / "outputs/run/run.log").read_text().count(told) == 1
-    assert "done: 1 steps" in outcome.out
+    assert "done: 1 step in" in outcome.out
 
 
 @pytest.mark.parametrize("norm", ["layer", "none"])

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ganctl import pictures
 from ganctl.config import DeviceConfig, SampleCommand, TrainConfig, Which
-from ganctl.errors import CheckpointError, ConfigError
+from ganctl.errors import CheckpointError, ConfigError, counted
 from ganctl.runtime.console import say
 from ganctl.runtime.device import Device
 from ganctl.runtime.memory import keep_freed_memory
@@ -42,7 +42,7 @@ def sample(command: SampleCommand) -> None:
         return
     pixels = pictures.to_bytes(samples, config.model.picture_range)
     pictures.save(pictures.grid(pixels), out / f"{stem}.png")
-    say(f"{len(pixels)} samples of step {checkpoint.header.step:,}: {out / f'{stem}.png'}")
+    say(f"{counted(len(pixels), 'sample')} of step {checkpoint.header.step:,}: {out / f'{stem}.png'}")
     if command.images:
         _write_images(pixels, out / stem, seeds)
 
@@ -129,7 +129,7 @@ def _write_images(pixels: np.ndarray, folder: Path, seeds: list[int] | None) -> 
     folder.mkdir(exist_ok=True)
     for number, picture in enumerate(pixels):
         pictures.save(picture, folder / (f"seed-{seeds[number]}.png" if seeds else f"{number:05d}.png"))
-    say(f"{len(pixels)} single pictures: {folder}")
+    say(f"{counted(len(pixels), 'single picture')}: {folder}")
 
 
 def _title(command: SampleCommand, seeds: list[int] | None) -> str:
@@ -144,4 +144,4 @@ def _title(command: SampleCommand, seeds: list[int] | None) -> str:
 def _write_points(samples: Tensor, out: Path, stem: str) -> None:
     points = samples.float().cpu().numpy()
     pictures.save(pictures.plot(points[:0], points), out / f"{stem}.png")
-    say(f"{len(points)} points: {out / f'{stem}.png'}")
+    say(f"{counted(len(points), 'point')}: {out / f'{stem}.png'}")

@@ -18,6 +18,7 @@ MAX_PIXELS = 1 << 27
 # The limit above stands in for Pillow's own, which warns or raises depending on the size.
 Image.MAX_IMAGE_PIXELS = None
 
+HEIF = ("HEIF",)
 LYING = frozenset((5, 6, 7, 8))
 """EXIF orientations of a picture that is stored on its side."""
 
@@ -101,11 +102,12 @@ def heif_is_read() -> bool:
 
 def _open(content: io.BytesIO) -> Image.Image:
     start = bytes(content.getbuffer()[:LOOKED_AT])
-    formats = ("HEIF",) if is_heif(start) and heif_is_read() else tuple(FORMATS)
+    formats = HEIF if is_heif(start) and heif_is_read() else tuple(FORMATS)
     try:
         picture = Image.open(content, formats=formats)
     except Exception as error:
-        reason = kind_of(start) or _reason(content, start) or "not an image that Pillow knows"
+        told = f"a HEIC image that does not decode: {error}" if formats == HEIF else kind_of(start)
+        reason = told or _reason(content, start) or "not an image that Pillow knows"
         raise BadPictureError(reason) from error
     if picture.width * picture.height > MAX_PIXELS:
         raise BadPictureError(f"{picture.width}×{picture.height} pixels")

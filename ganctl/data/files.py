@@ -86,7 +86,8 @@ class Found:
     @property
     def left_out(self) -> str:
         """The runs that were left out, in words, empty if there are none."""
-        return f"{counted(self.runs, 'run')} of ganctl, with their samples" if self.runs else ""
+        samples = "its samples" if self.runs == 1 else "their samples"
+        return f"{counted(self.runs, 'run')} of ganctl and {samples}" if self.runs else ""
 
 
 def find(path: str, subfolder: str | None) -> list[PictureFile]:
@@ -321,7 +322,8 @@ def _in_folder(path: str, root: Path, subfolder: str | None) -> Iterator[tuple[l
 
 
 def _no_subfolder(path: str, subfolder: str, folders: Iterable[str]) -> DataError:
-    near = nearest(subfolder.strip("/").rpartition("/")[2], folders)
+    above, slash, name = subfolder.strip("/").rpartition("/")
+    near = nearest(above + slash + name, [above + slash + folder for folder in folders])
     return DataError(f"data.subfolder: there is no folder {subfolder} in {path}{near}")
 
 
@@ -357,7 +359,7 @@ def _in_zip(path: str, place: Path, subfolder: str | None) -> Iterator[tuple[lis
     with opened(place) as content:
         if not zipfile.is_zipfile(content):
             raise DataError(f"data.path: {path} is neither a folder nor a zip file")
-    with _Bounded(place) as content, zipfile.ZipFile(content) as archive:
+    with _Bounded(place) as index, zipfile.ZipFile(index) as archive:
         # Some programs on Windows write their own separator, against the format's rules.
         members = [(info, info.filename.replace("\\", "/")) for info in archive.infolist()]
     below = _parts(subfolder or "")

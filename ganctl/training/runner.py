@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ganctl import pictures, rules
 from ganctl.config import TrainConfig
 from ganctl.data.store import Store
-from ganctl.errors import CheckpointError, DataError, DivergenceError, Stopped, WriteError
+from ganctl.errors import CheckpointError, DataError, DivergenceError, Stopped, WriteError, counted
 from ganctl.runtime.console import recorded, say
 from ganctl.runtime.disk import write_whole
 from ganctl.runtime.memory import keep_freed_memory
@@ -47,7 +47,8 @@ def run(config: TrainConfig, folder: RunFolder, signals: Signals) -> None:
     if (last := folder.completed(config)) is not None:
         folder.finish(config, last)
         folder.point_latest()
-        say(f"{folder.path} is complete: {config.train.steps:,} steps are done; raise train.steps to go on")
+        done = f"{counted(config.train.steps, 'step')} {'is' if config.train.steps == 1 else 'are'} done"
+        say(f"{folder.path} is complete: {done}; raise train.steps to go on")
         for newest in islice(folder.checkpoints_whole_in_header(quiet=True), 1):
             if told := other_plugins(newest.header.versions, config):
                 say(f"note    plugins: not the source that it was trained with: {told}; name=… trains it anew")
@@ -127,7 +128,7 @@ class Runner:
                 with suppress(OSError):  # what matters is in the checkpoint; the disk's error has been reported
                     last_act()
         spent = clock(sum(self.stopwatch.seconds().values()))
-        say(f"done: {self.step:,} steps in {spent}; pictures in {self.folder.samples}")
+        say(f"done: {counted(self.step, 'step')} in {spent}; pictures in {self.folder.samples}")
 
     def _loop(self) -> None:
         steps = self.config.train.steps
@@ -377,7 +378,7 @@ class Runner:
         )
         say(f"device  {game.device.describe()}, {game.device.precision}")
         going = f"resumed at step {self.step:,}" if self.step else "new"
-        say(f"run     {self.folder.path} ({going}, {self.config.train.steps:,} steps)")
+        say(f"run     {self.folder.path} ({going}, {counted(self.config.train.steps, 'step')})")
 
     def _write_status(self, status: str) -> None:
         self.folder.write_status(

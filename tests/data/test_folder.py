@@ -86,9 +86,12 @@ def test_only_what_lies_below_the_subfolder_is_used(tmp_path, subfolder):
 
 
 def test_a_missing_subfolder_is_named(tmp_path):
-    root = write(tmp_path, {"1.png": plain()})
-    with pytest.raises(DataError, match="trian"):
-        load(root, subfolder="trian")
+    files = {"1.png": plain(), "deep/train/2.png": plain()}
+    for root in (write(tmp_path / "set", files), pack(tmp_path / "set.zip", files)):
+        for subfolder, near in (("deap", "deep"), ("deep/trian/", "deep/train")):
+            told = rf"^data\.subfolder: there is no folder {subfolder} in {root} \(did you mean '{near}'\?\)$"
+            with pytest.raises(DataError, match=told):
+                load(root, subfolder=subfolder)
 
 
 def test_hidden_and_foreign_files_are_passed_over(tmp_path):

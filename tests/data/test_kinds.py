@@ -125,16 +125,22 @@ def test_without_pillow_heif_heic_is_passed_over_with_what_to_install(tmp_path, 
 
 
 def test_with_pillow_heif_heic_is_read_whatever_its_name_ends_in(tmp_path):
-    from pillow_heif import from_pillow
-
+    heif = pytest.importorskip("pillow_heif", reason="the extra ganctl[heic] is not installed")
     content = io.BytesIO()
-    from_pillow(Image.new("RGB", (64, 64), RED)).save(content, quality=100)
+    heif.from_pillow(Image.new("RGB", (64, 64), RED)).save(content, quality=100)
     write(tmp_path, {"a.heic": content.getvalue(), "b.jpg": content.getvalue()})
     found = search(str(tmp_path), None)
     assert (len(found.files), found.passed) == (2, {})
     for file in found.files:
         pixels = decode(io.BytesIO(Path(file.name).read_bytes()), 8, Decoding(8, 3, "crop"))
         assert np.abs(pixels.astype(int) - RED).max() <= 6  # its colours are rounded
+
+
+def test_with_pillow_heif_a_damaged_heic_needs_nothing_to_install():
+    pytest.importorskip("pillow_heif", reason="the extra ganctl[heic] is not installed")
+    with pytest.raises(BadPictureError, match=r"^a HEIC image that does not decode: ") as refused:
+        decode(io.BytesIO(HEIC_START), 8, Decoding(8, 3, "crop"))
+    assert "pip" not in str(refused.value)
 
 
 def test_what_training_passes_over_is_said_once_and_what_the_command_tells(workspace: Path, cli: Cli) -> None:
@@ -174,10 +180,6 @@ def test_sizes_are_told_as_images_stand(workspace: Path, cli: Cli) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     lying = Image.new("RGB", (40, 20))
-    files = {
-        "a.jpg": encoded(lying, "JPEG", exif=exif),
-        "b.png": encoded(lying, exif=exif),
-        "c.png": encoded(lying),
-    }
-    write(workspace / "set", files)
-    assert "sizes         20×40 2, 40×20 1\n" in cli("data", "check", "path=set").out
+    files = {f"{kind}.png": encoded(lying, kind, exif=exif) for kind in ("JPEG", "PNG", "TIFF", "WEBP")}
+    write(workspace / "set", files | {"c.png": encoded(lying)})
+    assert "sizes         20×40 4, 40×20 1\n" in cli("data", "check", "path=set").out

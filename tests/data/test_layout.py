@@ -244,7 +244,7 @@ def test_runs_and_the_outputs_that_holds_them_are_left_out_and_counted(tmp_path,
     found = search(str(place), None)
     assert names_in(found, place) == ["a.png", "elsewhere/c.png", "sub/b.png"]
     assert (found.runs, found.passed) == (3, {})
-    assert found.left_out == "3 runs of ganctl, with their samples"
+    assert found.left_out == "3 runs of ganctl and their samples"
 
 
 def test_a_run_before_its_first_checkpoint_is_left_out(tmp_path):
@@ -272,7 +272,7 @@ def test_samples_of_a_run_are_read_where_they_are_named(tmp_path):
 
 def test_a_folder_of_runs_alone_is_refused_with_their_number(tmp_path):
     run_folder(tmp_path / "outputs/one")
-    with pytest.raises(DataError, match=r"holds no pictures .*; left out: 1 run of ganctl, with their samples$"):
+    with pytest.raises(DataError, match=r"holds no pictures .*; left out: 1 run of ganctl and its samples$"):
         search(str(tmp_path), None)
 
 
@@ -283,7 +283,7 @@ def test_a_set_beside_its_own_runs_is_the_same_set_when_training_goes_on(workspa
     assert list(workspace.glob("outputs/first/samples/*.png"))
     again = cli("resume", "outputs/first", "train.steps=3")
     assert again.code == 0, again.err
-    assert "data.path: left out 1 run of ganctl, with their samples\n" in again.out
+    assert "data.path: left out 1 run of ganctl and its samples\n" in again.out
     assert "left out  1 run of ganctl" in cli("data", "info", "path=.").out
 
 
