@@ -12,9 +12,7 @@ from tests.conftest import TINY, Cli
 RUN = Path("outputs/run")
 
 
-@pytest.mark.parametrize(
-    "word", ["run", "outputs/run", "./outputs/run", "outputs/run/", "latest", "outputs/latest"]
-)
+@pytest.mark.parametrize("word", ["run", "outputs/run", "./outputs/run/", "latest", "outputs/latest"])
 def test_a_run_is_found_by_any_of_its_names(word: str, trained: Path) -> None:
     assert find_run(word) == RUN
 
