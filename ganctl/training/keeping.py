@@ -42,8 +42,8 @@ class Keeping:
         most = max(promised, key=lambda promise: promise.keep)
         more = f"{len(promised):,} more checkpoint{'s stay' if len(promised) > 1 else ' stays'}"
         say(
-            f"note    {more} than checkpoint.keep={rule.keep} asks for, written under checkpoint.keep={most.keep} "
-            f"checkpoint.keep_every={most.keep_every}; remove by hand what you do not want"
+            f"note    {more} than checkpoint.keep={rule.keep} asks for, written under "
+            f"checkpoint.keep={most.keep} checkpoint.keep_every={most.keep_every}; remove by hand what you do not want"
         )
 
     def _promise(self, path: Path) -> CheckpointConfig | None:

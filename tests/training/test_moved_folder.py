@@ -15,7 +15,6 @@ DUE = {
     "a line of numbers": ["logging.every=1", "checkpoint.every=0"],
     "a checkpoint": ["logging.every=9", "checkpoint.every=1"],
     "an image": ["logging.every=9", "checkpoint.every=0", "sample.every=1", "sample.num=1"],
-    "the best checkpoint": ["logging.every=9", "evaluate.every=1", "evaluate.num=8", "features=raw"],
 }
 
 
@@ -51,6 +50,25 @@ def test_nothing_is_written_by_the_old_name(
     after = contents(Path("outputs"))
     changed = {name for name in before.keys() | after.keys() if before.get(name, b"-") != after.get(name, b"-")}
     assert changed <= {"away/run.log", "away/metrics.jsonl", "away/events.out.tfevents.0.ganctl"}
+
+
+def test_an_evaluation_of_a_run_that_moved_meanwhile_leaves_no_best_checkpoint(
+    workspace: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measure = runner.Evaluation.measure
+    before: dict[str, bytes | None] = {}
+
+    def moved(*arguments: object) -> object:
+        replace()
+        before.update(contents(RUN))
+        return measure(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(runner.Evaluation, "measure", moved)
+    words = ["evaluate.every=1", "evaluate.num=8", "metric/features=raw", "data.num=64"]
+    outcome = cli("train", *TINY, "name=run", *words)
+    assert (outcome.code, outcome.err.count("\n")) == (2, 1)
+    assert "outputs/run: was renamed, removed or replaced" in outcome.err
+    assert contents(RUN) == before
 
 
 @pytest.mark.parametrize("act", ["write_status", "sweep", "prune", "claim"])

@@ -76,11 +76,8 @@ def test_a_run_under_the_name_that_earlier_versions_gave_is_found(cli: Cli) -> N
 def test_a_sweep_keeps_apart_from_runs_without_its_name(cli: Cli) -> None:
     assert train(cli, "horses.npy,cats/train.npy", "-m", "name=exp").code == 0
     assert train(cli, "horses.npy").code == 0
-    assert [name.partition(f"-{ENDING}")[0] for name in runs() if ENDING in name] == [
-        "exp-horses",
-        "exp-train",
-        "horses",
-    ]
+    names = [name.partition(f"-{ENDING}")[0] for name in runs() if ENDING in name]
+    assert names == ["exp-horses", "exp-train", "horses"]
 
 
 @pytest.mark.parametrize("saved", [True, False])
