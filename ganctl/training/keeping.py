@@ -43,7 +43,7 @@ class Keeping:
         more = f"{len(promised):,} more checkpoint{'s stay' if len(promised) > 1 else ' stays'}"
         say(
             f"note    {more} than checkpoint.keep={rule.keep} asks for, written under "
-            f"checkpoint.keep={most.keep} checkpoint.keep_every={most.keep_every}; remove by hand what you do not want"
+            f"checkpoint.keep={most.keep} checkpoint.keep_every={most.keep_every}; remove what you do not want"
         )
 
     def _promise(self, path: Path) -> CheckpointConfig | None:

@@ -342,13 +342,14 @@ class RunFolder:
 
     def point_latest(self) -> None:
         """Let `latest` mean this run; where that cannot be written, it goes on meaning another."""
-        outputs = self.path.parent
+        here = self.path.absolute()
+        outputs = here.parent
         if outputs.name != OUTPUTS.name:
             return
         link = outputs / "latest"
         with contextlib.suppress(OSError):
-            if _latest(outputs) != self.path.name:
-                write_whole(outputs / LATEST, os.fsencode(self.path.name) + b"\n")
+            if _latest(outputs) != here.name:
+                write_whole(outputs / LATEST, os.fsencode(here.name) + b"\n")
             for leftover in outputs.glob(f".{LATEST}.*"):
                 if intended(leftover) == LATEST:
                     leftover.unlink()
