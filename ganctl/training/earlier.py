@@ -4,18 +4,23 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from ganctl.config import TrainConfig
 from ganctl.errors import CheckpointError
 from ganctl.runtime.console import say
 from ganctl.runtime.disk import sync
+from ganctl.training.naming import refuse_other_data
 from ganctl.training.run_folder import RunFolder
 from ganctl.training.tracking import EVENTS
 
 
-def refuse_to_start_over(folder: RunFolder, status: dict[str, Any]) -> None:
+def refuse_to_start_over(folder: RunFolder, status: dict[str, Any], config: TrainConfig, data: str) -> None:
     """Raise `CheckpointError` if a run without a checkpoint had one once; `status` is what its run.json said.
 
     run.json says what was saved before anything is logged. One of an earlier version says how far the run was.
+    Raises `DataError` if the run was begun on data of another fingerprint.
     """
+    if status.get("data", data) != data:
+        refuse_other_data(folder, folder.saved_config().get("data"), config)
     saved = status.get("saved", status.get("step") or -1)
     if isinstance(saved, int) and saved >= 0:
         told = f"run.json tells of one of step {saved:,}"

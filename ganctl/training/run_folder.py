@@ -5,7 +5,6 @@ import json
 import os
 import platform
 import re
-import shlex
 import shutil
 import stat
 from collections.abc import Iterator
@@ -27,7 +26,7 @@ from ganctl.errors import (
     nearest,
 )
 from ganctl.plugins import named_in
-from ganctl.runtime.console import say
+from ganctl.runtime.console import say, shell_word
 from ganctl.runtime.disk import intended, make_folder, write_whole
 from ganctl.runtime.untrusted import read_bytes, read_text
 from ganctl.training.checkpoint import Checkpoint, Header, Score, read_header
@@ -128,7 +127,7 @@ class RunFolder:
                 if folder.is_symlink():
                     say(f"note    {folder} leads to {folder.resolve()}, where the run writes and removes its own")
             plugins = f" plugins=[{','.join(config.plugins)}]" if config.plugins else ""
-            head = CONFIG_HEAD.format(folder=_shell_word(self.path), plugins=plugins)
+            head = CONFIG_HEAD.format(folder=shell_word(self.path), plugins=plugins)
             text = head + yaml.safe_dump(config.saved(), sort_keys=False, allow_unicode=True)
             write_whole(self.config, text.encode())
             self.sweep()
@@ -389,18 +388,6 @@ def _latest(outputs: Path) -> str | None:
     except OSError:
         return None
     return name if name not in ("", ".", "..") and "/" not in name and "\0" not in name else None
-
-
-def _shell_word(path: Path) -> str:
-    """Return a path as one word of one line that a shell reads as it is."""
-    text = str(path)
-    if text.isprintable():
-        return shlex.quote(text)
-    return "$'" + "".join(f"\\{c}" if c in "\\'" else c if c.isprintable() else _escaped(c) for c in text) + "'"
-
-
-def _escaped(character: str) -> str:
-    return "".join(f"\\x{byte:02x}" for byte in os.fsencode(character))
 
 
 def _differences(there: TrainConfig, here: TrainConfig) -> str:

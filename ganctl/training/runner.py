@@ -102,9 +102,7 @@ class Runner:
         status = folder.read_status()
         header = self._restore()
         if header is None:
-            if status.get("data", store.fingerprint) != store.fingerprint:
-                refuse_other_data(folder, folder.saved_config().get("data"), config)
-            refuse_to_start_over(folder, status)
+            refuse_to_start_over(folder, status, config, store.fingerprint)
         else:
             self.rollbacks = header.rollbacks
             self.evaluation_left = header.evaluation_due
