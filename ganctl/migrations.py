@@ -27,6 +27,7 @@ ADDED = (
     Added("evaluate", {"every": 0, "num": 10_000, "best": None}),
     Added("metric", {}),
     Added("features", None),
+    Added("checkpoint.keep_every", 0),
     Added("device.graphs", False),
     Added("device.compile", False),
     Added("train.share_fakes", False),

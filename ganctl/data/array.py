@@ -51,6 +51,11 @@ class Array(Source):
     range: Range | None
 
     @property
+    def own(self) -> str:
+        """The path, as typed."""
+        return self.path
+
+    @property
     def points(self) -> bool:
         """Whether the array has one or two axes, by its header.
 

@@ -1,5 +1,7 @@
 """What every source of real samples is, and the table of them."""
 
+import os
+import re
 from typing import Annotated, ClassVar
 
 from pydantic import Field
@@ -10,6 +12,8 @@ from ganctl.registry import Component, Family
 Resolution = Annotated[int, Field(ge=8, le=256)]
 Workers = Annotated[int, Field(ge=1, le=1024)]
 
+LONGEST_TITLE = 40
+
 
 class Source(Component):
     """A data set by name."""
@@ -19,6 +23,23 @@ class Source(Component):
 
     stacked: ClassVar[bool] = False
     """Whether each channel is a picture of its own, and a sample's class the list of its channels' classes."""
+
+    @property
+    def own(self) -> str | None:
+        """The path, as typed, of data of the user's own; None for sets that their name tells."""
+        return None
+
+    @property
+    def title(self) -> str:
+        """What a run's name calls the set: its name, or the last part of the path of the user's own.
+
+        That is letters, digits, `_`, `.` and `+`, at most `LONGEST_TITLE` of them.
+        """
+        if self.own is None:
+            return self.name
+        last = os.path.basename(os.path.abspath(os.path.expanduser(self.own)))
+        words = re.sub(r"[^\w.+]+", "_", re.sub(r"\.(zip|npy|npz)$", "", last)).strip("_.+")
+        return words[:LONGEST_TITLE] or self.name
 
     @property
     def points(self) -> bool:

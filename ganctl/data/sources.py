@@ -65,6 +65,11 @@ class Folder(Source):
     cache: str | None
 
     @property
+    def own(self) -> str:
+        """The path, as typed."""
+        return self.path
+
+    @property
     def decoding(self) -> Decoding:
         """How pictures are brought to one shape."""
         return Decoding(self.resolution, self.channels, self.fit)
