@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from ganctl.data.decode import BadPictureError, Decoding, mode_of, size_of
+from tests.data.cached import pixels_of
 
 PLAIN, DEFLATED = 1, 8
 SHORT, LONG = 3, 4
