@@ -174,10 +174,11 @@ class TrainConfig(Spec):
 
         Keys that later versions added count only where they have an effect, so that old runs keep their names.
         """
-        idle = without_effect()
+        values = flatten(self.saved())
+        idle = without_effect(values)
         return {
             key: value
-            for key, value in flatten(self.saved()).items()
+            for key, value in values.items()
             if not self.may_change(key) and not (key in idle and idle[key] == value)
         }
 

@@ -4,7 +4,7 @@ import os
 import re
 from typing import Annotated, ClassVar
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from ganctl.data.store import Store
 from ganctl.registry import Component, Family
@@ -13,6 +13,16 @@ Resolution = Annotated[int, Field(ge=8, le=256)]
 Workers = Annotated[int, Field(ge=1, le=1024)]
 
 LONGEST_TITLE = 40
+
+
+def _rising(ends: tuple[float, float]) -> tuple[float, float]:
+    if ends[0] >= ends[1]:
+        raise ValueError("must rise, black first, such as [-1,1]")
+    return ends
+
+
+Range = Annotated[tuple[float, float], Field(strict=False), AfterValidator(_rising)]
+"""The values that are black and white."""
 
 
 class Source(Component):
