@@ -27,8 +27,8 @@ Examples
   ganctl evaluate latest metric=[fid,precision_recall]
   ganctl data check path=~/pictures
 
-A run is named by its folder, by its name below outputs/, or as latest, and a checkpoint by its file; ckpt=… says the
-same. `ganctl <command> --help` lists the command's choices and keys; docs/ explains them.
+A run is named by its folder, by its name below outputs/, or as latest, and a checkpoint by its file; ckpt=… says
+the same. `ganctl <command> --help` lists the command's choices and keys; docs/ explains them.
 Exit codes: 0 done, 2 wrong command or config, 3 data, 4 checkpoint, 5 training diverged, 128+n signal n.
 """
 
@@ -76,9 +76,8 @@ def _dispatch(arguments: list[str]) -> int:
 def _train(arguments: list[str]) -> int:
     for word in arguments:
         if word.startswith("ckpt="):
-            raise ConfigError(
-                f"{word}: a run goes on by the command that began it, or by `ganctl resume {word[5:] or 'outputs/<run>'}`"
-            )
+            run = word.removeprefix("ckpt=") or "outputs/<run>"
+            raise ConfigError(f"{word}: a run goes on by the command that began it, or by `ganctl resume {run}`")
     from ganctl.runtime.signals import Signals
 
     with Signals() as signals:  # from here on: imports take seconds, in which a scheduler may warn already
@@ -148,7 +147,9 @@ def _resume(arguments: list[str]) -> int:
         return 0
     named = [word for word in arguments if word.startswith("ckpt=")] or arguments[:1]
     place = named[0].removeprefix("ckpt=")
-    if len(named) > 1 or place[:1] in ("-", "") or ("=" in place and place == named[0]):
+    if place.startswith("-"):
+        raise ConfigError(f"{place}: unknown option; give the run's folder first: ganctl resume outputs/<run>")
+    if len(named) > 1 or not place or ("=" in place and place == named[0]):
         raise ConfigError(f"{named[-1]}: which run? Give one, and first: ganctl resume outputs/<run>")
     from ganctl.runtime.signals import Signals
 

@@ -107,10 +107,15 @@ class SampleConfig(Spec):
 
 
 class CheckpointConfig(Spec):
-    """How often the state is saved, in steps, and how many are kept."""
+    """How often the state is saved, in steps, and which of these are kept: the newest, and every so many steps."""
 
     every: Count
     keep: AtLeastOne
+    keep_every: Count
+
+    def keeps(self, rank: int, step: int) -> bool:
+        """Return whether a checkpoint of a step stays that `rank` others are newer than."""
+        return rank < self.keep or (self.keep_every > 0 and step % self.keep_every == 0)
 
 
 class EvaluateConfig(Spec):
@@ -169,20 +174,28 @@ class TrainConfig(Spec):
 
         Keys that later versions added count only where they have an effect, so that old runs keep their names.
         """
-        idle = without_effect()
+        values = flatten(self.saved())
+        idle = without_effect(values)
         return {
             key: value
-            for key, value in flatten(self.saved()).items()
+            for key, value in values.items()
             if not self.may_change(key) and not (key in idle and idle[key] == value)
         }
 
     def run_name(self, *, sweep: bool = False) -> str:
         """Return the run folder's name, which follows from the config alone."""
+        if self.name is not None and not sweep:
+            return self.name
+        return f"{self.name_prefix()}{self.data.title}{self.name_ending()}"
+
+    def name_prefix(self) -> str:
+        """Return how derived names of runs begin: with what a sweep is called."""
+        return "" if self.name is None else f"{self.name}-"
+
+    def name_ending(self) -> str:
+        """Return how derived names of runs end, whatever the data of the user's own is called."""
         digest = hashlib.sha256(json.dumps(self.identity(), sort_keys=True).encode()).hexdigest()
-        derived = f"{self.data.name}-{self.model.name}-{self.loss.name}-{digest[:8]}"
-        if self.name is None:
-            return derived
-        return f"{self.name}-{derived}" if sweep else self.name
+        return f"-{self.model.name}-{self.loss.name}-{digest[:8]}"
 
 
 Which = Literal["newest", "best"]

@@ -45,6 +45,14 @@ class WriteError(ConfigError):
         return cls(f"{path}: cannot be written ({reason}); {REMEDIES.get(number or 0, 'look at the disk')}")
 
 
+class BusyError(ConfigError):
+    """A run folder that another process trains in."""
+
+
+class MovedError(ConfigError):
+    """A run folder whose name no longer leads to the folder that this process trains in."""
+
+
 REMEDIES = {
     errno.ENOSPC: "make room on the disk",
     errno.EDQUOT: "make room within your quota",

@@ -27,6 +27,7 @@ ADDED = (
     Added("evaluate", {"every": 0, "num": 10_000, "best": None}),
     Added("metric", {}),
     Added("features", None),
+    Added("checkpoint.keep_every", 0),
     Added("device.graphs", False),
     Added("device.compile", False),
     Added("train.share_fakes", False),
@@ -39,6 +40,8 @@ ADDED = (
     Added("loss.label_smoothing", 0.0, frozenset({"nonsaturating"})),
     Added("loss.label_noise", 0.0, frozenset({"nonsaturating"})),
     Added("data.cache", None, frozenset({"folder"})),
+    Added("data.range", None, frozenset({"folder"})),
+    Added("data.frames", "first", frozenset({"folder"})),
     Added("model.generator.maxout", 1, frozenset({"mlp"})),
     Added("model.discriminator.maxout", 1, frozenset({"mlp"})),
     Added("model.generator.base_layers", 0, frozenset({"dcgan"})),
@@ -69,6 +72,13 @@ def _fill(tree: dict[str, Any], path: list[str], value: Any, *, missing_groups: 
         _fill(tree[first], rest, value, missing_groups=missing_groups)
 
 
-def without_effect() -> dict[str, Any]:
-    """Return the added keys, dotted, with the values that leave a run as it was before."""
-    return {added.key: added.value for added in ADDED}
+def without_effect(names: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the added keys, dotted, with the values that leave a run as it was before.
+
+    `names` are the options chosen, by keys such as data.name: an option that had a key from the start keeps it.
+    """
+    return {
+        added.key: added.value
+        for added in ADDED
+        if not added.names or names.get(f"{added.key.partition('.')[0]}.name") in added.names
+    }

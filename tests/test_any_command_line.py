@@ -60,7 +60,6 @@ def _work_is_left_out(trained_outputs: Path) -> Iterator[None]:
         ACCEPTED.append(config.run_name(sweep=sweep))
 
     def sample(command: SampleCommand) -> None:
-        command.seed_list()
         ganctl.commands.sample.open_generator(
             command.ckpt, command.device, average=command.ema, which=command.which
         )

@@ -126,6 +126,7 @@ def test_check_tells_modes_sizes_classes_duplicates_and_what_is_corrupt(workspac
         "enlarged      1 whose shorter side is below 8\n"
         "classes       2: cat 3, dog 1\n"
         "duplicates    1 (of pixels, as decoded), the first cat/1.png = cat/2.jpg\n"
+        "blank         4 of one single colour, the first cat/1.png\n"
         "corrupt       2\n"
         "              dog/5.png: zero bytes\n"
         "              dog/6.png: plain text\n"

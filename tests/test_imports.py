@@ -25,10 +25,13 @@ MAY_IMPORT = {
     "plugins": {"errors"},
     "validation": {"errors", "registry"},
     "migrations": set(),
-    "config": {"errors", "metrics", "registry", "validation", "migrations"} | FAMILIES,
+    "seeds": set(),
+    "config": {"errors", "metrics", "registry", "seeds", "validation", "migrations"} | FAMILIES,
     "rules": {"config", "errors", "penalties"},
     "training": {"config", "metrics", "rules", "pictures", "plugins"} | FOUNDATION | FAMILIES,
-    "commands": {"training", "config", "pictures", "plugins", "metrics", "validation"} | FOUNDATION | FAMILIES,
+    "commands": {"training", "config", "pictures", "plugins", "metrics", "seeds", "validation"}
+    | FOUNDATION
+    | FAMILIES,
     "cli": {"commands", "config", "compose", "errors", "plugins", "runtime"},
     "__main__": {"cli"},
     "__init__": set(),

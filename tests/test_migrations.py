@@ -80,19 +80,25 @@ def test_a_key_that_only_some_options_have_is_given_to_those() -> None:
 
 
 def test_added_keys_count_in_a_runs_name_only_where_they_have_an_effect() -> None:
-    idle = without_effect()
     plain = train_config(composed(AS_BEFORE))
+    idle = without_effect(flatten(plain.saved()))
     assert not idle.keys() & plain.identity().keys()
     idle = {key: value for key, value in idle.items() if not plain.may_change(key)}
     saved = flatten(plain.saved())
-    names = {group: saved[f"{group}.name"] for group in ("data", "model", "loss")}
-    for added in ADDED:
-        if added.names and names[added.key.partition(".")[0]] not in added.names:
-            del idle[added.key]
     assert {key: saved[key] for key in idle} == idle
     words = ["loss.pack=2", "loss.label_smoothing=0.1", "loss.label_noise=0.1", "auxiliary=[ssim]"]
     runs = {train_config(composed(AS_BEFORE, word)).run_name() for word in words}
     assert len(runs | {plain.run_name()}) == len(words) + 1
+
+
+def test_an_option_that_had_a_key_before_others_got_it_keeps_its_names() -> None:
+    array = train_config(composed("data=array", "data.path=a.npy"))
+    assert "data.range" in array.identity()
+    folder = train_config(composed("data=folder", "data.path=a"))
+    assert not {"data.range", "data.frames"} & folder.identity().keys()
+    for word in ("data.range=[0,4095]", "data.frames=all"):
+        other = train_config(composed("data=folder", "data.path=a", word))
+        assert other.run_name() != folder.run_name()
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from ganctl.data.files import Found, search
 from ganctl.data.folder import accept, refuse, remarks
 from ganctl.data.sources import Folder
 from ganctl.data.survey import Survey, survey
+from ganctl.data.whole import Notes
 from ganctl.errors import ConfigError, GanctlError, counted
 from ganctl.runtime.console import say
 from ganctl.runtime.signals import Signals
@@ -38,10 +39,7 @@ def prepare(source: Folder) -> None:
         pictures = _pictures(source, found)
         started = time.perf_counter()
         try:
-            cache = Cache(source.cache)
-            prepared = cache.prepare(pictures, source.workers)
-            if not prepared.fresh and cache.remove_damaged(prepared):
-                prepared = cache.prepare(pictures, source.workers)
+            prepared = Cache(source.cache).prepare(pictures, source.workers)
         except OSError as error:
             raise unusable(source.cache, error) from error
         seconds = time.perf_counter() - started
@@ -65,6 +63,8 @@ def check(source: Folder) -> None:
         told = survey(pictures, source.workers)
         _show([*_findings(source, told), *_beside(found)])
         refuse(pictures, told.prepared, source.max_bad_fraction)
+        if told.doubt is not None:
+            raise told.doubt
 
 
 def info(source: Folder) -> None:
@@ -81,7 +81,7 @@ def info(source: Folder) -> None:
                 ("pictures", f"{len(pictures.files):,}, {_bytes(size)} undecoded"),
                 *_classes(classes),
                 *_beside(found),
-                ("prepared", _where(source, pictures)),
+                *_prepared(source, pictures),
             ]
         )
 
@@ -97,13 +97,19 @@ def _beside(found: Found) -> Rows:
     return [(label, text) for label, text in rows if text]
 
 
-def _where(source: Folder, pictures: Pictures) -> str:
+def _prepared(source: Folder, pictures: Pictures) -> Rows:
+    """Say where a data set is prepared, and what was found then."""
     if source.cache is None:
-        return "no, because cache=null keeps nothing"
+        return [("prepared", "no, because cache=null keeps nothing")]
     prepared = Cache(source.cache).find(pictures)
     if prepared is None or prepared.store is None:
-        return "no, or the files have changed; `ganctl data prepare` sees to it, as does training"
-    return f"{prepared.store.describe()}, {_bytes(prepared.store.samples.nbytes)}, in {prepared.folder}"
+        return [("prepared", "no, or the files have changed; `ganctl data prepare` sees to it, as does training")]
+    text = f"{prepared.store.describe()}, {_bytes(prepared.store.samples.nbytes)}, in {prepared.folder}"
+    return [("prepared", text), *_notes(prepared.notes)]
+
+
+def _notes(notes: Notes) -> Rows:
+    return [(key, text.replace("data.", "")) for key, text in notes]
 
 
 def _findings(source: Folder, found: Survey) -> Iterator[tuple[str, str]]:
@@ -114,7 +120,15 @@ def _findings(source: Folder, found: Survey) -> Iterator[tuple[str, str]]:
         yield "modes", _most(found.modes.most_common())
         yield from _sizes(source, found)
         yield from _classes(found.classes)
-        yield "duplicates", _duplicates(found)
+        yield from _notes(found.notes)
+        if found.doubt is None:  # else nothing of more than 8 bits has pixels yet
+            yield "duplicates", _duplicates(found)
+            if found.blank:
+                yield "blank", f"{len(found.blank):,} of one single colour, the first {found.blank[0]}"
+    if found.warned:
+        first = found.warned[0]
+        odd = f"{len(found.warned):,} that Pillow or libtiff warn of"
+        yield "odd", f"{odd}, the first {first.relative}: {first.reason}"
     yield "corrupt", f"{found.skipped:,}" if found.skipped else "none"
     for failure in found.failures[:LISTED_FAILURES]:
         yield "", f"{failure.relative}: {failure.reason}"
@@ -189,4 +203,4 @@ def _own_keys() -> Iterator[None]:
 
 
 def _as_typed(text: str) -> str:
-    return re.sub(r"(?<!\S)data\.(?=(path|subfolder|cache|workers)\b|max_bad_fraction)", "", text)
+    return re.sub(r"(?<!\S)data\.(?=(path|subfolder|cache|workers|range|frames)\b|max_bad_fraction)", "", text)

@@ -127,8 +127,10 @@ def evaluate(command: EvaluateCommand, moved: Mapping[str, Any]) -> None:
     result = _result(command, checkpoint, extractor, real.count, found, beneath)
     result["precision"] = device.precision
     result["seconds"] = round(time.perf_counter() - started, 1)
-    _write(path, result)
-    _show(result)
+    try:
+        _write(path, result)
+    finally:
+        _show(result)
     for line in beneath.left_out if beneath is not None else ():
         say(f"not real vs real: {line}")
     say(f"written to {path}")
@@ -145,8 +147,8 @@ def _moved(config: TrainConfig, moved: Mapping[str, Any]) -> TrainConfig:
         if name not in config.data.placement:
             may = ", ".join(f"data.{each}" for each in sorted(config.data.placement)) or "nothing"
             raise ConfigError(
-                f"{key}: cannot change, because a run is compared with the data that it was trained on; what may be "
-                f"said of it here: {may}"
+                f"{key}: cannot change, because a run is compared with the data that it was trained on; what may "
+                f"be given: {may}"
             )
         values["data"][name] = value
     return train_config(values) if moved else config
@@ -194,24 +196,23 @@ def _number(values: list[float], beneath: float | None) -> dict[str, Any]:
 def _place(out: str | None, checkpoint: Path) -> Path:
     """Return where results go: to `out`, or beside the checkpoints of the run.
 
-    Raises `ConfigError` for an `out` that holds something else, `WriteError` where nothing can be written.
+    Raises `ConfigError` for an `out` that holds something else or is of another kind, `WriteError` where nothing
+    can be written.
     """
-    inside = checkpoint.parent.name == "checkpoints"
-    folder = checkpoint.parent.parent if inside else checkpoint.parent
-    path = folder / NAME if out is None else _named(out)
+    if out is None:
+        inside = checkpoint.parent.name == "checkpoints"
+        path = (checkpoint.parent.parent if inside else checkpoint.parent) / NAME
+    else:
+        path = Path(out).expanduser()
+        path = path if path.is_file() or is_file(out, {"json"}) else path / NAME
+    with writing(path):  # a place that cannot be had is refused before anything is computed
+        if path.is_dir():
+            raise WriteError.of(path, errno.EISDIR)
     if not os.access(path.parent, os.W_OK):
-        raise WriteError.of(path, errno.EACCES if path.parent.exists() else errno.ENOENT)
+        raise WriteError.of(path, errno.EACCES)
     if out is not None and _earlier(path) is None:
         raise ConfigError(f"out: {path} is there and holds no evaluations; choose another name")
     return path
-
-
-def _named(out: str) -> Path:
-    path = Path(out).expanduser()
-    if path.is_file() or is_file(out, {"json"}):
-        return path
-    with writing(path / NAME):
-        return path / NAME
 
 
 def _write(path: Path, result: dict[str, Any]) -> None:

@@ -7,37 +7,11 @@ from pathlib import Path
 from ganctl.errors import ConfigError, WriteError
 from ganctl.runtime.disk import make_folder
 
-FILES = frozenset(
-    [
-        "avif",
-        "bmp",
-        "csv",
-        "gif",
-        "html",
-        "jpeg",
-        "jpg",
-        "json",
-        "mp4",
-        "npy",
-        "npz",
-        "onnx",
-        "parquet",
-        "pdf",
-        "pkl",
-        "png",
-        "pt",
-        "pth",
-        "safetensors",
-        "svg",
-        "tif",
-        "tiff",
-        "txt",
-        "webp",
-        "yaml",
-        "yml",
-        "zip",
-    ]
-)
+FILES = {
+    *("avif", "bmp", "gif", "jpeg", "jpg", "png", "svg", "tif", "tiff", "webp", "mp4"),
+    *("csv", "json", "npy", "npz", "parquet", "txt", "yaml", "yml"),
+    *("html", "onnx", "pdf", "pkl", "pt", "pth", "safetensors", "zip"),
+}
 """Endings that nobody gives to a folder."""
 
 

@@ -1,7 +1,6 @@
 """ganctl resume: go on with a run from its own saved config."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from ganctl.config import TrainConfig, flatten, train_config
@@ -21,10 +20,10 @@ def resume(path: str, overrides: Mapping[str, Any], signals: Signals) -> None:
     """
     place = find_run(path)
     if place.is_file():
-        run_of = place.parent.parent if place.parent.name == "checkpoints" else Path("outputs/<run>")
-        raise ConfigError(
-            f"{path}: a run goes on from its newest checkpoint, not from any file; `ganctl resume {run_of}`"
-        )
+        if place.parent.name != "checkpoints":
+            raise CheckpointError(f"{path}: no run folder; ganctl resume outputs/<run>")
+        own = place.parent.parent
+        raise ConfigError(f"{path}: a run goes on from its newest checkpoint, not from any; `ganctl resume {own}`")
     folder = RunFolder(place)
     plugins = overrides.get("plugins", [])
     import_plugins(plugins)

@@ -70,7 +70,7 @@ def _check(command: SampleCommand, file: Path | None) -> None:
 
 
 def _content(values: np.ndarray, ending: str) -> bytes:
-    """Return a file's content: of images, uint8 [count, height, width, channels], or points, float32 [count, n]."""
+    """Return a file of images, uint8 [count, height, width, channels], or points, float32 [count, dimensions]."""
     if ending == ".png":
         return pictures.png(pictures.plot(values[:0], values) if values.ndim == 2 else pictures.grid(values))
     content = io.BytesIO()

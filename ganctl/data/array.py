@@ -1,38 +1,33 @@
 """A user's own numbers, from numpy's files."""
 
+import math
 import os
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
-from pydantic import AfterValidator, Field
 from torch import Tensor
 
+from ganctl.data.depth import FLOAT, WHOLE, suggestion, together, told, values_in
 from ganctl.data.mapped import MappedPixels, MappedStore
 from ganctl.data.numpy_file import Header, NumpyFile
-from ganctl.data.source import SOURCES, Source
+from ganctl.data.source import SOURCES, Range, Source
 from ganctl.data.store import Store
 from ganctl.errors import DataError
 from ganctl.runtime.console import say
+from ganctl.runtime.memory import memory_limit
 
 USUAL_NAMES = ("samples", "images", "data", "x", "arr_0")
 """Which array of an .npz file holds the samples where there are several and none is named, the first of these."""
 
 KINDS = {"b": "truth values", "u": "whole numbers", "i": "whole numbers", "f": "floats"}
 LABEL_KINDS = "buiUS"
-BLOCK = 1024
-
-
-def _rising(ends: tuple[float, float]) -> tuple[float, float]:
-    if ends[0] >= ends[1]:
-        raise ValueError("must rise, black first, such as [-1,1]")
-    return ends
-
-
-Range = Annotated[tuple[float, float], Field(strict=False), AfterValidator(_rising)]
+BLOCK_VALUES = 1 << 22
+CHANNELS_AT_MOST = 4
+"""A last axis of so few is one of channels, and no image's width."""
 
 
 @SOURCES.register
@@ -51,6 +46,11 @@ class Array(Source):
     range: Range | None
 
     @property
+    def own(self) -> str:
+        """The path, as typed."""
+        return self.path
+
+    @property
     def points(self) -> bool:
         """Whether the array has one or two axes, by its header.
 
@@ -65,9 +65,12 @@ class Array(Source):
         name = self._samples_name(file)
         header = self._header(file, name)
         labels, classes = self._labels(file, header.shape[0])
+        if len(header.shape) > 2 and (mapped := self._mapped(file, header)) is not None:
+            return mapped
+        self._require_memory(header)
         values = file.read(name)
         if len(header.shape) > 2:
-            return self._mapped(file, header) or Store(self._pictures(values), labels, classes)
+            return Store(self._pictures(values), labels, classes)
         if self.range is not None:
             raise DataError(
                 f"data.range: is for pictures, but {self.path} holds points, which stay unscaled; leave it"
@@ -109,8 +112,15 @@ class Array(Source):
             raise DataError(f"{array}; points are [N] or [N,D], pictures [N,H,W], [N,H,W,C] or [N,C,H,W]")
         if 0 in shape:
             raise DataError(f"{array}, which is empty")
+        if len(shape) == 3 and shape[2] <= CHANNELS_AT_MOST:
+            raise DataError(
+                f"{array}, which reads as images of {shape[1]}×{shape[2]} pixels and looks like one image with "
+                f"{shape[2]} channels; give it an axis in front, array[None], for [N,H,W,C]{_without_alpha(shape)}"
+            )
         if len(shape) == 4 and _channels_axis(shape) is None:
-            raise DataError(f"{array}; pictures have 1 or 3 channels, as the last axis or the second")
+            raise DataError(
+                f"{array}; pictures have 1 or 3 channels, as the last axis or the second{_without_alpha(shape)}"
+            )
         if len(shape) <= 2 and dtype == np.uint8:
             raise DataError(f"{array}; save pictures as [N,H,W] or [N,H,W,C], and points as floats")
         return header
@@ -128,6 +138,15 @@ class Array(Source):
         values, indices = np.unique(file.read(self.labels).reshape(count), return_inverse=True)
         names = values.astype(np.str_) if header.dtype.kind != "S" else np.char.decode(values, "utf-8", "replace")
         return torch.from_numpy(indices.astype(np.int64)), tuple(map(str, names))
+
+    def _require_memory(self, header: Header) -> None:
+        """Refuse what would fill the memory there is with samples, before any is read."""
+        wanted = math.prod(header.shape) * (1 if len(header.shape) > 2 else 4)
+        if wanted > memory_limit() // 2:
+            raise DataError(
+                f"data.path: {self.path} makes {wanted:,} bytes of samples, more than half of the "
+                f"{memory_limit():,} of memory; images as uint8 [N,H,W,C] in a .npy file stay on the disk"
+            )
 
     def _mapped(self, file: NumpyFile, header: Header) -> Store | None:
         """Return pictures as they lie in a .npy file, if they are bytes with channels last and need no change."""
@@ -166,17 +185,19 @@ class Array(Source):
         """Return what is black and what is white, where type and values leave no doubt; for floats it is said."""
         if values.dtype.kind == "b":
             return 0, 1
-        lows, highs = zip(*((float(block.min()), float(block.max())) for block in _blocks(values)), strict=True)
-        self._require_finite([*lows, *highs])
-        low, high = min(lows), max(highs)
         floats = values.dtype.kind == "f"
+        found = together([values_in(block, FLOAT if floats else WHOLE) for block in _blocks(values)])
+        self._require_finite([found.low, found.high])
         for ends in ((0.0, 1.0), (-1.0, 1.0)) if floats else ((0.0, 255.0),):
-            if ends[0] <= low and high <= ends[1] and (floats or high > 1):
-                say(f"data.range: taken as [{ends[0]:g},{ends[1]:g}], as {self.path} lies in {low:g} to {high:g}")
+            if ends[0] <= found.low and found.high <= ends[1] and (floats or found.high > 1):
+                say(
+                    f"data.range: taken as [{told(ends[0])},{told(ends[1])}], as {self.path} lies in "
+                    f"{told(found.low)} to {told(found.high)}"
+                )
                 return ends
         raise DataError(
             f"data.range: which values are black and white? {self.path} holds {KINDS[values.dtype.kind]} from "
-            f"{low:g} to {high:g}; set data.range=[black,white], such as [{low:g},{max(high, low + 1):g}]"
+            f"{told(found.low)} to {told(found.high)}; set data.range=[black,white], such as {suggestion(found)}"
         )
 
     def _require_finite(self, values: Any) -> None:
@@ -184,6 +205,10 @@ class Array(Source):
             raise DataError(
                 f"data.path: {self.path} holds values that are not finite (NaN or infinite) in 32 bits"
             )
+
+
+def _without_alpha(shape: tuple[int, ...]) -> str:
+    return "; drop the fourth channel, array[..., :3]" if shape[-1] == 4 else ""
 
 
 def _axes(shape: tuple[int, ...]) -> str:
@@ -197,8 +222,9 @@ def _channels_axis(shape: tuple[int, ...]) -> int | None:
 
 def _blocks(values: np.ndarray) -> Iterator[np.ndarray]:
     """Yield a few samples after the other, so that a mapped file need not fit into memory as floats."""
-    for start in range(0, len(values), BLOCK):
-        yield values[start : start + BLOCK]
+    count = max(1, BLOCK_VALUES // max(1, values[0].size))
+    for start in range(0, len(values), count):
+        yield values[start : start + count]
 
 
 def _as_tensor(pictures: np.ndarray) -> Tensor:

@@ -8,14 +8,14 @@ under which names, sizes and times, so that unchanged files are not read again.
 """
 
 import contextlib
-import errno
 import hashlib
+import io
 import json
 import os
 import shutil
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -30,16 +30,33 @@ from ganctl.data import decode
 from ganctl.data.decode import Decoding
 from ganctl.data.files import PictureFile, common_side
 from ganctl.data.mapped import MappedPixels, MappedStore
-from ganctl.data.parallel import Outcome, Task, decode_all, hash_all
+from ganctl.data.parallel import Outcome, Task, hash_all
+from ganctl.data.rows import compact, reserve
 from ganctl.data.store import Store
+from ganctl.data.whole import Notes, Whole, decode_set, with_frames
 from ganctl.errors import ConfigError
 from ganctl.runtime.console import say
 from ganctl.runtime.disk import sync
+from ganctl.runtime.untrusted import UntrustedFileError, read_bytes, read_text
 
 FORMAT = 1
-DAMAGES = (ValueError, KeyError, TypeError, AttributeError, EOFError, FileNotFoundError)
+DAMAGES = (
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    EOFError,
+    OverflowError,
+    RecursionError,
+    FileNotFoundError,
+    UntrustedFileError,
+)
 """What reading a damaged entry raises."""
 
+ABOUT_BYTES = 64 << 20
+"""What is read of an about.json at most: room for a million classes."""
+
+STAMP_BYTES = 1000
 KEPT_REASONS = 1000
 SETTLED_SECONDS = 2.0
 """Files that changed less than so long ago may change again without a new time, and get no stamp."""
@@ -58,7 +75,7 @@ class Prepared:
     """What decoding a data set gave: a store, if any picture decoded, and which pictures did not.
 
     Of `failures` the first are listed, `skipped` counts all. `folder` is where the entry lies, None in memory;
-    `fresh` says that it has been written just now.
+    `fresh` says that it has been written just now. `total` counts the pictures, `notes` are to be said of them.
     """
 
     store: Store | None
@@ -66,6 +83,8 @@ class Prepared:
     failures: list[Failure]
     folder: Path | None = None
     fresh: bool = False
+    total: int = 0
+    notes: Notes = ()
 
 
 @dataclass(frozen=True)
@@ -85,7 +104,7 @@ class Pictures:
         labels = [file.label for file in self.files]
         where = "" if self.subfolder is None else os.path.normpath(self.subfolder)
         told = [labels] if any(labels) else []  # classes that are folders are told by the names
-        return _digest(FORMAT, decode.VERSION, asdict(self.decoding), where, names, *told)
+        return _digest(FORMAT, decode.VERSION, self.decoding.settings(), where, names, *told)
 
     def stamp(self) -> str:
         """Return a digest of the listing, the place, and the times at which each file last changed."""
@@ -97,6 +116,20 @@ class Pictures:
         """Return the digest of the pictures' content where it is known without reading them: in a zip file."""
         checksums = [file.member.CRC for file in self.files if file.member is not None]
         return _digest(checksums) if checksums else None
+
+    def each(self, workers: int | None) -> list[PictureFile]:
+        """Return what is decoded one by one: the files, or every frame of each."""
+        return self.files if self.decoding.frames == "first" else with_frames(self.files, workers, self.source)
+
+    def decoded(self, files: list[PictureFile], task: Task, rows: np.ndarray | None, workers: int | None) -> Whole:
+        """Decode what `each` returned.
+
+        Raises `DataError` if a process dies, or if it is not clear which values are black and white.
+        """
+        whole = decode_set(files, task, rows, workers, "decoding", self.source)
+        if whole.doubt is not None:
+            raise whole.doubt
+        return whole
 
     def settled(self) -> bool:
         """Return whether the files had not changed for a while when they were found."""
@@ -120,54 +153,54 @@ class Cache:
         return self._open(pictures, listing, content) if content else None
 
     def prepare(self, pictures: Pictures, workers: int | None) -> Prepared:
-        """Return the entry of these pictures; if there is none, decode them into one.
+        """Return the entry of these pictures; if there is none, or its bytes have changed, decode them into one.
 
         Where nothing decodes, no entry is written and there is no store. Raises `DataError` if a decoding
         process dies.
         """
-        if (found := self.find(pictures)) is not None:
+        if (found := self.find(pictures)) is not None and _intact(found):
             return found
         self.root.mkdir(parents=True, exist_ok=True)
         listing = pictures.listing
         with self._locked(listing):
             self._sweep(listing)
-            if (found := self.find(pictures)) is not None:
+            if (found := self._unless_damaged(self.find(pictures))) is not None:
                 return found
             if pictures.content() is None and any(self.root.glob(f"{listing}-*")):
                 digests = hash_all(pictures.files, workers, f"reading {pictures.source}")
                 content = _digest(digests)
-                if (found := self._open(pictures, listing, content)) is not None:
+                if (found := self._unless_damaged(self._open(pictures, listing, content))) is not None:
                     self._write_stamp(pictures, content, whole=all(digests))
                     return found
             return self._build(pictures, listing, workers)
 
-    def remove_damaged(self, prepared: Prepared) -> bool:
-        """Remove an entry whose samples or labels are not those that were written; return whether it was."""
-        store, folder = prepared.store, prepared.folder
-        if store is None or folder is None or Store(store.samples, store.labels).fingerprint == store.fingerprint:
-            return False
-        say(f"data.cache: {folder} is damaged (its content does not match its sha256)")
-        with self._locked(folder.name.partition("-")[0]):
-            shutil.rmtree(folder)
-        return True
+    def _unless_damaged(self, found: Prepared | None) -> Prepared | None:
+        """Return an entry whose lock is held if it holds the bytes that were written, else remove it."""
+        if found is None or found.folder is None or _intact(found):
+            return found
+        say(f"data.cache: {found.folder} is damaged (its content does not match its sha256)")
+        shutil.rmtree(found.folder)
+        return None
 
     def _build(self, pictures: Pictures, listing: str, workers: int | None) -> Prepared:
-        files, decoding = pictures.files, pictures.decoding
-        side = decoding.side or common_side(files)
+        files, decoding = pictures.each(workers), pictures.decoding
+        side = decoding.side or common_side(pictures.files)
         known = pictures.content()
         temporary = self.root / f".{listing}.tmp"
         temporary.mkdir()
         try:
             path = temporary / "samples.npy"
-            rows = _reserve(path, (len(files), side, side, decoding.channels))
+            rows = reserve(path, (len(files), side, side, decoding.channels))
             task = Task(side, decoding, str(path), hashed=known is None)
-            outcomes = decode_all(files, task, rows, workers, f"decoding {pictures.source}")
+            whole = pictures.decoded(files, task, rows, workers)
+            outcomes = whole.outcomes
             bad = [position for position, outcome in enumerate(outcomes) if outcome.reason]
             failures = failures_of(files, outcomes)
             if len(bad) == len(files):
-                return Prepared(None, len(bad), failures)
-            content = known or _digest([outcome.digest for outcome in outcomes])
-            _compact(path, rows, bad)
+                return Prepared(None, len(bad), failures, total=len(files))
+            digests = [outcome.digest for file, outcome in zip(files, outcomes, strict=True) if file.frame == 0]
+            content = known or _digest(digests)
+            compact(path, rows, bad)
             del rows
             labels, classes = labels_of(files, outcomes)
             if labels is not None:
@@ -177,7 +210,8 @@ class Cache:
                 "source": pictures.source,
                 "changed": files[0].changed if known else (),
                 "subfolder": pictures.subfolder,
-                "settings": asdict(decoding),
+                "settings": decoding.settings(),
+                "notes": whole.notes,
                 "shape": [len(files) - len(bad), side, side, decoding.channels],
                 "classes": classes,
                 "fingerprint": Store(MappedPixels(path).tensor(), labels).fingerprint,
@@ -191,17 +225,17 @@ class Cache:
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
         if known is None:
-            self._write_stamp(pictures, content, whole=all(outcome.digest for outcome in outcomes))
+            self._write_stamp(pictures, content, whole=all(digests))
         entry = self._open(pictures, listing, content)
         assert entry is not None
-        return Prepared(entry.store, entry.skipped, entry.failures, entry.folder, fresh=True)
+        return replace(entry, fresh=True)
 
     def _open(self, pictures: Pictures, listing: str, content: str) -> Prepared | None:
         folder = self.root / f"{listing}-{content}"
         if not folder.is_dir():
             return None
         try:
-            about = json.loads((folder / "about.json").read_text())
+            about = json.loads(read_text(folder / "about.json", ABOUT_BYTES))
             if about["skipped"] and pictures.content() and about["changed"] != list(pictures.files[0].changed):
                 return None  # a damaged archive, put right, has the same table of contents
             return _read(folder, about)
@@ -213,7 +247,7 @@ class Cache:
 
     def _stamped(self, pictures: Pictures) -> str | None:
         try:
-            return self._stamp_path(pictures).read_text().strip()
+            return read_text(self._stamp_path(pictures), STAMP_BYTES).strip()
         except (OSError, ValueError):
             return None
 
@@ -248,7 +282,7 @@ class Cache:
         """Remove damaged entries of a listing whose lock is held, and what killed processes left half written."""
         for folder in self.root.glob(f"{listing}-*"):
             try:
-                _read(folder, json.loads((folder / "about.json").read_text()))
+                _read(folder, json.loads(read_text(folder / "about.json", ABOUT_BYTES)))
             except DAMAGES as error:
                 say(f"data.cache: {folder} is damaged ({error}); the pictures are decoded again")
                 shutil.rmtree(folder)
@@ -298,35 +332,6 @@ def _digest(*parts: Any) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 
-def _reserve(path: Path, shape: tuple[int, ...]) -> np.ndarray:
-    """Make a .npy file of uint8 that has its room on the disk: a map is killed where the disk turns out full."""
-    rows: np.ndarray = np.lib.format.open_memmap(path, "w+", np.uint8, shape)
-    size = path.stat().st_size
-    if shutil.disk_usage(path.parent).free < size:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    if hasattr(os, "posix_fallocate"):
-        with path.open("r+b") as file:
-            os.posix_fallocate(file.fileno(), 0, size)
-    return rows
-
-
-def _compact(path: Path, rows: np.ndarray, bad: list[int]) -> None:
-    """Close the gaps that bad pictures left between the rows of a .npy file, and shorten it."""
-    if not bad:
-        return
-    end = bad[0]
-    for gap, following in zip(bad, [*bad[1:], len(rows)], strict=True):
-        for start in range(gap + 1, following, 4096):
-            block = rows[start : min(start + 4096, following)].copy()
-            rows[end : end + len(block)] = block
-            end += len(block)
-    length = path.stat().st_size - (len(rows) - end) * rows[0].nbytes
-    header = {"descr": "|u1", "fortran_order": False, "shape": (end, *rows.shape[1:])}
-    with path.open("r+b") as file:
-        np.lib.format.write_array_header_1_0(file, header)  # as long as before: NumPy leaves room for the count
-        file.truncate(length)
-
-
 def _publish(temporary: Path, final: Path) -> None:
     """Make an entry durable and give it its name, in place of one that is damaged."""
     for path in (*temporary.iterdir(), temporary):
@@ -337,14 +342,27 @@ def _publish(temporary: Path, final: Path) -> None:
     sync(final.parent)
 
 
+def _intact(prepared: Prepared) -> bool:
+    return not isinstance(prepared.store, MappedStore) or prepared.store.intact()
+
+
+def _read_labels(path: Path, count: int) -> torch.Tensor:
+    """Return int64 [count] from a .npy file that must hold just that."""
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "<i8", "fortran_order": False, "shape": (count,)})
+    start = header.getvalue()
+    content = read_bytes(path, len(start) + 8 * count)
+    if not content.startswith(start) or len(content) != len(start) + 8 * count:
+        raise ValueError(f"labels.npy does not hold {count:,} labels")
+    return torch.from_numpy(np.frombuffer(bytearray(content), "<i8", offset=len(start)))
+
+
 def _read(folder: Path, about: dict[str, Any]) -> Prepared:
     pixels = MappedPixels(folder / "samples.npy")
     classes = tuple(str(name) for name in about["classes"])
     labels = None
     if classes:
-        labels = torch.from_numpy(np.load(folder / "labels.npy", allow_pickle=False))
-        if labels.shape != pixels.array.shape[:1] or labels.dtype != torch.int64:
-            raise ValueError(f"labels.npy holds {tuple(labels.shape)} {labels.dtype}")
+        labels = _read_labels(folder / "labels.npy", len(pixels.array))
     if list(pixels.array.shape) != about["shape"] or about["format"] != FORMAT:
         raise ValueError(f"about.json tells of {about['shape']} in format {about['format']}")
     failures = [Failure(**failure) for failure in about["failures"]]
@@ -356,4 +374,5 @@ def _read(folder: Path, about: dict[str, Any]) -> Prepared:
         pixels=pixels,
         sha256=str(about["fingerprint"]),
     )
-    return Prepared(store, store.skipped, failures, folder)
+    notes = tuple((str(label), str(text)) for label, text in about["notes"])
+    return Prepared(store, store.skipped, failures, folder, total=len(store) + store.skipped, notes=notes)

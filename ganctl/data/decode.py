@@ -1,15 +1,19 @@
 """One picture file to one square array of uint8."""
 
 import io
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import ExifTags, Image, ImageOps
 
+from ganctl.data.depth import BAND_PIXELS, Ends, Values, kind_of_values, to_bytes, values_of
 from ganctl.data.kinds import FORMATS, LOOKED_AT, is_heif, kind_of
 from ganctl.data.tiff import with_floats
 
-VERSION = 1
+VERSION = 2
 """Of what `decode` makes of a picture; raise it when its pixels change, so that no cache serves the old ones."""
 
 MAX_PIXELS = 1 << 27
@@ -23,17 +27,48 @@ LYING = frozenset((5, 6, 7, 8))
 """EXIF orientations of a picture that is stored on its side."""
 
 
+COUNTED, TOLD = frozenset(("GIF", "TIFF")), frozenset(("AVIF", "PNG", "WEBP"))
+"""Formats of which each frame is an image, to be counted or told by the header; those in a JPEG are previews."""
+
+MANY_PIXELS = 1 << 24
+"""Of images of more pixels, one is decoded at a time, by all workers together, so that memory is bounded."""
+
+
 class BadPictureError(Exception):
     """A picture that cannot be used, and why; it is skipped and counted."""
 
 
 @dataclass(frozen=True)
 class Decoding:
-    """How pictures are brought to one shape: side in pixels (None = chosen from the set), channels, fit."""
+    """How pictures are brought to one shape: side in pixels (None = chosen from the set), channels, fit.
+
+    `range` are black and white in images of more than 8 bits, None = found from the set. `frames` says whether
+    only the first frame of each file counts or all do.
+    """
 
     side: int | None
     channels: int
     fit: str
+    range: Ends | None = None
+    frames: str = "first"
+
+    def settings(self) -> dict[str, object]:
+        """Return what decides about the pixels, without later keys where they change nothing."""
+        whole = {"side": self.side, "channels": self.channels, "fit": self.fit}
+        later: dict[str, object] = {"range": self.range} if self.range else {}
+        return whole | later | ({"frames": self.frames} if self.frames != "first" else {})
+
+
+class Decoded(NamedTuple):
+    """An image as uint8 [side, side, channels], how many values its range cut off, and its file's frames.
+
+    There are no pixels where the range of `values`, those of more than 8 bits, is still to be found.
+    """
+
+    pixels: np.ndarray | None
+    values: Values | None = None
+    outside: int = 0
+    frames: int = 1
 
 
 def size_of(content: io.BytesIO) -> tuple[int, int]:
@@ -63,21 +98,74 @@ def mode_of(content: io.BytesIO) -> str:
         return picture.mode
 
 
-def decode(content: io.BytesIO, side: int, decoding: Decoding) -> np.ndarray:
+def count_frames(content: io.BytesIO) -> int:
+    """Return how many frames or pages an image has, by its headers.
+
+    Raises `BadPictureError` if there is no such header.
+    """
+    with _open(content) as picture:
+        return _frames_of(picture)
+
+
+def _frames_of(picture: Image.Image) -> int:
+    """Return how many frames or pages an open image has; 1 where they cannot be counted."""
+    if picture.format not in COUNTED | TOLD:
+        return 1
+    try:
+        return max(1, int(getattr(picture, "n_frames", 1)))
+    except Exception:  # what Pillow raises on a damaged second frame; the first may be whole
+        return 1
+
+
+def decode(
+    content: io.BytesIO,
+    side: int,
+    decoding: Decoding,
+    *,
+    frame: int = 0,
+    ranges: dict[str, Ends] | None = None,
+    alone: AbstractContextManager[Any] | None = None,
+) -> Decoded:
     """Return a picture as uint8 [side, side, channels].
 
-    Turned as its EXIF data says, the first frame of an animation, transparency over white, 16 bits and
-    floats scaled to 8 bits, cropped to its largest centred square, squashed, or kept whole between black borders,
-    resized by Lanczos.
+    Turned as its EXIF data says, one frame of an animation, transparency over white, cropped to its largest
+    centred square, squashed, or kept whole between black borders, resized by Lanczos.
+    Values of more than 8 bits are scaled by `decoding.range`, or the range of their kind in `ranges`; without one
+    the values are told instead. Images of more than `MANY_PIXELS` are decoded while the lock `alone` is held.
 
     Raises `BadPictureError` if it does not decode or is larger than `MAX_PIXELS`.
     """
-    with _open(content) as picture:
+    with _open(content) as picture, _held(picture, alone):
         try:
+            if frame:
+                picture.seek(frame)
+                _require_size(picture)
+            frames = count_frames(content) if picture.format in COUNTED else _frames_of(picture)
+            kind = kind_of_values(picture)
             ImageOps.exif_transpose(picture, in_place=True)
-            flat = _to_mode(picture, "L" if decoding.channels == 1 else "RGB")
+            picture.load()
+        except BadPictureError:
+            raise
         except Exception as error:  # what Pillow raises on damaged files differs from format to format
             raise BadPictureError(str(error) or type(error).__name__) from error
+        mode = "L" if decoding.channels == 1 else "RGB"
+        if kind is None:
+            try:
+                return Decoded(_squared(_to_mode(picture, mode), side, decoding), frames=frames)
+            except Exception as error:
+                raise BadPictureError(str(error) or type(error).__name__) from error
+        values = values_of(picture, kind)
+        if values.high != values.high:
+            raise BadPictureError("values that are not finite numbers")
+        ends = decoding.range or (ranges or {}).get(kind)
+        if ends is None:
+            return Decoded(None, values, 0, frames)
+        grey, outside = to_bytes(picture, ends)
+        return Decoded(_squared(grey, side, decoding), values, outside, frames)
+
+
+def _squared(flat: Image.Image, side: int, decoding: Decoding) -> np.ndarray:
+    """Return an 8-bit image as [side, side, channels]; grey that was never coloured is resized once."""
     size = (side, side)
     if flat.size == size:
         square = flat
@@ -87,6 +175,8 @@ def decode(content: io.BytesIO, side: int, decoding: Decoding) -> np.ndarray:
         square = _padded(flat, side)
     else:
         square = flat.resize(size, Image.Resampling.LANCZOS)
+    if decoding.channels == 3 and square.mode == "L":
+        square = square.convert("RGB")
     return np.asarray(square).reshape(side, side, decoding.channels)
 
 
@@ -109,8 +199,7 @@ def _open(content: io.BytesIO) -> Image.Image:
         told = f"a HEIC image that does not decode: {error}" if formats == HEIF else kind_of(start)
         reason = told or _reason(content, start) or "not an image that Pillow knows"
         raise BadPictureError(reason) from error
-    if picture.width * picture.height > MAX_PIXELS:
-        raise BadPictureError(f"{picture.width}×{picture.height} pixels")
+    _require_size(picture)
     try:
         return with_floats(picture)
     except Exception as error:  # as in `decode`
@@ -140,19 +229,35 @@ def _padded(picture: Image.Image, side: int) -> Image.Image:
     return square
 
 
+def _require_size(picture: Image.Image) -> None:
+    if not 0 < picture.width * picture.height <= MAX_PIXELS:
+        raise BadPictureError(f"{picture.width}×{picture.height} pixels")
+
+
+@contextmanager
+def _held(picture: Image.Image, alone: AbstractContextManager[Any] | None) -> Iterator[None]:
+    if alone is None or picture.width * picture.height <= MANY_PIXELS:
+        yield
+        return
+    with alone:
+        yield
+
+
 def _to_mode(picture: Image.Image, mode: str) -> Image.Image:
-    if picture.mode.startswith("I;16") or picture.mode in ("I", "F"):
-        return Image.fromarray(_to_bytes(np.asarray(picture))).convert(mode)
-    if picture.has_transparency_data:
-        layers = picture.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", layers.size, "white"), layers).convert(mode)
-    return picture.convert(mode)
+    """Return an image as 8-bit grey or colour, transparency over white, in bands so that one copy is enough."""
+    if picture.mode == mode and not picture.has_transparency_data:
+        return picture
+    change = _over_white if picture.has_transparency_data else Image.Image.convert
+    height = max(1, BAND_PIXELS // picture.width)
+    if picture.height <= height:
+        return change(picture, mode)
+    flat = Image.new(mode, picture.size)
+    for top in range(0, picture.height, height):
+        band = picture.crop((0, top, picture.width, min(top + height, picture.height)))
+        flat.paste(change(band, mode), (0, top))
+    return flat
 
 
-def _to_bytes(pixels: np.ndarray) -> np.ndarray:
-    """Scale 16-bit whole numbers by their type's range, and floats by 1 if they lie in [0, 1], else by 255."""
-    values = pixels.astype(np.float64)
-    if np.isnan(values).any():
-        raise BadPictureError("pixels that are not numbers")
-    top = 65535 if np.issubdtype(pixels.dtype, np.integer) else 1 if values.max(initial=0) <= 1 else 255
-    return (values * (255 / top)).clip(0, 255).round().astype(np.uint8)
+def _over_white(picture: Image.Image, mode: str) -> Image.Image:
+    layers = picture.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", layers.size, "white"), layers).convert(mode)

@@ -43,7 +43,8 @@ class PictureFile(NamedTuple):
     `name` is its path for people, `relative` its path in the data set, `folder` the folder that directly holds
     it, `size` its bytes, unpacked. It lies in the file `place`, or there as `member` of an archive. `changed`
     tells versions of that file apart: the times of its last changes in ns (of an archive, the time and its
-    size). `label` is its class where that is not its folder. Picture files can be sent to other processes.
+    size). `label` is its class where that is not its folder, `frame` which of its
+    frames is meant. Picture files can be sent to other processes.
     """
 
     name: str
@@ -54,6 +55,7 @@ class PictureFile(NamedTuple):
     member: zipfile.ZipInfo | None = None
     changed: tuple[int, ...] = ()
     label: Label | None = None
+    frame: int = 0
 
     @property
     def belongs_to(self) -> Label:

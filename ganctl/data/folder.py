@@ -6,7 +6,7 @@ import torch
 from ganctl.data.cache import Cache, Pictures, Prepared, failures_of, labels_of, unusable
 from ganctl.data.decode import Decoding
 from ganctl.data.files import Found, PictureFile, common_side, search
-from ganctl.data.parallel import Task, decode_all
+from ganctl.data.parallel import Task
 from ganctl.data.store import Store
 from ganctl.errors import DataError
 from ganctl.runtime.console import say
@@ -61,15 +61,17 @@ def accept(pictures: Pictures, prepared: Prepared, max_bad_fraction: float) -> S
     """
     refuse(pictures, prepared, max_bad_fraction)
     assert prepared.store is not None
+    for key, text in prepared.notes:
+        say(f"data.{key}: {text}")
     if prepared.skipped:
-        total, bad = len(pictures.files), prepared.skipped
+        total, bad = prepared.total, prepared.skipped
         say(f"skipped {bad:,} of {total:,} pictures that do not decode; {_first_bad(pictures, prepared)}")
     return prepared.store
 
 
 def refuse(pictures: Pictures, prepared: Prepared, max_bad_fraction: float) -> None:
     """Raise `DataError` if more than `max_bad_fraction` of the pictures, or all of them, do not decode."""
-    path, total, bad = pictures.source, len(pictures.files), prepared.skipped
+    path, total, bad = pictures.source, prepared.total, prepared.skipped
     if bad == total:
         every = "the only picture" if total == 1 else f"none of {total:,} pictures"
         decodes = "does not decode" if total == 1 else "decodes"
@@ -83,21 +85,24 @@ def refuse(pictures: Pictures, prepared: Prepared, max_bad_fraction: float) -> N
 
 def _first_bad(pictures: Pictures, prepared: Prepared) -> str:
     first = prepared.failures[0]
-    name = next(file.name for file in pictures.files if file.relative == first.relative)
+    names = (file.name for file in pictures.files if file.relative == first.relative)
+    name = next(names, first.relative)  # one that is no file's is a frame's
     return f"the first is {name} ({first.reason})"
 
 
 def _in_memory(pictures: Pictures, workers: int | None) -> Prepared:
-    files, decoding = pictures.files, pictures.decoding
-    side = decoding.side or common_side(files)
+    files, decoding = pictures.each(workers), pictures.decoding
+    side = decoding.side or common_side(pictures.files)
     samples = np.empty((len(files), side, side, decoding.channels), np.uint8)
     task = Task(side, decoding, rows=None, hashed=False)
-    outcomes = decode_all(files, task, samples, workers, f"decoding {pictures.source}")
+    whole = pictures.decoded(files, task, samples, workers)
+    outcomes = whole.outcomes
     good = np.array([not outcome.reason for outcome in outcomes])
     bad = int((~good).sum())
     failures = failures_of(files, outcomes)
     if bad == len(files):
-        return Prepared(None, bad, failures)
+        return Prepared(None, bad, failures, total=len(files))
     labels, classes = labels_of(files, outcomes)
     samples = samples[good] if bad else samples
-    return Prepared(Store(torch.from_numpy(samples), labels, classes, skipped=bad), bad, failures)
+    store = Store(torch.from_numpy(samples), labels, classes, skipped=bad)
+    return Prepared(store, bad, failures, total=len(files), notes=whole.notes)

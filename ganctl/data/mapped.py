@@ -3,16 +3,19 @@
 import mmap
 import os
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ganctl.data.store import Store
+from ganctl.data.store import BLOCK, Store
 from ganctl.runtime.memory import memory_limit
+from ganctl.runtime.untrusted import opened
 
 RESIDENT_BYTES = 256 << 20
 """Of the file's pages, about so many bytes are left in the process before they are given back."""
@@ -28,7 +31,8 @@ class MappedPixels:
     """
 
     def __init__(self, path: Path) -> None:
-        with path.open("rb") as file:
+        self._path = path
+        with opened(path) as file:
             try:
                 np.lib.format.read_magic(file)
                 shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
@@ -63,6 +67,13 @@ class MappedPixels:
             self._advise("MADV_DONTNEED", 0, len(self._map))  # they stay in the system's cache while it has room
             self._resident = 0
 
+    def blocks(self) -> Iterator[bytes]:
+        """Yield the samples' bytes as they are in the file now, part by part, read past the map."""
+        with opened(self._path) as file:
+            file.seek(self._offset)
+            while block := file.read(BLOCK):
+                yield block
+
     def tensor(self) -> Tensor:
         """Return the samples as a tensor on the same pages, which must not be written to."""
         with warnings.catch_warnings():
@@ -85,3 +96,17 @@ class MappedStore(Store):
     def fingerprint(self) -> str:
         """That of a store with the same samples and labels in memory."""
         return self.sha256
+
+    def intact(self) -> bool:
+        """Return whether samples and labels are those that were written; reads all of them."""
+        return _Read(self.samples, self.labels, pixels=self.pixels).fingerprint == self.sha256
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Read(Store):
+    """A store whose fingerprint is taken from the file, not through the map, which would read page by page."""
+
+    pixels: MappedPixels
+
+    def _blocks(self) -> Iterator[Any]:
+        return self.pixels.blocks()

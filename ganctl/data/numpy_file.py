@@ -12,6 +12,8 @@ from typing import IO, Any
 import numpy as np
 
 from ganctl.errors import DataError, nearest
+from ganctl.runtime.memory import memory_limit
+from ganctl.runtime.untrusted import opened, regular_size
 
 ZIP_STARTS, NPY_START = (b"PK\x03\x04", b"PK\x05\x06"), b"\x93NUMPY"
 
@@ -41,7 +43,7 @@ class NumpyFile:
                 folder = self._place.parent
                 siblings = [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
                 raise DataError(f"data.path: {path} does not exist{nearest(self._place.name, siblings)}")
-            with self._place.open("rb") as content:
+            with opened(self._place) as content:
                 start = content.read(len(NPY_START))
         self.is_archive = start[:4] in ZIP_STARTS
         if not self.is_archive and start != NPY_START:
@@ -58,8 +60,8 @@ class NumpyFile:
         """Return an array's shape and type; the file is checked to be long enough for it."""
         with self._refusing(name):
             if name is None:
-                with self._place.open("rb") as content:
-                    return _header(content, self._place.stat().st_size)
+                with opened(self._place) as content:
+                    return _header(content, regular_size(self._place))
             with zipfile.ZipFile(self._place) as archive:
                 member = f"{name}.npy"
                 with archive.open(member) as content:
@@ -72,8 +74,10 @@ class NumpyFile:
             if name is None:
                 array = np.load(self._place, mmap_mode="r", allow_pickle=False)
             else:
-                with np.load(self._place, allow_pickle=False) as archive:
-                    array = archive[name]
+                with zipfile.ZipFile(self._place) as archive:
+                    _require_room(archive.getinfo(f"{name}.npy").file_size)
+                with np.load(self._place, allow_pickle=False) as arrays:
+                    array = arrays[name]
             return array
 
     @contextmanager
@@ -88,14 +92,25 @@ class NumpyFile:
             raise DataError(f"data.path: {what} cannot be read ({reason})") from error
 
 
+def _require_room(size: int) -> None:
+    """Refuse what would be unpacked into memory that there is not."""
+    if size > memory_limit() // 2:
+        raise ValueError(
+            f"{size:,} bytes unpacked, more than half of the {memory_limit():,} of memory; save it as a .npy file"
+        )
+
+
 def _header(content: IO[bytes], size: int) -> Header:
     version = np.lib.format.read_magic(content)
-    if version == (1, 0):
-        shape, fortran, dtype = np.lib.format.read_array_header_1_0(content)
-    elif version == (2, 0):
-        shape, fortran, dtype = np.lib.format.read_array_header_2_0(content)
-    else:
+    readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+    if version not in readers:
         raise ValueError(f"version {version[0]}.{version[1]} of the format, which only structured arrays need")
+    try:
+        shape, fortran, dtype = readers[version](content)
+    except (RecursionError, MemoryError):
+        raise ValueError("its header is nested too deep") from None
+    if any(not isinstance(length, int) or length < 0 for length in shape):
+        raise ValueError("a shape that is not of whole numbers")
     wanted = math.prod(shape) * dtype.itemsize
     if not dtype.hasobject and size - content.tell() < wanted:
         raise ValueError(f"it ends after {size - content.tell():,} of {wanted:,} bytes of values")

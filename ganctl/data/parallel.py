@@ -4,19 +4,24 @@ import hashlib
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import dataclass, field
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnContext
 from multiprocessing.process import BaseProcess
-from typing import NamedTuple
+from multiprocessing.synchronize import Lock
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ganctl.data.decode import BadPictureError, Decoding, decode, mode_of, size_of
+from ganctl.data.depth import Ends, Values
 from ganctl.data.files import PictureFile, read
+from ganctl.data.quiet import complaint, quiet
 from ganctl.errors import DataError
 from ganctl.runtime.console import track
 from ganctl.runtime.signals import ENDING, SAVING
@@ -34,7 +39,7 @@ class Task:
 
     It is decoded to `side` pixels and, where `rows` names a .npy file of uint8 [count, side, side, channels],
     written to the row of its position. `hashed` asks for the sha256 of its bytes, `surveyed` for what it looked
-    like before.
+    like before. `ranges` are black and white of values of more than 8 bits, by their kind, if known.
     """
 
     side: int
@@ -42,14 +47,17 @@ class Task:
     rows: str | None
     hashed: bool
     surveyed: bool = False
+    ranges: dict[str, Ends] = field(default_factory=dict)
 
 
 class Outcome(NamedTuple):
     """What became of one picture.
 
     `reason` says why it cannot be used, or is empty. `digest` is the sha256 of its bytes, if asked for and they
-    could be read. Of a surveyed picture, `mode` and `size` (width, height) are its own, and `pixels` is a digest
-    of what it decoded to.
+    could be read. `frames` is how many it has. `values` are those of more than 8 bits, of which `outside` were cut
+    off; where their range is not known yet, there are no pixels so far. Of a surveyed picture, `mode` and `size`
+    (width, height) are its own, `pixels` is a digest of what it decoded to, `blank` says that this is one single
+    colour, and `complaint` is what Pillow or libtiff warned of.
     """
 
     reason: str = ""
@@ -57,12 +65,22 @@ class Outcome(NamedTuple):
     mode: str = ""
     size: tuple[int, int] = (0, 0)
     pixels: str = ""
+    frames: int = 1
+    values: Values | None = None
+    outside: int = 0
+    blank: bool = False
+    complaint: str = ""
 
 
 def decode_all(
-    files: list[PictureFile], task: Task, rows: np.ndarray | None, workers: int | None, what: str
+    files: list[PictureFile],
+    task: Task,
+    rows: np.ndarray | None,
+    workers: int | None,
+    what: str,
+    positions: list[int] | None = None,
 ) -> list[Outcome]:
-    """Decode every picture, and return what became of each; progress is shown as `what`.
+    """Decode every picture, or those at `positions`, and return what became of each; progress is shown as `what`.
 
     Rows go to the array `rows` in threads of this process, or, where there are many pictures and the task names a
     file, straight to that file from other processes. `workers` is how many, None as many as there are CPU cores
@@ -70,12 +88,13 @@ def decode_all(
 
     Raises `DataError` if a process dies.
     """
-    count = min(workers or usable_cores(), len(files))
-    apart = len(files) >= PROCESSES_FROM and count > 1 and (rows is None or task.rows is not None)
+    chosen = list(range(len(files))) if positions is None else positions
+    count = min(workers or usable_cores(), len(chosen))
+    apart = len(chosen) >= PROCESSES_FROM and count > 1 and (rows is None or task.rows is not None)
     outcomes = [Outcome()] * len(files)
-    results = _in_processes(files, task, count) if apart else _in_threads(files, task, rows, count)
-    with closing(results):
-        for position, outcome in track(results, len(files), what):
+    results = _in_processes(files, chosen, task, count) if apart else _in_threads(files, chosen, task, rows, count)
+    with quiet(), closing(results):
+        for position, outcome in track(results, len(chosen), what):
             outcomes[position] = outcome
     return outcomes
 
@@ -103,52 +122,66 @@ def hash_all(files: list[PictureFile], workers: int | None, what: str) -> list[s
         pool.shutdown(cancel_futures=True)
 
 
-def examine(file: PictureFile, task: Task, row: np.ndarray | None) -> Outcome:
+def examine(
+    file: PictureFile, task: Task, row: np.ndarray | None, alone: AbstractContextManager[Any] | None = None
+) -> Outcome:
     """Decode one picture, into `row` if there is one, and say what became of it."""
+    complaint()
     try:
         content = read(file)
     except BadPictureError as error:
         return Outcome(str(error))
     digest = hashlib.sha256(content.getbuffer()).hexdigest() if task.hashed else ""
     try:
-        pixels = decode(content, task.side, task.decoding)
-        if row is not None:
+        decoded = decode(content, task.side, task.decoding, frame=file.frame, ranges=task.ranges, alone=alone)
+        outcome = Outcome("", digest, frames=decoded.frames, values=decoded.values, outside=decoded.outside)
+        pixels = decoded.pixels
+        if row is not None and pixels is not None:
             row[...] = pixels
         if not task.surveyed:
-            return Outcome(digest=digest)
+            return outcome
+        outcome = outcome._replace(mode=mode_of(content), size=size_of(content), complaint=complaint())
+        if pixels is None:
+            return outcome
         seen = hashlib.blake2b(pixels.tobytes(), digest_size=16).hexdigest()
-        return Outcome("", digest, mode_of(content), size_of(content), seen)
+        return outcome._replace(pixels=seen, blank=bool((pixels == pixels[0, 0]).all()))
     except BadPictureError as error:
         return Outcome(str(error), digest)
 
 
 def _in_threads(
-    files: list[PictureFile], task: Task, rows: np.ndarray | None, count: int
+    files: list[PictureFile], chosen: list[int], task: Task, rows: np.ndarray | None, count: int
 ) -> Generator[tuple[int, Outcome], None, None]:
     def one(position: int) -> tuple[int, Outcome]:
-        return position, examine(files[position], task, None if rows is None else rows[position])
+        return position, examine(files[position], task, None if rows is None else rows[position], alone)
 
+    alone = threading.Lock()
     pool = ThreadPoolExecutor(count)
     try:
-        yield from pool.map(one, range(len(files)))
+        yield from pool.map(one, chosen)
     finally:
         pool.shutdown(cancel_futures=True)  # else a signal would wait for every picture still to come
 
 
-def _in_processes(files: list[PictureFile], task: Task, count: int) -> Generator[tuple[int, Outcome], None, None]:
-    chunks = iter([range(start, min(start + CHUNK, len(files))) for start in range(0, len(files), CHUNK)])
+def _in_processes(
+    files: list[PictureFile], chosen: list[int], task: Task, count: int
+) -> Generator[tuple[int, Outcome], None, None]:
+    chunks = iter([chosen[start : start + CHUNK] for start in range(0, len(chosen), CHUNK)])
     workers: dict[Connection, BaseProcess] = {}
 
     def send(connection: Connection) -> None:
         if (chunk := next(chunks, None)) is not None:
             connection.send([(position, files[position]) for position in chunk])
 
-    left = len(files)
+    left = len(chosen)
+    # Not forked: torch's threads would be missing in the copy, and their locks might be held for ever.
+    context = multiprocessing.get_context("spawn")
     try:
         with _signals_held_back():
+            alone = context.Lock()
             for _ in range(count):
                 try:
-                    connection, process = _start(task)
+                    connection, process = _start(context, task, alone)
                 except OSError as error:
                     raise DataError(
                         f"data.workers: a process to decode in cannot be started ({error.strerror}); "
@@ -174,30 +207,29 @@ def _in_processes(files: list[PictureFile], task: Task, count: int) -> Generator
             connection.close()
 
 
-def _start(task: Task) -> tuple[Connection, BaseProcess]:
-    # Not forked: torch's threads would be missing in the copy, and their locks might be held for ever.
-    context = multiprocessing.get_context("spawn")
+def _start(context: SpawnContext, task: Task, alone: Lock) -> tuple[Connection, BaseProcess]:
     ours, theirs = context.Pipe()
-    process = context.Process(target=_work, args=(theirs, task), daemon=True)
+    process = context.Process(target=_work, args=(theirs, task, alone), daemon=True)
     process.start()
     theirs.close()
     return ours, process
 
 
-def _work(connection: Connection, task: Task) -> None:
+def _work(connection: Connection, task: Task, alone: Lock) -> None:
     """Decode what is sent until the connection closes, as it does too when the process at its other end dies."""
     for number in ENDING:
         signal.signal(number, signal.SIG_IGN)  # Ctrl-C goes to every process of a terminal; the first one decides
     rows = np.load(task.rows, mmap_mode="r+") if task.rows is not None else None
     try:
-        while True:
-            chunk = connection.recv()
-            connection.send(
-                [
-                    (position, examine(file, task, None if rows is None else rows[position]))
-                    for position, file in chunk
-                ]
-            )
+        with quiet():
+            while True:
+                chunk = connection.recv()
+                connection.send(
+                    [
+                        (position, examine(file, task, None if rows is None else rows[position], alone))
+                        for position, file in chunk
+                    ]
+                )
     except (EOFError, OSError):
         return
 

@@ -1,14 +1,28 @@
 """What every source of real samples is, and the table of them."""
 
+import os
+import re
 from typing import Annotated, ClassVar
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from ganctl.data.store import Store
 from ganctl.registry import Component, Family
 
 Resolution = Annotated[int, Field(ge=8, le=256)]
 Workers = Annotated[int, Field(ge=1, le=1024)]
+
+LONGEST_TITLE = 40
+
+
+def _rising(ends: tuple[float, float]) -> tuple[float, float]:
+    if ends[0] >= ends[1]:
+        raise ValueError("must rise, black first, such as [-1,1]")
+    return ends
+
+
+Range = Annotated[tuple[float, float], Field(strict=False), AfterValidator(_rising)]
+"""The values that are black and white."""
 
 
 class Source(Component):
@@ -19,6 +33,23 @@ class Source(Component):
 
     stacked: ClassVar[bool] = False
     """Whether each channel is a picture of its own, and a sample's class the list of its channels' classes."""
+
+    @property
+    def own(self) -> str | None:
+        """The path, as typed, of data of the user's own; None for sets that their name tells."""
+        return None
+
+    @property
+    def title(self) -> str:
+        """What a run's name calls the set: its name, or the last part of the path of the user's own.
+
+        That is letters, digits, `_`, `.` and `+`, at most `LONGEST_TITLE` of them.
+        """
+        if self.own is None:
+            return self.name
+        last = os.path.basename(os.path.abspath(os.path.expanduser(self.own)))
+        words = re.sub(r"[^\w.+]+", "_", re.sub(r"\.(zip|npy|npz)$", "", last)).strip("_.+")
+        return words[:LONGEST_TITLE] or self.name
 
     @property
     def points(self) -> bool:

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from ganctl.data import array, celeba, cifar, folder, mixtures, mnist
 from ganctl.data.decode import Decoding
-from ganctl.data.source import SOURCES, Resolution, Source, Workers
+from ganctl.data.source import SOURCES, Range, Resolution, Source, Workers
 from ganctl.data.store import Store
 from ganctl.errors import counted
 from ganctl.runtime.console import say
@@ -60,14 +60,21 @@ class Folder(Source):
     resolution: Resolution | None
     channels: Literal[1, 3]
     fit: Literal["crop", "squash", "pad"]
+    range: Range | None
+    frames: Literal["first", "all"]
     max_bad_fraction: Annotated[float, Field(ge=0, le=1)]
     workers: Workers | None
     cache: str | None
 
     @property
+    def own(self) -> str:
+        """The path, as typed."""
+        return self.path
+
+    @property
     def decoding(self) -> Decoding:
         """How pictures are brought to one shape."""
-        return Decoding(self.resolution, self.channels, self.fit)
+        return Decoding(self.resolution, self.channels, self.fit, self.range, self.frames)
 
     def load(self) -> Store:
         """Return every picture that decodes, with the classes that its folder, or a `dataset.json`, gives it."""

@@ -1,6 +1,7 @@
 """Real samples as they rest in memory."""
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -55,14 +56,17 @@ class Store:
     def fingerprint(self) -> str:
         """sha256 over samples and labels: two stores with the same one train alike."""
         digest = hashlib.sha256(repr((tuple(self.samples.shape), self.samples.dtype)).encode())
-        content = self.samples.contiguous().view(torch.uint8).view(-1)
-        for block in content.split(BLOCK):  # a signal is heeded between blocks
-            pixels: Any = block.numpy()
-            digest.update(pixels)
+        for block in self._blocks():  # a signal is heeded between blocks
+            digest.update(block)
         if self.labels is not None:
             labels: Any = self.labels.contiguous().numpy()
             digest.update(labels)
         return digest.hexdigest()
+
+    def _blocks(self) -> Iterator[Any]:
+        """Yield the samples' bytes, part by part."""
+        for block in self.samples.contiguous().view(torch.uint8).view(-1).split(BLOCK):
+            yield block.numpy()
 
     def describe(self) -> str:
         """Return the set's size and shape for people, such as "1,797 pictures of 32×32×1"."""

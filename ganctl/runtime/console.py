@@ -1,5 +1,7 @@
 """What people read in the terminal: plain lines, and progress bars where there is someone to watch."""
 
+import os
+import shlex
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -60,3 +62,15 @@ def track(items: Iterable[T], total: int, what: str) -> Iterator[T]:
         if now - reported >= PLAIN_SECONDS:
             reported = now
             say(f"{what}: {number:,} of {total:,} ({number / (now - started):,.0f}/s)")
+
+
+def shell_word(path: Path) -> str:
+    """Return a path as one word of one line that a shell reads as it is."""
+    text = str(path)
+    if text.isprintable():
+        return shlex.quote(text)
+    return "$'" + "".join(f"\\{c}" if c in "\\'" else c if c.isprintable() else _escaped(c) for c in text) + "'"
+
+
+def _escaped(character: str) -> str:
+    return "".join(f"\\x{byte:02x}" for byte in os.fsencode(character))

@@ -1,4 +1,4 @@
-"""Signals: those that end the process, at once or after the state is saved, and the one that asks for a save."""
+"""Signals: those that end the process, at once or after the state is saved, and those that ask for a save."""
 
 import signal
 import threading
@@ -7,29 +7,38 @@ from typing import Any
 
 from ganctl.errors import Stopped
 
-ENDING = (signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []))
-SAVING = (signal.SIGUSR1,) if hasattr(signal, "SIGUSR1") else ()
+
+def _there(*names: str) -> tuple[signal.Signals, ...]:
+    return tuple(getattr(signal, name) for name in names if hasattr(signal, name))
+
+
+ENDING = _there("SIGINT", "SIGTERM", "SIGHUP", "SIGXCPU")
+SAVING = _there("SIGUSR1", "SIGUSR2")
+REPEATED = _there("SIGXCPU")
+"""Sent every second by the system, which does not mean that somebody insists."""
 
 
 class Signals:
-    """Context in which SIGINT, SIGTERM and SIGHUP raise `Stopped`, or are only noted while `deferred` is true.
+    """Context in which SIGINT, SIGTERM, SIGHUP and SIGXCPU raise `Stopped`, or are noted while `deferred` is true.
 
-    SIGUSR1, by which cluster schedulers warn of the end, sets `save_wanted` and nothing else. A signal that is
-    being ignored, as SIGHUP is under nohup, stays ignored.
+    SIGUSR1 and SIGUSR2, by which cluster schedulers warn of the end, are noted in `save_wanted` and nothing else,
+    unless whoever started ganctl within a process has said what they mean there. A signal that is being
+    ignored, as SIGHUP is under nohup, stays ignored.
 
-    A second signal of the same kind, while deferred, raises at once. Outside the main thread, where Python
-    allows no handlers, it does nothing.
+    A second signal of the same kind, while deferred, raises at once; not SIGXCPU, which comes every second once a
+    limit on processor time is passed. Outside the main thread, where Python allows no handlers, it does nothing.
     """
 
     def __init__(self) -> None:
         self.deferred = False
         self.received: int | None = None
-        self.save_wanted = False
+        self.save_wanted: signal.Signals | None = None
         self._previous: dict[int, Any] = {}
 
     def __enter__(self) -> "Signals":
         if threading.current_thread() is threading.main_thread():
-            heeded = [number for number in (*ENDING, *SAVING) if signal.getsignal(number) != signal.SIG_IGN]
+            heeded = [number for number in ENDING if signal.getsignal(number) != signal.SIG_IGN]
+            heeded += [number for number in SAVING if signal.getsignal(number) == signal.SIG_DFL]
             self._previous = {number: signal.signal(number, self._handle) for number in heeded}
         return self
 
@@ -41,8 +50,8 @@ class Signals:
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if number in SAVING:
-            self.save_wanted = True
+            self.save_wanted = signal.Signals(number)
             return
-        if not self.deferred or self.received == number:
+        if not self.deferred or (self.received == number and number not in REPEATED):
             raise Stopped(number)
         self.received = number

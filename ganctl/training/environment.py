@@ -7,7 +7,9 @@ import torch
 
 from ganctl import __version__, plugins
 from ganctl.config import TrainConfig
+from ganctl.runtime.console import say
 from ganctl.runtime.device import Device
+from ganctl.training.checkpoint import Header, Inexact
 
 
 def environment(config: TrainConfig, device: Device) -> dict[str, str]:
@@ -34,3 +36,16 @@ def other_plugins(theirs: Mapping[str, str], config: TrainConfig) -> str:
     there = {key: digest for key, digest in theirs.items() if key.startswith(plugins.KEY)}
     changed = [key for key in {**there, **ours} if there.get(key) != ours.get(key)]
     return ", ".join(key.removeprefix(plugins.KEY) for key in changed)
+
+
+def changes(header: Header, ours: dict[str, str]) -> tuple[Inexact, ...]:
+    """Return, and say, what keeps a run from going on from a checkpoint bit for bit; `ours` is its environment."""
+    changed = [
+        f"{key} {header.versions.get(key)} → {ours.get(key)}"
+        for key in {**header.versions, **ours}
+        if header.versions.get(key) != ours.get(key)
+    ]
+    if not changed:
+        return ()
+    say(f"not bit-exact from step {header.step:,} on: {', '.join(changed)}")
+    return (Inexact(from_step=header.step, because=", ".join(changed)),)

@@ -14,20 +14,31 @@ from typing import Any
 import yaml
 from filelock import FileLock, Timeout
 
-from ganctl.config import TrainConfig, flatten
-from ganctl.errors import CheckpointError, ConfigError, DamageError, PluginError, WriteError, nearest
+from ganctl.config import CheckpointConfig, TrainConfig, flatten
+from ganctl.errors import (
+    BusyError,
+    CheckpointError,
+    ConfigError,
+    DamageError,
+    MovedError,
+    PluginError,
+    WriteError,
+    nearest,
+)
 from ganctl.plugins import named_in
-from ganctl.runtime.console import say
+from ganctl.runtime.console import say, shell_word
 from ganctl.runtime.disk import intended, make_folder, write_whole
 from ganctl.runtime.untrusted import read_bytes, read_text
 from ganctl.training.checkpoint import Checkpoint, Header, Score, read_header
 from ganctl.training.foreign import parse_json, read_yaml
+from ganctl.training.keeping import Keeping
 from ganctl.training.opening import config_of, open_checkpoint, saved_train_config
 
 OUTPUTS = Path("outputs")
 LATEST = ".latest"
 """The file beside run folders that names the one trained in last; no link, which TensorBoard would follow."""
 
+CHECKPOINT = re.compile(r"step-\d+\.safetensors")
 TRAINED = re.compile(r"run\.json|config\.yaml|step-\d{8,}\.(safetensors|png)|best\.safetensors")
 """The files that only the process which trains writes; what it left unfinished, the next one removes."""
 
@@ -45,7 +56,11 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         path = path.parent / path.readlink() if path.is_symlink() else path
+        if not str(path).isascii() and os.fsencode(path).decode(errors="ignore") != str(path):
+            raise CheckpointError(f"{path}: its name is not UTF-8, which safetensors needs; rename it")
         self.path = path
+        self._held: tuple[int, int] | None = None
+        self._keeping = Keeping()
         self.config = path / "config.yaml"
         self.checkpoints = path / "checkpoints"
         self.best = self.checkpoints / "best.safetensors"
@@ -70,24 +85,49 @@ class RunFolder:
             except Timeout:
                 owner = self.read_status()
                 who = f"process {owner.get('process', '?')} on {owner.get('host', '?')}"
-                raise ConfigError(f"{self.path}: {who} is training in it; wait for it, or stop it") from None
+                raise BusyError(f"{self.path}: {who} is training in it; wait for it, or stop it") from None
+        handle = lock._context.lock_file_fd  # of which the library tells nowhere else
+        assert handle is not None
+        held = os.fstat(handle)
+        self._held = (held.st_dev, held.st_ino)
         try:
             with self._writing():
                 self.write_status(self.read_status())
             yield
         finally:
+            self._held = None
             lock.release()
+
+    def check_held(self) -> None:
+        """Raise `MovedError` if the folder's name leads to another one than this process has locked.
+
+        To be asked before anything is written, since that goes by name.
+        """
+        if self._held is None:
+            return
+        try:
+            there = os.stat(self.path / ".lock")
+        except (FileNotFoundError, NotADirectoryError):
+            there = None
+        if there is None or (there.st_dev, there.st_ino) != self._held:
+            raise MovedError(
+                f"{self.path}: was renamed, removed or replaced while this process trained in it, which stops and "
+                "writes nothing more there; `ganctl resume <its new name>` goes on from its last checkpoint"
+            )
 
     def claim(self, config: TrainConfig) -> None:
         """Write the config and make room for what the run will leave.
 
         Raises `ConfigError` if the folder cannot be written.
         """
+        self.check_held()
         with self._writing():
             for folder in (self.checkpoints, self.samples):
                 folder.mkdir(exist_ok=True)
+                if folder.is_symlink():
+                    say(f"note    {folder} leads to {folder.resolve()}, where the run writes and removes its own")
             plugins = f" plugins=[{','.join(config.plugins)}]" if config.plugins else ""
-            head = CONFIG_HEAD.format(folder=self.path, plugins=plugins)
+            head = CONFIG_HEAD.format(folder=shell_word(self.path), plugins=plugins)
             text = head + yaml.safe_dump(config.saved(), sort_keys=False, allow_unicode=True)
             write_whole(self.config, text.encode())
             self.sweep()
@@ -98,8 +138,9 @@ class RunFolder:
 
         The folder must be locked.
         """
+        self.check_held()
         for folder in (self.path, self.checkpoints, self.samples):
-            for path in folder.iterdir():
+            for path in folder.iterdir() if folder.is_dir() else ():
                 if TRAINED.fullmatch(intended(path) or ""):
                     shutil.rmtree(path) if path.is_dir() else path.unlink()
 
@@ -133,11 +174,34 @@ class RunFolder:
         return self.checkpoints / f"step-{step:08d}.safetensors"
 
     def checkpoint_files(self) -> list[Path]:
-        """Return the checkpoints, newest first."""
-        found = [
-            path for path in self.checkpoints.glob("step-*.safetensors") if re.search(r"step-\d+$", path.stem)
-        ]
+        """Return the checkpoints, newest first.
+
+        Raises `CheckpointError` if their folder cannot be looked into, which is not to hold none.
+        """
+        found = [self.checkpoints / name for name in self._listed() if CHECKPOINT.fullmatch(name)]
         return sorted(found, key=lambda path: int(path.stem.removeprefix("step-")), reverse=True)
+
+    def _listed(self) -> list[str]:
+        try:
+            return os.listdir(self.checkpoints)
+        except (FileNotFoundError, NotADirectoryError):
+            if not self.checkpoints.is_symlink():
+                return []
+            lacking = f"leads to {self.checkpoints.readlink()}, which is not there"
+        except OSError as error:
+            lacking = f"cannot be read ({error.strerror})"
+        raise CheckpointError(
+            f"{self.checkpoints}: {lacking}; is its disk mounted? To start over on purpose, move {self.path} away "
+            "or choose another name="
+        )
+
+    def fingerprint(self) -> str | None:
+        """Return that of the data which the run was trained on; None if neither checkpoint nor run.json tells."""
+        for path in self.checkpoint_files():
+            with contextlib.suppress(CheckpointError):
+                return read_header(path).header.data
+        told = self.read_status().get("data")
+        return told if isinstance(told, str) else None
 
     def checkpoints_whole_in_header(self, *, quiet: bool = False) -> Iterator[Checkpoint]:
         """Yield the checkpoints whose headers are whole and fit their configs, newest first.
@@ -185,13 +249,17 @@ class RunFolder:
             raise ConfigError(f"{self.best}: is of a run with another config: {told}; move it elsewhere")
         return best.header.score
 
-    def prune(self, keep: int, step: int) -> None:
-        """Remove checkpoints up to `step`, which has just been written, but for the newest `keep` of them.
+    def prune(self, rule: CheckpointConfig, step: int) -> None:
+        """Remove checkpoints up to `step`, which has just been written, that no rule keeps.
 
-        Later ones, which were passed over as damaged, neither count nor go.
+        The rules are today's, and the one under which a checkpoint was written; it is said once how many stay by
+        the latter alone. Later ones, which were passed over as damaged, neither count nor go.
         """
-        newest = self.checkpoint_path(step).name
-        for path in [path for path in self.checkpoint_files() if path.name <= newest and not path.is_dir()][keep:]:
+        self.check_held()
+        steps = {path: int(path.stem.removeprefix("step-")) for path in self.checkpoint_files()}
+        mine = {path: at for path, at in steps.items() if at <= step and path == self.checkpoint_path(at)}
+        files = {path: at for path, at in mine.items() if stat.S_ISREG(path.lstat().st_mode)}
+        for path in self._keeping.unwanted(files, rule):
             path.unlink()
 
     def _refuse_links(self) -> None:
@@ -209,7 +277,11 @@ class RunFolder:
                     raise CheckpointError(f"{path}: a link or no regular file, where ganctl writes; remove it")
 
     def write_status(self, status: dict[str, Any]) -> None:
-        """Replace run.json, adding which process wrote it."""
+        """Replace run.json, adding which process wrote it.
+
+        Raises `MovedError` as `check_held` does, and `OSError`.
+        """
+        self.check_held()
         owner = {"process": os.getpid(), "host": platform.node()}
         write_whole(self.status, (json.dumps(status | owner, indent=2) + "\n").encode())
 
@@ -251,10 +323,13 @@ class RunFolder:
 
     def finish(self, config: TrainConfig, step: int) -> None:
         """Do what a process that was killed after its last checkpoint did not come to."""
-        status = self.read_status()
-        if status.get("status") != "complete":
-            self.prune(config.checkpoint.keep, step)
-            self.write_status(status | {"status": "complete", "step": step, "steps": config.train.steps})
+        if self.read_status().get("status") == "complete":
+            return
+        with contextlib.suppress(BusyError), self.locked():  # who trains in it comes to that
+            self.sweep()
+            self.prune(config.checkpoint, step)
+            done = {"status": "complete", "step": step, "steps": config.train.steps, "saved": step}
+            self.write_status(self.read_status() | done)
 
     def check_origin(self, header: Header, config: TrainConfig) -> None:
         """Raise `ConfigError` if a checkpoint in this folder comes from a run that computes other numbers."""
@@ -266,13 +341,14 @@ class RunFolder:
 
     def point_latest(self) -> None:
         """Let `latest` mean this run; where that cannot be written, it goes on meaning another."""
-        outputs = self.path.parent
+        here = self.path.absolute()
+        outputs = here.parent
         if outputs.name != OUTPUTS.name:
             return
         link = outputs / "latest"
         with contextlib.suppress(OSError):
-            if _latest(outputs) != self.path.name:
-                write_whole(outputs / LATEST, os.fsencode(self.path.name) + b"\n")
+            if _latest(outputs) != here.name:
+                write_whole(outputs / LATEST, os.fsencode(here.name) + b"\n")
             for leftover in outputs.glob(f".{LATEST}.*"):
                 if intended(leftover) == LATEST:
                     leftover.unlink()

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ganctl import pictures, rules
 from ganctl.config import TrainConfig
 from ganctl.data.store import Store
-from ganctl.errors import CheckpointError, DataError, DivergenceError, Stopped, WriteError, counted
+from ganctl.errors import CheckpointError, DivergenceError, MovedError, Stopped, WriteError, counted
 from ganctl.runtime.console import recorded, say
 from ganctl.runtime.disk import write_whole
 from ganctl.runtime.memory import keep_freed_memory
@@ -20,11 +20,13 @@ from ganctl.runtime.signals import Signals
 from ganctl.training import checkpoint, state
 from ganctl.training.assemble import build_game, open_configured
 from ganctl.training.checkpoint import Header, Inexact, Rollback, Score
-from ganctl.training.environment import environment, other_plugins
+from ganctl.training.earlier import keep_logs, refuse_to_start_over
+from ganctl.training.environment import changes, environment, other_plugins
 from ganctl.training.evaluation import Evaluation
 from ganctl.training.generate import generate
 from ganctl.training.health import HealthWatch
 from ganctl.training.measure import measure, ordering
+from ganctl.training.naming import Naming, refuse_other_data
 from ganctl.training.progress import ProgressDisplay, clock
 from ganctl.training.run_folder import RunFolder
 from ganctl.training.step import Game, train_step
@@ -38,13 +40,14 @@ POINTS_A_SAMPLE = 32
 """A scatter plot shows so many times `sample.num` points, of which one says less than a picture."""
 
 
-def run(config: TrainConfig, folder: RunFolder, signals: Signals) -> None:
-    """Train a run to its last step, from its newest whole checkpoint if it has one.
+def run(config: TrainConfig, place: RunFolder | Naming, signals: Signals) -> None:
+    """Train a run to its last step, from its newest whole checkpoint if it has one; where it lies, data may tell.
 
     Raises every error of the project; `Stopped` after the state has been saved.
     """
     warnings = rules.check(config)
-    if (last := folder.completed(config)) is not None:
+    folder = place.without_data() if isinstance(place, Naming) else place
+    if folder is not None and (last := folder.completed(config)) is not None:
         folder.finish(config, last)
         folder.point_latest()
         done = f"{counted(last, 'step')} {'is' if last == 1 else 'are'} done"
@@ -56,6 +59,10 @@ def run(config: TrainConfig, folder: RunFolder, signals: Signals) -> None:
     keep_freed_memory()
     device = open_configured(config.device, points=config.data.points)
     store = config.data.load()
+    if isinstance(place, Naming):
+        folder = folder or place.by_data(store.fingerprint)
+        config = config.model_copy(update={"name": folder.path.name})
+    assert folder is not None
     game = build_game(config, store, device)
     evaluation = Evaluation(config, store, device) if config.evaluate.every else None
     with folder.locked(), recorded(folder.log):
@@ -93,13 +100,17 @@ class Runner:
         self.saved_step = -1
         self.before_step: dict[str, Tensor] | None = None
         self.images_per_second = 0.0
+        status = folder.read_status()
         header = self._restore()
-        if header is not None:
+        if header is None:
+            refuse_to_start_over(folder, status, config, store.fingerprint)
+        else:
             self.rollbacks = header.rollbacks
             self.evaluation_left = header.evaluation_due
-            self.inexact = header.inexact + self._changes(header)
+            self.inexact = header.inexact + changes(header, self.environment)
         self.game.salt(len(self.rollbacks))
         folder.claim(config)
+        keep_logs(folder, status, None if header is None else header.step)
         self.tracker = self._open_logs(header)
         self.stopwatch = Stopwatch(self.step)
         self.health = HealthWatch(config)
@@ -119,13 +130,14 @@ class Runner:
             status = "stopped"
             raise
         except (OSError, WriteError) as error:
+            self.folder.check_held()  # a name that leads elsewhere explains it
             if isinstance(error, OSError):
                 error = WriteError.of(Path(error.filename or self.folder.path), error.errno)
             raise WriteError(f"{error}; {self._last_checkpoint()}, from which the same command goes on") from error
         finally:
             self.signals.deferred = False
             for last_act in (self.tracker.close, lambda: self._write_status(status)):
-                with suppress(OSError):  # what matters is in the checkpoint; the disk's error has been reported
+                with suppress(OSError, MovedError):  # what matters is saved, and the error has been reported
                     last_act()
         spent = clock(sum(self.stopwatch.seconds().values()))
         say(f"done: {counted(self.step, 'step')} in {spent}; pictures in {self.folder.samples}")
@@ -171,9 +183,9 @@ class Runner:
     def _heed(self) -> None:
         """Do what signals have asked for meanwhile; within a long step, with the state before it."""
         if self.signals.save_wanted:
-            self.signals.save_wanted = False
+            asked, self.signals.save_wanted = self.signals.save_wanted.name, None
             self._save_at_once()
-            say(f"saved step {self.step:,}, as SIGUSR1 asked for; the run goes on")
+            say(f"saved step {self.step:,}, as {asked} asked for; the run goes on")
         if self.signals.received is not None:
             self._stop(self.signals.received)
 
@@ -188,6 +200,7 @@ class Runner:
             "data_wait": data_wait,
         }
         row |= values
+        self.folder.check_held()
         self.tracker.scalars(self.step, row)
         for line in self.health.look(self.step, row):
             say(line)
@@ -203,6 +216,7 @@ class Runner:
         with self._paused("pictures"):
             pixels = self._picture()
             png = pictures.png(pixels)
+            self.folder.check_held()
             write_whole(self.folder.samples / f"step-{self.step:08d}.png", png)
             self.tracker.picture(self.step, png, pixels.shape[:2])
 
@@ -231,6 +245,7 @@ class Runner:
             self.signals.deferred = True
         except Stopped as stopped:
             self._stop(stopped.number)
+        self.folder.check_held()
         self.tracker.scalars(self.step, found.scalars())
         rank = ""
         if found.score is not None and found.score.beats(self.best):
@@ -244,6 +259,7 @@ class Runner:
 
     def _save_best(self, score: Score) -> None:
         with self._paused("checkpoints"):
+            self.folder.check_held()
             checkpoint.write(self.folder.best, self._header(score=score), state.tensors(self.game))
         self.best = score
 
@@ -268,11 +284,12 @@ class Runner:
     def _save(self, *, evaluation_due: bool = False) -> None:
         with self._paused("checkpoints"):
             self.game.check()
+            self.folder.check_held()
             path = self.folder.checkpoint_path(self.step)
             header = self._header(evaluation_due=evaluation_due)
             checkpoint.write(path, header, self.before_step or state.tensors(self.game))
             self.saved_step = self.step
-            self.folder.prune(self.config.checkpoint.keep, self.step)
+            self.folder.prune(self.config.checkpoint, self.step)
             self._write_status("running")
 
     def _save_at_once(self) -> None:
@@ -313,6 +330,7 @@ class Runner:
 
     def _open_logs(self, header: Header | None) -> Tracker:
         """Continue the logs where a checkpoint left them, or begin them."""
+        self.folder.check_held()
         try:
             tracker = Tracker(self.folder.path, self.folder.metrics, header.logs if header is not None else {})
             if header is None:
@@ -327,10 +345,7 @@ class Runner:
             header = candidate.header
             self.folder.check_origin(header, self.config)
             if header.data != self.store.fingerprint:
-                raise DataError(
-                    f"data: not the samples that {self.folder.path} was trained on (they changed, or are read in "
-                    "another way); restore them, or start a new run under another name="
-                )
+                refuse_other_data(self.folder, header.config.get("data"), self.config)
             try:
                 saved = candidate.read()
                 state.check(self.game, saved, header.step, self.config.optimizer)
@@ -346,19 +361,6 @@ class Runner:
                 "anew under another name="
             )
         return None
-
-    def _changes(self, header: Header) -> tuple[Inexact, ...]:
-        """Return, and say, what will keep the run from going on from a checkpoint bit for bit."""
-        ours = self.environment
-        changed = [
-            f"{key} {header.versions.get(key)} → {ours.get(key)}"
-            for key in {**header.versions, **ours}
-            if header.versions.get(key) != ours.get(key)
-        ]
-        if not changed:
-            return ()
-        say(f"not bit-exact from step {header.step:,} on: {', '.join(changed)}")
-        return (Inexact(from_step=header.step, because=", ".join(changed)),)
 
     def _last_checkpoint(self) -> str:
         if self.saved_step < 0:
@@ -385,6 +387,8 @@ class Runner:
             {
                 "status": status,
                 "step": self.step,
+                "saved": self.saved_step,
+                "data": self.store.fingerprint,
                 "steps": self.config.train.steps,
                 "images_per_second": round(self.images_per_second, 1),
                 "seconds": {work: round(spent, 2) for work, spent in self.stopwatch.seconds().items()},

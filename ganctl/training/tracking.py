@@ -17,7 +17,6 @@ from tensorboard.summary.writer.record_writer import RecordWriter
 from torch.utils.tensorboard.summary import hparams, text
 
 from ganctl.runtime.console import say
-from ganctl.runtime.disk import sync
 from ganctl.runtime.untrusted import opened
 
 EVENTS = "events.out.tfevents.0.ganctl"
@@ -33,13 +32,15 @@ class Tracker:
     """Writes numbers and pictures of a run to two files in its folder, which it continues when it is resumed.
 
     `lengths` are the byte lengths that a checkpoint recorded: whatever was logged after it is cut off, so
-    that no step appears twice. An empty mapping starts the logs anew. Writes happen where they are asked for, in
-    the caller's thread, so that a disk that is full is noticed there: every method raises `OSError`.
+    that no step appears twice. An empty mapping starts the logs anew. Event files of others stay. Writes happen
+    where they are asked for, in the caller's thread, so that a disk that is full is noticed there: every method
+    raises `OSError`.
     """
 
     def __init__(self, folder: Path, metrics: Path, lengths: Mapping[str, int]) -> None:
         self._paths = [metrics, folder / EVENTS]
-        for path in {*self._paths, *folder.glob(PATTERN)}:
+        recorded = [path for path in folder.glob(PATTERN) if path.name in lengths]  # of earlier versions, too
+        for path in {*self._paths, *recorded}:
             _cut(path, lengths.get(path.name))
         self._metrics, self._events = (path.open("ab") for path in self._paths)
         self._records = RecordWriter(self._events)
@@ -77,11 +78,12 @@ class Tracker:
 
     def lengths(self) -> dict[str, int]:
         """Return the byte length of each log file, after everything written so far has reached the disk."""
-        self._metrics.flush()
-        self._events.flush()
-        for path in self._paths:
-            sync(path)
-        return {path.name: path.stat().st_size for path in self._paths}
+        lengths = {}
+        for path, file in zip(self._paths, (self._metrics, self._events), strict=True):
+            file.flush()
+            os.fsync(file.fileno())
+            lengths[path.name] = os.fstat(file.fileno()).st_size
+        return lengths
 
     def close(self) -> None:
         """Finish the files."""

@@ -18,9 +18,9 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     names: list[str] = []
     examine = parallel.examine
 
-    def noted(file, task, row):
+    def noted(file, task, row, alone=None):
         names.append(file.relative)
-        return examine(file, task, row)
+        return examine(file, task, row, alone)
 
     monkeypatch.setattr(parallel, "examine", noted)
     return names

@@ -12,6 +12,7 @@ from PIL import Image
 
 from ganctl.data import cache as cache_module
 from ganctl.data import files, parallel
+from ganctl.data.decode import VERSION
 from ganctl.data.mapped import MappedStore
 from ganctl.errors import DataError
 from tests.data.cached import FILES, entries, load
@@ -159,7 +160,7 @@ def test_each_setting_that_changes_pixels_has_an_entry_of_its_own(tmp_path):
 def test_a_new_way_of_decoding_makes_new_entries(tmp_path, monkeypatch):
     root = write(tmp_path / "set", FILES)
     load(root, tmp_path / "cache")
-    monkeypatch.setattr("ganctl.data.decode.VERSION", 2)
+    monkeypatch.setattr("ganctl.data.decode.VERSION", VERSION + 1)
     load(root, tmp_path / "cache")
     assert len(entries(tmp_path / "cache")) == 2
 

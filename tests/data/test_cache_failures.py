@@ -59,8 +59,30 @@ DAMAGES = {
     "about that is no JSON": lambda entry: (entry / "about.json").write_text("{"),
     "about that is a list": lambda entry: (entry / "about.json").write_text("[]"),
     "about without a fingerprint": lambda entry: drop(entry, "fingerprint"),
+    "about that is a pipe": lambda entry: pipe(entry / "about.json"),
+    "about that is nested": lambda entry: (entry / "about.json").write_text("[" * 100_000),
+    "about that is endless": lambda entry: os.truncate(entry / "about.json", 1 << 40),
+    "samples that are a pipe": lambda entry: pipe(entry / "samples.npy"),
+    "labels that are a pipe": lambda entry: pipe(entry / "labels.npy"),
+    "labels that are endless": lambda entry: os.truncate(entry / "labels.npy", 1 << 40),
+    "a pixel that changed": lambda entry: flip(entry / "samples.npy"),
+    "a label that changed": lambda entry: flip(entry / "labels.npy"),
     "no about": lambda entry: (entry / "about.json").unlink(),
 }
+
+
+def pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def flip(path: Path) -> None:
+    """Change the last byte of a file whose size and times stay."""
+    times = path.stat().st_atime_ns, path.stat().st_mtime_ns
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    os.utime(path, ns=times)
 
 
 def drop(entry: Path, key: str) -> None:
@@ -166,11 +188,11 @@ from pathlib import Path
 from ganctl.data import folder, parallel
 from ganctl.data.decode import Decoding
 examine = parallel.examine
-def slow(file, task, row):
+def slow(file, task, row, alone):
     Path({str(ready)!r}).touch()
     while not Path({str(go)!r}).exists():
         time.sleep(0.01)
-    return examine(file, task, row)
+    return examine(file, task, row, alone)
 parallel.examine = slow
 folder.load({str(root)!r}, None, Decoding(8, 3, "crop"), 0.5, 1, {str(tmp_path / "cache")!r})
 """

@@ -7,12 +7,22 @@ import pytest
 from PIL import Image, ImageFile, ImageOps
 
 from ganctl.data import decode as decoding_module
-from ganctl.data.decode import BadPictureError, Decoding, decode, size_of
+from ganctl.data import depth
+from ganctl.data.decode import BadPictureError, Decoding, count_frames, decode, size_of
+from ganctl.data.depth import decide
 from tests.data.drawn import BLUE, GREEN, RED, WHITE, encoded, plain
 
 
 def decoded(content: bytes, side: int, channels: int = 3, fit: str = "crop") -> np.ndarray:
-    return decode(io.BytesIO(content), side, Decoding(side, channels, fit))
+    """Decode a set of this one image, the range of its values found as for any set."""
+    decoding = Decoding(side, channels, fit)
+    found = decode(io.BytesIO(content), side, decoding)
+    if found.pixels is None:
+        assert found.values is not None
+        ranges = {kind: each.ends for kind, each in decide([found.values], "set").items()}
+        found = decode(io.BytesIO(content), side, decoding, ranges=ranges)
+    assert found.pixels is not None
+    return found.pixels
 
 
 def numbered(height: int, width: int) -> np.ndarray:
@@ -134,15 +144,89 @@ def test_floats_are_scaled_by_1_or_by_255(scale):
     np.testing.assert_array_equal(result[..., 0], [[0, 1], [128, 255]])
 
 
-def test_32_bit_whole_numbers_are_scaled_as_16_bits_and_clipped():
-    values = np.array([[-5, 257], [65535, 1 << 20]], np.int32)
+@pytest.mark.parametrize("top", [255, 65535])
+def test_32_bit_whole_numbers_are_scaled_by_8_or_16_bits(top):
+    values = np.array([[0, 1], [128, 255]], np.int32) * (top // 255)
     result = decoded(encoded(Image.fromarray(values), "TIFF"), 2, channels=1)
-    np.testing.assert_array_equal(result[..., 0], [[0, 1], [255, 255]])
+    np.testing.assert_array_equal(result[..., 0], [[0, 1], [128, 255]])
+
+
+def test_a_given_range_counts_whatever_the_values_and_what_it_cuts_off_is_counted():
+    content = io.BytesIO(encoded(Image.fromarray(np.array([[-1000, 400], [-2000, 3000]], np.int32)), "TIFF"))
+    found = decode(content, 2, Decoding(2, 1, "crop", (-1000, 400)))
+    np.testing.assert_array_equal(found.pixels[..., 0], [[0, 255], [0, 255]])
+    assert (found.outside, found.values.low, found.values.high) == (2, -2000, 3000)
+
+
+def tiff(rows: np.ndarray, sample_format: int) -> bytes:
+    """A TIFF file of one uncompressed strip, of a kind that Pillow does not write."""
+    height, width = rows.shape
+    tags = [
+        (256, 4, width),
+        (257, 4, height),
+        (258, 3, rows.dtype.itemsize * 8),
+        (259, 3, 1),
+        (262, 3, 1),
+        (273, 4, 8),
+        (277, 3, 1),
+        (278, 4, height),
+        (279, 4, rows.nbytes),
+        (339, 3, sample_format),
+    ]
+    listed = b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in tags)
+    body = rows.tobytes()
+    return b"II*\0" + struct.pack("<I", 8 + len(body)) + body + struct.pack("<H", len(tags)) + listed + bytes(4)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "sample_format", "low", "high"), [(np.int8, 2, -128, 127), (np.uint32, 1, 0, 4294967295)]
+)
+def test_signed_bytes_and_unsigned_32_bits_are_read_as_what_they_are(dtype, sample_format, low, high):
+    rows = np.linspace(low, high, 16).astype(dtype).reshape(4, 4)
+    found = decode(io.BytesIO(tiff(rows, sample_format)), 4, Decoding(4, 1, "crop", (low, high)))
+    assert (found.values.low, found.values.high, found.outside) == (low, high, 0)
+    assert (np.diff(found.pixels.reshape(-1).astype(int)) > 0).all()
+    assert (found.pixels.min(), found.pixels.max()) == (0, 255)
+
+
+def test_a_transparent_value_of_16_bit_grey_becomes_white():
+    values = np.array([[0, 1000], [32896, 65535]], np.uint16)
+    content = encoded(Image.fromarray(values), transparency=1000)
+    np.testing.assert_array_equal(decoded(content, 2, channels=1)[..., 0], [[0, 255], [128, 255]])
+
+
+@pytest.mark.parametrize("size", [(0, 4), (4, 0)])
+def test_an_image_without_width_or_height_is_bad(size):
+    with pytest.raises(BadPictureError):
+        decoded(png_header(*size), 2)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "P", "CMYK", "I;16"])
+def test_an_image_of_many_bands_decodes_as_one_of_a_single_band(monkeypatch, mode):
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 30, 4), np.uint8)
+    whole = Image.fromarray(pixels, "RGBA")
+    if mode == "I;16":
+        whole = Image.fromarray(pixels[..., 0].astype(np.uint16) * 257)
+    content = encoded(whole if mode in ("RGBA", "I;16") else whole.convert("RGB").convert(mode), "TIFF")
+    once = decoded(content, 16)
+    monkeypatch.setattr(decoding_module, "BAND_PIXELS", 100)
+    monkeypatch.setattr(depth, "BAND_PIXELS", 100)
+    np.testing.assert_array_equal(decoded(content, 16), once)
+
+
+def test_frames_are_counted_and_each_can_be_decoded():
+    frames = [Image.new("RGB", (8, 8), colour) for colour in (RED, GREEN, BLUE)]
+    for kind in ("GIF", "TIFF", "PNG", "WEBP"):
+        content = io.BytesIO(encoded(frames[0], kind, save_all=True, append_images=frames[1:]))
+        assert count_frames(content) == decode(content, 8, Decoding(8, 3, "crop")).frames == 3, kind
+        for number, colour in enumerate((RED, GREEN, BLUE)):
+            pixels = decode(content, 8, Decoding(8, 3, "crop"), frame=number).pixels
+            np.testing.assert_allclose(pixels[4, 4].astype(int), colour, atol=3, err_msg=kind)
 
 
 def test_floats_that_are_not_numbers_make_a_bad_picture():
     values = np.array([[0, np.nan], [1, 1]], np.float32)
-    with pytest.raises(BadPictureError, match="not numbers"):
+    with pytest.raises(BadPictureError, match="not finite numbers"):
         decoded(encoded(Image.fromarray(values), "TIFF"), 2)
 
 

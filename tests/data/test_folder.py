@@ -267,7 +267,7 @@ def test_an_interrupted_load_leaves_the_rest_undecoded(tmp_path, monkeypatch):
         yield next(iter(results))
         raise KeyboardInterrupt
 
-    def examine(file, task, row):
+    def examine(file, task, row, alone):
         decoded.append(file.name)
         pause.wait(0.01)
         return parallel.Outcome()

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganctl.data.decode import BadPictureError, Decoding, decode
+from ganctl.data.decode import BadPictureError, Decoding
 from ganctl.data.files import search
 from ganctl.data.kinds import ENDINGS, FORMATS, HEIF_ENDINGS
 from ganctl.errors import DataError, counted
 from tests.conftest import Cli
+from tests.data.cached import pixels_of
 from tests.data.drawn import RED, encoded, pack, plain, write
 
 HEIC_START = b"\0\0\0\x1cftypheic\0\0\0\0mif1heicmiaf"
@@ -44,7 +45,7 @@ REASONS = {
 @pytest.mark.parametrize("content", REASONS, ids=REASONS.values())
 def test_a_file_that_is_no_image_is_called_what_it_is(content):
     with pytest.raises(BadPictureError) as refused:
-        decode(io.BytesIO(content), 8, Decoding(8, 3, "crop"))
+        pixels_of(io.BytesIO(content), 8, Decoding(8, 3, "crop"))
     reason = str(refused.value)
     assert reason.startswith(REASONS[content])
     assert "\n" not in reason
@@ -74,7 +75,7 @@ def test_every_ending_that_pillow_has_for_the_formats_is_read():
 )
 def test_less_usual_endings_are_found_and_decode(tmp_path, name, content):
     (file,) = search(str(write(tmp_path, {name: content})), None).files
-    pixels = decode(io.BytesIO(Path(file.name).read_bytes()), 8, Decoding(8, 3, "crop"))
+    pixels = pixels_of(io.BytesIO(Path(file.name).read_bytes()), 8, Decoding(8, 3, "crop"))
     expected = (128, 128, 128) if name == "a.pfm" else RED
     assert np.abs(pixels[4, 4].astype(int) - expected).max() <= 3  # JPEG rounds
 
@@ -121,7 +122,7 @@ def test_without_pillow_heif_heic_is_passed_over_with_what_to_install(tmp_path, 
     found = search(str(write(tmp_path, files)), None)
     assert found.passed_over == "37 .heic (reading HEIC needs pip install 'ganctl[heic]')"
     with pytest.raises(BadPictureError, match=r"^a HEIC image; reading HEIC needs pip install 'ganctl\[heic\]'$"):
-        decode(io.BytesIO(HEIC_START), 8, Decoding(8, 3, "crop"))
+        pixels_of(io.BytesIO(HEIC_START), 8, Decoding(8, 3, "crop"))
 
 
 def test_with_pillow_heif_heic_is_read_whatever_its_name_ends_in(tmp_path):
@@ -132,14 +133,14 @@ def test_with_pillow_heif_heic_is_read_whatever_its_name_ends_in(tmp_path):
     found = search(str(tmp_path), None)
     assert (len(found.files), found.passed) == (2, {})
     for file in found.files:
-        pixels = decode(io.BytesIO(Path(file.name).read_bytes()), 8, Decoding(8, 3, "crop"))
+        pixels = pixels_of(io.BytesIO(Path(file.name).read_bytes()), 8, Decoding(8, 3, "crop"))
         assert np.abs(pixels.astype(int) - RED).max() <= 6  # its colours are rounded
 
 
 def test_with_pillow_heif_a_damaged_heic_needs_nothing_to_install():
     pytest.importorskip("pillow_heif", reason="the extra ganctl[heic] is not installed")
     with pytest.raises(BadPictureError, match=r"^a HEIC image that does not decode: ") as refused:
-        decode(io.BytesIO(HEIC_START), 8, Decoding(8, 3, "crop"))
+        pixels_of(io.BytesIO(HEIC_START), 8, Decoding(8, 3, "crop"))
     assert "pip" not in str(refused.value)
 
 
@@ -168,7 +169,7 @@ def test_numbers_and_what_they_count_agree(number, noun, told):
 @pytest.mark.parametrize(("size", "bars"), [((40, 20), "rows"), ((20, 40), "columns"), ((10_000, 3), "rows")])
 def test_a_padded_image_is_whole_between_black_bars(size, bars):
     picture = Image.new("RGB", size, "white")
-    pixels = decode(io.BytesIO(encoded(picture)), 8, Decoding(8, 3, "pad"))
+    pixels = pixels_of(io.BytesIO(encoded(picture)), 8, Decoding(8, 3, "pad"))
     if bars == "columns":
         pixels = pixels.transpose(1, 0, 2)
     lit = (pixels == 255).all((1, 2))

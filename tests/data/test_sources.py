@@ -143,6 +143,7 @@ def test_a_folder_is_read_as_its_keys_say(tmp_path):
     bright, dark = plain((255, 255, 255), (12, 8)), plain((0, 0, 0), (12, 8))
     root = write(tmp_path, {"in/a/1.png": bright, "in/b/2.png": dark, "in/b/3.png": b"", "out/4.png": bright})
     values = {"name": "folder", "path": str(root), "subfolder": "in", "resolution": 16, "channels": 1}
+    values |= {"range": None, "frames": "first"}
     store = SOURCES["folder"](**values, fit="squash", max_bad_fraction=0.5, workers=1, cache=None).load()
     assert store.shape == (1, 16, 16)
     assert store.samples.flatten(1).double().mean(1).tolist() == [255, 0]

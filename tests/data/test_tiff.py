@@ -7,7 +7,8 @@ import zlib
 import numpy as np
 import pytest
 
-from ganctl.data.decode import BadPictureError, Decoding, decode, mode_of, size_of
+from ganctl.data.decode import BadPictureError, Decoding, mode_of, size_of
+from tests.data.cached import pixels_of
 
 PLAIN, DEFLATED = 1, 8
 SHORT, LONG = 3, 4
@@ -38,7 +39,7 @@ def tiff(values: np.ndarray, order: str, compression: int, orientation: int = 1)
 @pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64])
 def test_floats_of_every_size_and_order_are_read_as_what_they_are(kind, order, compression):
     content = io.BytesIO(tiff(VALUES.astype(kind), order, compression))
-    pixels = decode(content, 8, Decoding(8, 1, "crop"))[..., 0]
+    pixels = pixels_of(content, 8, Decoding(8, 1, "crop"))[..., 0]
     assert np.abs(pixels.astype(float) - VALUES * 255).max() <= 0.5 + 255 / 2048  # rounding, and that of 16 bits
     assert (mode_of(content), size_of(content)) == ("F", (8, 8))
 
@@ -47,7 +48,7 @@ def test_floats_of_every_size_and_order_are_read_as_what_they_are(kind, order, c
 def test_floats_stand_as_their_file_says(kind):
     content = io.BytesIO(tiff(VALUES[:4].astype(kind), "<", PLAIN, orientation=6))
     assert size_of(content) == (4, 8)
-    pixels = decode(content, 8, Decoding(8, 1, "squash"))[..., 0]
+    pixels = pixels_of(content, 8, Decoding(8, 1, "squash"))[..., 0]
     assert pixels[0].mean() < pixels[-1].mean()
     assert pixels[:, 0].mean() > pixels[:, -1].mean()
 
@@ -57,7 +58,7 @@ def test_floats_that_are_cut_off_are_bad(kind):
     content = bytearray(tiff(VALUES.astype(kind), "<", DEFLATED))
     content[8:40] = bytes(32)
     with pytest.raises(BadPictureError):
-        decode(io.BytesIO(bytes(content)), 8, Decoding(8, 1, "crop"))
+        pixels_of(io.BytesIO(bytes(content)), 8, Decoding(8, 1, "crop"))
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
@@ -66,4 +67,4 @@ def test_whole_numbers_of_16_bits_are_none_of_them(order):
     whole = content.replace(
         struct.pack(f"{order}HHIHH", 339, SHORT, 1, 3, 0), struct.pack(f"{order}HHIHH", 339, SHORT, 1, 1, 0)
     )
-    assert (decode(io.BytesIO(whole), 8, Decoding(8, 1, "crop")) == 128).all()
+    assert (pixels_of(io.BytesIO(whole), 8, Decoding(8, 1, "crop")) == 128).all()

@@ -47,3 +47,25 @@ def test_outside_the_main_thread_it_stays_out_of_the_way() -> None:
     thread.start()
     thread.join()
     assert failures == []
+
+
+def test_a_signal_that_the_system_repeats_does_not_interrupt_the_save() -> None:
+    with Signals() as signals:
+        signals.deferred = True
+        for _ in range(3):
+            signal.raise_signal(signal.SIGXCPU)
+        assert signals.received == signal.SIGXCPU
+    with Signals(), pytest.raises(Stopped):
+        signal.raise_signal(signal.SIGXCPU)
+
+
+@pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGUSR2])
+def test_a_warning_keeps_the_meaning_that_the_process_has_given_it(number: signal.Signals) -> None:
+    heard: list[int] = []
+    before = signal.signal(number, lambda received, _: heard.append(received))
+    try:
+        with Signals() as signals:
+            signal.raise_signal(number)
+        assert (heard, signals.save_wanted) == ([number], None)
+    finally:
+        signal.signal(number, before)

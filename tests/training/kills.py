@@ -163,6 +163,7 @@ SAVES = 5
 """How often a run of `test_kill_in_save.py` saves."""
 
 TEMPORARY = r"/checkpoints/\.step-.*\.tmp/"
+LEFT = "checkpoints/.step-00000009.safetensors.ganctl-0123456789abcdef.tmp/.tmpAb12Cd"
 CHECKPOINT = r"/checkpoints/step-\d+\.safetensors$"
 STAGES = {
     "folder locked, nothing in it": Stage("rename", r"/run\.json$", save=0),
@@ -181,7 +182,7 @@ STAGES = {
         "lengths",
         r"/metrics\.jsonl$",
         after=True,
-        leaves="checkpoints/.step-00000009.safetensors.ganctl-0123456789abcdef.tmp/.tmpAb12Cd",
+        leaves=LEFT,
     ),
     "half of the first checkpoint": Stage("sync", TEMPORARY, cut=half, save=1),
     "half of a checkpoint": Stage("sync", TEMPORARY, cut=half),

@@ -114,8 +114,8 @@ def traces(run: Path) -> dict[str, Any]:
 
 
 def files(folder: Path) -> list[str]:
-    """Return the paths of everything below a folder; TensorBoard's files, named by the time, count as one."""
-    names = (str(path.relative_to(folder)) for path in folder.rglob("*"))
+    """Return the paths of everything below a folder but logs moved aside; TensorBoard's files count as one."""
+    names = (str(path.relative_to(folder)) for path in folder.rglob("*") if ".earlier-" not in path.name)
     return sorted({re.sub(r"(events\.out\.tfevents)\..*", r"\1", name) for name in names})
 
 

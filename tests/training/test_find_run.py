@@ -12,9 +12,7 @@ from tests.conftest import TINY, Cli
 RUN = Path("outputs/run")
 
 
-@pytest.mark.parametrize(
-    "word", ["run", "outputs/run", "./outputs/run", "outputs/run/", "latest", "outputs/latest"]
-)
+@pytest.mark.parametrize("word", ["run", "outputs/run", "./outputs/run/", "latest", "outputs/latest"])
 def test_a_run_is_found_by_any_of_its_names(word: str, trained: Path) -> None:
     assert find_run(word) == RUN
 
@@ -51,6 +49,16 @@ def test_latest_is_the_run_of_the_last_command_also_if_that_was_complete(trained
     assert outcome.code == 0
     assert "outputs/run/samples" in outcome.out
     assert cli("resume", "latest").code == 0
+
+
+def test_latest_is_also_a_run_that_is_named_from_within(
+    trained: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("outputs/.latest").unlink()
+    monkeypatch.chdir(RUN)
+    assert cli("resume", ".").code == 0
+    monkeypatch.chdir(trained)
+    assert find_run("latest") == RUN
 
 
 def test_no_link_among_the_runs_is_made_and_only_one_of_ours_removed(trained: Path, cli: Cli) -> None:

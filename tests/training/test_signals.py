@@ -83,13 +83,21 @@ def test_a_signal_while_data_is_loaded_ends_at_once_and_leaves_nothing(warm: War
     assert not (tmp_path / "outputs").exists()
 
 
-@pytest.mark.parametrize(("moment", "calls", "saved"), [("load", 1, 1), ("step", 8, 8), ("save", 2, 10)])
-def test_sigusr1_saves_and_goes_on(
-    warm: Warm, moment: str, calls: int, saved: int, uninterrupted: Path, tmp_path: Path
+@pytest.mark.parametrize(
+    ("moment", "calls", "saved", "number"),
+    [
+        ("load", 1, 1, signal.SIGUSR1),
+        ("step", 8, 8, signal.SIGUSR1),
+        ("step", 8, 8, signal.SIGUSR2),
+        ("save", 2, 10, signal.SIGUSR1),
+    ],
+)
+def test_a_warning_saves_and_the_run_goes_on(
+    warm: Warm, moment: str, calls: int, saved: int, number: signal.Signals, uninterrupted: Path, tmp_path: Path
 ) -> None:
-    code, out, err = run_signalled(warm, tmp_path, moment, calls, signal.SIGUSR1)
+    code, out, err = run_signalled(warm, tmp_path, moment, calls, number)
     assert (code, err) == (0, "")
-    assert f"saved step {saved}, as SIGUSR1 asked for; the run goes on" in out
+    assert f"saved step {saved}, as {number.name} asked for; the run goes on" in out
     assert traces(tmp_path / RUN) == traces(uninterrupted)
 
 

@@ -1,0 +1,105 @@
+"""A whole set decoded: with one range of values for all of it, and what is to be said of it. Needs no torch."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ganctl.data.decode import BadPictureError, count_frames
+from ganctl.data.depth import SLIVER, Range, decide, together
+from ganctl.data.files import PictureFile, read
+from ganctl.data.parallel import Outcome, Task, decode_all, usable_cores
+from ganctl.data.quiet import quiet
+from ganctl.errors import DataError
+from ganctl.runtime.console import track
+
+Notes = tuple[tuple[str, str], ...]
+"""What is to be said of a set: the key that it concerns, and what became of it."""
+
+
+@dataclass(frozen=True)
+class Whole:
+    """What became of each picture of a set. `doubt` is why training refuses it, where its range is not clear."""
+
+    outcomes: list[Outcome]
+    notes: Notes = ()
+    doubt: DataError | None = None
+
+
+def decode_set(
+    files: list[PictureFile], task: Task, rows: np.ndarray | None, workers: int | None, what: str, source: str
+) -> Whole:
+    """Decode every picture as `decode_all` does, values of more than 8 bits by one range for the whole set.
+
+    Pictures of 8 bits are decoded once; the others again when all of their values are known, unless the range is
+    given.
+
+    Raises `DataError` if a process dies.
+    """
+    outcomes = decode_all(files, task, rows, workers, f"{what} {source}")
+    deep = [position for position, outcome in enumerate(outcomes) if outcome.values is not None]
+    frames = _of_frames(outcomes) if task.decoding.frames == "first" else ()
+    if task.decoding.range is not None:
+        return Whole(outcomes, frames + _of_given([outcomes[position] for position in deep], task.decoding.range))
+    if not deep:
+        return Whole(outcomes, frames)
+    try:
+        ranges = decide([values for outcome in outcomes if (values := outcome.values) is not None], source)
+    except DataError as error:
+        return Whole(outcomes, frames, error)
+    known = replace(task, hashed=False, ranges={kind: found.ends for kind, found in ranges.items()})
+    scaled = decode_all(files, known, rows, workers, f"scaling {source}", deep)
+    for position in deep:
+        outcomes[position] = scaled[position]._replace(digest=outcomes[position].digest)
+    taken = "; ".join(f"{found}" for found in ranges.values())
+    return Whole(outcomes, (*frames, ("range", f"taken as {taken}")))
+
+
+def with_frames(files: list[PictureFile], workers: int | None, source: str) -> list[PictureFile]:
+    """Return a picture file for each frame or page of each file, in order."""
+
+    def count(file: PictureFile) -> int:
+        try:
+            return count_frames(read(file))
+        except BadPictureError:
+            return 1
+
+    pool = ThreadPoolExecutor(workers or usable_cores())
+    try:
+        with quiet():
+            counts = list(track(pool.map(count, files), len(files), f"counting frames in {source}"))
+    finally:
+        pool.shutdown(cancel_futures=True)
+    return [_frame(file, number) for file, frames in zip(files, counts, strict=True) for number in range(frames)]
+
+
+def _frame(file: PictureFile, number: int) -> PictureFile:
+    if number == 0:
+        return file
+    told = f", frame {number + 1}"
+    return file._replace(name=file.name + told, relative=file.relative + told, frame=number)
+
+
+def _of_frames(outcomes: list[Outcome]) -> Notes:
+    further = [outcome.frames - 1 for outcome in outcomes if outcome.frames > 1]
+    if not further:
+        return ()
+    hold = f"{len(further):,} files hold" if len(further) > 1 else "1 file holds"
+    frames = f"{sum(further):,} further frames or pages" if sum(further) > 1 else "1 further frame or page"
+    are = "are" if sum(further) > 1 else "is"
+    return (("frames", f"{hold} {frames}, which {are} left out; data.frames=all takes every one"),)
+
+
+def _of_given(deep: list[Outcome], ends: tuple[float, float]) -> Notes:
+    found = [outcome.values for outcome in deep if outcome.values is not None]
+    if not found:
+        return (("range", "has no effect, as no image has more than 8 bits"),)
+    kinds = sorted({values.kind for values in found})
+    ranges = [Range(ends, together([values for values in found if values.kind == kind])) for kind in kinds]
+    text = "; ".join(f"{each}" for each in ranges)
+    outside, cut = sum(outcome.outside for outcome in deep), sum(outcome.outside > 0 for outcome in deep)
+    if outside:
+        text += f"; {outside:,} values in {cut:,} of {len(deep):,} images lie outside and are cut off"
+    if all(each.values.bright - each.values.dark < SLIVER * (ends[1] - ends[0]) for each in ranges):
+        text += f"; the values use less than {SLIVER:.0%} of it"
+    return (("range", text),)
