@@ -146,7 +146,7 @@ def test_pictures_are_measured_by_a_classifier_of_their_own_labels(workspace: Pa
         (["seeds=[]"], 2, "seeds: must be a number, a range such as 0-63"),
         (["num=1"], 2, "num: must be at least 2"),
         (["seeds=[0,1,0]"], 2, "seeds: must differ from each other"),
-        (["out=outputs/run/config.yaml/it.json"], 2, "cannot be written (Not a directory)"),
+        (["out=outputs/run/config.yaml/it.json"], 2, "config.yaml/it.json: cannot be written ("),
         (["out=outputs/run/config.yaml"], 2, "out: outputs/run/config.yaml is there and holds no evaluations; ch"),
         (["ckpt=outputs/ru"], 4, "no run folder (it has no config.yaml) (did you mean 'run'?)"),
     ],
