@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ganctl import __version__
+from ganctl.composed import Job, Typed
 from ganctl.errors import ConfigError, GanctlError, Stopped, nearest, one_line
 
 HELP = f"""\
@@ -81,41 +82,37 @@ def _train(arguments: list[str]) -> int:
     from ganctl.runtime.signals import Signals
 
     with Signals() as signals:  # from here on: imports take seconds, in which a scheduler may warn already
-        from ganctl import compose
 
-        def job(resolve: Callable[[], dict[str, Any]], sweep: bool) -> None:
-            values = resolve()
+        def work(values: Typed, job: Job | None, found: dict[str, Any]) -> None:
             from ganctl.commands.train import train
             from ganctl.config import train_config
-            from ganctl.plugins import import_plugins
 
-            import_plugins(values.get("plugins", []))
-            train(train_config(values), signals, sweep=sweep)
+            train(train_config(values), signals, job, found)
 
-        return compose.run("train", arguments, lambda *given: _guarded(lambda: job(*given)))
+        return _swept("train", arguments, work)
 
 
 def _sample(arguments: list[str]) -> int:
-    def work(values: dict[str, Any]) -> None:
+    def work(values: Typed, job: Job | None, found: dict[str, Any]) -> None:
         from ganctl.commands.sample import sample
         from ganctl.config import sample_command
 
         sample(sample_command(values))
 
-    return _composed("sample", _with_ckpt(arguments), work)
+    return _swept("sample", _with_ckpt(arguments), work)
 
 
 def _evaluate(arguments: list[str]) -> int:
     moved = [word for word in arguments if word.startswith("data.")]
     rest = [word for word in arguments if word not in moved]
 
-    def work(values: dict[str, Any]) -> None:
+    def work(values: Typed, job: Job | None, found: dict[str, Any]) -> None:
         from ganctl import compose
         from ganctl.commands.evaluate import evaluate, evaluate_command
 
         evaluate(evaluate_command(values), compose.parse(moved))
 
-    return _composed("evaluate", _with_ckpt(rest), work)
+    return _swept("evaluate", _with_ckpt(rest), work)
 
 
 def _with_ckpt(arguments: list[str]) -> list[str]:
@@ -126,17 +123,40 @@ def _with_ckpt(arguments: list[str]) -> list[str]:
     return [f"ckpt='{escaped}'", *arguments[1:]]
 
 
-def _composed(command: str, arguments: list[str], work: Callable[[dict[str, Any]], None]) -> int:
-    from ganctl import compose
+def _swept(command: str, arguments: list[str], work: Callable[[Typed, Job | None, dict[str, Any]], None]) -> int:
+    """Do the work of a command on its composed config, or on each of a sweep's; return the exit code.
 
-    def job(resolve: Callable[[], dict[str, Any]], sweep: bool) -> None:
+    What the work finds out of a run, it adds to the dictionary that it is given.
+    """
+    from ganctl import compose
+    from ganctl.sweep import Table
+
+    table = Table()
+
+    def once(resolve: Callable[[], Typed], job: Job | None, found: dict[str, Any]) -> None:
         values = resolve()
         from ganctl.plugins import import_plugins
 
         import_plugins(values.get("plugins", []))
-        work(values)
+        work(values, job, found)
 
-    return compose.run(command, arguments, lambda *given: _guarded(lambda: job(*given)))
+    def each(resolve: Callable[[], Typed], job: Job | None) -> int:
+        found: dict[str, Any] = {}
+        if job is None:
+            return _guarded(lambda: once(resolve, None, found))
+        table.begin(job)
+        try:
+            code = _guarded(lambda: once(resolve, job, found))
+        except Stopped as stop:
+            table.end(job, stop.exit_code, found)
+            raise
+        table.end(job, code, found)
+        return code
+
+    try:
+        return compose.run(command, arguments, each)
+    finally:
+        table.close()
 
 
 def _resume(arguments: list[str]) -> int:
@@ -164,8 +184,6 @@ def _resume(arguments: list[str]) -> int:
 
 
 def _data(arguments: list[str]) -> int:
-    from ganctl import compose
-
     asking = [word for word in arguments if word.partition("=")[0] in ("-h", "--help", "--cfg", "-c")]
     action, rest = (arguments[0], arguments[1:]) if arguments and arguments[0] in DATA_ACTIONS else ("", arguments)
     if not action and not asking:
@@ -173,14 +191,13 @@ def _data(arguments: list[str]) -> int:
         told = f"'{wrong}': unknown action{nearest(wrong, DATA_ACTIONS)}" if wrong else "needs an action first"
         raise ConfigError(f"data: {told}; there are {', '.join(f'`ganctl data {name}`' for name in DATA_ACTIONS)}")
 
-    def job(resolve: Callable[[], dict[str, Any]], sweep: bool) -> None:
-        values = resolve()
+    def work(values: Typed, job: Job | None, found: dict[str, Any]) -> None:
         from ganctl.commands import data
         from ganctl.config import folder_config
 
         {"prepare": data.prepare, "check": data.check, "info": data.info}[action](folder_config(values))
 
-    return compose.run("data", rest, lambda *given: _guarded(lambda: job(*given)))
+    return _swept("data", rest, work)
 
 
 DATA_ACTIONS = ("prepare", "check", "info")

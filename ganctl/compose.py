@@ -3,31 +3,41 @@
 import contextlib
 import hashlib
 import io
+import itertools
+import math
 import os
 import re
 import warnings
 from argparse import ArgumentParser, Namespace, _VersionAction
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 import yaml
-from hydra._internal.utils import _run_hydra, get_args_parser
-from hydra.core.hydra_config import HydraConfig
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.utils import _run_hydra, create_automatic_config_search_path, get_args_parser
+from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override, RangeSweep
 from hydra.errors import HydraException, OverrideParseException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from ganctl import __version__
+from ganctl.composed import Job, Typed
 from ganctl.errors import ConfigError, nearest
+from ganctl.synonyms import CHOICES, advice_on
+from ganctl.wording import in_our_words, quoted, seeds_quoted, split
 
 CRASHES = (AttributeError, LookupError, RecursionError, TypeError, ValueError, yaml.YAMLError)
 """What Hydra and OmegaConf raise, beside their own errors, for words that they did not foresee."""
 
-Job = Callable[[Callable[[], dict[str, Any]], bool], int]
-"""Takes what resolves the composed config (or raises `ConfigError`) and whether it is part of a sweep.
+MOST_JOBS = 10_000
+"""Combinations of one sweep; each is composed before the first one starts."""
+
+Task = Callable[[Callable[[], Typed], Job | None], int]
+"""Takes what resolves the composed config (or raises `ConfigError`) and, in a sweep, which job of it this is.
 
 Returns an exit code.
 """
@@ -40,51 +50,154 @@ def config_folder() -> Path:
     return inside if inside.is_dir() else package.parent / "configs"
 
 
-def run(command: str, arguments: Sequence[str], job: Job) -> int:
-    """Let Hydra compose the command's config from the arguments and call `job`, under -m once a combination.
+def run(command: str, arguments: Sequence[str], work: Task) -> int:
+    """Let Hydra compose the command's config from the arguments and call `work`, under -m once a combination.
 
-    Returns the exit code: of the job, or the first of a sweep's that is not 0; 0 where Hydra only shows
+    Returns the exit code: of the work, or the first of a sweep's that is not 0; 0 where Hydra only shows
     something (--help, --cfg job).
 
-    Raises `ConfigError` for anything in the arguments that Hydra cannot compose.
+    Raises `ConfigError` for anything in the arguments that Hydra cannot compose, before the first job of a sweep.
     """
-    codes: list[int] = []
-    crashes: list[Exception] = []
-
-    def task(config: DictConfig) -> None:
-        def resolve() -> dict[str, Any]:
-            try:
-                values: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
-            except OmegaConfBaseException as error:
-                raise ConfigError(_explain(command, error)) from error
-            return dict(values)
-
-        try:
-            codes.append(job(resolve, HydraConfig.get().mode == RunMode.MULTIRUN))
-        except Exception as crash:
-            crashes.append(crash)  # kept from Hydra, which would print it in its own way
-
     parser = get_args_parser()
-    _as_ganctl_answers(parser)
+    _as_ganctl_answers(parser, command)
     try:
         options = parser.parse_intermixed_args(list(arguments))
     except SystemExit:  # --version has been answered
         return 0
     options.overrides = [
-        _quoted(word) if options.multirun else _quoted(_seeds_quoted(word)) for word in options.overrides
+        quoted(word) if options.multirun else quoted(seeds_quoted(word)) for word in options.overrides
     ]
     _refuse_what_is_hydras_own(options)
-    sweep = Path(f"outputs/sweep-{_digest(options.overrides)}")
-    if options.multirun:
-        options.overrides.insert(0, f"hydra.sweep.dir={sweep}")
+    _refuse_what_is_never_right(command, options.overrides)
+    if not options.multirun:
+        return _once(options, parser, work, command, None)
+    options.multirun = False
+    jobs = list(_jobs(options, command))
+    codes: list[int] = []
+    crashes: list[Exception] = []
+    for words, job in jobs:
+        if options.cfg:
+            print(f"# [{job.number:,}/{job.total:,}] {job.title()}")
+        each = Namespace(**vars(options) | {"overrides": words})
+        try:
+            codes.append(_once(each, parser, work, command, job))
+        except ConfigError:
+            raise
+        except Exception as crash:
+            crashes.append(crash)
+    if crashes:
+        raise crashes[0]
+    return next((code for code in codes if code), 0)
+
+
+def _once(options: Namespace, parser: ArgumentParser, work: Task, command: str, job: Job | None) -> int:
+    """Compose one config, and work on it or show it; return the exit code."""
+    codes: list[int] = []
+    crashes: list[Exception] = []
+    words = list(options.overrides)
+
+    def task(config: DictConfig) -> None:
+        def resolve() -> Typed:
+            try:
+                values: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+            except OmegaConfBaseException as error:
+                raise ConfigError(_explain(command, error)) from error
+            return Typed.of(values, words)
+
+        try:
+            codes.append(work(resolve, job))
+        except Exception as crash:
+            crashes.append(crash)  # kept from Hydra, which would print it in its own way
+
     problem = _run(options, parser, task, command)
-    if options.multirun and not crashes and all(code == ConfigError.exit_code for code in codes):
-        _remove_record(sweep)
     if problem is not None:
         raise ConfigError(problem)
     if crashes:
         raise crashes[0]
-    return next((code for code in codes if code), 0)
+    return next(iter(codes), 0)
+
+
+def _jobs(options: Namespace, command: str) -> Iterator[tuple[list[str], Job]]:
+    """Yield the words of each combination of a sweep, the last word's values changing first.
+
+    Raises `ConfigError` for words that cannot be composed, and for more combinations than `MOST_JOBS`.
+    """
+    words = list(options.overrides)
+    try:
+        loader = _loader(options)
+        parsed = OverridesParser.create(config_loader=loader).parse_overrides(words)
+        choices: dict[str, list[str]] = {}
+        total = 1
+        for override in parsed:
+            key = override.get_key_element()
+            total = total // len(choices.pop(key, [""])) * _width(override)
+            if total > MOST_JOBS:
+                raise ConfigError(
+                    f"{override.input_line}: makes a sweep of more than {MOST_JOBS:,} jobs; take fewer values"
+                )
+            swept = override.is_sweep_override()
+            choices[key] = (
+                [f"{key}={value}" for value in _values(override)] if swept else [str(override.input_line)]
+            )
+            if not choices[key]:
+                raise ConfigError(f"{override.input_line}: matches no value to run through")
+        for varied in _each_once(choices):
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", category=DeprecationWarning)
+                loader.load_configuration(command, varied, RunMode.RUN, from_shell=False)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ConfigError(_explain(command, error)) from error
+    except CRASHES as error:
+        raise ConfigError(_explain_crash(command, words, error)) from error
+    folder = Path(f"outputs/sweep-{_digest(words)}")
+    for number, combination in enumerate(itertools.product(*choices.values()), 1):
+        pairs = zip(combination, choices.values(), strict=True)
+        differing = tuple(word for word, values in pairs if len(values) > 1)
+        yield list(combination), Job(number, total, differing, folder)
+
+
+def _each_once(choices: Mapping[str, list[str]]) -> Iterator[list[str]]:
+    """Yield combinations in which every word stands once at least: what is wrong with any is then found."""
+    first = [words[0] for words in choices.values()]
+    yield first
+    for place, words in enumerate(choices.values()):
+        for word in words[1:]:
+            yield [*first[:place], word, *first[place + 1 :]]
+
+
+def _width(override: Override) -> int:
+    """Return how many values a word runs through.
+
+    Raises `ConfigError` for a sweep without single values.
+    """
+    if not override.is_sweep_override():
+        return 1
+    if not override.is_discrete_sweep():
+        key = override.get_key_element()
+        raise ConfigError(f"{override.input_line}: has no single values to run through; list them, {key}=0.1,0.2")
+    value = override.value()
+    if isinstance(value, RangeSweep):
+        start, stop, step = (float(number or 0) for number in (value.start, value.stop, value.step))
+        return max(0, math.ceil(min((stop - start) / step, 2.0**62))) if step else 0
+    return sum(1 for _ in itertools.islice(override.sweep_iterator(), MOST_JOBS + 1))
+
+
+def _values(override: Override) -> list[str]:
+    """Return the values that a word runs through: of a plain list as they were typed."""
+    values = list(override.sweep_string_iterator())
+    typed = split(str(override.input_line).partition("=")[2])
+    return typed if len(typed) == len(values) else values
+
+
+def _loader(options: Namespace) -> ConfigLoaderImpl:
+    """Return what composes configs from ganctl's files and, before them, those of --config-dir."""
+    path = create_automatic_config_search_path(None, None, str(config_folder()))
+    if options.config_dir is not None:
+        there = os.path.abspath(options.config_dir)
+        if not os.path.isdir(there):
+            raise ConfigError(f"--config-dir: {options.config_dir} is no folder")
+        path.prepend("command-line", f"file://{there}", SearchPathQuery(provider="schema"))
+    return ConfigLoaderImpl(path)
 
 
 def _run(
@@ -101,7 +214,7 @@ def _run(
             warnings.filterwarnings("ignore", category=DeprecationWarning)
             _run_hydra(options, parser, task, str(config_folder()), command)
     except SystemExit as end:
-        return f"{command}: {told.getvalue()}" if end.code else None
+        return f"{command}: {in_our_words(told.getvalue())}" if end.code else None
     except (HydraException, OmegaConfBaseException) as error:
         return _explain(command, error)
     except CRASHES as error:
@@ -109,7 +222,7 @@ def _run(
     return None
 
 
-def parse(overrides: Sequence[str]) -> dict[str, Any]:
+def parse(overrides: Sequence[str]) -> Typed:
     """Return `key=value` words as a flat dictionary, each value read as YAML would.
 
     Raises `ConfigError` for a word of another form.
@@ -120,7 +233,7 @@ def parse(overrides: Sequence[str]) -> dict[str, Any]:
     try:
         keys = [word.partition("=")[0] for word in overrides]
         tree = OmegaConf.from_dotlist(list(overrides))
-        return {key: _plain(OmegaConf.select(tree, key)) for key in keys}
+        return Typed.of({key: _plain(OmegaConf.select(tree, key)) for key in keys}, overrides)
     except (OmegaConfBaseException, *CRASHES) as error:
         reason = str(error).splitlines() or [type(error).__name__]
         raise ConfigError(f"{' '.join(overrides)}: {reason[0]}") from error
@@ -130,24 +243,7 @@ def _plain(value: Any) -> Any:
     return OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
 
 
-def _seeds_quoted(word: str) -> str:
-    """Return seeds=0-3,7 as one text, where no sweep could be meant."""
-    key, _, value = word.partition("=")
-    return f"{key}='{value}'" if key == "seeds" and re.fullmatch(r"[\d,-]+", value) else word
-
-
-def _quoted(word: str) -> str:
-    """Return key=value with the value in quotes if it is plain text that Hydra's grammar has no letters for.
-
-    Such as data.path=~/José; a value with signs that mean something to Hydra is left as it is.
-    """
-    key, _, value = word.partition("=")
-    plain = not set(value) & set("'\"\\,()[]{}$")
-    foreign = set(value) & set("!#&;<=>^`~") or not value.isascii()
-    return f"{key}='{value}'" if plain and foreign else word
-
-
-def _as_ganctl_answers(parser: ArgumentParser) -> None:
+def _as_ganctl_answers(parser: ArgumentParser, command: str) -> None:
     known = [option for action in parser._actions for option in action.option_strings]
     for action in parser._actions:
         if isinstance(action, _VersionAction):
@@ -155,8 +251,15 @@ def _as_ganctl_answers(parser: ArgumentParser) -> None:
 
     def fail(message: str) -> NoReturn:
         unknown = re.search(r"unrecognized arguments: (\S+)", message)
-        word = unknown.group(1) if unknown else ""
-        raise ConfigError(f"{word}: unknown option{nearest(word, known)}" if unknown else message)
+        if unknown is None:
+            raise ConfigError(in_our_words(message))
+        word = unknown.group(1)
+        key = re.sub(r"\W", "_", word.lstrip("-").partition("=")[0])
+        advice = advice_on(command, key)
+        keys = {name for name, owner in _known_keys() if owner == f"`ganctl {command}`"}
+        if word.startswith("--") and (advice is not None or key in keys):
+            raise ConfigError(f"{word}: keys are typed without dashes; {advice or f'here it is {key}=…'}")
+        raise ConfigError(f"{word}: unknown option{nearest(word, known)}")
 
     parser.error = fail  # type: ignore[method-assign]
 
@@ -180,12 +283,13 @@ def _refuse_what_is_hydras_own(options: Namespace) -> None:
             raise ConfigError(f"{word}: settings of Hydra itself are not available; leave it out")
 
 
-def _remove_record(sweep: Path) -> None:
-    """Remove what Hydra wrote of a sweep of which no job was accepted."""
-    (sweep / "multirun.yaml").unlink(missing_ok=True)
-    for folder in (sweep, sweep.parent):
-        with contextlib.suppress(OSError):
-            folder.rmdir()
+def _refuse_what_is_never_right(command: str, words: Sequence[str]) -> None:
+    """Refuse words that compose, though no schema takes them, before the schema is imported."""
+    for word in words:
+        key, _, value = word.partition("=")
+        advice = advice_on(command, key, value) if command == "train" and not _is_group(key) else None
+        if advice is not None and value and f"{key}={value}".lower() in CHOICES:
+            raise ConfigError(f"{word}: {advice}")
 
 
 def _digest(overrides: Sequence[str]) -> str:
@@ -199,6 +303,8 @@ def _explain(command: str, error: Exception) -> str:
         options = {path.stem for path in (config_folder() / group).glob("*.yaml")}
         options |= set(re.findall(r"^\t(\S+)$", text, re.MULTILINE))
         there = f"; there are {', '.join(sorted(options))}" if options else ""
+        if (advice := advice_on(command, group, option)) is not None:
+            return f"{group}={option}: {advice}{there}"
         return f"{group}: there is no '{option}'{nearest(option, options)}{there}"
     if match := re.search(r"Could not override '([^']+)'", text) or re.search(
         r"No match in the defaults list.*'(\S+)'", text
@@ -218,7 +324,7 @@ def _explain(command: str, error: Exception) -> str:
         return f"{word}: a list is {key}=[{value}], a text \"{key}='{value}'\", a sweep over its values needs -m"
     first = next((line for line in text.splitlines() if line.strip()), type(error).__name__)
     place = getattr(error, "full_key", None)
-    return f"{place}: {first}" if place else first
+    return in_our_words(f"{place}: {first}" if place else first)
 
 
 def _explain_crash(command: str, words: Sequence[str], error: Exception) -> str:
@@ -230,7 +336,7 @@ def _explain_crash(command: str, words: Sequence[str], error: Exception) -> str:
             if not named and not override.is_sweep_override() and _is_group(override.key_or_group):
                 return f"{override.input_line}: a choice is the name of an option, or a list of names"
     first = str(error).splitlines() or [type(error).__name__]
-    return f"{command}: {first[0]}"
+    return f"{command}: {in_our_words(first[0])}"
 
 
 def _is_group(key: str) -> bool:
@@ -238,6 +344,8 @@ def _is_group(key: str) -> bool:
 
 
 def _unknown_key(command: str, key: str) -> str:
+    if (advice := advice_on(command, key)) is not None:
+        return f"{key}: unknown key; {advice}"
     here, known = f"`ganctl {command}`", list(_known_keys())
     if owners := dict.fromkeys(owner for name, owner in known if name == key and owner != here):
         return f"{key}: unknown key here; it belongs to {' or '.join(owners)}"

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, SerializeAsAny, create_model
 
 from ganctl.auxiliary import AUXILIARIES, Auxiliary
+from ganctl.composed import Typed, typed_in
 from ganctl.data.sources import SOURCES, Folder, Source
 from ganctl.losses import LOSSES, Loss
 from ganctl.metrics import EXTRACTORS, METRICS, FeatureExtractor, Metric
@@ -182,20 +183,25 @@ class TrainConfig(Spec):
             if not self.may_change(key) and not (key in idle and idle[key] == value)
         }
 
-    def run_name(self, *, sweep: bool = False) -> str:
-        """Return the run folder's name, which follows from the config alone."""
+    def run_name(self, *, sweep: bool = False, words: str = "") -> str:
+        """Return the run folder's name, which follows from the config, and from a sweep's words that differ."""
         if self.name is not None and not sweep:
             return self.name
-        return f"{self.name_prefix()}{self.data.title}{self.name_ending()}"
+        told = f"-{words}" if words else ""
+        return f"{self.name_prefix()}{self.data.title}{self.name_middle()}{told}{self.name_ending()}"
 
     def name_prefix(self) -> str:
         """Return how derived names of runs begin: with what a sweep is called."""
         return "" if self.name is None else f"{self.name}-"
 
+    def name_middle(self) -> str:
+        """Return what follows the data in derived names of runs."""
+        return f"-{self.model.name}-{self.loss.name}"
+
     def name_ending(self) -> str:
-        """Return how derived names of runs end, whatever the data of the user's own is called."""
+        """Return how derived names of runs end: with a digest of what determines their numbers."""
         digest = hashlib.sha256(json.dumps(self.identity(), sort_keys=True).encode()).hexdigest()
-        return f"-{self.model.name}-{self.loss.name}-{digest[:8]}"
+        return f"-{digest[:8]}"
 
 
 Which = Literal["newest", "best"]
@@ -228,7 +234,7 @@ def train_config(values: Mapping[str, Any]) -> TrainConfig:
     """
     families = (*ONE_OF, EXTRACTORS, *SEVERAL_OF)
     schema = _train_schema(tuple(family[name] for family in families for name in family))
-    return validate(schema, completed({"plugins": [], **values}))
+    return validate(schema, Typed(completed({"plugins": [], **values}), typed_in(values)))
 
 
 ONE_OF: tuple[Family[Any], ...] = (SOURCES, MODELS, LOSSES, OPTIMIZERS)

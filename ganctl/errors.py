@@ -132,5 +132,10 @@ def counted(number: int, noun: str) -> str:
 
 def nearest(name: str, names: Iterable[str]) -> str:
     """Return " (did you mean 'x'?)" for the closest of `names`, or an empty string."""
-    close = difflib.get_close_matches(name, list(names), n=1, cutoff=0.6)
-    return f" (did you mean '{close[0]}'?)" if close else ""
+    alike = {_folded(each): each for each in names}
+    close = difflib.get_close_matches(_folded(name), list(alike), n=1, cutoff=0.6)
+    return f" (did you mean '{alike[close[0]]}'?)" if close else ""
+
+
+def _folded(name: str) -> str:
+    return name.casefold().replace("-", "_")

@@ -1,10 +1,12 @@
 """Plain data to a typed object, and what is wrong with it in the user's words."""
 
+import copy
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar, get_args
 
 from pydantic import ValidationError
 
+from ganctl.composed import Typed, typed_in
 from ganctl.errors import ConfigError, UnknownNameError, nearest
 from ganctl.registry import Component, Spec
 
@@ -22,6 +24,8 @@ def validate(schema: type[S], values: Mapping[str, Any]) -> S:
         return schema.model_validate(values)
     except ValidationError as error:
         problems = error.errors(include_url=False)
+    if (corrected := _as_typed(values, problems)) is not None:
+        return validate(schema, corrected)
     lines = [_explain(schema, values, problem["loc"], problem) for problem in problems]
     more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""
     first = problems[0]
@@ -29,6 +33,23 @@ def validate(schema: type[S], values: Mapping[str, Any]) -> S:
         key = ".".join(map(str, _typed_path(values, first["loc"])))
         raise UnknownNameError(lines[0] + more, key, str(first["ctx"]["tag"]))
     raise ConfigError(lines[0] + more)
+
+
+def _as_typed(values: Mapping[str, Any], problems: list[Any]) -> Mapping[str, Any] | None:
+    """Return values with the typed text where the schema wants text and found something else; None if nowhere."""
+    typed = dict(typed_in(values))
+    corrected = copy.deepcopy(dict(values))
+    changed = False
+    for problem in problems:
+        place = _typed_path(values, problem["loc"])
+        text = typed.pop(".".join(map(str, place)), None)
+        if problem["type"] == "string_type" and text is not None:
+            inner: Any = corrected
+            for part in place[:-1]:
+                inner = inner[part]
+            inner[place[-1]] = text
+            changed = True
+    return Typed(corrected, typed) if changed else None
 
 
 def _unstorable(value: Any, key: str) -> Iterator[str]:

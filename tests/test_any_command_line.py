@@ -25,6 +25,7 @@ import ganctl.commands.sample
 import ganctl.commands.train
 from ganctl import rules
 from ganctl.cli import main
+from ganctl.composed import Job
 from ganctl.config import SampleCommand, TrainConfig
 from ganctl.runtime.signals import Signals
 from tests.command_lines import A_WRONG_WORD, FLAGS, FOLDER, RESUMING, SAMPLING, SWEPT, VALUES, right_words
@@ -55,9 +56,9 @@ ACCEPTED: list[str] = []
 def _work_is_left_out(trained_outputs: Path) -> Iterator[None]:
     """Let every command end where its config has been accepted."""
 
-    def train(config: TrainConfig, signals: Signals, *, sweep: bool = False) -> None:
+    def train(config: TrainConfig, signals: Signals, job: Job | None, found: dict[str, Any]) -> None:
         rules.check(config)
-        ACCEPTED.append(config.run_name(sweep=sweep))
+        ACCEPTED.append(config.run_name(sweep=job is not None))
 
     def sample(command: SampleCommand) -> None:
         ganctl.commands.sample.open_generator(
@@ -66,7 +67,9 @@ def _work_is_left_out(trained_outputs: Path) -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ganctl.commands.train, "train", train)
-        patch.setattr(ganctl.commands.resume, "run", lambda config, folder, signals: train(config, signals))
+        patch.setattr(
+            ganctl.commands.resume, "run", lambda config, folder, signals: train(config, signals, None, {})
+        )
         patch.setattr(ganctl.commands.sample, "sample", sample)
         patch.setattr(ganctl.commands.sample, "open_configured", lambda device, points: None)
         patch.setattr(ganctl.commands.sample, "load_generator", lambda *given, average: None)

@@ -37,7 +37,7 @@ WRONG_KEYS = {
     "~loss": "loss: required, but not given",
     "--cgf job": "--cgf: unknown option (did you mean '--cfg'?)",
     "--config-dir nowhere": "nowhere",
-    "--cfg": "--cfg/-c: expected one argument",
+    "--cfg": "--cfg: needs a value",
     "--experimental-rerun job.pickle": "--experimental-rerun: not available",
     "--config-name data/digits": "--config-name: not available",
     "--config-path nowhere": "--config-path: not available",

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from ganctl import compose
+from ganctl.composed import Job as Sweep
 from ganctl.config import sample_command, train_config
 from ganctl.errors import ConfigError, Stopped
 from ganctl.optim import OPTIMIZERS
@@ -28,11 +29,11 @@ NEEDED = {
 }
 """What an option cannot do without."""
 
-Job = Callable[[Callable[[], dict[str, Any]], bool], int]
+Job = Callable[[Callable[[], dict[str, Any]], Sweep], int]
 
 
-def recorder(seen: list[tuple[dict[str, Any], bool]], code: Callable[[dict[str, Any]], int]) -> Job:
-    def job(resolve: Callable[[], dict[str, Any]], sweep: bool) -> int:
+def recorder(seen: list[tuple[dict[str, Any], Sweep]], code: Callable[[dict[str, Any]], int]) -> Job:
+    def job(resolve: Callable[[], dict[str, Any]], sweep: Sweep) -> int:
         values = resolve()
         seen.append((values, sweep))
         return code(values)
@@ -163,28 +164,28 @@ def test_a_users_own_option_joins_a_group_and_the_list_of_its_options(workspace:
         composed("--config-dir", "mine", "loss=sotf")
 
 
-def test_a_sweep_runs_every_combination_and_leaves_its_record(workspace: Path) -> None:
-    seen: list[tuple[dict[str, Any], bool]] = []
+def test_a_sweep_runs_every_combination(workspace: Path) -> None:
+    seen: list[tuple[dict[str, Any], Sweep]] = []
     words = ["loss=hinge,wgan_gp", "-m", "seed=1,2"]
     assert compose.run("train", words, recorder(seen, lambda values: 0)) == 0
     combinations = [(values["loss"]["name"], values["seed"]) for values, _ in seen]
     assert combinations == [("hinge", 1), ("hinge", 2), ("wgan", 1), ("wgan", 2)]
     assert all(sweep for _, sweep in seen)
     assert [list(values["penalty"]) for values, _ in seen] == [*[["r1"]] * 2, *[["gradient_penalty"]] * 2]
-    written = [name for name, content in contents(workspace).items() if content is not None]
-    assert len(written) == 1
-    assert Path(written[0]).match("outputs/sweep-*/multirun.yaml")
+    assert [sweep.words for _, sweep in seen][:2] == [("loss=hinge", "seed=1"), ("loss=hinge", "seed=2")]
+    assert [(sweep.number, sweep.total) for _, sweep in seen] == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert contents(workspace) == {}
 
 
 def test_without_m_there_is_one_job_and_no_sweep(workspace: Path) -> None:
-    seen: list[tuple[dict[str, Any], bool]] = []
+    seen: list[tuple[dict[str, Any], Sweep]] = []
     assert compose.run("train", ["seed=3"], recorder(seen, lambda values: 7)) == 7
-    assert [(values["seed"], sweep) for values, sweep in seen] == [(3, False)]
+    assert [(values["seed"], sweep) for values, sweep in seen] == [(3, None)]
     assert contents(workspace) == {}
 
 
 def test_a_failing_job_of_a_sweep_leaves_the_others_and_its_code(workspace: Path) -> None:
-    seen: list[tuple[dict[str, Any], bool]] = []
+    seen: list[tuple[dict[str, Any], Sweep]] = []
     codes = {1: 0, 2: 3, 3: 4, 4: 0}
     job = recorder(seen, lambda values: codes[values["seed"]])
     assert compose.run("train", ["-m", "seed=1,2,3,4"], job) == 3
@@ -192,7 +193,7 @@ def test_a_failing_job_of_a_sweep_leaves_the_others_and_its_code(workspace: Path
 
 
 def test_a_programmers_mistake_in_a_sweep_is_raised_after_the_other_jobs(workspace: Path) -> None:
-    seen: list[tuple[dict[str, Any], bool]] = []
+    seen: list[tuple[dict[str, Any], Sweep]] = []
     job = recorder(seen, lambda values: 1 // (values["seed"] - 1))
     with pytest.raises(ZeroDivisionError):
         compose.run("train", ["-m", "seed=1,2"], job)
@@ -202,7 +203,7 @@ def test_a_programmers_mistake_in_a_sweep_is_raised_after_the_other_jobs(workspa
 def test_a_signal_ends_a_sweep(workspace: Path) -> None:
     seen: list[int] = []
 
-    def job(resolve: Callable[[], dict[str, Any]], sweep: bool) -> int:
+    def job(resolve: Callable[[], dict[str, Any]], sweep: Sweep) -> int:
         seen.append(resolve()["seed"])
         raise Stopped(signal.SIGTERM)
 
@@ -211,10 +212,12 @@ def test_a_signal_ends_a_sweep(workspace: Path) -> None:
     assert seen == [1]
 
 
-def test_two_sweeps_have_two_records_and_the_same_sweep_one(workspace: Path) -> None:
+def test_two_sweeps_have_two_folders_and_the_same_sweep_one(workspace: Path) -> None:
+    seen: list[tuple[dict[str, Any], Sweep]] = []
     for seed in (1, 2, 1):
-        compose.run("train", ["-m", f"seed={seed}"], recorder([], lambda values: 0))
-    assert len(list((workspace / "outputs").glob("sweep-*/multirun.yaml"))) == 2
+        compose.run("train", ["-m", f"seed={seed}"], recorder(seen, lambda values: 0))
+    first, second, again = (sweep.folder for _, sweep in seen)
+    assert first == again != second
 
 
 def test_under_a_sweep_the_name_is_a_prefix_and_a_wrong_job_leaves_the_right_one(
@@ -260,15 +263,6 @@ def test_a_word_of_another_form_is_refused_by_name(word: str) -> None:
         compose.parse(["fine=1", word])
     assert word in str(refused.value)
     assert "\n" not in str(refused.value)
-
-
-def test_a_sweep_of_which_a_job_began_keeps_its_record(workspace: Path) -> None:
-    def job(resolve: Callable[[], dict[str, Any]], sweep: bool) -> int:
-        raise Stopped(signal.SIGTERM)
-
-    with pytest.raises(Stopped):
-        compose.run("train", ["-m", "seed=1,2"], job)
-    assert len(list((workspace / "outputs").glob("sweep-*/multirun.yaml"))) == 1
 
 
 def test_a_sweep_whose_jobs_are_all_refused_leaves_nothing(workspace: Path) -> None:

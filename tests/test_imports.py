@@ -21,18 +21,22 @@ MAY_IMPORT = {
     **dict.fromkeys(FAMILIES, FOUNDATION),
     # Mixtures know their modes and sources their labels; the classifier is made of the models' layers.
     "metrics": {"data", "models"} | FOUNDATION,
-    "compose": {"errors"},
+    "composed": set(),
+    "synonyms": set(),
+    "wording": set(),
+    "compose": {"composed", "errors", "synonyms", "wording"},
+    "sweep": {"composed", "errors", "runtime"},
     "plugins": {"errors"},
-    "validation": {"errors", "registry"},
+    "validation": {"composed", "errors", "registry"},
     "migrations": set(),
     "seeds": set(),
-    "config": {"errors", "metrics", "registry", "seeds", "validation", "migrations"} | FAMILIES,
+    "config": {"composed", "errors", "metrics", "registry", "seeds", "validation", "migrations"} | FAMILIES,
     "rules": {"config", "errors", "penalties"},
-    "training": {"config", "metrics", "rules", "pictures", "plugins"} | FOUNDATION | FAMILIES,
-    "commands": {"training", "config", "pictures", "plugins", "metrics", "seeds", "validation"}
+    "training": {"composed", "config", "metrics", "rules", "pictures", "plugins"} | FOUNDATION | FAMILIES,
+    "commands": {"composed", "training", "config", "pictures", "plugins", "metrics", "seeds", "validation"}
     | FOUNDATION
     | FAMILIES,
-    "cli": {"commands", "config", "compose", "errors", "plugins", "runtime"},
+    "cli": {"commands", "config", "compose", "composed", "errors", "plugins", "runtime", "sweep"},
     "__main__": {"cli"},
     "__init__": set(),
 }
@@ -49,7 +53,18 @@ ATTRIBUTES_THAT_RUN_CODE = {
     *(f"os.{kind}{ending}" for kind in ("exec", "spawn") for ending in ("l", "le", "lp", "lpe", "v", "ve", "vp")),
     *("importlib.util", "importlib.reload"),
 }
-STARTS_WITHOUT_TORCH = ["cli.py", "errors.py", "compose.py", "__init__.py", "__main__.py"]
+STARTS_WITHOUT_TORCH = [
+    *(
+        "cli.py",
+        "errors.py",
+        "compose.py",
+        "composed.py",
+        "synonyms.py",
+        "wording.py",
+        "__init__.py",
+        "__main__.py",
+    ),
+]
 
 
 def part_of(module: str) -> str:
@@ -128,7 +143,7 @@ def test_a_question_is_answered_before_torch_is_imported(file: str) -> None:
     heavy = {"torch", "torchvision", "numpy", "pydantic", "safetensors"}
     assert not {name.split(".")[0] for name in names} & heavy
     ours = {part_of(name) for name in names if name.split(".")[0] == "ganctl"}
-    assert ours <= {"errors", "cli", "__init__", "__version__"}
+    assert ours <= {"errors", "cli", "composed", "synonyms", "wording", "__init__", "__version__"}
 
 
 def test_help_needs_neither_hydra_nor_yaml() -> None:

@@ -18,6 +18,7 @@ from pydantic import AfterValidator, Field, SerializeAsAny, create_model
 from ganctl import __version__
 from ganctl.commands.output import is_file, writing
 from ganctl.commands.sample import open_generator
+from ganctl.composed import Typed, typed_in
 from ganctl.config import DeviceConfig, TrainConfig, Which, train_config
 from ganctl.errors import ConfigError, DataError, WriteError
 from ganctl.metrics import (
@@ -151,7 +152,7 @@ def _moved(config: TrainConfig, moved: Mapping[str, Any]) -> TrainConfig:
                 f"be given: {may}"
             )
         values["data"][name] = value
-    return train_config(values) if moved else config
+    return train_config(Typed(values, typed_in(moved))) if moved else config
 
 
 def _result(

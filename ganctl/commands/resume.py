@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from ganctl.composed import Typed, typed_in
 from ganctl.config import TrainConfig, flatten, train_config
 from ganctl.errors import CheckpointError, ConfigError, nearest
 from ganctl.plugins import import_plugins
@@ -35,7 +36,7 @@ def resume(path: str, overrides: Mapping[str, Any], signals: Signals) -> None:
     for key, value in changed.items():
         _refuse(key, saved)
         _set(values, key, value)
-    config = train_config(values)
+    config = train_config(Typed(values, typed_in(overrides)))
     try:
         run(config, folder, signals)
     except ConfigError as error:

@@ -1,11 +1,35 @@
 """ganctl train: a new run, or the same one further."""
 
+from contextlib import suppress
+from typing import Any
+
+from ganctl.composed import Job
 from ganctl.config import TrainConfig
+from ganctl.errors import CheckpointError
 from ganctl.runtime.signals import Signals
+from ganctl.training.checkpoint import read_header
 from ganctl.training.naming import Naming
+from ganctl.training.run_folder import RunFolder
 from ganctl.training.runner import run
 
 
-def train(config: TrainConfig, signals: Signals, *, sweep: bool = False) -> None:
-    """Train the run that the config, and data of the user's own, determine; under a sweep, `name` is a prefix."""
-    run(config, Naming(config, sweep=sweep), signals)
+def train(config: TrainConfig, signals: Signals, job: Job | None, found: dict[str, Any]) -> None:
+    """Train the run that the config, and data of the user's own, determine; in a sweep, `name` is a prefix.
+
+    Adds to `found` how far the run came: its folder, status, step and best score.
+    """
+    naming = Naming(config, job)
+    try:
+        run(config, naming, signals)
+    finally:
+        if job is not None and naming.chosen is not None and naming.chosen.path.is_dir():
+            found |= _state_of(naming.chosen)
+
+
+def _state_of(folder: RunFolder) -> dict[str, Any]:
+    status = folder.read_status()
+    found = {"folder": str(folder.path)} | {key: status[key] for key in ("status", "step") if key in status}
+    with suppress(CheckpointError):
+        score = read_header(folder.best).header.score
+        found |= {"score": score.value} if score is not None else {}
+    return found

@@ -1,43 +1,51 @@
 """Which folder is a run's whose name is derived: from its config, and from the data where that is the user's own.
 
-Such a name is `<set>-<model>-<loss>-<8 hex>`. The hash leaves the data's place out, so that a set may move; so
-runs of one command shape on several sets share it, and are told apart by the fingerprints of their data.
+Such a name is `<set>-<model>-<loss>-<8 hex>`. In a sweep, the words that differ stand before the hash; a run is
+found with or without them. The hash leaves the data's place out, so that a set may move; so runs of one command
+shape on several sets share it, and are told apart by the fingerprints of their data.
 """
 
 import os
 import re
 from typing import Any
 
+from ganctl.composed import Job
 from ganctl.config import TrainConfig
 from ganctl.errors import CheckpointError, DataError
 from ganctl.training.run_folder import OUTPUTS, RunFolder
 
 
 class Naming:
-    """The folder of one run, to be found by its config and its data."""
+    """The folder of one run, to be found by its config and its data; `chosen` once it is."""
 
-    def __init__(self, config: TrainConfig, *, sweep: bool) -> None:
+    def __init__(self, config: TrainConfig, job: Job | None) -> None:
         self._config = config
-        self._name = config.run_name(sweep=sweep)
-        self._by_data = config.data.own is not None and (config.name is None or sweep)
-        ending = re.escape(config.name_ending())
-        self._form = re.compile(rf"{re.escape(config.name_prefix())}[^-]+{ending}(-[0-9a-f]{{6}})?")
+        self.chosen: RunFolder | None = None
+        derived = config.name is None or job is not None
+        self._name = config.run_name(sweep=job is not None, words=job.in_name() if job is not None else "")
+        self._derived = derived
+        self._by_data = config.data.own is not None and derived
+        set_of = r"[^-]+" if self._by_data else re.escape(config.data.title)
+        rest = rf"{re.escape(config.name_middle())}(-[\w.+=,-]+)?{config.name_ending()}(-[0-9a-f]{{6}})?"
+        self._form = re.compile(re.escape(config.name_prefix()) + set_of + rest)
 
     def without_data(self) -> RunFolder | None:
         """Return the folder if name and config tell it, or the place of the data; else None."""
         if not self._by_data:
-            return RunFolder(OUTPUTS / self._name)
-        own = self._config.data.own
-        return next((folder for folder, there in self._runs() if there.get("path") == own), None)
+            there = [folder for folder, _ in self._runs()] if self._derived else []
+            self.chosen = there[0] if there else RunFolder(OUTPUTS / self._name)
+        else:
+            own = self._config.data.own
+            self.chosen = next((folder for folder, there in self._runs() if there.get("path") == own), None)
+        return self.chosen
 
     def by_data(self, fingerprint: str) -> RunFolder:
         """Return the folder of the run on data with a fingerprint, or the one for a new run."""
         runs = [folder for folder, _ in self._runs()]
-        for folder in runs:
-            if folder.fingerprint() == fingerprint:
-                return folder
         taken = any(folder.path.name == self._name for folder in runs)
-        return RunFolder(OUTPUTS / (f"{self._name}-{fingerprint[:6]}" if taken else self._name))
+        new = RunFolder(OUTPUTS / (f"{self._name}-{fingerprint[:6]}" if taken else self._name))
+        self.chosen = next((folder for folder in runs if folder.fingerprint() == fingerprint), new)
+        return self.chosen
 
     def _runs(self) -> list[tuple[RunFolder, dict[str, Any]]]:
         """Return the runs whose names could be this one's, each with what it says of its data.

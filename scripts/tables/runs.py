@@ -33,7 +33,7 @@ def composed(words: Sequence[str]) -> dict[str, Any]:
     """
     values: dict[str, Any] = {}
 
-    def take(resolve: Callable[[], dict[str, Any]], sweep: bool) -> int:
+    def take(resolve: Callable[[], dict[str, Any]], job: Any) -> int:
         values.update(resolve())
         return 0
 

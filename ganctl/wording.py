@@ -1,0 +1,58 @@
+"""The grammar of a command line's words, and what ganctl says in place of Hydra and OmegaConf."""
+
+import re
+
+OURS = (
+    (r"Only one of --run, --multirun, --cfg, .*", "give only one of --run, --cfg and --info"),
+    (r"The --resolve flag can only .*", "--resolve: goes with --cfg"),
+    (r"argument --cfg/-c: invalid choice: ('.*?') .*", r"--cfg: shows `job`, not \1"),
+    (
+        r"argument --info/-i: invalid choice: ('.*?') .*",
+        r"--info: shows all, config, defaults, defaults-tree, plugins or searchpath, not \1",
+    ),
+    (r"argument (--?[\w-]+)\S*: expected one argument", r"\1: needs a value"),
+    (r"Sweep parameters '(.*?)' requires? --multirun", r"\1: a sweep over values needs -m"),
+    (r"Additional config directory '(.*?)' not found", r"--config-dir: \1 is no folder"),
+    (r"(?i)\b(ListConfig|DictConfig|AnyNode|omegaconf)\b", "value"),
+)
+"""What Hydra and OmegaConf say, and what ganctl says in its place."""
+
+
+def in_our_words(text: str) -> str:
+    """Return what Hydra or OmegaConf says in ganctl's words."""
+    for theirs, ours in OURS:
+        text = re.sub(theirs, ours, text, flags=re.DOTALL)
+    return text
+
+
+def seeds_quoted(word: str) -> str:
+    """Return seeds=0-3,7 as one text, where no sweep could be meant."""
+    key, _, value = word.partition("=")
+    return f"{key}='{value}'" if key == "seeds" and re.fullmatch(r"[\d,-]+", value) else word
+
+
+def quoted(word: str) -> str:
+    """Return key=value with the value in quotes if it is plain text that Hydra's grammar has no letters for.
+
+    Such as data.path=~/José; a value with signs that mean something to Hydra is left as it is.
+    """
+    key, _, value = word.partition("=")
+    plain = not set(value) & set("'\"\\,()[]{}$")
+    foreign = set(value) & set("!#&;<=>^`~") or not value.isascii()
+    return f"{key}='{value}'" if plain and foreign else word
+
+
+def split(text: str) -> list[str]:
+    """Return the parts of a text between commas that lie in no brackets and no quotes."""
+    parts, depth, quote = [""], 0, ""
+    for letter in text:
+        if quote:
+            quote = "" if letter == quote and not parts[-1].endswith("\\") else quote
+        elif letter in "'\"":
+            quote = letter
+        depth += (letter in "([{") - (letter in ")]}") if not quote else 0
+        if letter == "," and depth == 0 and not quote:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return [part.strip() for part in parts]

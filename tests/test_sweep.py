@@ -1,0 +1,117 @@
+"""Sweeps: what is said before, between and after their jobs, the names of their runs, and their table."""
+
+import csv
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ganctl.composed import Job
+from tests.conftest import TINY, Cli
+
+
+def table(workspace: Path) -> list[dict[str, str]]:
+    (path,) = (workspace / "outputs").glob("sweep-*/sweep.csv")
+    return list(csv.DictReader(path.read_text().splitlines()))
+
+
+def test_each_job_is_announced_and_the_failed_ones_are_named_at_the_end(workspace: Path, cli: Cli) -> None:
+    outcome = cli("train", *TINY, "-m", "loss=hinge,wgan,lsgan")
+    assert outcome.code == 2
+    lines = outcome.out.splitlines()
+    assert [line for line in lines if line.startswith("[")] == [
+        "[1/3] loss=hinge",
+        "[2/3] loss=wgan",
+        "[3/3] loss=lsgan",
+    ]
+    assert lines[-1] == "2 done, 1 failed: loss=wgan (exit 2)"
+
+
+def test_a_table_says_what_became_of_each_job(workspace: Path, cli: Cli) -> None:
+    scored = ["evaluate.every=1", "evaluate.num=8", "metric/features=raw", "metric=[fid]"]
+    cli("train", *TINY, *scored, "-m", "loss=hinge,wgan", "seed=1,2")
+    rows = table(workspace)
+    assert [row["words"] for row in rows] == [
+        f"loss={loss} seed={seed}" for loss in ("hinge", "wgan") for seed in (1, 2)
+    ]
+    assert [row["status"] for row in rows] == ["complete", "complete", "failed (exit 2)", "failed (exit 2)"]
+    assert [row["step"] for row in rows] == ["1", "1", "", ""]
+    for row in rows[:2]:
+        assert (workspace / row["folder"] / "run.json").exists()
+        assert float(row["score"]) >= 0
+    assert not list((workspace / "outputs").rglob("multirun.yaml"))
+
+
+def test_a_runs_folder_carries_the_words_that_differ_and_is_found_without_them(workspace: Path, cli: Cli) -> None:
+    assert cli("train", *TINY, "-m", "optimizer.generator.lr=1e-3,2e-3", "seed=1,2").code == 0
+    names = {path.name.rsplit("-", 1)[0] for path in (workspace / "outputs").glob("ring-*")}
+    assert names == {f"ring-mlp-nonsaturating-lr={lr}-seed={seed}" for lr in ("1e-3", "2e-3") for seed in (1, 2)}
+    again = cli("train", *TINY, "-m", "seed=1,2", "optimizer.generator.lr=1e-3,2e-3")
+    assert again.out.count("is complete: 1 step is done") == 4
+    assert len(list((workspace / "outputs").glob("ring-*"))) == 4
+    single = cli("train", *TINY, "seed=2", "optimizer.generator.lr=1e-3")
+    assert "is complete" in single.out
+
+
+def test_a_sweep_finds_runs_under_their_earlier_names(workspace: Path, cli: Cli) -> None:
+    for seed in (1, 2):
+        assert cli("train", *TINY, f"seed={seed}").code == 0
+    before = {path.name for path in (workspace / "outputs").glob("ring-*")}
+    outcome = cli("train", *TINY, "-m", "seed=1,2")
+    assert outcome.out.count("is complete: 1 step is done") == 2
+    assert {path.name for path in (workspace / "outputs").glob("ring-*")} == before
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("seed=2",), "seed=2"),
+        (("loss=hinge", "model=mlp"), ""),
+        (("optimizer.generator.lr=0.1", "penalty=[r1,r2]"), "lr=0.1-penalty=r1,r2"),
+        (("data.path=/a b/ü",), "path=abü"),
+        (("name=" + "x" * 99,), ("name=" + "x" * 99)[:60]),
+    ],
+)
+def test_words_are_made_fit_for_a_folders_name(words: tuple[str, ...], told: str) -> None:
+    assert Job(1, 2, words, Path()).in_name() == told
+
+
+def test_the_jobs_of_a_sweep_are_shown(workspace: Path, cli: Cli) -> None:
+    outcome = cli("train", "-m", "loss=hinge,lsgan", "--cfg", "job")
+    assert (outcome.code, outcome.err) == (0, "")
+    shown = outcome.out.split("# [")[1:]
+    assert [each.splitlines()[0] for each in shown] == ["1/2] loss=hinge", "2/2] loss=lsgan"]
+    configs = [yaml.safe_load(each.partition("\n")[2]) for each in shown]
+    assert [config["loss"]["name"] for config in configs] == ["hinge", "lsgan"]
+    assert not list(workspace.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["seed=range(0,1000000000)"], "seed=range(0,1000000000): makes a sweep of more than 10,000 jobs"),
+        (
+            ["seed=range(0,200)", "train.steps=range(1,200)"],
+            "train.steps=range(1,200): makes a sweep of more than",
+        ),
+        (
+            ["seed=interval(0,1)"],
+            "seed=interval(0,1): has no single values to run through; list them, seed=0.1,0.2",
+        ),
+        (["loss=hinge,wgn"], "loss: there is no 'wgn' (did you mean 'wgan'?)"),
+        (["seed=1,2", "sede=3"], "sede: unknown key"),
+    ],
+)
+def test_what_cannot_be_swept_is_one_line_before_any_job(
+    words: list[str], told: str, workspace: Path, cli: Cli
+) -> None:
+    outcome = cli("train", "-m", *words)
+    assert (outcome.code, outcome.out, outcome.err.count("\n")) == (2, "", 1)
+    assert outcome.err.startswith(f"ganctl: {told}")
+    assert not list(workspace.iterdir())
+
+
+def test_every_option_of_a_group_can_be_swept(cli: Cli, workspace: Path) -> None:
+    outcome = cli("train", "-m", "optimizer=glob(*)", "--cfg", "job")
+    assert outcome.code == 0, outcome.err
+    assert "# [1/4] optimizer=adam\n" in outcome.out

@@ -1,0 +1,78 @@
+"""Words of other tools: each is answered by a key or a choice that is there, or by what comes nearest."""
+
+import pytest
+
+from ganctl import compose
+from ganctl.config import flatten
+from ganctl.synonyms import CHOICES, KEYS, Advice
+from tests.conftest import Cli
+from tests.training.composed import composed
+
+NEEDED = {"sample": ["ckpt=run"], "evaluate": ["ckpt=run"], "data": ["path=images"]}
+EVERYDAY = {
+    "lr=1": "lr: unknown key; here it is optimizer.lr=… (of one player, optimizer.generator.lr or",
+    "epochs=1": "epochs: unknown key; here it is train.steps=… (an epoch is",
+    "batch_size=32": "batch_size: unknown key; here it is train.batch_size=…",
+    "outdir=x": "outdir: unknown key; here it is name=… (the folder is outputs/<name>)",
+    "gpus=2": "gpus: unknown key; not there; one process trains on one device",
+    "device=gpu": "device=gpu: here it is device=cuda",
+    "device=cuda:1": "device=cuda:1: here it is device=cuda device.name=cuda:1",
+    "loss=bce": "loss=bce: here it is loss=nonsaturating",
+    "loss=r3gan": "loss=r3gan: here it is loss=relativistic (R3GAN's loss; its penalties are penalty=[r1,r2])",
+    "loss=wgan-gp": "loss=wgan-gp: here it is loss=wgan_gp",
+    "schedule=cosine": "schedule=cosine: here it is schedule.learning_rate.shape=cosine",
+    "ema=false": "ema=false: here it is ema.half_life=0",
+    "ema.decay=0.999": "ema.decay: unknown key; here it is ema.half_life=… (in images",
+    "checkpoint.keep=all": "checkpoint.keep=all: here it is checkpoint.keep_every=1",
+    "train.max_time=60": "train.max_time: unknown key; not there; train.steps says when a run ends",
+    "train.patience=3": "train.patience: unknown key; not there; evaluate.every keeps the best checkpoint",
+    "--name": "--name: keys are typed without dashes; here it is name=…",
+    "--ckpt": "--ckpt: keys are typed without dashes; not there; the same command again, or `ganctl resume",
+    "--resume": "--resume: keys are typed without dashes; not there; the same command again",
+    "--batch_size 32": "--batch_size: keys are typed without dashes; here it is train.batch_size=…",
+    "--batch-size=32": "--batch-size=32: keys are typed without dashes; here it is train.batch_size=…",
+    "--gpus=2": "--gpus=2: keys are typed without dashes; not there; one process trains on one device",
+    "optimizer=Adam": "optimizer: there is no 'Adam' (did you mean 'adam'?)",
+    "model=DCGAN": "model: there is no 'DCGAN' (did you mean 'dcgan'?)",
+    "data=fashion-mnist": "data=fashion-mnist: here it is data=fashion_mnist",
+}
+
+
+@pytest.mark.parametrize("words", EVERYDAY)
+def test_everyday_words_are_answered_by_what_to_type(words: str, cli: Cli) -> None:
+    outcome = cli("train", *words.split())
+    assert (outcome.code, outcome.err.count("\n")) == (2, 1)
+    assert outcome.err.startswith(f"ganctl: {EVERYDAY[words]}")
+
+
+def targets() -> list[tuple[str, str]]:
+    advice = [(command, each) for command, table in KEYS.items() for each in table.values()]
+    advice += [("train", each) for each in CHOICES.values()]
+    return sorted({(command, each.target) for command, each in advice if each.target is not None})
+
+
+@pytest.mark.parametrize(("command", "target"), targets())
+def test_every_advice_is_a_key_or_a_choice_that_is_there(command: str, target: str) -> None:
+    key, _, value = target.partition("=")
+    keys = {name for name, _ in compose._known_keys()}
+    if value:
+        words = [target, *(["data.path=images"] if value == "folder" else [])]
+        assert composed(*words, *NEEDED.get(command, []), command=command)
+        return
+    groups = {path.name for path in compose.config_folder().iterdir() if path.is_dir()}
+    config = composed(*NEEDED.get(command, []), command=command)
+    assert key in keys | groups
+    known = {*flatten(config), *config} | groups
+    assert key in known or any(name == key and owner.startswith("data=") for name, owner in compose._known_keys())
+
+
+@pytest.mark.parametrize("command", KEYS)
+def test_no_word_that_is_advised_against_is_right(command: str) -> None:
+    own = {name for name, owner in compose._known_keys() if owner == f"`ganctl {command}`"}
+    assert not own & KEYS[command].keys()
+
+
+def test_an_advice_reads_as_a_line() -> None:
+    assert str(Advice("name")) == "here it is name=…"
+    assert str(Advice("loss=hinge", "a remark")) == "here it is loss=hinge (a remark)"
+    assert str(Advice(None, "a remark")) == "not there; a remark"
