@@ -266,7 +266,7 @@ def _as_ganctl_answers(parser: ArgumentParser, command: str) -> None:
 
 NOT_AVAILABLE = {
     "experimental_rerun": "because it would run code from a pickled file",
-    "shell_completion": "because Hydra's knows no subcommands",
+    "shell_completion": "because it knows no subcommands",
     "config_name": "because each command has its own; a config of your own is an option in --config-dir",
     "config_path": "because it would hide ganctl's own options; give yours by --config-dir",
 }

@@ -5,14 +5,18 @@ import re
 OURS = (
     (r"Only one of --run, --multirun, --cfg, .*", "give only one of --run, --cfg and --info"),
     (r"The --resolve flag can only .*", "--resolve: goes with --cfg"),
-    (r"argument --cfg/-c: invalid choice: ('.*?') .*", r"--cfg: shows `job`, not \1"),
+    (r"argument --cfg/-c: invalid choice: (.*) \(choose from.*", r"--cfg: shows `job`, not \1"),
     (
-        r"argument --info/-i: invalid choice: ('.*?') .*",
+        r"argument --info/-i: invalid choice: (.*) \(choose from.*",
         r"--info: shows all, config, defaults, defaults-tree, plugins or searchpath, not \1",
     ),
     (r"argument (--?[\w-]+)\S*: expected one argument", r"\1: needs a value"),
     (r"Sweep parameters '(.*?)' requires? --multirun", r"\1: a sweep over values needs -m"),
     (r"Additional config directory '(.*?)' not found", r"--config-dir: \1 is no folder"),
+    (r"\.? No match in the defaults list.*", "; there is no such choice"),
+    (r"ambiguous option: (\S+) could match .*", r"\1: unknown option"),
+    (r"argument (--?[\w-]+)\S*: ignored explicit argument (.*)", r"\1: takes no value, not \2"),
+    (r"--multirun\b", "-m"),
     (r"(?i)\b(ListConfig|DictConfig|AnyNode|omegaconf)\b", "value"),
 )
 """What Hydra and OmegaConf say, and what ganctl says in its place."""

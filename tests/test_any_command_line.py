@@ -32,6 +32,8 @@ from tests.command_lines import A_WRONG_WORD, FLAGS, FOLDER, RESUMING, SAMPLING,
 from tests.conftest import Outcome, contents
 
 SECONDS = 60.0
+HYDRAS_OWN = re.compile(r"(?i)hydra|multirun|_sweep|omegaconf|listconfig|dictconfig|anynode|defaults list|primary")
+"""Words that no user of ganctl need know, unless he typed them."""
 """No command line takes longer; nearly all take less than one."""
 
 profile: dict[str, Any] = {
@@ -105,6 +107,8 @@ def assert_answered(words: list[str], codes: set[int]) -> None:
     assert left == {}
     if outcome.code:
         assert re.fullmatch(r"ganctl: [^\n]+\n", outcome.err), outcome.err
+        if not HYDRAS_OWN.search(" ".join(words)):
+            assert not HYDRAS_OWN.search(outcome.err), outcome.err
     else:
         assert outcome.err == ""
 
@@ -161,7 +165,7 @@ def test_a_sweep_says_one_line_a_refused_job_and_leaves_no_record_of_nothing(
     assert re.fullmatch(r"(ganctl: [^\n]+\n)*", outcome.err), outcome.err
     assert bool(outcome.code) == bool(outcome.err)
     files = [Path(name).name for name, content in left.items() if content is not None]
-    assert files == (["multirun.yaml"] if ACCEPTED else [])
+    assert files == (["sweep.csv"] if ACCEPTED else [])
 
 
 @settings(max_examples=MANY // 4)

@@ -1,6 +1,7 @@
 """One picture file to one square array of uint8."""
 
 import io
+import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -147,13 +148,13 @@ def decode(
         except BadPictureError:
             raise
         except Exception as error:  # what Pillow raises on damaged files differs from format to format
-            raise BadPictureError(str(error) or type(error).__name__) from error
+            raise BadPictureError(_words(error)) from error
         mode = "L" if decoding.channels == 1 else "RGB"
         if kind is None:
             try:
                 return Decoded(_squared(_to_mode(picture, mode), side, decoding), frames=frames)
             except Exception as error:
-                raise BadPictureError(str(error) or type(error).__name__) from error
+                raise BadPictureError(_words(error)) from error
         values = values_of(picture, kind)
         if values.high != values.high:
             raise BadPictureError("values that are not finite numbers")
@@ -196,14 +197,14 @@ def _open(content: io.BytesIO) -> Image.Image:
     try:
         picture = Image.open(content, formats=formats)
     except Exception as error:
-        told = f"a HEIC image that does not decode: {error}" if formats == HEIF else kind_of(start)
+        told = "a HEIC image that does not decode" if formats == HEIF else kind_of(start)
         reason = told or _reason(content, start) or "not an image that Pillow knows"
         raise BadPictureError(reason) from error
     _require_size(picture)
     try:
         return with_floats(picture)
     except Exception as error:  # as in `decode`
-        raise BadPictureError(str(error) or type(error).__name__) from error
+        raise BadPictureError(_words(error)) from error
 
 
 def _reason(content: io.BytesIO, start: bytes) -> str | None:
@@ -216,8 +217,13 @@ def _reason(content: io.BytesIO, start: bytes) -> str | None:
             content.seek(0)
             factory(content, "")
         except Exception as error:
-            return f"a {name} file that Pillow cannot read: {str(error) or type(error).__name__}"
+            return f"a {name} file that Pillow cannot read: {_words(error)}"
     return None
+
+
+def _words(error: Exception) -> str:
+    """Return what an error says, without the address of the file in memory."""
+    return re.sub(r"\s*<_io\.\w+ object at 0x[0-9a-f]+>", "", str(error)) or type(error).__name__
 
 
 def _padded(picture: Image.Image, side: int) -> Image.Image:

@@ -139,7 +139,7 @@ def test_with_pillow_heif_heic_is_read_whatever_its_name_ends_in(tmp_path):
 
 def test_with_pillow_heif_a_damaged_heic_needs_nothing_to_install():
     pytest.importorskip("pillow_heif", reason="the extra ganctl[heic] is not installed")
-    with pytest.raises(BadPictureError, match=r"^a HEIC image that does not decode: ") as refused:
+    with pytest.raises(BadPictureError, match=r"^a HEIC image that does not decode$") as refused:
         pixels_of(io.BytesIO(HEIC_START), 8, Decoding(8, 3, "crop"))
     assert "pip" not in str(refused.value)
 

@@ -125,5 +125,5 @@ def test_a_read_only_folder_is_named_and_left_as_it_is(warm: Warm, small_disk: P
     assert (code, err.count("\n")) == (2, 1)
     assert "outputs/run: cannot be written (Read-only file system); mount it so that it can be written" in err
     code, out, _ = warm.finish(small_disk, *TWENTY)
-    assert (code, out) == (0, f"{RUN} is complete: 20 steps are done; raise train.steps to go on\n")
+    assert (code, out) == (0, f"{RUN} is complete: 20 steps are done; raise train.steps above 20 to go on\n")
     assert contents(small_disk) == before

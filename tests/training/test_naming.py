@@ -32,7 +32,7 @@ def test_each_set_has_a_run_of_its_own_that_its_command_finds_again(cli: Cli) ->
     for path in paths:
         outcome = train(cli, path)
         assert (outcome.code, outcome.err) == (0, "")
-        assert "(new, 1 steps)" in outcome.out
+        assert "(new, 1 step)" in outcome.out
     found = runs()
     assert [name.partition("-")[0] for name in found] == ["horses", "train", "train"]
     assert found[2].startswith(f"{found[1]}-")
