@@ -28,7 +28,7 @@ from ganctl import __version__
 from ganctl.composed import Job, Typed
 from ganctl.errors import ConfigError, nearest
 from ganctl.synonyms import CHOICES, advice_on
-from ganctl.wording import in_our_words, quoted, seeds_quoted, split
+from ganctl.wording import in_our_words, quoted, seeds_quoted, split, wrong_form
 
 CRASHES = (AttributeError, LookupError, RecursionError, TypeError, ValueError, yaml.YAMLError)
 """What Hydra and OmegaConf raise, beside their own errors, for words that they did not foresee."""
@@ -279,6 +279,8 @@ def _refuse_what_is_hydras_own(options: Namespace) -> None:
         if getattr(options, option) not in (None, False):
             raise ConfigError(f"--{option.replace('_', '-')}: not available, {reason}")
     for word in options.overrides:
+        if (problem := wrong_form(word)) is not None:
+            raise ConfigError(problem)
         if re.match(r"hydra\b", word.lstrip("+~ \t")):
             raise ConfigError(f"{word}: settings of Hydra itself are not available; leave it out")
 

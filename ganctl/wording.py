@@ -22,6 +22,19 @@ OURS = (
 """What Hydra and OmegaConf say, and what ganctl says in its place."""
 
 
+def wrong_form(word: str) -> str | None:
+    """Return in one line what is wrong with the form of a word of the command line, or None."""
+    taken_out = word.startswith("~")
+    key, equals, _ = word.lstrip("+~ \t").partition("=")
+    if not equals and not taken_out:
+        return f"'{word}' is not of the form key=value"
+    if not key.strip():
+        return f"{word}: names no key; {'to take one out is ~key' if taken_out else 'the form is key=value'}"
+    if "@" in key:
+        return f"{word}: no key has an @ in it"
+    return None
+
+
 def in_our_words(text: str) -> str:
     """Return what Hydra or OmegaConf says in ganctl's words."""
     for theirs, ours in OURS:
