@@ -52,10 +52,9 @@ def test_options_are_answered_without_a_word_of_hydra(words: str, cli: Cli) -> N
     assert outcome.err.startswith(f"ganctl: {OPTIONS[words]}")
 
 
-@pytest.mark.parametrize("size", [10_000, 100_000])
 @pytest.mark.parametrize("word", ["seed={}", "train.steps={}", "-m seed={}"])
-def test_deep_and_long_words_are_one_line(word: str, size: int, cli: Cli) -> None:
-    outcome = cli("train", *word.format("[" * size).split())
+def test_deep_and_long_words_are_one_line(word: str, cli: Cli) -> None:
+    outcome = cli("train", *word.format("[" * 10_000).split())
     assert (outcome.code, outcome.err.count("\n")) == (2, 1)
 
 

@@ -49,6 +49,7 @@ def silence_libtiff() -> bool:
 def quiet() -> Iterator[None]:
     """Keep Python's warnings and libtiff's messages off the terminal within the block, in all threads."""
     silence_libtiff()
+    complaint()  # what came of images that nobody asked about is not said of these
     with warnings.catch_warnings():
         warnings.simplefilter("always")
         warnings.showwarning = _warned

@@ -75,6 +75,13 @@ def test_a_warning_belongs_to_the_thread_in_which_it_came() -> None:
     assert complaint() == ""
 
 
+def test_what_was_complained_of_before_is_not_said_of_the_next_images() -> None:
+    with quiet():
+        warnings.warn("earlier", UserWarning, stacklevel=1)
+    with quiet():
+        assert complaint() == ""
+
+
 def test_images_of_many_pixels_are_decoded_one_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = write(tmp_path / "set", {f"{number}.png": plain(RED, (40, 40)) for number in range(8)})
     inside: list[int] = []
