@@ -1,5 +1,6 @@
 """The command line: which subcommands there are, and how errors become one line and an exit code."""
 
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -117,10 +118,18 @@ def _evaluate(arguments: list[str]) -> int:
 
 def _with_ckpt(arguments: list[str]) -> list[str]:
     """Return the words with the run that the first of them names as `ckpt=…`."""
-    if not arguments or "=" in arguments[0] or arguments[0][:1] in ("-", "+", "~", ""):
+    if not arguments or not _names_a_run(arguments[0]):
         return arguments
     escaped = arguments[0].replace("\\", "\\\\").replace("'", "\\'")
     return [f"ckpt='{escaped}'", *arguments[1:]]
+
+
+def _names_a_run(word: str) -> bool:
+    """Return whether a word is a run and not key=value; a sweep's runs have = in their names."""
+    if word[:1] in ("", "-", "+") or word.startswith("ckpt=") or (word[0] == "~" and word[:2] != "~/"):
+        return False
+    places = (os.path.expanduser(word), os.path.join("outputs", word))
+    return "=" not in word or any(map(os.path.exists, places))
 
 
 def _swept(command: str, arguments: list[str], work: Callable[[Typed, Job | None, dict[str, Any]], None]) -> int:
@@ -150,6 +159,9 @@ def _swept(command: str, arguments: list[str], work: Callable[[Typed, Job | None
         except Stopped as stop:
             table.end(job, stop.exit_code, found)
             raise
+        except Exception:
+            table.end(job, 1, found)
+            raise
         table.end(job, code, found)
         return code
 
@@ -169,7 +181,7 @@ def _resume(arguments: list[str]) -> int:
     place = named[0].removeprefix("ckpt=")
     if place.startswith("-"):
         raise ConfigError(f"{place}: unknown option; give the run's folder first: ganctl resume outputs/<run>")
-    if len(named) > 1 or not place or ("=" in place and place == named[0]):
+    if len(named) > 1 or not place or (place == named[0] and not _names_a_run(place)):
         raise ConfigError(f"{named[-1]}: which run? Give one, and first: ganctl resume outputs/<run>")
     from ganctl.runtime.signals import Signals
 

@@ -18,7 +18,7 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.utils import _run_hydra, create_automatic_config_search_path, get_args_parser
 from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override, RangeSweep
+from hydra.core.override_parser.types import ChoiceSweep, Override, RangeSweep
 from hydra.errors import HydraException, OverrideParseException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
@@ -73,6 +73,8 @@ def run(command: str, arguments: Sequence[str], work: Task) -> int:
         return _once(options, parser, work, command, None)
     options.multirun = False
     jobs = list(_jobs(options, command))
+    if options.help or options.hydra_help or options.info is not None:  # the same for all of them
+        jobs = jobs[:1]
     codes: list[int] = []
     crashes: list[Exception] = []
     for words, job in jobs:
@@ -185,8 +187,10 @@ def _width(override: Override) -> int:
 def _values(override: Override) -> list[str]:
     """Return the values that a word runs through: of a plain list as they were typed."""
     values = list(override.sweep_string_iterator())
+    found = override.value()
     typed = split(str(override.input_line).partition("=")[2])
-    return typed if len(typed) == len(values) else values
+    plain = isinstance(found, ChoiceSweep) and found.simple_form
+    return typed if plain and len(typed) == len(values) else values
 
 
 def _loader(options: Namespace) -> ConfigLoaderImpl:

@@ -56,4 +56,4 @@ class Job:
             key, _, value = word.lstrip("+").partition("=")
             if key not in IN_NAMES:
                 told.append(f"{re.split('[./]', key)[-1]}={value}")
-        return re.sub(r"[^\w.+=,-]", "", "-".join(told))[:LONGEST].strip("-.")
+        return re.sub(r"[^\w.+=-]", "", "-".join(told).replace(",", "+"))[:LONGEST].strip("-.")

@@ -11,6 +11,10 @@ from ganctl.runtime.console import say
 from ganctl.runtime.disk import make_folder, write_whole
 
 
+SIGNALS = 128
+"""Exit codes above are those of signals."""
+
+
 class Table:
     """Reports the jobs of a sweep while they run, and keeps a table of them in the sweep's folder.
 
@@ -31,9 +35,18 @@ class Table:
         Raises `OSError` if the table cannot be written.
         """
         self._codes.append(code)
-        status = "complete" if code == 0 else f"failed (exit {code})"
+        status = "complete" if code == 0 else "stopped" if code > SIGNALS else f"failed (exit {code})"
         row = {"job": job.number, "words": job.title(), "folder": "", "status": status, "step": "", "score": ""}
-        self._rows.append({**row, **found})
+        told = {**row, **found}
+        if code:
+            told["status"] = status
+        same = next(
+            (each["job"] for each in self._rows if told["folder"] and each["folder"] == told["folder"]), None
+        )
+        if same is not None:
+            told["status"] += f", same run as job {same}"
+            say(f"note    job {job.number} is the run of job {same}: what differs leaves a run's numbers alone")
+        self._rows.append(told)
         if any(code != ConfigError.exit_code for code in self._codes):
             make_folder(job.folder)
             write_whole(job.folder / "sweep.csv", self._text().encode())

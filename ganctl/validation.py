@@ -43,7 +43,8 @@ def _as_typed(values: Mapping[str, Any], problems: list[Any]) -> Mapping[str, An
     for problem in problems:
         place = _typed_path(values, problem["loc"])
         text = typed.pop(".".join(map(str, place)), None)
-        if problem["type"] == "string_type" and text is not None:
+        number = isinstance(problem["input"], int | float)  # truth values, too; not what ${…} resolved to
+        if problem["type"] == "string_type" and number and text is not None and "${" not in text:
             inner: Any = corrected
             for part in place[:-1]:
                 inner = inner[part]

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from ganctl.composed import Job
+from ganctl.sweep import Table
 from tests.conftest import TINY, Cli
 
 
@@ -67,7 +68,7 @@ def test_a_sweep_finds_runs_under_their_earlier_names(workspace: Path, cli: Cli)
     [
         (("seed=2",), "seed=2"),
         (("loss=hinge", "model=mlp"), ""),
-        (("optimizer.generator.lr=0.1", "penalty=[r1,r2]"), "lr=0.1-penalty=r1,r2"),
+        (("optimizer.generator.lr=0.1", "penalty=[r1,r2]"), "lr=0.1-penalty=r1+r2"),
         (("data.path=/a b/ü",), "path=abü"),
         (("name=" + "x" * 99,), ("name=" + "x" * 99)[:60]),
     ],
@@ -115,3 +116,35 @@ def test_every_option_of_a_group_can_be_swept(cli: Cli, workspace: Path) -> None
     outcome = cli("train", "-m", "optimizer=glob(*)", "--cfg", "job")
     assert outcome.code == 0, outcome.err
     assert "# [1/4] optimizer=adam\n" in outcome.out
+
+
+def test_a_sweeps_run_is_named_like_any_other(workspace: Path, cli: Cli) -> None:
+    swept = ["model.generator.hidden=[4],[5,5]", "seed=1,2"]
+    assert cli("train", *TINY, "-m", *swept).code == 0
+    for folder in sorted((workspace / "outputs").glob("ring-*")):
+        for word in (folder.name, f"outputs/{folder.name}", f"ckpt={folder.name}"):
+            assert cli("sample", word, "num=2", "device=cpu").code == 0, word
+            assert "is complete" in cli("resume", word).out, word
+
+
+def test_jobs_that_are_one_run_are_reported(workspace: Path, cli: Cli) -> None:
+    outcome = cli("train", *TINY, "-m", "logging.every=1,2")
+    assert "note    job 2 is the run of job 1: what differs leaves a run's numbers alone" in outcome.out
+    assert [row["status"] for row in table(workspace)] == ["complete", "complete, same run as job 1"]
+
+
+def test_a_job_that_failed_is_so_in_the_table_though_its_folder_holds_a_complete_run(tmp_path: Path) -> None:
+    report = Table()
+    report.end(Job(1, 1, ("seed=1",), tmp_path), 3, {"folder": "outputs/run", "status": "complete", "step": 3})
+    (row,) = csv.DictReader((tmp_path / "sweep.csv").read_text().splitlines())
+    assert (row["status"], row["step"]) == ("failed (exit 3)", "3")
+
+
+def test_one_value_is_a_sweep_too(workspace: Path, cli: Cli) -> None:
+    for word in ("seed=range(1,2)", "seed=choice(3)"):
+        outcome = cli("train", *TINY, "-m", word)
+        assert outcome.code == 0, outcome.err
+
+
+def test_help_is_shown_once(cli: Cli) -> None:
+    assert cli("train", "-m", "seed=1,2", "--help").out == cli("train", "seed=1", "--help").out != ""

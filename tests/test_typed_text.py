@@ -49,3 +49,16 @@ def test_null_is_no_name_and_a_list_no_text(workspace: Path, cli: Cli) -> None:
     outcome = cli("train", *TINY, "name=[a]")
     assert outcome.code == 2
     assert "name: must be" in outcome.err
+
+
+def test_what_an_interpolation_resolves_to_is_no_typed_text(workspace: Path, cli: Cli) -> None:
+    outcome = cli("train", *TINY, "name=${seed}", "seed=5")
+    assert outcome.code == 2
+    assert "name: must be text, not 5" in outcome.err
+
+
+def test_the_home_of_nobody_is_one_line(trained: Path, cli: Cli) -> None:
+    for words in (["sample", "run", "out=~nobodyhere/x", "num=2", "device=cpu"], ["resume", "~/nobody"]):
+        outcome = cli(*words)
+        assert "Traceback" not in outcome.err
+    assert cli("sample", "ckpt=~nobodyhere/x").code == 4

@@ -204,7 +204,7 @@ def _place(out: str | None, checkpoint: Path) -> Path:
         inside = checkpoint.parent.name == "checkpoints"
         path = (checkpoint.parent.parent if inside else checkpoint.parent) / NAME
     else:
-        path = Path(out).expanduser()
+        path = Path(os.path.expanduser(out))
         path = path if path.is_file() or is_file(out, {"json"}) else path / NAME
     with writing(path):  # a place that cannot be had is refused before anything is computed
         if path.is_dir():

@@ -1,6 +1,7 @@
 """Where a command's results go: to a file, told by its ending, or into a folder."""
 
 import contextlib
+import os
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
@@ -20,7 +21,7 @@ def is_file(out: str, endings: Collection[str]) -> bool:
 
     A folder that is there is one whatever its name. Raises `ConfigError` for a file of another ending.
     """
-    path = Path(out).expanduser()
+    path = Path(os.path.expanduser(out))
     ending = path.suffix.removeprefix(".").lower()
     if path.is_dir() or out.endswith("/") or ending not in FILES:
         return False

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import os
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +34,7 @@ def sample(command: SampleCommand) -> None:
     Raises `CheckpointError` if there is no intact checkpoint, `ConfigError` for what does not go together and for
     a place that cannot be written.
     """
-    file = Path(command.out).expanduser() if command.out and is_file(command.out, ENDINGS) else None
+    file = Path(os.path.expanduser(command.out)) if command.out and is_file(command.out, ENDINGS) else None
     _check(command, file)
     keep_freed_memory()
     checkpoint, config, device, network = open_generator(
@@ -152,7 +153,7 @@ def _latents(dimensions: int, command: SampleCommand) -> Tensor:
 
 def _folder(command: SampleCommand, checkpoint: Path) -> Path:
     if command.out is not None:
-        return Path(command.out).expanduser()
+        return Path(os.path.expanduser(command.out))
     inside = checkpoint.parent.name == "checkpoints"
     return checkpoint.parent.parent / "samples" if inside else checkpoint.parent
 

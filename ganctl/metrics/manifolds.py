@@ -23,6 +23,9 @@ ROWS, COLUMNS = 512, 8192
 CANCELLED = 1e-8
 """Squares of distances below this share of the features' own squares are what rounding leaves of a difference."""
 
+MANY = 64
+"""Where one of so many pairs cancels, as among samples that are alike, differences of all cost less."""
+
 PAIRS = 1 << 24
 """Values of pairs whose distances are computed again at once."""
 
@@ -46,6 +49,8 @@ def _distances(rows: Tensor, columns: Tensor) -> Tensor:
     found = torch.cdist(rows, columns, compute_mode="use_mm_for_euclid_dist")
     squares = rows.square().sum(1)[:, None] + columns.square().sum(1)
     cancelled = (found.square() <= CANCELLED * squares).nonzero()
+    if len(cancelled) > found.numel() // MANY:
+        return torch.cdist(rows, columns, compute_mode="donot_use_mm_for_euclid_dist")
     for row, column in (pairs.unbind(1) for pairs in cancelled.split(max(1, PAIRS // rows.shape[1]))):
         found[row, column] = (rows[row] - columns[column]).norm(dim=1)
     return found

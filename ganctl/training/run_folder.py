@@ -361,7 +361,7 @@ def find_run(word: str) -> Path:
 
     Raises `CheckpointError`, with the nearest name, if there is no such thing.
     """
-    path = Path(word).expanduser()
+    path = Path(os.path.expanduser(word))
     places = [path, *([OUTPUTS / path] if len(path.parts) == 1 and path.name else [])]
     there = [place for place in places if place.exists()]
     for place in there:
