@@ -10,7 +10,6 @@ from ganctl.errors import ConfigError
 from ganctl.runtime.console import say
 from ganctl.runtime.disk import make_folder, write_whole
 
-
 SIGNALS = 128
 """Exit codes above are those of signals."""
 
