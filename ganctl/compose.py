@@ -64,9 +64,7 @@ def run(command: str, arguments: Sequence[str], work: Task) -> int:
         options = parser.parse_intermixed_args(list(arguments))
     except SystemExit:  # --version has been answered
         return 0
-    options.overrides = [
-        quoted(word) if options.multirun else quoted(seeds_quoted(word)) for word in options.overrides
-    ]
+    options.overrides = [quoted(word if options.multirun else seeds_quoted(word)) for word in options.overrides]
     _refuse_what_is_hydras_own(options)
     _refuse_what_is_never_right(command, options.overrides)
     if not options.multirun:
@@ -292,10 +290,9 @@ def _refuse_what_is_hydras_own(options: Namespace) -> None:
 def _refuse_what_is_never_right(command: str, words: Sequence[str]) -> None:
     """Refuse words that compose, though no schema takes them, before the schema is imported."""
     for word in words:
-        key, _, value = word.partition("=")
-        advice = advice_on(command, key, value) if command == "train" and not _is_group(key) else None
-        if advice is not None and value and f"{key}={value}".lower() in CHOICES:
-            raise ConfigError(f"{word}: {advice}")
+        never = command == "train" and word.lower() in CHOICES
+        if never and not _is_group(word.partition("=")[0]):  # of a group, a user's own option may have the name
+            raise ConfigError(f"{word}: {CHOICES[word.lower()]}")
 
 
 def _digest(overrides: Sequence[str]) -> str:

@@ -103,18 +103,6 @@ def test_an_evaluation_goes_to_a_file_or_into_a_folder(trained: Path, cli: Cli) 
     assert "out: e.png would be a file of another kind than .json" in outcome.err
 
 
-def test_numbers_that_cannot_be_written_are_shown(
-    trained: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(path: Path, content: bytes) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("ganctl.commands.evaluate.write_whole", full)
-    outcome = cli(*EVALUATE)
-    assert outcome.code == 2
-    assert "high_quality" in outcome.out
-
-
 CHECKPOINT = "outputs/run/checkpoints/step-00000001.safetensors"
 
 

@@ -238,7 +238,7 @@ def _write(path: Path, result: dict[str, Any]) -> None:
 
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
-    """Wait until no other process reads the file and writes it anew; go without where there are no locks."""
+    """Wait until no other process updates the file; on a file system without locks, do not wait."""
     lock = FileLock(path.with_name(f".{path.name}.lock"))
     try:
         lock.acquire()
