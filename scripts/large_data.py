@@ -89,9 +89,9 @@ def train(path: Path, group: Path | None, rounds: int, steps: int, reads: int) -
     from ganctl.config import train_config
     from ganctl.data.mapped import MappedPixels, MappedStore
     from ganctl.data.store import Store
+    from ganctl.game.build import build_game, open_configured
+    from ganctl.game.step import train_step
     from ganctl.runtime.memory import keep_freed_memory
-    from ganctl.training.assemble import build_game, open_configured
-    from ganctl.training.step import train_step
 
     values: dict[str, Any] = {}
     compose.run("train", [], lambda resolve, sweep: values.update(resolve()) or 0)

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from ganctl.cli import main
+from tests.behaviours.warm import Warm
 
 # Networks this small lose time on threads, the more so while another process uses the cores.
 torch.set_num_threads(1)
@@ -112,3 +113,10 @@ def trained(workspace: Path, trained_outputs: Path) -> Path:
     """Work in a folder of one's own with a trained run in outputs/run."""
     shutil.copytree(trained_outputs, workspace / "outputs", symlinks=True)
     return workspace
+
+
+@pytest.fixture(scope="session")
+def warm() -> Iterator[Warm]:
+    """A process off which runs are forked."""
+    with Warm() as process:
+        yield process

@@ -13,11 +13,11 @@ from torch import Tensor
 
 from ganctl.auxiliary import AUXILIARIES, Surroundings, structural_similarity
 from ganctl.errors import ConfigError
+from ganctl.game.scalars import measure
+from ganctl.game.step import Round, train_step, update
 from ganctl.runtime.image_network import open_image_network
-from ganctl.training.measure import measure
-from ganctl.training.step import Round, train_step, update
 from tests.conftest import TINY, Cli, contents
-from tests.training.games import small_game
+from tests.game.games import small_game
 
 SQUEEZENET: dict[str, Any] = {"network": "squeezenet1_1", "layers": ["features.1", "features.3"], "weights": None}
 SETTINGS: dict[str, dict[str, Any]] = {"feature_matching": {}, "ssim": {}, "perceptual": SQUEEZENET}

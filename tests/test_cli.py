@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from ganctl import __version__
 from ganctl import cli as command_line
 from ganctl.errors import Stopped
-from ganctl.training.run_folder import RunFolder
+from ganctl.runs.folder import RunFolder
 from tests.conftest import TINY, Cli, Outcome, contents
 
 WRONG_COMMANDS = {

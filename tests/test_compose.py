@@ -13,8 +13,8 @@ from ganctl.composed import Job as Sweep
 from ganctl.config import sample_command, train_config
 from ganctl.errors import ConfigError, Stopped
 from ganctl.optim import OPTIMIZERS
+from tests.composed import composed
 from tests.conftest import TINY, Cli, contents
-from tests.training.composed import composed
 
 OPTIONS = sorted(
     f"{path.parent.name}={path.stem}"

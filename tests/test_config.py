@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from ganctl import rules
+from ganctl.checkpoints import file as checkpoint
 from ganctl.config import TrainConfig, flatten, sample_command, train_config
 from ganctl.data.sources import SOURCES
 from ganctl.errors import ConfigError
@@ -18,10 +19,9 @@ from ganctl.losses import LOSSES
 from ganctl.penalties import PENALTIES
 from ganctl.plugins import import_plugins
 from ganctl.registry import Spec
-from ganctl.training import checkpoint
-from ganctl.training.run_folder import RunFolder
+from ganctl.runs.folder import RunFolder
+from tests.composed import composed
 from tests.conftest import TINY, Cli
-from tests.training.composed import composed
 
 PLUGIN = """
 from pathlib import Path

@@ -17,7 +17,7 @@ MAY_IMPORT = {
     "errors": set(),
     "registry": set(),
     "runtime": {"errors"},
-    "pictures": {"errors", "runtime"},
+    "images": {"errors", "runtime"},
     **dict.fromkeys(FAMILIES, FOUNDATION),
     # Mixtures know their modes and sources their labels; the classifier is made of the models' layers.
     "metrics": {"data", "models"} | FOUNDATION,
@@ -32,8 +32,13 @@ MAY_IMPORT = {
     "seeds": set(),
     "config": {"composed", "errors", "metrics", "registry", "seeds", "validation", "migrations"} | FAMILIES,
     "rules": {"config", "errors", "penalties"},
-    "training": {"composed", "config", "metrics", "rules", "pictures", "plugins"} | FOUNDATION | FAMILIES,
-    "commands": {"composed", "training", "config", "pictures", "plugins", "metrics", "seeds", "validation"}
+    "game": {"config", "images", "metrics", "runs"} | FOUNDATION | FAMILIES,
+    "checkpoints": {"config", "game", "plugins", "rules"} | FOUNDATION | FAMILIES,
+    "runs": {"checkpoints", "composed", "config", "game", "images", "metrics", "plugins", "rules"}
+    | FOUNDATION
+    | FAMILIES,
+    "commands": {"checkpoints", "composed", "config", "game", "images", "metrics", "plugins", "runs", "seeds"}
+    | {"validation"}
     | FOUNDATION
     | FAMILIES,
     "cli": {"commands", "config", "compose", "composed", "errors", "plugins", "runtime", "sweep"},
@@ -68,7 +73,7 @@ STARTS_WITHOUT_TORCH = [
 
 
 def part_of(module: str) -> str:
-    """Return the first name below the package: training for ganctl.training.step, __init__ for ganctl."""
+    """Return the first name below the package: training for ganctl.game.step, __init__ for ganctl."""
     return [*module.split("."), "__init__"][1]
 
 
@@ -122,8 +127,8 @@ def test_imports_run_one_way(file: str) -> None:
     assert parts_imported(FILES[file]) <= MAY_IMPORT[part] | {part, "__init__"}
 
 
-def test_families_import_neither_each_other_nor_training_nor_config() -> None:
-    above = FAMILIES | {"metrics", "training", "config", "commands", "compose", "cli"}
+def test_families_import_neither_each_other_nor_what_is_above_them() -> None:
+    above = FAMILIES | {"metrics", "game", "checkpoints", "runs", "config", "commands", "compose", "cli"}
     for part in FAMILIES | {"runtime", "registry", "errors"}:
         assert not (MAY_IMPORT[part] - {part}) & above
 
@@ -152,7 +157,7 @@ def test_help_needs_neither_hydra_nor_yaml() -> None:
         assert not third_party & {"hydra", "omegaconf", "yaml", "rich"}
 
 
-COMPILES = {"training/assemble.py": {"torch.compile"}}
+COMPILES = {"game/build.py": {"torch.compile"}}
 """torch.compile is forbidden for its likeness to `compile`; networks that a config chose may go through it."""
 
 

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 import yaml
 
+from ganctl.checkpoints import file as checkpoint
 from ganctl.config import flatten, train_config
 from ganctl.migrations import ADDED, Added, completed, without_effect
-from ganctl.training import checkpoint
-from ganctl.training.run_folder import RunFolder
+from ganctl.runs.folder import RunFolder
+from tests.composed import composed
 from tests.conftest import TINY, Cli
-from tests.training.composed import composed
 
 LOSSES_BEFORE = ["nonsaturating", "hinge", "wgan"]
 AS_BEFORE = "train.share_fakes=false"

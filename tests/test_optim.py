@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from ganctl.optim import OPTIMIZERS
-from tests.training.games import small_config, small_game
+from tests.game.games import small_config, small_game
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from ganctl.game.step import Round, train_step, update
 from ganctl.models import Discriminator
 from ganctl.penalties import PENALTIES, Constraint, PenaltyTerm, WeightClipping
-from ganctl.training.step import Round, train_step, update
-from tests.training.games import small_game
+from tests.game.games import small_game
 
 FP64 = ("device.precision=fp64", "model.discriminator.activation=silu", "model.generator.activation=silu")
 SETTINGS = {

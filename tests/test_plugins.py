@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from ganctl import plugins
+from ganctl.checkpoints import file as checkpoint
 from ganctl.config import ONE_OF, SEVERAL_OF
 from ganctl.losses import LOSSES
 from ganctl.metrics import EXTRACTORS
-from ganctl.training import checkpoint
 from tests.conftest import TINY, Cli
 
 LOSS = """

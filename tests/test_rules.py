@@ -9,9 +9,9 @@ from ganctl import rules
 from ganctl.config import train_config
 from ganctl.errors import ConfigError
 from ganctl.rules import RULES, Rule
+from tests.composed import composed
 from tests.conftest import TINY, Cli
-from tests.training.composed import composed
-from tests.training.games import small_game
+from tests.game.games import small_game
 
 LINEAR = "schedule.learning_rate.shape=linear"
 BATCH_NORM = "model.discriminator.norm=batch"

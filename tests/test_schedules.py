@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 import torch
 
+from ganctl.checkpoints import state
 from ganctl.config import train_config
+from ganctl.game.scalars import measure
+from ganctl.game.step import train_step
 from ganctl.schedules import SHAPES, Schedule, ScheduleSpec
-from ganctl.training import state
-from ganctl.training.measure import measure
-from ganctl.training.step import train_step
+from tests.composed import composed
 from tests.conftest import TINY, Cli, contents
-from tests.training.composed import composed
-from tests.training.games import small_game
+from tests.game.games import small_game
 
 MOVING = ("schedule.learning_rate.shape=cosine", "schedule.learning_rate.warmup=2")
 

@@ -5,8 +5,8 @@ import pytest
 from ganctl import compose
 from ganctl.config import flatten
 from ganctl.synonyms import CHOICES, KEYS, Advice
+from tests.composed import composed
 from tests.conftest import Cli
-from tests.training.composed import composed
 
 NEEDED = {"sample": ["ckpt=run"], "evaluate": ["ckpt=run"], "data": ["path=images"]}
 EVERYDAY = {

@@ -16,11 +16,13 @@ from filelock import FileLock
 from pydantic import AfterValidator, Field, SerializeAsAny, create_model
 
 from ganctl import __version__
+from ganctl.checkpoints.file import Checkpoint
 from ganctl.commands.output import is_file, writing
 from ganctl.commands.sample import open_generator
 from ganctl.composed import Typed, typed_in
 from ganctl.config import DeviceConfig, TrainConfig, Which, train_config
 from ganctl.errors import ConfigError, DataError, WriteError
+from ganctl.game.sampling import at_once, drawn
 from ganctl.metrics import (
     EXTRACTORS,
     METRICS,
@@ -35,13 +37,11 @@ from ganctl.metrics import (
     of_store,
 )
 from ganctl.registry import Spec
+from ganctl.runtime.bounded import read_text
 from ganctl.runtime.console import say
 from ganctl.runtime.disk import write_whole
 from ganctl.runtime.memory import keep_freed_memory
-from ganctl.runtime.untrusted import read_text
 from ganctl.seeds import Seeds
-from ganctl.training.checkpoint import Checkpoint
-from ganctl.training.generate import at_once, drawn
 from ganctl.validation import validate
 
 DEEPEST = 12

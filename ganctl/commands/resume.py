@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
+from ganctl.checkpoints.verify import saved_train_config
 from ganctl.composed import Typed, typed_in
 from ganctl.config import TrainConfig, flatten, train_config
 from ganctl.errors import CheckpointError, ConfigError, nearest
 from ganctl.plugins import import_plugins
+from ganctl.runs.folder import RunFolder, find_run
+from ganctl.runs.runner import run
 from ganctl.runtime.signals import Signals
-from ganctl.training.opening import saved_train_config
-from ganctl.training.run_folder import RunFolder, find_run
-from ganctl.training.runner import run
 
 
 def resume(path: str, overrides: Mapping[str, Any], signals: Signals) -> None:

@@ -9,20 +9,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganctl import pictures
+from ganctl import images
+from ganctl.checkpoints.file import Checkpoint
+from ganctl.checkpoints.verify import config_of, open_checkpoint
 from ganctl.commands.output import is_file, writing
 from ganctl.config import FEW, DeviceConfig, SampleCommand, TrainConfig, Which
 from ganctl.errors import CheckpointError, ConfigError, counted
+from ganctl.game.build import build_network, open_configured
+from ganctl.game.sampling import generate
+from ganctl.runs.folder import RunFolder, find_run
 from ganctl.runtime.console import say
 from ganctl.runtime.device import Device
 from ganctl.runtime.disk import write_whole
 from ganctl.runtime.memory import keep_freed_memory
 from ganctl.runtime.randomness import generator
-from ganctl.training.assemble import build_network, open_configured
-from ganctl.training.checkpoint import Checkpoint
-from ganctl.training.generate import generate
-from ganctl.training.opening import config_of, open_checkpoint
-from ganctl.training.run_folder import RunFolder, find_run
 
 ENDINGS = frozenset({"png", "npy", "npz", "csv"})
 """Of files that samples can be written to: a picture of them, or the numbers themselves."""
@@ -47,7 +47,7 @@ def sample(command: SampleCommand) -> None:
         raise ConfigError(f"out: {file} would be a table, but this model draws images; take .png, .npy or .npz")
     latents = _latents(config.model.latent, command).to(device.torch_device, device.dtype)
     samples = generate(network, latents, device, command.batch_size)
-    values = samples.float().cpu().numpy() if points else pictures.to_bytes(samples, config.model.picture_range)
+    values = samples.float().cpu().numpy() if points else images.to_bytes(samples, config.model.picture_range)
     stem = "-".join([checkpoint.path.stem, _title(command), *([] if command.ema else ["raw"])])
     path = file or _folder(command, checkpoint.path) / f"{stem}.png"
     with writing(path):
@@ -73,7 +73,7 @@ def _check(command: SampleCommand, file: Path | None) -> None:
 def _content(values: np.ndarray, ending: str) -> bytes:
     """Return a file of images, uint8 [count, height, width, channels], or points, float32 [count, dimensions]."""
     if ending == ".png":
-        return pictures.png(pictures.plot(values[:0], values) if values.ndim == 2 else pictures.grid(values))
+        return images.png(images.plot(values[:0], values) if values.ndim == 2 else images.grid(values))
     content = io.BytesIO()
     if ending == ".npy":
         np.save(content, values)
@@ -162,7 +162,7 @@ def _write_images(pixels: np.ndarray, folder: Path, seeds: list[int] | None) -> 
     for number, picture in enumerate(pixels):
         path = folder / (f"seed-{seeds[number]}.png" if seeds else f"{number:05d}.png")
         with writing(path):
-            pictures.save(picture, path)
+            images.save(picture, path)
     say(f"{counted(len(pixels), 'single image')}: {folder}")
 
 

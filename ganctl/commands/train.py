@@ -3,14 +3,14 @@
 from contextlib import suppress
 from typing import Any
 
+from ganctl.checkpoints.file import read_header
 from ganctl.composed import Job
 from ganctl.config import TrainConfig
 from ganctl.errors import CheckpointError
+from ganctl.runs.folder import RunFolder
+from ganctl.runs.naming import Naming
+from ganctl.runs.runner import run
 from ganctl.runtime.signals import Signals
-from ganctl.training.checkpoint import read_header
-from ganctl.training.naming import Naming
-from ganctl.training.run_folder import RunFolder
-from ganctl.training.runner import run
 
 
 def train(config: TrainConfig, signals: Signals, job: Job | None, found: dict[str, Any]) -> None:

@@ -35,9 +35,9 @@ from ganctl.data.rows import compact, reserve
 from ganctl.data.store import Store
 from ganctl.data.whole import Notes, Whole, decode_set, with_frames
 from ganctl.errors import ConfigError
+from ganctl.runtime.bounded import UntrustedFileError, read_bytes, read_text
 from ganctl.runtime.console import say
 from ganctl.runtime.disk import sync
-from ganctl.runtime.untrusted import UntrustedFileError, read_bytes, read_text
 
 FORMAT = 1
 DAMAGES = (

@@ -15,8 +15,8 @@ from ganctl.data.resize import resize
 from ganctl.data.source import SOURCES, Resolution, Source
 from ganctl.data.store import Store
 from ganctl.errors import DataError
+from ganctl.runtime.bounded import UntrustedFileError, regular_size
 from ganctl.runtime.torchvision import import_torchvision_datasets
-from ganctl.runtime.untrusted import UntrustedFileError, regular_size
 
 FOLDER = "cifar-10-batches-py"
 PACKED = "cifar-10-python.tar.gz"

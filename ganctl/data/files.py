@@ -18,7 +18,7 @@ from ganctl.data.decode import BadPictureError, heif_is_read, size_of
 from ganctl.data.kinds import ENDINGS, HEIF_ADVICE, HEIF_ENDINGS
 from ganctl.data.layout import Label
 from ganctl.errors import DataError, counted, nearest
-from ganctl.runtime.untrusted import opened, read_bytes
+from ganctl.runtime.bounded import opened, read_bytes
 
 MAX_FILE_BYTES = 1 << 30
 MAX_LABELS_BYTES = 1 << 28

@@ -10,7 +10,7 @@ import numpy as np
 
 from ganctl.data.download import download
 from ganctl.errors import DataError
-from ganctl.runtime.untrusted import read_bytes, read_gzip
+from ganctl.runtime.bounded import read_bytes, read_gzip
 
 Title = Literal["MNIST", "FashionMNIST"]
 """A data set of idx files: its name for people, its class in torchvision, and its folder."""

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from ganctl.data.store import BLOCK, Store
+from ganctl.runtime.bounded import opened
 from ganctl.runtime.memory import memory_limit
-from ganctl.runtime.untrusted import opened
 
 RESIDENT_BYTES = 256 << 20
 """Of the file's pages, about so many bytes are left in the process before they are given back."""

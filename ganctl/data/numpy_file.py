@@ -12,8 +12,8 @@ from typing import IO, Any
 import numpy as np
 
 from ganctl.errors import DataError, nearest
+from ganctl.runtime.bounded import opened, regular_size
 from ganctl.runtime.memory import memory_limit
-from ganctl.runtime.untrusted import opened, regular_size
 
 ZIP_STARTS, NPY_START = (b"PK\x03\x04", b"PK\x05\x06"), b"\x93NUMPY"
 

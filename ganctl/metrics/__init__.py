@@ -31,8 +31,8 @@ from ganctl.metrics import raw as _raw
 from ganctl.metrics import score as _score
 from ganctl.metrics import similarity as _similarity
 from ganctl.metrics import torchvision as _torchvision
+from ganctl.metrics.comparison import Comparison, Floor, Interval, Numbers, interval
 from ganctl.metrics.extractor import EXTRACTORS, Extractor, FeatureExtractor, Surroundings
-from ganctl.metrics.measure import Comparison, Floor, Interval, Numbers, interval
 from ganctl.metrics.metric import METRICS, Metric
 from ganctl.metrics.samples import Samples, of_store, of_tensor, parted
 from ganctl.metrics.statistics import Statistics, collect

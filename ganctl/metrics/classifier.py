@@ -13,6 +13,7 @@ from torch.nn.functional import cross_entropy, interpolate
 from ganctl.data.batches import Batches
 from ganctl.data.store import Store
 from ganctl.errors import DataError
+from ganctl.metrics.cache import Kept, digest
 from ganctl.metrics.extractor import (
     EXTRACTORS,
     KEY,
@@ -22,7 +23,6 @@ from ganctl.metrics.extractor import (
     Surroundings,
     exact_fp32,
 )
-from ganctl.metrics.kept import Kept, digest
 from ganctl.runtime.console import say, track
 from ganctl.runtime.randomness import permutation, seeded
 

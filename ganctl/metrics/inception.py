@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from ganctl.data.cache import cache_folder
 from ganctl.errors import ConfigError
 from ganctl.metrics.extractor import EXTRACTORS, KEY, Extractor, FeatureExtractor, Seen, Surroundings
+from ganctl.runtime.bounded import UntrustedFileError, read_bytes
 from ganctl.runtime.console import say
-from ganctl.runtime.untrusted import UntrustedFileError, read_bytes
 
 SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
 """Of weights-inception-2015-12-05-6726825d.pth, which torch-fidelity and pytorch-fid share."""

@@ -7,8 +7,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from ganctl.metrics.cache import Form, Kept
 from ganctl.metrics.extractor import Extractor, exact_fp32
-from ganctl.metrics.kept import Form, Kept
 from ganctl.metrics.samples import CHUNK, Samples
 from ganctl.runtime.console import track
 

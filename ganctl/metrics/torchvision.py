@@ -8,8 +8,8 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from ganctl.errors import ConfigError
+from ganctl.metrics.cache import digest
 from ganctl.metrics.extractor import EXTRACTORS, Extractor, FeatureExtractor, Seen, Surroundings
-from ganctl.metrics.kept import digest
 from ganctl.runtime.image_network import ImageNetwork, open_image_network
 
 AT_ONCE = 32

@@ -10,10 +10,10 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from ganctl.errors import ConfigError, nearest
+from ganctl.runtime.bounded import opened, regular_size
 from ganctl.runtime.console import say
 from ganctl.runtime.randomness import seeded
 from ganctl.runtime.torchvision import import_torchvision_models
-from ganctl.runtime.untrusted import opened, regular_size
 
 LARGEST = 8 << 30
 """Bytes of a file of weights; the largest of torchvision's have 2.6 GB."""

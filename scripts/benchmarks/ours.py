@@ -10,15 +10,15 @@ import torch
 
 from ganctl.config import TrainConfig, train_config
 from ganctl.data.store import Store
+from ganctl.game.build import build_game, build_network, open_configured
+from ganctl.game.sampling import generate
+from ganctl.game.step import train_step
+from ganctl.runs.folder import RunFolder
+from ganctl.runs.progress import ProgressDisplay
+from ganctl.runs.runner import Runner
 from ganctl.runtime.device import Device
 from ganctl.runtime.memory import keep_freed_memory
 from ganctl.runtime.signals import Signals
-from ganctl.training.assemble import build_game, build_network, open_configured
-from ganctl.training.generate import generate
-from ganctl.training.progress import ProgressDisplay
-from ganctl.training.run_folder import RunFolder
-from ganctl.training.runner import Runner
-from ganctl.training.step import train_step
 from scripts.benchmarks.cases import CASES, EAGER, Case, random_pictures, words_of
 from scripts.tables.runs import composed
 

@@ -12,10 +12,11 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from ganctl.training import checkpoint, state
-from ganctl.training.assemble import build_game
-from ganctl.training.checkpoint import Header
-from ganctl.training.step import train_step
+from ganctl.checkpoints import file as checkpoint
+from ganctl.checkpoints import state
+from ganctl.checkpoints.file import Header
+from ganctl.game.build import build_game
+from ganctl.game.step import train_step
 from scripts.benchmarks.commands import GANCTL
 from scripts.benchmarks.ours import opened
 from scripts.benchmarks.table import Column, Row, Table

@@ -14,8 +14,8 @@ from filelock import FileLock
 from PIL import Image
 
 from ganctl.config import TrainConfig
+from ganctl.runs.folder import RunFolder
 from ganctl.runtime.disk import write_whole
-from ganctl.training.run_folder import RunFolder
 from scripts.tables.table import Job, command
 
 FOLDER = Path("docs/results")

@@ -14,8 +14,8 @@ from ganctl import compose
 from ganctl.commands.evaluate import EvaluateCommand, evaluate_command
 from ganctl.config import TrainConfig, train_config
 from ganctl.errors import DivergenceError, GanctlError
-from ganctl.training.progress import clock
-from ganctl.training.run_folder import RunFolder
+from ganctl.runs.folder import RunFolder
+from ganctl.runs.progress import clock
 from scripts.tables import results
 from scripts.tables.launch import STOPPED, Ended, Launcher
 from scripts.tables.table import Job, Table

@@ -6,14 +6,15 @@ from pathlib import Path
 import pytest
 import torch
 
+from ganctl.checkpoints import file as checkpoint
+from ganctl.checkpoints import state
+from ganctl.checkpoints.file import Header
+from ganctl.game.step import Game, train_step
 from ganctl.losses import LOSSES
 from ganctl.optim import OPTIMIZERS
 from ganctl.penalties import PENALTIES
-from ganctl.training import checkpoint, state
-from ganctl.training.checkpoint import Header
-from ganctl.training.step import Game, train_step
+from tests.game.games import small_game
 from tests.gpu.waiting import no_waiting
-from tests.training.games import small_game
 
 pytestmark = pytest.mark.gpu
 

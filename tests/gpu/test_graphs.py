@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 import torch
 
-from ganctl.training import captured, checkpoint, state
-from ganctl.training.captured import Captured, CudaGraphs
-from ganctl.training.measure import measure
-from ganctl.training.step import Game, train_step
+from ganctl.checkpoints import file as checkpoint
+from ganctl.checkpoints import state
+from ganctl.game import cuda_graphs as captured
+from ganctl.game.cuda_graphs import Captured, CudaGraphs
+from ganctl.game.scalars import measure
+from ganctl.game.step import Game, train_step
 from tests.gpu.test_cuda import HEADER, TERMS, cuda_game
 from tests.gpu.waiting import no_waiting
 

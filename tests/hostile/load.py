@@ -23,13 +23,13 @@ from ganctl.cli import _guarded, main
 from ganctl.commands.resume import resume
 from ganctl.commands.sample import sample
 from ganctl.config import sample_command, train_config
+from ganctl.runs.folder import RunFolder
 from ganctl.runtime.signals import Signals
-from ganctl.training.run_folder import RunFolder
+from tests.composed import composed
 from tests.hostile.audit import Guard
 from tests.hostile.configs import HOSTILE_VALUES, HOSTILE_YAML
 from tests.hostile.corpus import CORPUS, ONE_OF_EACH, ONLY_RESUME
 from tests.hostile.parts import Parts, set_key, take_apart
-from tests.training.composed import composed
 
 GOOD, NEWEST = "step-00000001.safetensors", "step-00000009.safetensors"
 SAMPLE = ("num=2", "device=cpu", "out=drawn")

@@ -10,8 +10,8 @@ from safetensors.torch import save_file
 from ganctl.data.store import Store
 from ganctl.errors import ConfigError, DataError
 from ganctl.metrics import METRICS, Comparison, Extractor, of_store, of_tensor
+from ganctl.metrics.cache import digest
 from ganctl.metrics.classifier import Classifier, Network, share_right, split
-from ganctl.metrics.kept import digest
 from tests.data.drawn import idx
 from tests.metrics.measured import extractor, metric, source, surroundings
 

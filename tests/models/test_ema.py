@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
+from ganctl.game.step import train_step
 from ganctl.models.ema import Ema
-from ganctl.training.step import train_step
-from tests.training.games import small_game
+from tests.game.games import small_game
 
 
 def linear(value: float) -> nn.Module:

@@ -1,0 +1,58 @@
+"""Drawing samples from a generator, outside the step."""
+
+from functools import lru_cache
+
+import torch
+from torch import Tensor, nn
+
+from ganctl import images
+from ganctl.config import TrainConfig
+from ganctl.metrics import Samples
+from ganctl.models import Model, Shape
+from ganctl.runtime.device import Device
+from ganctl.runtime.randomness import generator
+
+
+@torch.no_grad()
+def generate(network: nn.Module, latents: Tensor, device: Device, batch_size: int) -> Tensor:
+    """Return the samples of latents [count, latent] in evaluation mode, [count, *shape], `batch_size` at once."""
+    training = network.training
+    network.eval()
+    with device.autocast():
+        samples = torch.cat([network(part) for part in latents.split(batch_size)])
+    network.train(training)
+    return samples.to(device.dtype)
+
+
+LATENTS = 256
+"""Latents that are drawn by one key: a constant, so that how many samples are computed at once changes none."""
+
+
+def at_once(config: TrainConfig) -> int:
+    """Return how many samples a machine that trains a config can surely compute in one forward for measuring."""
+    return min(LATENTS, config.train.batch_size)
+
+
+def drawn(
+    network: nn.Module, model: Model, shape: Shape, device: Device, count: int, seed: int, batch_size: int
+) -> Samples:
+    """Return `count` samples of a seed for a measurement, drawn where they are read, `batch_size` at once.
+
+    Latents are drawn on the CPU and keyed by their place, so that every device measures the same ones.
+    """
+
+    @lru_cache(maxsize=2)
+    def block(number: int) -> Tensor:
+        source = generator(torch.device("cpu"), "evaluate", seed, number)
+        latents = torch.randn(LATENTS, model.latent, generator=source)
+        samples = generate(network, latents.to(device.torch_device, device.dtype), device, batch_size)
+        if len(shape) == 1:
+            return samples.float().cpu()
+        return torch.from_numpy(images.to_bytes(samples, model.picture_range))
+
+    def read(start: int, stop: int) -> Tensor:
+        first = start // LATENTS
+        rows = torch.cat([block(number) for number in range(first, (stop - 1) // LATENTS + 1)])
+        return rows[start - first * LATENTS : stop - first * LATENTS]
+
+    return Samples(count, shape, read)

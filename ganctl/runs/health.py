@@ -1,0 +1,169 @@
+"""Signs of a game that goes wrong: who is winning, does the generator still learn, do its samples differ."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ganctl.config import TrainConfig
+from ganctl.game.step import Game
+from ganctl.runs import advice as remedies
+
+WON = 0.99
+"""Separation from which on the discriminator has nothing left to learn from the generator."""
+LOST = 0.4
+"""Separation below which the discriminator does worse than guessing."""
+VANISHED = 1e-7
+"""Gradient entries of about this size come near what Adam adds to its denominator (1e-8): updates shrink."""
+ALIKE = 0.3
+"""Diversity below which samples are hardly more than variations of one."""
+
+LONG_STEPS, LONG_SHARE, LONG_ROWS = 400, 0.05, 5
+"""What counts as long: so many steps, such a share of the run, and so many logged rows, whichever is longest."""
+
+
+SIGNS = ("health/separation", "health/generator_gradient", "health/diversity")
+"""What the signs are called where they are logged."""
+
+
+def signs(game: Game) -> dict[str, Tensor]:
+    """Return the `health/…` numbers of the step just done, scalars on the device.
+
+    `health/separation` and `health/diversity` are of the discriminator's last batch, and are left out where that
+    did not show it both sides; `health/generator_gradient` is the root mean square of the entries of the
+    generator's gradient, before clipping.
+    """
+    found: dict[str, Tensor] = {}
+    logits, samples = game.discriminator.logits, game.discriminator.samples
+    if logits.keys() >= {"real", "fake"}:
+        found["health/separation"] = separation(logits["real"], logits["fake"])
+    weights = sum(parameter.numel() for parameter in game.generator.parameters)
+    found["health/generator_gradient"] = game.generator.values["gradient_norm"] / math.sqrt(weights)
+    if samples.keys() >= {"real", "fake"}:
+        found["health/diversity"] = diversity(samples["real"], samples["fake"])
+    return found
+
+
+def separation(real: Tensor, fake: Tensor) -> Tensor:
+    """Return the share of pairs of a real and a generated judgement in which the real one has the higher logit.
+
+    Logits are [judgements] each; a tie counts half. 0.5 is guessing, 1 is telling all apart. (The area under the
+    receiver operating characteristic: Hanley and McNeil 1982.)
+    """
+    ordered, real = fake.sort().values, real.contiguous()
+    below = torch.searchsorted(ordered, real) + torch.searchsorted(ordered, real, right=True)
+    return below.to(real.dtype).mean() / (2 * len(fake))
+
+
+def diversity(real: Tensor, fake: Tensor) -> Tensor:
+    """Return the mean distance between generated samples over that between real ones, by all of their values.
+
+    Samples are [count, …] each. 1 is as varied as the data, 0 all alike; not finite where the real samples are
+    all alike, or where a side holds fewer than two.
+    """
+    return _mean_distance(fake) / _mean_distance(real)
+
+
+def _mean_distance(samples: Tensor) -> Tensor:
+    values = samples.flatten(1)
+    # Seen from one of them, samples that are alike lie near 0, where the fast way by a product is exact enough.
+    values = values - values[:1]
+    distances = torch.cdist(values, values, compute_mode="use_mm_for_euclid_dist")
+    return distances.sum() / (len(samples) * (len(samples) - 1))
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """A sign beyond its threshold: what to call it, and what usually helps.
+
+    `spares_critics` says that it is none in a Wasserstein game, whose critic should be as good as it can be
+    (Arjovsky et al. 2017, section 3).
+    """
+
+    sign: str
+    crossed: Callable[[float], bool]
+    words: str
+    remedies: Callable[[TrainConfig], list[str]]
+    spares_critics: bool = False
+
+
+TROUBLES = (
+    Trouble(
+        "health/separation",
+        lambda share: share >= WON,
+        f"the discriminator has won: it told real from generated samples in {WON:.0%} of pairs or more",
+        remedies.of_a_discriminator_that_has_won,
+        spares_critics=True,
+    ),
+    Trouble(
+        "health/separation",
+        lambda share: share <= LOST,
+        f"the discriminator has lost: it took generated samples for real ones in {1 - LOST:.0%} of pairs or more",
+        remedies.of_a_discriminator_that_has_lost,
+    ),
+    Trouble(
+        "health/generator_gradient",
+        lambda size: size < VANISHED,
+        f"the generator hardly learns: the entries of its gradient were below {VANISHED:.0e}",
+        remedies.of_a_vanishing_gradient,
+    ),
+    Trouble(
+        "health/diversity",
+        lambda ratio: ratio < ALIKE,
+        f"the generator's samples are too much alike: they lay less than {ALIKE:.0%} as far apart as real ones",
+        remedies.of_samples_that_are_alike,
+    ),
+)
+"""Every kind of trouble that is said; a new one is a line here and its remedies."""
+
+
+@dataclass
+class Spell:
+    """Consecutive logged rows on one side of a threshold, `since` a step."""
+
+    crossed: bool = False
+    since: int = 0
+    rows: int = 0
+    said: bool = False
+
+    def add(self, step: int, crossed: bool, long: int) -> bool:
+        """Count one more row; return whether trouble has gone on for `long` steps and has yet to be said.
+
+        Once said, it is said again only after it has been away for as long.
+        """
+        if crossed != self.crossed:
+            self.crossed, self.since, self.rows = crossed, step, 0
+        self.rows += 1
+        if self.rows < LONG_ROWS or step - self.since < long:
+            return False
+        news = crossed and not self.said
+        self.said = crossed
+        return news
+
+
+class HealthWatch:
+    """Says in one line when a run has been in trouble for long, and what usually helps.
+
+    It remembers the rows since the process started or went back to a checkpoint, and no checkpoint holds that: a
+    resumed run counts anew. So the numbers of a run never depend on it.
+    """
+
+    def __init__(self, config: TrainConfig) -> None:
+        self._config = config
+        self._long = max(LONG_STEPS, round(LONG_SHARE * config.train.steps))
+        critic = config.loss.critic
+        self._spells = [(trouble, Spell()) for trouble in TROUBLES if not (critic and trouble.spares_critics)]
+
+    def look(self, step: int, row: Mapping[str, float]) -> list[str]:
+        """Return the lines to say after a logged row; a number that is missing or NaN is no trouble."""
+        lines = []
+        for trouble, spell in self._spells:
+            crossed = trouble.crossed(row.get(trouble.sign, math.nan))
+            if spell.add(step, crossed, self._long):
+                helps = ", ".join(trouble.remedies(self._config))
+                lines.append(
+                    f"health  {trouble.words} for {step - spell.since:,} steps; what usually helps: {helps}"
+                )
+        return lines

@@ -1,0 +1,76 @@
+"""Every component of every family trains: 20 finite steps of each with each model, from the registries."""
+
+import pytest
+
+from ganctl.auxiliary import AUXILIARIES
+from ganctl.checkpoints import state
+from ganctl.game.scalars import measure
+from ganctl.game.step import Game, train_step
+from ganctl.losses import LOSSES
+from ganctl.optim import OPTIMIZERS
+from ganctl.penalties import PENALTIES, PenaltyTerm
+from tests.game.games import small_game
+
+SYSTEMS = [("mlp", "ring"), ("mlp", "digits"), ("dcgan", "digits")]
+PRECISIONS = ["fp32", "bf16", "fp16", "fp64"]
+CHOICES = [
+    *(f"loss={name}" for name in LOSSES if not LOSSES[name].critic),
+    *(f"loss={name}_gp" for name in LOSSES if LOSSES[name].critic),
+    *(f"penalty=[{name}]" for name in PENALTIES),
+    *(f"auxiliary=[{name}]" for name in AUXILIARIES),
+    *(f"optimizer={name}" for name in OPTIMIZERS),
+]
+
+
+def cases() -> list[tuple[str, str, str, str]]:
+    return [
+        (choice, model, data, precision)
+        for choice in CHOICES
+        for model, data in (SYSTEMS[1:] if choice.startswith("auxiliary") else SYSTEMS[::2])
+        for precision in (PRECISIONS if choice.startswith(("penalty", "auxiliary")) else PRECISIONS[:2])
+    ]
+
+
+def assert_trained(game: Game) -> None:
+    players = (game.generator, game.discriminator)
+    before = [[weight.detach().clone() for weight in player.parameters] for player in players]
+    for step in range(20):
+        train_step(game, step)
+    game.check()
+    for name, tensor in state.tensors(game).items():
+        assert tensor.isfinite().all(), name
+    for player, old in zip(players, before, strict=True):
+        pairs = zip(old, player.parameters, strict=True)
+        assert any(not weight.equal(now) for weight, now in pairs), player.name
+
+
+@pytest.mark.parametrize(("choice", "model", "data", "precision"), cases())
+def test_every_component_takes_20_finite_steps(choice: str, model: str, data: str, precision: str) -> None:
+    game = small_game(choice, f"device.precision={precision}", model=model, data=data)
+    assert_trained(game)
+    numbers = measure(game, 19)
+    for name in PENALTIES:
+        if f"[{name}]" in choice and issubclass(PENALTIES[name], PenaltyTerm):
+            assert numbers[f"term/discriminator/{name}"] > 0
+    for name in AUXILIARIES:
+        if f"[{name}]" in choice:
+            assert numbers[f"term/generator/{name}"] != 0
+
+
+@pytest.mark.parametrize("precision", PRECISIONS[:2])
+@pytest.mark.parametrize(("model", "data"), SYSTEMS[::2])
+@pytest.mark.parametrize("loss", [choice for choice in CHOICES if choice.startswith("loss=")])
+def test_every_loss_takes_20_finite_steps_in_packs(loss: str, model: str, data: str, precision: str) -> None:
+    packed = (loss, "loss.pack=2", f"device.precision={precision}")
+    game = small_game(*packed, model=model, data=data)
+    assert_trained(game)
+    assert len(game.discriminator.logits["real"]) == game.batch_size // 2
+
+
+def test_everything_at_once_takes_20_finite_steps() -> None:
+    every = {
+        "penalty": list(PENALTIES),
+        "auxiliary": [name for name in AUXILIARIES if name != "perceptual"],
+    }
+    choices = [f"{group}=[{','.join(names)}]" for group, names in every.items()]
+    assert_trained(small_game(*choices, "loss.pack=2", "loss.label_noise=0.1", "train.accumulate=2"))

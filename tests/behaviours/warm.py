@@ -1,0 +1,176 @@
+"""Runs of ganctl in processes of their own that cost no start: forked off one that has imported everything.
+
+That one has a single thread, imports and forks, and computes nothing; so what is forked is as a fresh process is
+after its imports. It answers requests, a line of JSON each, by such lines.
+"""
+
+import contextlib
+import importlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+TINIEST = [
+    "train",
+    "model.generator.width=4",
+    "model.discriminator.width=4",
+    "data.resolution=8",
+    "train.batch_size=4",
+    "train.steps=1",
+    "device=cpu",
+    "device.threads=1",
+]
+"""A run that meets every import."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """A command to run in a folder; it is killed at a stage of `STAGES`, or after some seconds, or not."""
+
+    folder: str
+    words: list[str]
+    stage: str | None = None
+    after: float | None = None
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a process ended: its exit code (−9 if it was killed), what it printed, its life in s, where it was."""
+
+    code: int
+    out: str
+    err: str
+    seconds: float
+    phase: str
+
+
+class Warm:
+    """The process that forks, as a context."""
+
+    def __enter__(self) -> "Warm":
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.behaviours.warm"],
+            cwd=Path(__file__).parents[2],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | ONE_THREAD,
+        )
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+    def run(self, folder: Path, *words: str, stage: str | None = None, after: float | None = None) -> Ended:
+        """Run ganctl in a folder, and kill it at a stage of `STAGES` or after so many seconds if it says so."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        request = Request(str(folder), list(words), stage, after)
+        self._process.stdin.write(json.dumps(asdict(request)) + "\n")
+        self._process.stdin.flush()
+        answer = self._process.stdout.readline()
+        assert answer, "the process that forks has died"
+        return Ended(**json.loads(answer))
+
+    def finish(self, folder: Path, *words: str) -> tuple[int, str, str]:
+        """Run ganctl in a folder; return exit code, standard output and standard error."""
+        ended = self.run(folder, *words)
+        return ended.code, ended.out, ended.err
+
+
+def _modules() -> list[str]:
+    """Return what a whole run imports: a fork runs it, so that this process stays without threads."""
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile("w+") as names:
+        if os.fork() == 0:
+            from ganctl.cli import main
+
+            os.chdir(folder)
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            code = main(TINIEST)
+            json.dump(sorted(sys.modules), names)
+            names.flush()
+            os._exit(code)
+        _, status = os.wait()
+        assert status == 0, "the run that meets every import failed"
+        names.seek(0)
+        found: list[str] = json.load(names)
+        return found
+
+
+def _fork(request: Request) -> Ended:
+    from tests.behaviours.kills import Whereabouts
+
+    threads = len(os.listdir("/proc/self/task"))
+    assert threads == 1, f"{threads} threads: a fork would lack the others"
+    whereabouts = Whereabouts()
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+        started = time.monotonic()
+        pid = os.fork()
+        if pid == 0:
+            os.dup2(out.fileno(), 1)
+            os.dup2(err.fileno(), 2)
+            _live(request, whereabouts)
+        code = _wait(pid, None if request.after is None else started + request.after)
+        seconds = time.monotonic() - started
+        out.seek(0)
+        err.seek(0)
+        return Ended(code, out.read(), err.read(), seconds, whereabouts.phase)
+
+
+def _live(request: Request, whereabouts: Any) -> None:
+    from ganctl.cli import main
+    from tests.behaviours.kills import STAGES, arm
+
+    code = 70
+    try:
+        os.chdir(request.folder)
+        sys.path.insert(0, request.folder)
+        whereabouts.watch()
+        if request.stage is not None:
+            arm(STAGES[request.stage])
+        code = main(request.words)
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _wait(pid: int, deadline: float | None) -> int:
+    """Wait for a process and return its exit code; kill it at the deadline."""
+    while deadline is not None and time.monotonic() < deadline:
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if ended:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(max(0.0, min(0.001, deadline - time.monotonic())))
+    if deadline is not None:
+        os.kill(pid, 9)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def main() -> None:
+    """Answer requests until there are no more."""
+    import ganctl.commands.train  # noqa: F401
+
+    for name in _modules():
+        with contextlib.suppress(ImportError):  # some extensions register names that cannot be imported
+            importlib.import_module(name)
+    for line in sys.stdin:
+        answer = json.dumps(asdict(_fork(Request(**json.loads(line)))))
+        print(answer, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,173 @@
+"""State: taken, put into a fresh game, and played on from as if nothing had happened."""
+
+import re
+from collections.abc import Callable
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from ganctl.auxiliary import AUXILIARIES
+from ganctl.checkpoints import file as checkpoint
+from ganctl.checkpoints import state
+from ganctl.checkpoints.file import Header
+from ganctl.data.mapped import MappedStore
+from ganctl.errors import CheckpointError
+from ganctl.game.scalars import measure
+from ganctl.game.step import train_step
+from ganctl.losses import LOSSES
+from ganctl.models import MODELS
+from ganctl.optim import OPTIMIZERS
+from ganctl.penalties import PENALTIES
+from tests.game.games import small_config, small_game, small_games
+from tests.game.parts import DATA, PARTS, PICTURES, Case, all_pairs, pairs, pairwise, prepare, words_of
+
+CASES = [
+    ("dcgan", "digits", "model.generator.norm=batch", "device.precision=bf16"),
+    ("dcgan", "digits", "loss=hinge", "optimizer=sgd", "model.discriminator.norm=spectral"),
+    ("dcgan", "digits", "loss=wgan_gp", "train.accumulate=2"),
+    ("dcgan", "digits", "penalty=[r1]", "penalty.r1.every=4", "device.precision=fp64"),
+    ("dcgan", "digits", "device.precision=fp16", "model.generator.norm=instance"),
+    ("dcgan", "digits", "auxiliary=[ssim]", "auxiliary.ssim.every=4"),
+    ("dcgan", "digits", "schedule.penalty.shape=linear", "schedule.ema.shape=cosine", "penalty=[r1]"),
+    ("mlp", "ring", "loss=hinge", "optimizer=sgd", "optimizer.momentum=0.9", "ema.half_life=0"),
+    ("mlp", "ring", "loss=wgan_gp", "model.generator.norm=spectral", "train.first=generator"),
+    ("mlp", "ring", "optimizer=rmsprop", "optimizer.momentum=0.9", "penalty=[dragan]"),
+    ("mlp", "ring", "loss=lsgan", "loss.label_noise=0.3", "loss.label_smoothing=0.1", "train.accumulate=2"),
+    ("mlp", "digits", "model.discriminator.dropout=0.5", "train.n_gen=2", "ema.ramp=0"),
+]
+"""What the parts leave out: (model, data, words)."""
+
+HEADER = Header(config={}, step=3, shape=(1, 8, 8), data="", versions={}, logs={})
+
+
+WORLD_SIZES = [1]
+"""How many processes play one game. More than one joins here once `on_ranks` can start them as a gloo group."""
+
+
+def on_ranks(world_size: int, check: Callable[..., None], *arguments: Any) -> None:
+    """Run a check on every rank.
+
+    More than one is `torch.multiprocessing.spawn` of processes that call `init_process_group("gloo")` and then the
+    check, each with a folder that all of them see.
+    """
+    assert world_size == 1, "training in several processes is yet to come"
+    check(*arguments)
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what `parts.DATA` names; the first case that needs it fills the cache."""
+    folder = tmp_path_factory.mktemp("pictures")
+    prepare(folder)
+    return folder
+
+
+def assert_going_on_is_exact(words: list[str], model: str, data: str, folder: Path) -> None:
+    whole, first, second = small_games(3, "train.steps=6", *words, model=model, data=data)
+    for step in range(6):
+        train_step(whole, step)
+    for step in range(3):
+        train_step(first, step)
+    path = folder / "step-00000003.safetensors"
+    checkpoint.write(path, HEADER, state.tensors(first))
+    del first
+    state.restore(second, checkpoint.read_header(path).read())
+    for step in range(3, 6):
+        train_step(second, step)
+    expected, got = state.tensors(whole), state.tensors(second)
+    assert expected.keys() == got.keys()
+    assert [name for name in expected if not torch.equal(expected[name], got[name])] == []
+    assert {name: value.dtype for name, value in got.items()} == {n: v.dtype for n, v in expected.items()}
+    assert measure(second, 5) == measure(whole, 5)
+
+
+@pytest.mark.parametrize("world_size", WORLD_SIZES)
+@pytest.mark.parametrize("case", CASES, ids="-".join)
+def test_going_on_from_a_file_equals_never_having_stopped(
+    case: tuple[str, ...], world_size: int, tmp_path: Path
+) -> None:
+    model, data, *words = case
+    on_ranks(world_size, assert_going_on_is_exact, words, model, data, tmp_path)
+
+
+@pytest.mark.parametrize("world_size", WORLD_SIZES)
+@pytest.mark.parametrize("case", list(pairwise()), ids="-".join)
+def test_any_two_components_go_on_together(
+    case: Case, world_size: int, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(pictures)
+    model, data, words = words_of(case)
+    on_ranks(world_size, assert_going_on_is_exact, words, model, data, tmp_path)
+
+
+def test_each_two_options_of_different_parts_meet_in_a_case() -> None:
+    met = {pair for case in pairwise() for pair in pairs(case)}
+    assert met == set(all_pairs())
+
+
+def test_the_parts_are_all_that_the_registries_hold() -> None:
+    named = {re.split(r"[=\[\]]+", option.split()[0])[1] for options in PARTS.values() for option in options}
+    for family in (MODELS, LOSSES, PENALTIES, AUXILIARIES, OPTIMIZERS):
+        assert {name for name in family if not {name, f"{name}_gp"} & named} == set()
+
+
+def test_pictures_of_both_kinds_of_file_are_mapped(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(pictures)
+    for name in ("folder", "array"):
+        _, *words = DATA[name].split()
+        store = small_config(*words, data=name).data.load()
+        assert isinstance(store, MappedStore)
+        assert len(store) == PICTURES
+
+
+def test_the_state_names_both_networks_the_average_and_both_optimizers() -> None:
+    game = small_game()
+    train_step(game, 0)
+    prefixes = {".".join(name.split(".")[:3]) for name in state.tensors(game)}
+    for kind, player in product(("exp_avg", "exp_avg_sq", "step"), ("generator", "discriminator")):
+        assert f"optimizer.{player}.{kind}" in prefixes
+    assert {"generator", "discriminator", "ema"} <= {prefix.split(".")[0] for prefix in prefixes}
+
+
+@pytest.mark.parametrize("change", ["missing", "extra", "shape"])
+def test_a_state_that_does_not_fit_is_refused(change: str) -> None:
+    game = small_game()
+    saved = state.tensors(game)
+    name = "generator.project.0.weight"
+    if change == "missing":
+        del saved[name]
+    elif change == "extra":
+        saved["generatr.weight"] = torch.zeros(1)
+    else:
+        saved[name] = torch.zeros(1)
+    with pytest.raises(CheckpointError):
+        state.restore(small_game(), saved)
+
+
+def test_optimizer_slots_come_back_in_their_weights_memory_layout() -> None:
+    game, other = small_game(), small_game()
+    train_step(game, 0)
+    saved = {name: tensor.contiguous() for name, tensor in state.tensors(game).items()}
+    state.restore(other, saved)
+    for player in (other.generator, other.discriminator):
+        for weight, slots in player.optimizer.state.items():
+            assert slots["exp_avg"].stride() == weight.stride()
+            assert slots["exp_avg_sq"].stride() == weight.stride()
+
+
+def test_an_optimizer_slot_that_is_missing_or_of_another_shape_is_refused() -> None:
+    game = small_game()
+    train_step(game, 0)
+    name = "optimizer.generator.exp_avg.project.0.weight"
+    saved = state.tensors(game)
+    without = {
+        key: value
+        for key, value in saved.items()
+        if not re.fullmatch(r"optimizer.generator.*project.0.weight", key)
+    }
+    for wrong in (saved | {name: torch.zeros(1)}, without):
+        with pytest.raises(CheckpointError):
+            state.restore(small_game(), wrong)

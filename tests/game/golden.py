@@ -1,0 +1,101 @@
+"""The first losses of every experiment, as they were when they were last looked at.
+
+`scripts/golden` writes tests/golden/<experiment>.json anew; the tests compare. Pictures stand in for the real
+ones, which are not everywhere: what is held is the game, not the data set.
+"""
+
+import json
+import platform
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from ganctl.compose import config_folder
+from ganctl.config import TrainConfig, train_config
+from ganctl.data.store import Store
+from ganctl.game.build import build_game, open_configured
+from ganctl.game.scalars import measure
+from ganctl.game.step import train_step
+from tests.composed import composed
+
+FOLDER = Path(__file__).parent.parent / "golden"
+EXPERIMENTS = sorted(path.stem for path in (config_folder() / "experiment").glob("*.yaml"))
+STEPS = 20
+PLAYERS = ("discriminator", "generator")
+SCALED_DOWN = {
+    "mlp_wide": ["model.generator.hidden=[1568,1568]"],
+    "few_images": ["data.resolution=32"],
+}
+"""A smaller size, where the whole would take minutes."""
+
+
+def golden_config(experiment: str) -> TrainConfig:
+    """Return an experiment's config on one CPU thread in fp32."""
+    words = [f"experiment={experiment}", *SCALED_DOWN.get(experiment, [])]
+    words += ["device=cpu", "device.precision=fp32", "device.threads=1"]
+    if "override /data: folder" in (config_folder() / "experiment" / f"{experiment}.yaml").read_text():
+        words.append("data.path=pictures")
+    return train_config(composed(*words))
+
+
+def stand_in(config: TrainConfig) -> Store:
+    """Return 256 smooth pictures of the size and channels that the experiment trains on, or its own points."""
+    if config.data.points:
+        return config.data.load()
+    side = getattr(config.data, "resolution", None) or 64
+    channels = getattr(config.data, "channels", 3 if config.data.name in ("cifar10", "celeba") else 1)
+    noise = np.random.default_rng(0).integers(0, 256, (256, 4, 4, channels), dtype=np.uint8)
+    pictures = [
+        np.stack(
+            [np.asarray(Image.fromarray(plane).resize((side, side))) for plane in coarse.transpose(2, 0, 1)], 2
+        )
+        for coarse in noise
+    ]
+    return Store(torch.from_numpy(np.stack(pictures)))
+
+
+def first_losses(experiment: str) -> dict[str, list[float]]:
+    """Return both players' losses in the first steps."""
+    config = golden_config(experiment)
+    device = open_configured(config.device, points=config.data.points)
+    game = build_game(config, stand_in(config), device)
+    losses: dict[str, list[float]] = {player: [] for player in PLAYERS}
+    for step in range(STEPS):
+        train_step(game, step)
+        numbers = measure(game, step)
+        for player in PLAYERS:
+            losses[player].append(numbers[f"loss/{player}"])
+    return losses
+
+
+def machine() -> dict[str, str]:
+    """Return what the last bits of a loss depend on."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    names = [line.partition(": ")[2] for line in lines if line.startswith("model name")]
+    return {
+        "processor": names[0] if names else platform.processor(),
+        "capability": torch.backends.cpu.get_cpu_capability(),
+        "torch": torch.__version__,
+    }
+
+
+def read(experiment: str) -> dict[str, Any]:
+    """Return an experiment's golden losses and the machine they come from."""
+    golden: dict[str, Any] = json.loads((FOLDER / f"{experiment}.json").read_text())
+    return golden
+
+
+def main() -> None:
+    """Write the golden losses of the experiments named on the command line, or of all."""
+    for experiment in sys.argv[1:] or EXPERIMENTS:
+        golden = {"machine": machine(), **first_losses(experiment)}
+        (FOLDER / f"{experiment}.json").write_text(json.dumps(golden, indent=1) + "\n")
+        print(f"tests/golden/{experiment}.json", flush=True)
+
+
+if __name__ == "__main__":
+    main()

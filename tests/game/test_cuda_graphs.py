@@ -1,0 +1,346 @@
+"""Steps that are recorded and replayed: what they compute, what is recorded, and what cannot be.
+
+A tape stands in for CUDA graphs, which tests/gpu/test_graphs.py has.
+"""
+
+import re
+import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from ganctl.auxiliary import AUXILIARIES
+from ganctl.checkpoints import state
+from ganctl.errors import ConfigError, DivergenceError
+from ganctl.game import cuda_graphs as captured
+from ganctl.game.cuda_graphs import Captured
+from ganctl.game.inputs import HeldInputs
+from ganctl.game.scalars import measure
+from ganctl.game.step import Game, Round, train_step
+from ganctl.losses import LOSSES
+from ganctl.penalties import PENALTIES
+from tests.game.games import small_game, small_games
+from tests.game.tape import Tapes
+
+STEPS = 7
+TWO = ("penalty=[r1]", "penalty.r1.every=2")
+"""Two sets of due terms, each every other step."""
+
+CASES: list[tuple[str, ...]] = [
+    *((f"loss={name}",) for name in sorted((set(LOSSES) - {"wgan"}) | {"wgan_gp"})),
+    *((f"penalty=[{name}]",) for name in PENALTIES),
+    *((f"auxiliary=[{name}]",) for name in AUXILIARIES if name != "perceptual"),
+    *((f"model.discriminator.norm={norm}", f"model.generator.norm={norm}") for norm in ("batch", "spectral")),
+    ("optimizer=adamw", "optimizer.weight_decay=0.1"),
+    ("optimizer=sgd", "optimizer.momentum=0.9"),
+    ("optimizer=rmsprop", "schedule.learning_rate.shape=linear"),
+    ("optimizer=rmsprop", "optimizer.momentum=0.9", "schedule.learning_rate.warmup=4"),
+    ("penalty=[r1,gradient_penalty]", "penalty.r1.every=3", "penalty.gradient_penalty.every=2", "train.n_dis=2"),
+    ("auxiliary=[ssim]", "auxiliary.ssim.every=2", "train.n_gen=2", *TWO),
+    ("schedule.penalty.shape=linear", "schedule.penalty.final=0.1", *TWO),
+    ("schedule.penalty.warmup=6", "penalty=[orthogonal]", "device.precision=bf16"),
+    ("schedule.learning_rate.shape=cosine", "schedule.learning_rate.warmup=2", "schedule.ema.shape=linear"),
+    ("train.accumulate=2", "penalty=[dragan,gradient_penalty]", "loss.label_noise=0.2"),
+    ("train.share_fakes=false",),
+    ("train.first=generator", "train.n_gen=2"),
+    ("train.n_dis=3", "loss=relativistic", "penalty=[r1,r2]"),
+    ("train.clip_norm=0.1", "train.clip_value=1e-3"),
+    ("loss.pack=2", "loss.label_noise=0.1", "loss.label_smoothing=0.1"),
+    ("model.discriminator.dropout=0.4", "model.generator.dropout=0.2"),
+    ("device.precision=bf16", "auxiliary=[feature_matching]", *TWO),
+    ("device.precision=fp16", *TWO),
+    ("device.precision=fp64", *TWO),
+]
+
+
+@pytest.fixture(autouse=True)
+def capturable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Optimizers as they are built for CUDA: their counts and learning rates are tensors."""
+    monkeypatch.setattr("ganctl.optim.on_cuda", lambda weights: True)
+    monkeypatch.setattr(sys.modules["torch.optim.rmsprop"], "_get_capturable_supported_devices", lambda: ["cpu"])
+
+
+def taped(game: Game) -> tuple[Captured, Tapes]:
+    """Let a game be played from tapes."""
+    tapes = Tapes()
+    game.captured = Captured(game, tapes)
+    return game.captured, tapes
+
+
+def differing(one: Game, other: Game) -> list[str]:
+    """Return what of the state differs in any bit."""
+    ours, theirs = state.tensors(one), state.tensors(other)
+    assert ours.keys() == theirs.keys()
+    return [name for name in ours if not torch.equal(ours[name], theirs[name])]
+
+
+def assert_alike(plain: Game, game: Game, steps: range) -> None:
+    """Play both, and compare every bit of the state and of what is logged after each step."""
+    for step in steps:
+        train_step(plain, step)
+        train_step(game, step)
+        assert differing(plain, game) == [], step
+        assert measure(plain, step) == measure(game, step)
+
+
+@pytest.mark.parametrize("words", CASES, ids=" ".join)
+def test_replayed_steps_equal_plain_ones_to_the_last_bit(words: tuple[str, ...]) -> None:
+    plain, game = small_games(2, f"train.steps={STEPS}", *words)
+    made, tapes = taped(game)
+    assert_alike(plain, game, range(STEPS))
+    assert made.reason is None
+    assert len(tapes.tapes) <= tapes.warm_ups
+    assert tapes.warm_ups + tapes.replays == STEPS
+    assert tapes.replays >= 1
+
+
+def test_points_are_played_alike_too() -> None:
+    plain, game = small_games(2, "loss=wgan_gp", "train.n_dis=2", model="mlp", data="ring")
+    _, tapes = taped(game)
+    assert_alike(plain, game, range(STEPS))
+    assert tapes.replays == STEPS - 1
+
+
+@pytest.mark.parametrize("stop", [1, 2, 3, 5])
+def test_going_on_from_replayed_steps_equals_never_having_stopped(stop: int) -> None:
+    words = (*TWO, "schedule.learning_rate.shape=linear", "device.precision=fp16", "model.generator.dropout=0.2")
+    whole, first, second = small_games(3, f"train.steps={STEPS}", *words)
+    for game in (whole, first, second):
+        taped(game)
+    for step in range(STEPS):
+        train_step(whole, step)
+    for step in range(stop):
+        train_step(first, step)
+    state.restore(second, {name: tensor.clone() for name, tensor in state.tensors(first).items()})
+    for step in range(stop, STEPS):
+        train_step(second, step)
+    assert differing(whole, second) == []
+
+
+def test_each_set_of_due_terms_is_recorded_once_at_its_second_step() -> None:
+    game = small_game(*TWO)
+    _, tapes = taped(game)
+    seen = []
+    for step in range(8):
+        train_step(game, step)
+        seen.append((tapes.warm_ups, len(tapes.tapes), tapes.replays))
+    assert seen == [(1, 0, 0), (2, 0, 0), (2, 1, 1), (2, 2, 2), (2, 2, 3), (2, 2, 4), (2, 2, 5), (2, 2, 6)]
+
+
+def counted(owner: Any, name: str, monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
+    """Note what a method is called with."""
+    calls: list[tuple[Any, ...]] = []
+    inner: Callable[..., Any] = getattr(owner, name)
+
+    @wraps(inner)
+    def call(*given: Any) -> Any:
+        calls.append(given[1:])
+        return inner(*given)
+
+    monkeypatch.setattr(owner, name, call)
+    return calls
+
+
+@pytest.mark.parametrize(
+    ("words", "drawn", "gathered"),
+    [
+        ((), 1, 1),
+        (("train.share_fakes=false",), 2, 1),
+        (("train.accumulate=2",), 2, 2),
+        (("loss=relativistic",), 1, 2),
+        (("train.n_dis=3",), 3, 3),
+        (("train.first=generator", "train.n_gen=2"), 3, 1),
+    ],
+    ids=str,
+)
+def test_a_replayed_step_draws_what_its_terms_ask_for_once_and_nothing_else(
+    words: tuple[str, ...], drawn: int, gathered: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ("latents", "real", "uniform", "noise", "generate")
+    calls = {name: counted(Game, name, monkeypatch) for name in names}
+    game = small_game(*words)
+    taped(game)
+    for step in range(3):
+        train_step(game, step)
+    for made in calls.values():
+        made.clear()
+    train_step(game, 3)
+    assert {name: len(made) for name, made in calls.items()} == {
+        "latents": drawn,
+        "real": gathered,
+        "uniform": 0,
+        "noise": 0,
+        "generate": 0,
+    }
+
+
+def test_what_only_a_lazy_term_asks_for_is_drawn_when_it_is_due(monkeypatch: pytest.MonkeyPatch) -> None:
+    game = small_game("penalty=[gradient_penalty]", "penalty.gradient_penalty.every=3")
+    taped(game)
+    calls = counted(Game, "uniform", monkeypatch)
+    for step in range(9):
+        train_step(game, step)
+    assert calls == [("discriminator", turn, "interpolation") for turn in (0, 3, 6)]
+
+
+def test_numbers_that_stay_the_same_are_written_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    game = small_game("penalty=[r1]", "penalty.r1.every=1")
+    taped(game)
+    for step in range(3):
+        train_step(game, step)
+    filled = counted(Tensor, "fill_", monkeypatch)
+    train_step(game, 3)
+    assert filled == [(3,)]
+
+
+def test_a_step_that_diverges_is_named_though_it_was_replayed() -> None:
+    game = small_game("penalty=[r1]", "penalty.r1.every=1")
+    taped(game)
+    for step in range(3):
+        train_step(game, step)
+    with torch.no_grad():
+        game.discriminator.parameters[0].fill_(float("nan"))
+    for step in range(3, 6):
+        train_step(game, step)
+    with pytest.raises(DivergenceError, match=r"step 4: the discriminator's (r1|adversarial) is not finite"):
+        game.check()
+
+
+def assert_falls_back(plain: Game, game: Game, because: str, capsys: pytest.CaptureFixture[str]) -> None:
+    made, tapes = taped(game)
+    assert_alike(plain, game, range(6))
+    assert made.reason is not None
+    assert because in made.reason
+    assert (len(tapes.tapes), tapes.replays) == (0, 0)
+    told = f"note    device.graphs: steps are computed one operation at a time: {made.reason}\n"
+    assert capsys.readouterr().out == told
+
+
+@pytest.mark.parametrize(
+    ("words", "because"),
+    [
+        (
+            ("optimizer=sgd", "schedule.learning_rate.shape=linear"),
+            "SGD takes a learning rate that moves from outside the device",
+        ),
+        (
+            ("optimizer=sgd", "device.precision=fp16"),
+            "SGD waits for the device to learn whether an fp16 update is skipped",
+        ),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_recorded_is_played_and_said_once(
+    words: tuple[str, ...], because: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plain, game = small_games(2, "train.steps=6", *words)
+    assert_falls_back(plain, game, because, capsys)
+
+
+def test_an_optimizer_that_counts_in_python_is_not_recorded(capsys: pytest.CaptureFixture[str]) -> None:
+    plain, game = small_games(2)
+    for each in (plain, game):
+        step = each.generator.optimizer.state[each.generator.parameters[0]]
+        step["updates"] = 1
+    obstacle = captured.obstacle(game)
+    assert obstacle == "Adam counts outside the device"
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+@pytest.mark.parametrize("part", ["term", "constraint"])
+def test_a_recording_that_fails_halfway_leaves_the_game_as_it_was(
+    part: str, precision: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A plugin may read from the device: in its term, or between the scaler's first act and its last."""
+
+    def wait(parameters: list[Any]) -> None:
+        assert parameters[0].sum().item() is not None
+
+    plain, game = small_games(2, f"device.precision={precision}", *TWO)
+    for each in (plain, game):
+        if part == "constraint":
+            step = each.discriminator.optimizer.step
+
+            def waiting(each: Game = each, step: Callable[[], Any] = step) -> Any:
+                wait(each.discriminator.parameters)
+                return step()
+
+            monkeypatch.setattr(each.discriminator.optimizer, "step", waiting)
+        else:
+            compute = each.generator.terms[0].compute
+
+            def term(view: Round, each: Game = each, compute: Callable[[Round], Tensor] = compute) -> Tensor:
+                wait(each.generator.parameters)
+                return compute(view)
+
+            object.__setattr__(each.generator.terms[0], "compute", term)
+    assert_falls_back(plain, game, "operation not permitted when stream is capturing", capsys)
+
+
+def test_a_term_that_asks_for_something_else_each_time_is_not_recorded(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    plain, game = small_games(2)
+    for each in (plain, game):
+        adversarial = each.generator.terms[-1]
+        compute = adversarial.compute
+        times = [0]
+
+        def other(view: Round, compute: Any = compute, times: list[int] = times) -> Tensor:
+            times[0] += 1
+            return compute(view) + 0 * view.uniform(f"another_{times[0]}").mean()
+
+        object.__setattr__(adversarial, "compute", other)
+    train_step(plain, 0)
+    made, _ = taped(game)
+    train_step(game, 0)
+    train_step(game, 1)
+    assert made.reason is not None
+    assert "they now ask for ('uniform', 'generator', 0, 'another_2')" in made.reason
+    assert "did not before" in capsys.readouterr().out
+
+
+def test_too_many_sets_of_due_terms_are_played_and_said_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(captured, "MOST_GRAPHS", 1)
+    plain, game = small_games(2, *TWO)
+    made, tapes = taped(game)
+    assert_alike(plain, game, range(8))
+    assert made.reason is None
+    assert (tapes.warm_ups, len(tapes.tapes), tapes.replays) == (1, 1, 3)
+    assert capsys.readouterr().out == (
+        "note    device.graphs: 1 sets of due terms are recorded; steps with others are not\n"
+    )
+
+
+def test_games_on_the_cpu_are_played_plainly() -> None:
+    assert small_game("device.graphs=true").captured is None
+
+
+def test_held_inputs_lie_where_they_lay_and_are_drawn_for_the_step_they_are_asked_for_at() -> None:
+    game = small_game("train.n_dis=2")
+    held = HeldInputs(game.device, {"discriminator": 2, "generator": 1})
+    held.begin(3)
+    first = held.drawn(game.draw, "discriminator", 7)
+    assert torch.equal(first, game.draw("discriminator", 7))
+    assert held.drawn(game.draw, "discriminator", 7).data_ptr() == first.data_ptr()
+    assert len(held.asked) == 1
+    held.fill(5, held.asked)
+    assert torch.equal(first, game.draw("discriminator", 11))
+    again = held.drawn(game.draw, "discriminator", 11)
+    assert again.data_ptr() == first.data_ptr()
+    again.requires_grad_()
+    assert not held.drawn(game.draw, "discriminator", 11).requires_grad
+    with pytest.raises(RuntimeError, match="did not before"):
+        held.drawn(game.draw, "generator", 5)
+
+
+def test_what_a_device_cannot_compile_is_refused_in_one_line() -> None:
+    told = "device.compile: compiles for CUDA alone, not for cpu; set it to false"
+    with pytest.raises(ConfigError, match=f"^{re.escape(told)}$"):
+        small_game("device.compile=true")

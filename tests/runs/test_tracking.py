@@ -1,0 +1,47 @@
+"""Logs whose recorded lengths are not what lies there are cut to what is whole, in little memory."""
+
+import os
+import tracemalloc
+from pathlib import Path
+
+import pytest
+
+from ganctl.runs.tracking import EVENTS, RECORD_FRAME, Tracker
+
+LARGE = 1 << 28
+
+
+def written(folder: Path, steps: int) -> dict[str, int]:
+    folder.mkdir(exist_ok=True)
+    tracker = Tracker(folder, folder / "metrics.jsonl", {})
+    for step in range(steps):
+        tracker.scalars(step, {"loss": 1.0})
+    lengths = tracker.lengths()
+    tracker.close()
+    return lengths
+
+
+@pytest.mark.parametrize("name", ["metrics.jsonl", EVENTS])
+def test_a_length_beyond_the_file_costs_no_memory_and_keeps_what_is_whole(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lengths = written(tmp_path, 3)
+    os.truncate(tmp_path / name, LARGE)
+    tracemalloc.start()
+    try:
+        Tracker(tmp_path, tmp_path / "metrics.jsonl", lengths | {name: 1 << 62}).close()
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < LARGE // 16
+    assert (tmp_path / name).stat().st_size == lengths[name]
+    assert f"{(1 << 62) - lengths[name]:,} bytes that were logged earlier are missing" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("cut", [1, RECORD_FRAME, RECORD_FRAME + 3])
+def test_a_record_or_line_that_is_cut_off_goes_and_those_before_stay(cut: int, tmp_path: Path) -> None:
+    before, after = written(tmp_path / "a", 2), written(tmp_path / "b", 3)
+    for name in before:
+        os.truncate(tmp_path / "b" / name, after[name] - cut)
+    Tracker(tmp_path / "b", tmp_path / "b/metrics.jsonl", after).close()
+    assert {name: (tmp_path / "b" / name).stat().st_size for name in before} == before
