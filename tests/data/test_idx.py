@@ -10,7 +10,6 @@ import pytest
 from ganctl.data import download as downloading
 from ganctl.data.idx import load_idx, read_idx
 from ganctl.errors import DataError
-from ganctl.runtime import untrusted
 from tests.data import drawn
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (5, 28, 28), np.uint8)
