@@ -15,7 +15,8 @@ from ganctl.checkpoints.verify import config_of, open_checkpoint
 from ganctl.commands.output import is_file, writing
 from ganctl.config import FEW, DeviceConfig, SampleCommand, TrainConfig, Which
 from ganctl.errors import CheckpointError, ConfigError, counted
-from ganctl.game.build import build_network, open_configured
+from ganctl.game.assemble import build_network
+from ganctl.game.build import open_configured
 from ganctl.game.sampling import generate
 from ganctl.runs.folder import RunFolder, find_run
 from ganctl.runtime.console import say

@@ -1,133 +1,85 @@
-"""From a validated config and its data to the two players."""
-
-from collections.abc import Callable
+"""From a validated config and its data to the game."""
 
 import torch
-from torch import nn
 
-from ganctl.auxiliary import Surroundings
 from ganctl.config import DeviceConfig, TrainConfig
 from ganctl.data.batches import Batches
 from ganctl.data.store import Store
 from ganctl.errors import ConfigError
-from ganctl.game.cuda_graphs import Captured, CudaGraphs
-from ganctl.game.divergence import Watch
-from ganctl.game.outline import check_memory, make_network
-from ganctl.game.players import Player, Term
+from ganctl.game.assemble import assemble_player, build_network, schedule
+from ganctl.game.cuda_graphs import CudaGraphs, Replay
+from ganctl.game.divergence import Divergence
+from ganctl.game.draws import Draws
+from ganctl.game.outline import check_memory
+from ganctl.game.players import Player
 from ganctl.game.step import Game
-from ganctl.models import Shape
 from ganctl.models.ema import Ema
 from ganctl.optim import PlayerName
-from ganctl.penalties import Constraint, PenaltyTerm
 from ganctl.runtime.device import Device, open_device
-from ganctl.runtime.randomness import seeded
-from ganctl.schedules import Schedule, ScheduleSpec
 
 
 def open_configured(device: DeviceConfig, *, points: bool) -> Device:
-    """Open the device that a config asks for, to compute points or pictures."""
+    """Open the device that a config asks for, to compute points or images."""
     return open_device(device.name, device.precision, device.strict, device.threads, coarse=not points)
 
 
 def build_game(config: TrainConfig, store: Store, device: Device) -> Game:
     """Return both players at step 0, on the device, initialised from the seed.
 
-    Raises `ConfigError` if the model, or a term, cannot be had for data of this shape, or if what it needs
-    does not fit into memory; that is found out before any of it is allocated. And if it is to be compiled for
-    anything but CUDA.
+    Raises `ConfigError` if the model, or a term, cannot be had for data of this shape, if what it needs does not
+    fit into memory (before any of it is allocated), or if it is to be compiled for anything but CUDA.
     """
-    if config.device.compile and device.torch_device.type != "cuda":
+    cuda = device.torch_device.type == "cuda"
+    if config.device.compile and not cuda:
         raise ConfigError(
             f"device.compile: compiles for CUDA alone, not for {device.torch_device}; set it to false"
         )
     check_memory(config, store.shape, device)
-    loop = config.train
     ema = None
     if config.ema.half_life > 0:
         average = build_network(config, "generator", store.shape, device)
         ema = Ema(average, config.ema.half_life, config.ema.ramp)
-    overflowing = frozenset({"gradient_norm"}) if device.precision == "fp16" else frozenset()
+
+    def player(name: PlayerName) -> Player:
+        network = build_network(config, name, store.shape, device)
+        return assemble_player(config, name, network, store.shape, device)
+
     game = Game(
-        generator=_player(config, "generator", store.shape, device),
-        discriminator=_player(config, "discriminator", store.shape, device),
+        generator=player("generator"),
+        discriminator=player("discriminator"),
         ema=ema,
-        ema_schedule=_schedule(config, config.schedule.ema),
-        batches=Batches(
-            store, loop.batch_size, config.seed, device.torch_device, device.dtype, config.model.picture_range
-        ),
+        ema_schedule=schedule(config, config.schedule.ema),
+        draws=_draws(config, store, device),
         device=device,
-        watch=Watch(device.torch_device, overflowing),
-        seed=config.seed,
-        latent=config.model.latent,
-        pack=config.loss.pack,
-        boundary=config.loss.boundary,
-        first=loop.first,
-        share_fakes=loop.share_fakes,
-        accumulate=loop.accumulate,
-        clip_norm=loop.clip_norm,
-        clip_value=loop.clip_value,
+        divergence=Divergence(
+            device.torch_device, frozenset({"gradient_norm"} if device.precision == "fp16" else ())
+        ),
+        first=config.train.first,
     )
     if config.device.compile:
-        compile_networks(game)
-    elif config.device.graphs and device.torch_device.type == "cuda":
-        game.captured = Captured(game, CudaGraphs(device.torch_device))
+        _compile_networks(game)
+    elif config.device.graphs and cuda:
+        game.replay = Replay(CudaGraphs(device.torch_device))
     return game
 
 
-def compile_networks(game: Game) -> None:
+def _draws(config: TrainConfig, store: Store, device: Device) -> Draws:
+    loop, where = config.train, (device.torch_device, device.dtype)
+    return Draws(
+        batches=Batches(store, loop.batch_size, config.seed, *where, config.model.picture_range),
+        device=device,
+        seed=config.seed,
+        latent=config.model.latent,
+        pack=config.loss.pack,
+        accumulate=loop.accumulate,
+        updates={"generator": loop.n_gen, "discriminator": loop.n_dis},
+        share=loop.share_fakes and loop.first == "discriminator",
+    )
+
+
+def _compile_networks(game: Game) -> None:
     """Let torch compile the maps of both networks that a step computes, when it first does."""
     networks = (game.generator.network, game.discriminator.network)
     for network, maps in zip(networks, (["forward"], ["features", "logits"]), strict=True):
         for name in maps:
             setattr(network, name, torch.compile(getattr(network, name)))
-
-
-def build_network(config: TrainConfig, player: PlayerName, shape: Shape, device: Device) -> nn.Module:
-    """Return one network on the device, in channels-last memory, initialised by a function of the seed."""
-    with seeded(config.seed, "initialise", player):
-        network = make_network(config, player, shape)
-    network.to(device.torch_device, device.dtype)
-    return network.to(memory_format=torch.channels_last)
-
-
-def _player(config: TrainConfig, name: PlayerName, shape: Shape, device: Device) -> Player:
-    network = build_network(config, name, shape, device)
-    generates = name == "generator"
-    return Player(
-        name=name,
-        network=network,
-        optimizer=config.optimizer.build(name, network.parameters()),
-        schedule=_schedule(config, config.schedule.learning_rate),
-        terms=_generator_terms(config, shape, device) if generates else _discriminator_terms(config),
-        constraints=[] if generates else _constraints(config),
-        scaler=device.gradient_scaler(),
-        turns=config.train.n_gen if generates else config.train.n_dis,
-    )
-
-
-def _discriminator_terms(config: TrainConfig) -> list[Term]:
-    # Penalties first: the logits they differentiate are then those that the adversarial loss reads.
-    schedule = _schedule(config, config.schedule.penalty)
-    penalties = [
-        Term(key, penalty, schedule, penalty.weight, penalty.every)
-        for key, penalty in config.penalty.items()
-        if isinstance(penalty, PenaltyTerm)
-    ]
-    return [*penalties, Term("adversarial", config.loss.discriminator, Schedule.constant())]
-
-
-def _constraints(config: TrainConfig) -> list[Callable[[list[nn.Parameter]], None]]:
-    return [penalty.constrain for penalty in config.penalty.values() if isinstance(penalty, Constraint)]
-
-
-def _generator_terms(config: TrainConfig, shape: Shape, device: Device) -> list[Term]:
-    surroundings = Surroundings(shape, config.model.picture_range, device.torch_device, device.dtype, config.seed)
-    auxiliaries = [
-        Term(key, auxiliary.build(surroundings), Schedule.constant(), auxiliary.weight, auxiliary.every)
-        for key, auxiliary in config.auxiliary.items()
-    ]
-    return [*auxiliaries, Term("adversarial", config.loss.generator, Schedule.constant())]
-
-
-def _schedule(config: TrainConfig, spec: ScheduleSpec) -> Schedule:
-    return Schedule(spec, spec.until or config.train.steps)

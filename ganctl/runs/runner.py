@@ -17,7 +17,7 @@ from ganctl.data.store import Store
 from ganctl.errors import CheckpointError, DivergenceError, MovedError, Stopped, WriteError, counted
 from ganctl.game.build import build_game, open_configured
 from ganctl.game.sampling import generate
-from ganctl.game.scalars import measure, ordering
+from ganctl.game.scalars import SIGNS, measure
 from ganctl.game.step import Game, train_step
 from ganctl.runs.earlier import keep_logs, refuse_to_start_over
 from ganctl.runs.environment import changes, environment, other_plugins
@@ -109,7 +109,7 @@ class Runner:
             self.rollbacks = header.rollbacks
             self.evaluation_left = header.evaluation_due
             self.inexact = header.inexact + changes(header, self.environment)
-        self.game.salt(len(self.rollbacks))
+        self.game.draws.salt(len(self.rollbacks))
         folder.claim(config)
         keep_logs(folder, status, None if header is None else header.step)
         self.tracker = self._open_logs(header)
@@ -160,7 +160,7 @@ class Runner:
     def _advance(self, display: ProgressDisplay) -> None:
         """Take a step, and do what is due after it."""
         config = self.config
-        if self.game.batches_per_step > MANY_BATCHES:
+        if self.game.draws.batches_per_step > MANY_BATCHES:
             self.before_step = state.copied(self.game)
             self.game.between = self._heed
         try:
@@ -191,12 +191,12 @@ class Runner:
             self._stop(self.signals.received)
 
     def _log(self) -> dict[str, float]:
-        values = measure(self.game, self.step - 1)
+        values = measure(self.game, self.step - 1, self.config.loss.boundary)
         self.game.check()
-        data_wait = self.stopwatch.share(self.game.batches.waited)
-        self.images_per_second = self.stopwatch.rate(self.step, self.game.images_per_step)
+        data_wait = self.stopwatch.share(self.game.draws.batches.waited)
+        self.images_per_second = self.stopwatch.rate(self.step, self.game.draws.images_per_step)
         row = {
-            "images": float(self.step * self.game.images_per_step),
+            "images": float(self.step * self.game.draws.images_per_step),
             "images_per_second": self.images_per_second,
             "data_wait": data_wait,
         }
@@ -226,9 +226,9 @@ class Runner:
         count = self.config.sample.num * (1 if self.store.is_pictures else POINTS_A_SAMPLE)
         device = game.device
         latents = normal(
-            (count, game.latent), device.torch_device, device.dtype, self.config.seed, "latents", "fixed"
+            (count, game.draws.latent), device.torch_device, device.dtype, self.config.seed, "latents", "fixed"
         )
-        samples = generate(self._network(), latents, device, game.batch_size)
+        samples = generate(self._network(), latents, device, game.draws.batch_size)
         if self.store.is_pictures:
             return images.grid(images.to_bytes(samples, self.config.model.picture_range))
         shown = permutation(len(self.store), self.config.seed, "plot")[:count]
@@ -317,12 +317,12 @@ class Runner:
         diverged = self.step
         device = self.game.device
         error.__traceback__ = None  # whose frames hold the game, and its memory
-        self.game.captured = None  # which holds it, too
+        self.game.replay = None  # which holds it, too
         del self.game
         self.game = build_game(self.config, self.store, device)
         header = self._restore()
         self.rollbacks += (Rollback(from_step=diverged, to_step=self.step, because=str(error)),)
-        self.game.salt(len(self.rollbacks))
+        self.game.draws.salt(len(self.rollbacks))
         self.health = HealthWatch(self.config)
         self.tracker.close()
         self.tracker = self._open_logs(header)
@@ -335,10 +335,15 @@ class Runner:
         try:
             tracker = Tracker(self.folder.path, self.folder.metrics, header.logs if header is not None else {})
             if header is None:
-                tracker.config(self.config.saved(), self.config.identity(), ordering(self.config))
+                tracker.config(self.config.saved(), self.config.identity(), self._ordering())
         except OSError as error:
             raise WriteError.of(self.folder.path, error.errno) from error
         return tracker
+
+    def _ordering(self) -> list[str]:
+        """Return the tags of logged numbers by which runs can be put in an order: losses, health, scores."""
+        scores = [f"evaluate/{key}/{metric.value}" for key, metric in self.config.metric.items()]
+        return ["loss/generator", "loss/discriminator", *SIGNS, *(scores if self.config.evaluate.every else [])]
 
     def _restore(self) -> Header | None:
         """Load the newest whole checkpoint into the game; return its header, or None if there is none."""
@@ -349,7 +354,7 @@ class Runner:
                 refuse_other_data(self.folder, header.config.get("data"), self.config)
             try:
                 saved = candidate.read()
-                state.check(self.game, saved, header.step, self.config.optimizer)
+                state.check(self.game, saved, header.step)
                 state.restore(self.game, saved)
             except CheckpointError as error:
                 say(f"passed over a damaged checkpoint: {candidate.path.name}: {error}")
