@@ -2,8 +2,8 @@
 
 from ganctl.models import dcgan as _dcgan
 from ganctl.models import mlp as _mlp
-from ganctl.models.model import MODELS, Discriminator, Generator, Model, Shape
+from ganctl.models.model import MODELS, Discriminator, Generator, Model
 
-__all__ = ["MODELS", "Discriminator", "Generator", "Model", "Shape"]
+__all__ = ["MODELS", "Discriminator", "Generator", "Model"]
 
 del _dcgan, _mlp
