@@ -62,7 +62,7 @@ def test_every_resolution_is_made_and_judged(side: int, kernel: int) -> None:
 def test_another_resolution_is_refused_with_its_neighbours(side: int, near: tuple[int, ...]) -> None:
     for build in (small().build_generator, small().build_discriminator):
         with pytest.raises(SizeError) as refused:
-            build((1, side, side))
+            build(space((1, side, side)))
         assert refused.value.sides == near
 
 
