@@ -11,13 +11,14 @@ PACKAGE = ROOT / "ganctl"
 FILES = {str(path.relative_to(PACKAGE)): ast.parse(path.read_text()) for path in sorted(PACKAGE.rglob("*.py"))}
 """Each file of the package, parsed."""
 
-FOUNDATION = {"errors", "registry", "runtime"}
+FOUNDATION = {"errors", "images", "registry", "runtime", "samples"}
 FAMILIES = {"losses", "penalties", "auxiliary", "schedules", "optim", "models", "data"}
 MAY_IMPORT = {
     "errors": set(),
     "registry": set(),
     "runtime": {"errors"},
     "images": {"errors", "runtime"},
+    "samples": {"errors", "images"},
     **dict.fromkeys(FAMILIES, FOUNDATION),
     # Mixtures know their modes and sources their labels; the classifier is made of the models' layers.
     "metrics": {"data", "models"} | FOUNDATION,
@@ -182,7 +183,7 @@ def test_only_the_decoding_of_pictures_starts_processes() -> None:
         for file, tree in FILES.items()
         if {name.split(".")[0] for name in imported(ast.walk(tree))} & STARTS_PROGRAMS
     }
-    assert starting == {"data/parallel.py"}
+    assert starting == {"data/decoding/parallel.py"}
 
 
 def test_only_plugins_are_imported_by_name() -> None:

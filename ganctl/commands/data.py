@@ -8,12 +8,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from statistics import median
 
-from ganctl.data.cache import Cache, Pictures, unusable
-from ganctl.data.files import Found, search
-from ganctl.data.folder import accept, refuse, remarks
-from ganctl.data.sources import Folder
-from ganctl.data.survey import Survey, survey
-from ganctl.data.whole import Notes
+from ganctl.data.decoding.files import Found, search
+from ganctl.data.decoding.whole_set import Notes
+from ganctl.data.prepared.entries import Cache, unusable
+from ganctl.data.prepared.pictures import Pictures
+from ganctl.data.prepared.survey import Survey, survey
+from ganctl.data.sources.image_folder import Folder, accept, refuse, remarks
 from ganctl.errors import ConfigError, GanctlError, counted
 from ganctl.runtime.console import say
 from ganctl.runtime.signals import Signals
@@ -63,8 +63,8 @@ def check(source: Folder) -> None:
         told = survey(pictures, source.workers)
         _show([*_findings(source, told), *_beside(found)])
         refuse(pictures, told.prepared, source.max_bad_fraction)
-        if told.doubt is not None:
-            raise told.doubt
+        if told.whole.doubt is not None:
+            raise told.whole.doubt
 
 
 def info(source: Folder) -> None:
@@ -113,15 +113,16 @@ def _notes(notes: Notes) -> Rows:
 
 
 def _findings(source: Folder, found: Survey) -> Iterator[tuple[str, str]]:
-    good = found.total - found.skipped
+    whole = found.whole
+    total, skipped = len(whole.files), len(whole.bad)
     shape = f"{found.side}×{found.side}×{source.channels}"
-    yield "pictures", f"{good:,} of {found.total:,} decode, to {shape}"
-    if good:
+    yield "pictures", f"{total - skipped:,} of {total:,} decode, to {shape}"
+    if skipped < total:
         yield "modes", _most(found.modes.most_common())
         yield from _sizes(source, found)
         yield from _classes(found.classes)
-        yield from _notes(found.notes)
-        if found.doubt is None:  # else nothing of more than 8 bits has pixels yet
+        yield from _notes(whole.notes)
+        if whole.doubt is None:  # else nothing of more than 8 bits has pixels yet
             yield "duplicates", _duplicates(found)
             if found.blank:
                 yield "blank", f"{len(found.blank):,} of one single colour, the first {found.blank[0]}"
@@ -129,11 +130,11 @@ def _findings(source: Folder, found: Survey) -> Iterator[tuple[str, str]]:
         first = found.warned[0]
         odd = f"{len(found.warned):,} that Pillow or libtiff warn of"
         yield "odd", f"{odd}, the first {first.relative}: {first.reason}"
-    yield "corrupt", f"{found.skipped:,}" if found.skipped else "none"
-    for failure in found.failures[:LISTED_FAILURES]:
+    yield "corrupt", f"{skipped:,}" if skipped else "none"
+    for failure in whole.failures[:LISTED_FAILURES]:
         yield "", f"{failure.relative}: {failure.reason}"
-    if found.skipped > LISTED_FAILURES:
-        yield "", f"and {found.skipped - LISTED_FAILURES:,} more"
+    if skipped > LISTED_FAILURES:
+        yield "", f"and {skipped - LISTED_FAILURES:,} more"
 
 
 def _sizes(source: Folder, found: Survey) -> Iterator[tuple[str, str]]:

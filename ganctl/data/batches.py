@@ -6,8 +6,7 @@ from time import perf_counter
 import torch
 from torch import Tensor
 
-from ganctl.data.mapped import MappedStore
-from ganctl.data.prefetch import Prefetch
+from ganctl.data.mapped import MappedStore, Prefetch
 from ganctl.data.store import Store
 from ganctl.runtime.randomness import permutation
 

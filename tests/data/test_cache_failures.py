@@ -13,12 +13,14 @@ import numpy as np
 import pytest
 from filelock import FileLock
 
-from ganctl.data import cache as cache_module
-from ganctl.data import folder, parallel
-from ganctl.data.cache import Cache, Pictures
-from ganctl.data.decode import Decoding
-from ganctl.data.files import find
+from ganctl.data.decoding import parallel
+from ganctl.data.decoding.decode import Decoding
+from ganctl.data.decoding.files import find
 from ganctl.data.mapped import MappedStore
+from ganctl.data.prepared import entries as cache_module
+from ganctl.data.prepared.entries import Cache
+from ganctl.data.prepared.pictures import Pictures
+from ganctl.data.sources import image_folder as folder
 from tests.conftest import contents
 from tests.data.cached import FILES, entries, load
 from tests.data.drawn import RED, pack, plain, write
@@ -185,8 +187,9 @@ def test_a_second_process_waits_for_the_first_and_takes_its_entry(tmp_path, monk
     code = f"""
 import sys, time
 from pathlib import Path
-from ganctl.data import folder, parallel
-from ganctl.data.decode import Decoding
+from ganctl.data.sources import image_folder as folder
+from ganctl.data.decoding import parallel
+from ganctl.data.decoding.decode import Decoding
 examine = parallel.examine
 def slow(file, task, row, alone):
     Path({str(ready)!r}).touch()

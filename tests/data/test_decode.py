@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFile, ImageOps
 
-from ganctl.data import decode as decoding_module
-from ganctl.data import depth
-from ganctl.data.decode import BadPictureError, Decoding, count_frames, decode, size_of
-from ganctl.data.depth import decide
+from ganctl.data.decoding import decode as decoding_module
+from ganctl.data.decoding import depth
+from ganctl.data.decoding.decode import BadPictureError, Decoding, count_frames, decode, size_of
+from ganctl.data.decoding.depth import decide
 from tests.data.drawn import BLUE, GREEN, RED, WHITE, encoded, plain
 
 

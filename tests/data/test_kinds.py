@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganctl.data.decode import BadPictureError, Decoding
-from ganctl.data.files import search
-from ganctl.data.kinds import ENDINGS, FORMATS, HEIF_ENDINGS
+from ganctl.data.decoding.decode import BadPictureError, Decoding
+from ganctl.data.decoding.files import search
+from ganctl.data.decoding.formats import ENDINGS, FORMATS, HEIF_ENDINGS
 from ganctl.errors import DataError, counted
 from tests.conftest import Cli
 from tests.data.cached import pixels_of

@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganctl.data import files as picture_files
-from ganctl.data import parallel
-from ganctl.data.decode import Decoding
-from ganctl.data.parallel import Task, decode_all
+from ganctl.data.decoding import files as picture_files
+from ganctl.data.decoding import parallel
+from ganctl.data.decoding.decode import Decoding
+from ganctl.data.decoding.parallel import Task, decode_all
 from ganctl.errors import DataError
 from tests.data.cached import load
 from tests.data.drawn import encoded, pack, plain, write
@@ -79,7 +79,7 @@ def test_processes_decode_as_threads_do(packed, tmp_path, monkeypatch):
 
 
 def test_a_process_that_decodes_imports_no_torch():
-    code = "import sys, ganctl.data.parallel; print(*{'torch', 'pydantic', 'hydra'} & set(sys.modules))"
+    code = "import sys, ganctl.data.decoding.parallel; print(*{'torch', 'pydantic', 'hydra'} & set(sys.modules))"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == ""
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganctl.data import decode, parallel
-from ganctl.data.files import PictureFile
-from ganctl.data.quiet import complaint, quiet
+from ganctl.data.decoding import decode, parallel
+from ganctl.data.decoding.files import PictureFile
+from ganctl.data.decoding.quiet import complaint, quiet
 from tests.conftest import Cli
 from tests.data.cached import load
 from tests.data.drawn import RED, encoded, plain, write

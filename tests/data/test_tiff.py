@@ -7,7 +7,7 @@ import zlib
 import numpy as np
 import pytest
 
-from ganctl.data.decode import BadPictureError, Decoding, mode_of, size_of
+from ganctl.data.decoding.decode import BadPictureError, Decoding, mode_of, size_of
 from tests.data.cached import pixels_of
 
 PLAIN, DEFLATED = 1, 8

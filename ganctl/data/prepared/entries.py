@@ -8,15 +8,13 @@ under which names, sizes and times, so that unchanged files are not read again.
 """
 
 import contextlib
-import hashlib
+import errno
 import io
 import json
 import os
 import shutil
-import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, replace
-from functools import cached_property
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,20 +24,17 @@ import torch
 from filelock import FileLock, Timeout
 
 from ganctl import __version__
-from ganctl.data import decode
-from ganctl.data.decode import Decoding
-from ganctl.data.files import PictureFile, common_side
+from ganctl.data.decoding import decode
+from ganctl.data.decoding.parallel import Task, hash_all
+from ganctl.data.decoding.whole_set import Failure
 from ganctl.data.mapped import MappedPixels, MappedStore
-from ganctl.data.parallel import Outcome, Task, hash_all
-from ganctl.data.rows import compact, reserve
+from ganctl.data.prepared.pictures import FORMAT, Pictures, Prepared, digest_of
 from ganctl.data.store import Store
-from ganctl.data.whole import Notes, Whole, decode_set, with_frames
 from ganctl.errors import ConfigError
 from ganctl.runtime.bounded import UntrustedFileError, read_bytes, read_text
 from ganctl.runtime.console import say
 from ganctl.runtime.disk import sync
 
-FORMAT = 1
 DAMAGES = (
     ValueError,
     KeyError,
@@ -57,84 +52,6 @@ ABOUT_BYTES = 64 << 20
 """What is read of an about.json at most: room for a million classes."""
 
 STAMP_BYTES = 1000
-KEPT_REASONS = 1000
-SETTLED_SECONDS = 2.0
-"""Files that changed less than so long ago may change again without a new time, and get no stamp."""
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A picture that does not decode: its path in the data set, and why."""
-
-    relative: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """What decoding a data set gave: a store, if any picture decoded, and which pictures did not.
-
-    Of `failures` the first are listed, `skipped` counts all. `folder` is where the entry lies, None in memory;
-    `fresh` says that it has been written just now. `total` counts the pictures, `notes` are to be said of them.
-    """
-
-    store: Store | None
-    skipped: int
-    failures: list[Failure]
-    folder: Path | None = None
-    fresh: bool = False
-    total: int = 0
-    notes: Notes = ()
-
-
-@dataclass(frozen=True)
-class Pictures:
-    """Which pictures are to be decoded, and how. `source` is their place, for people, `found` the time in s."""
-
-    source: str
-    subfolder: str | None
-    files: list[PictureFile]
-    decoding: Decoding
-    found: float = field(default_factory=time.time)
-
-    @cached_property
-    def listing(self) -> str:
-        """A digest of the settings, of names and sizes, and of classes that are not folders."""
-        names = [(file.relative, file.size) for file in self.files]
-        labels = [file.label for file in self.files]
-        where = "" if self.subfolder is None else os.path.normpath(self.subfolder)
-        told = [labels] if any(labels) else []  # classes that are folders are told by the names
-        return _digest(FORMAT, decode.VERSION, self.decoding.settings(), where, names, *told)
-
-    def stamp(self) -> str:
-        """Return a digest of the listing, the place, and the times at which each file last changed."""
-        parted = [(os.path.split(file.place), file.changed) for file in self.files]
-        real = {folder: os.path.realpath(folder) for folder in {folder for (folder, _), _ in parted}}
-        return _digest(self.listing, [(real[folder], name, changed) for (folder, name), changed in parted])
-
-    def content(self) -> str | None:
-        """Return the digest of the pictures' content where it is known without reading them: in a zip file."""
-        checksums = [file.member.CRC for file in self.files if file.member is not None]
-        return _digest(checksums) if checksums else None
-
-    def each(self, workers: int | None) -> list[PictureFile]:
-        """Return what is decoded one by one: the files, or every frame of each."""
-        return self.files if self.decoding.frames == "first" else with_frames(self.files, workers, self.source)
-
-    def decoded(self, files: list[PictureFile], task: Task, rows: np.ndarray | None, workers: int | None) -> Whole:
-        """Decode what `each` returned.
-
-        Raises `DataError` if a process dies, or if it is not clear which values are black and white.
-        """
-        whole = decode_set(files, task, rows, workers, "decoding", self.source)
-        if whole.doubt is not None:
-            raise whole.doubt
-        return whole
-
-    def settled(self) -> bool:
-        """Return whether the files had not changed for a while when they were found."""
-        newest = max((max(file.changed, default=0) for file in self.files), default=0)
-        return self.found - newest / 1e9 > SETTLED_SECONDS
 
 
 class Cache:
@@ -168,7 +85,7 @@ class Cache:
                 return found
             if pictures.content() is None and any(self.root.glob(f"{listing}-*")):
                 digests = hash_all(pictures.files, workers, f"reading {pictures.source}")
-                content = _digest(digests)
+                content = digest_of(digests)
                 if (found := self._unless_damaged(self._open(pictures, listing, content))) is not None:
                     self._write_stamp(pictures, content, whole=all(digests))
                     return found
@@ -183,45 +100,43 @@ class Cache:
         return None
 
     def _build(self, pictures: Pictures, listing: str, workers: int | None) -> Prepared:
-        files, decoding = pictures.each(workers), pictures.decoding
-        side = decoding.side or common_side(pictures.files)
+        files, side, channels = pictures.each(workers), pictures.side, pictures.decoding.channels
         known = pictures.content()
         temporary = self.root / f".{listing}.tmp"
         temporary.mkdir()
         try:
             path = temporary / "samples.npy"
-            rows = reserve(path, (len(files), side, side, decoding.channels))
-            task = Task(side, decoding, str(path), hashed=known is None)
+            rows = _reserve(path, (len(files), side, side, channels))
+            task = Task(side, pictures.decoding, str(path), hashed=known is None)
             whole = pictures.decoded(files, task, rows, workers)
-            outcomes = whole.outcomes
-            bad = [position for position, outcome in enumerate(outcomes) if outcome.reason]
-            failures = failures_of(files, outcomes)
-            if len(bad) == len(files):
-                return Prepared(None, len(bad), failures, total=len(files))
-            digests = [outcome.digest for file, outcome in zip(files, outcomes, strict=True) if file.frame == 0]
-            content = known or _digest(digests)
-            compact(path, rows, bad)
+            count = len(files) - len(whole.bad)
+            if not count:
+                return Prepared(None, len(files), whole.failures, total=len(files))
+            pairs = zip(files, whole.outcomes, strict=True)
+            digests = [outcome.digest for file, outcome in pairs if file.frame == 0]
+            content = known or digest_of(digests)
+            _compact(path, rows, whole.bad)
             del rows
-            labels, classes = labels_of(files, outcomes)
+            labels, classes = whole.labels()
             if labels is not None:
-                np.save(temporary / "labels.npy", labels.numpy())
+                np.save(temporary / "labels.npy", labels)
+            store = Store(MappedPixels(path).tensor(), None if labels is None else torch.from_numpy(labels))
             about = {
                 "format": FORMAT,
                 "source": pictures.source,
                 "changed": files[0].changed if known else (),
                 "subfolder": pictures.subfolder,
-                "settings": decoding.settings(),
+                "settings": pictures.decoding.settings(),
                 "notes": whole.notes,
-                "shape": [len(files) - len(bad), side, side, decoding.channels],
+                "shape": [count, side, side, channels],
                 "classes": classes,
-                "fingerprint": Store(MappedPixels(path).tensor(), labels).fingerprint,
-                "skipped": len(bad),
-                "failures": [asdict(failure) for failure in failures],
+                "fingerprint": store.fingerprint,
+                "skipped": len(whole.bad),
+                "failures": [asdict(failure) for failure in whole.failures],
                 "versions": {"ganctl": __version__, "decoding": decode.VERSION, "pillow": PIL.__version__},
             }
             (temporary / "about.json").write_text(json.dumps(about, indent=1) + "\n")
-            final = self.root / f"{listing}-{content}"
-            _publish(temporary, final)
+            _publish(temporary, self.root / f"{listing}-{content}")
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
         if known is None:
@@ -296,26 +211,6 @@ class Cache:
                     shutil.rmtree(leftover)
 
 
-def failures_of(files: list[PictureFile], outcomes: list[Outcome]) -> list[Failure]:
-    """Return the first of the pictures that do not decode."""
-    failures = (
-        Failure(file.relative, outcome.reason)
-        for file, outcome in zip(files, outcomes, strict=True)
-        if outcome.reason
-    )
-    return [failure for failure, _ in zip(failures, range(KEPT_REASONS), strict=False)]
-
-
-def labels_of(files: list[PictureFile], outcomes: list[Outcome]) -> tuple[torch.Tensor | None, tuple[str, ...]]:
-    """Return labels, int64 [count], and class names of the pictures that decode; none of a single class."""
-    labels = [file.belongs_to for file, outcome in zip(files, outcomes, strict=True) if not outcome.reason]
-    classes = sorted(set(labels))
-    if len(classes) < 2:
-        return None, ()
-    numbers = {label: number for number, label in enumerate(classes)}
-    return torch.tensor([numbers[label] for label in labels]), tuple(name for _, name in classes)
-
-
 def cache_folder(cache: str) -> Path:
     """Return the folder that `data.cache` names; auto is the system's for what can be made again."""
     if cache == "auto":
@@ -326,10 +221,6 @@ def cache_folder(cache: str) -> Path:
 def unusable(cache: str, error: OSError) -> ConfigError:
     """Return the error of a cache that cannot be used, in one line."""
     return ConfigError(f"data.cache: {cache_folder(cache)} cannot be used ({error.strerror or error})")
-
-
-def _digest(*parts: Any) -> str:
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 
 def _publish(temporary: Path, final: Path) -> None:
@@ -376,3 +267,32 @@ def _read(folder: Path, about: dict[str, Any]) -> Prepared:
     )
     notes = tuple((str(label), str(text)) for label, text in about["notes"])
     return Prepared(store, store.skipped, failures, folder, total=len(store) + store.skipped, notes=notes)
+
+
+def _reserve(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+    """Make a .npy file of uint8 that has its room on the disk: a map is killed where the disk turns out full."""
+    rows: np.ndarray = np.lib.format.open_memmap(path, "w+", np.uint8, shape)
+    size = path.stat().st_size
+    if shutil.disk_usage(path.parent).free < size:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    if hasattr(os, "posix_fallocate"):
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, size)
+    return rows
+
+
+def _compact(path: Path, rows: np.ndarray, bad: list[int]) -> None:
+    """Close the gaps that bad pictures left between the rows of a .npy file, and shorten it."""
+    if not bad:
+        return
+    end = bad[0]
+    for gap, following in zip(bad, [*bad[1:], len(rows)], strict=True):
+        for start in range(gap + 1, following, 4096):
+            block = rows[start : min(start + 4096, following)].copy()
+            rows[end : end + len(block)] = block
+            end += len(block)
+    length = path.stat().st_size - (len(rows) - end) * rows[0].nbytes
+    header = {"descr": "|u1", "fortran_order": False, "shape": (end, *rows.shape[1:])}
+    with path.open("r+b") as file:
+        np.lib.format.write_array_header_1_0(file, header)  # as long as before: NumPy leaves room for the count
+        file.truncate(length)

@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganctl.data.depth import FLOAT, WHOLE, suggestion, together, told, values_in
+from ganctl.data.decoding.depth import FLOAT, WHOLE, suggestion, together, told, values_in
 from ganctl.data.mapped import MappedPixels, MappedStore
-from ganctl.data.numpy_file import Header, NumpyFile
 from ganctl.data.source import SOURCES, Range, Source
+from ganctl.data.sources.numpy_file import Header, NumpyFile
 from ganctl.data.store import Store
 from ganctl.errors import DataError
 from ganctl.runtime.console import say

@@ -7,11 +7,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from ganctl.data import folder
-from ganctl.data.decode import Decoding
-from ganctl.data.download import download
-from ganctl.data.files import PictureFile, find
+from ganctl.data.decoding.decode import Decoding
+from ganctl.data.decoding.files import PictureFile, find
 from ganctl.data.source import SOURCES, Resolution, Source, Workers
+from ganctl.data.sources import image_folder as folder
+from ganctl.data.sources.download import download
 from ganctl.data.store import Store
 from ganctl.errors import DataError
 from ganctl.runtime.console import say

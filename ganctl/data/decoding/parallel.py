@@ -18,10 +18,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ganctl.data.decode import BadPictureError, Decoding, decode, mode_of, size_of
-from ganctl.data.depth import Ends, Values
-from ganctl.data.files import PictureFile, read
-from ganctl.data.quiet import complaint, quiet
+from ganctl.data.decoding.decode import BadPictureError, Decoding, decode, mode_of, size_of
+from ganctl.data.decoding.depth import Ends, Values
+from ganctl.data.decoding.files import PictureFile, read
+from ganctl.data.decoding.quiet import complaint, quiet
 from ganctl.errors import DataError
 from ganctl.runtime.console import track
 from ganctl.runtime.signals import ENDING, SAVING

@@ -1,15 +1,65 @@
-"""Pictures of any size and mode, from a folder or a zip file, as one store of uint8."""
+"""Images of any size and mode, from a folder or a zip file."""
+
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
+from pydantic import Field
 
-from ganctl.data.cache import Cache, Pictures, Prepared, failures_of, labels_of, unusable
-from ganctl.data.decode import Decoding
-from ganctl.data.files import Found, PictureFile, common_side, search
-from ganctl.data.parallel import Task
+from ganctl.data.decoding.decode import Decoding
+from ganctl.data.decoding.files import Found, PictureFile, search
+from ganctl.data.decoding.parallel import Task
+from ganctl.data.prepared.entries import Cache, unusable
+from ganctl.data.prepared.pictures import Pictures, Prepared
+from ganctl.data.source import SOURCES, Range, Resolution, Source, Workers
 from ganctl.data.store import Store
-from ganctl.errors import DataError
+from ganctl.errors import DataError, counted
 from ganctl.runtime.console import say
+
+FEW_PICTURES = 500
+
+
+@SOURCES.register
+class Folder(Source):
+    """Pictures of any size and mode in a folder or a zip file."""
+
+    placement = frozenset({"path", "workers", "cache"})
+    name: Literal["folder"]
+    path: str
+    subfolder: str | None
+    resolution: Resolution | None
+    channels: Literal[1, 3]
+    fit: Literal["crop", "squash", "pad"]
+    range: Range | None
+    frames: Literal["first", "all"]
+    max_bad_fraction: Annotated[float, Field(ge=0, le=1)]
+    workers: Workers | None
+    cache: str | None
+
+    @property
+    def own(self) -> str:
+        """The path, as typed."""
+        return self.path
+
+    @property
+    def decoding(self) -> Decoding:
+        """How pictures are brought to one shape."""
+        return Decoding(self.resolution, self.channels, self.fit, self.range, self.frames)
+
+    def load(self) -> Store:
+        """Return every picture that decodes, with the classes that its folder, or a `dataset.json`, gives it."""
+        store = load(
+            self.path,
+            self.subfolder,
+            self.decoding,
+            self.max_bad_fraction,
+            self.workers,
+            self.cache,
+        )
+        if len(store) < FEW_PICTURES:
+            count = counted(len(store), "picture")
+            say(f"only {count}: the generator will learn so few by heart; thousands make a good set")
+        return store
 
 
 def load(
@@ -25,7 +75,7 @@ def load(
 
     Files are taken in the order of their names; what is passed over, and what folders are taken for, is said.
     The name of the folder that directly holds a picture is its class, where there are two or more and nothing
-    tells otherwise (see `ganctl.data.layout`).
+    tells otherwise (see `ganctl.data.decoding.layout`).
     The store lies in the folder `cache`, where it is found again; with None, or where that folder cannot be
     used, which is said, in memory.
 
@@ -91,18 +141,13 @@ def _first_bad(pictures: Pictures, prepared: Prepared) -> str:
 
 
 def _in_memory(pictures: Pictures, workers: int | None) -> Prepared:
-    files, decoding = pictures.each(workers), pictures.decoding
-    side = decoding.side or common_side(pictures.files)
-    samples = np.empty((len(files), side, side, decoding.channels), np.uint8)
-    task = Task(side, decoding, rows=None, hashed=False)
-    whole = pictures.decoded(files, task, samples, workers)
-    outcomes = whole.outcomes
-    good = np.array([not outcome.reason for outcome in outcomes])
-    bad = int((~good).sum())
-    failures = failures_of(files, outcomes)
-    if bad == len(files):
-        return Prepared(None, bad, failures, total=len(files))
-    labels, classes = labels_of(files, outcomes)
-    samples = samples[good] if bad else samples
-    store = Store(torch.from_numpy(samples), labels, classes, skipped=bad)
-    return Prepared(store, bad, failures, total=len(files), notes=whole.notes)
+    files, side, channels = pictures.each(workers), pictures.side, pictures.decoding.channels
+    samples = np.empty((len(files), side, side, channels), np.uint8)
+    whole = pictures.decoded(files, Task(side, pictures.decoding, rows=None, hashed=False), samples, workers)
+    bad, total = len(whole.bad), len(files)
+    if bad == total:
+        return Prepared(None, bad, whole.failures, total=total)
+    labels, classes = whole.labels()
+    samples = np.delete(samples, whole.bad, axis=0) if bad else samples
+    store = Store(torch.from_numpy(samples), None if labels is None else torch.from_numpy(labels), classes, bad)
+    return Prepared(store, bad, whole.failures, total=total, notes=whole.notes)

@@ -8,11 +8,18 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, Image, ImageFile, ImageOps, TiffImagePlugin
 
-from ganctl.data.depth import BAND_PIXELS, Ends, Values, kind_of_values, to_bytes, values_of
-from ganctl.data.kinds import FORMATS, LOOKED_AT, is_heif, kind_of
-from ganctl.data.tiff import with_floats
+from ganctl.data.decoding.depth import (
+    BAND_PIXELS,
+    SAMPLE_FORMAT,
+    Ends,
+    Values,
+    kind_of_values,
+    to_bytes,
+    values_of,
+)
+from ganctl.data.decoding.formats import FORMATS, LOOKED_AT, is_heif, kind_of
 
 VERSION = 2
 """Of what `decode` makes of a picture; raise it when its pixels change, so that no cache serves the old ones."""
@@ -33,6 +40,16 @@ COUNTED, TOLD = frozenset(("GIF", "TIFF")), frozenset(("AVIF", "PNG", "WEBP"))
 
 MANY_PIXELS = 1 << 24
 """Of images of more pixels, one is decoded at a time, by all workers together, so that memory is bounded."""
+
+
+FLOATS = (3,)
+"""The TIFF tag `SAMPLE_FORMAT` of floats."""
+
+for _order, _letter in ((b"II", ""), (b"MM", "B")):
+    for _photometric in (0, 1):
+        # Pillow has had the decoder of doubles for long, but no TIFF is led to it.
+        TiffImagePlugin.OPEN_INFO[_order, _photometric, FLOATS, 1, (64,), ()] = ("F", f"F;64{_letter}F")
+        TiffImagePlugin.OPEN_INFO[_order, _photometric, FLOATS, 1, (16,), ()] = (f"I;16{_letter}",) * 2
 
 
 class BadPictureError(Exception):
@@ -202,7 +219,7 @@ def _open(content: io.BytesIO) -> Image.Image:
         raise BadPictureError(reason) from error
     _require_size(picture)
     try:
-        return with_floats(picture)
+        return _with_floats(picture)
     except Exception as error:  # as in `decode`
         raise BadPictureError(_words(error)) from error
 
@@ -267,3 +284,26 @@ def _to_mode(picture: Image.Image, mode: str) -> Image.Image:
 def _over_white(picture: Image.Image, mode: str) -> Image.Image:
     layers = picture.convert("RGBA")
     return Image.alpha_composite(Image.new("RGBA", layers.size, "white"), layers).convert(mode)
+
+
+def _with_floats(picture: Image.Image) -> Image.Image:
+    """Return an opened picture such that its floats, of 16, 32 or 64 bits, are read as what they are.
+
+    Only one of 16 bits is decoded for that, into mode F. Raises what Pillow raises on damaged files.
+    """
+    if not isinstance(picture, TiffImagePlugin.TiffImageFile) or picture.tag_v2.get(SAMPLE_FORMAT) != FLOATS:
+        return picture
+    if picture.mode == "F":
+        # What libtiff has unpacked is in the machine's own order.
+        picture.tile = [_in_own_order(tile) for tile in picture.tile]
+        return picture
+    if not picture.mode.startswith("I;16"):
+        return picture
+    return Image.fromarray(np.asarray(picture).astype(np.uint16).view(np.float16).astype(np.float32))
+
+
+def _in_own_order(tile: ImageFile._Tile) -> ImageFile._Tile:
+    if tile.codec_name != "libtiff" or not isinstance(tile.args, tuple):
+        return tile
+    rawmode, *rest = tile.args
+    return tile._replace(args=(str(rawmode).replace("BF", "NF"), *rest))

@@ -13,10 +13,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ganctl.data import layout
-from ganctl.data.decode import BadPictureError, heif_is_read, size_of
-from ganctl.data.kinds import ENDINGS, HEIF_ADVICE, HEIF_ENDINGS
-from ganctl.data.layout import Label
+from ganctl.data.decoding import layout
+from ganctl.data.decoding.decode import BadPictureError, heif_is_read, size_of
+from ganctl.data.decoding.formats import ENDINGS, HEIF_ADVICE, HEIF_ENDINGS
+from ganctl.data.decoding.layout import Label
 from ganctl.errors import DataError, counted, nearest
 from ganctl.runtime.bounded import opened, read_bytes
 

@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from pydantic import Field
 
-from ganctl.data.idx import Title, load_idx
-from ganctl.data.resize import resize
 from ganctl.data.source import SOURCES, Resolution, Source
+from ganctl.data.sources.idx import Title, load_idx
+from ganctl.data.sources.resize import resize
 from ganctl.data.store import Store
 from ganctl.errors import DataError
 from ganctl.runtime.randomness import generator
