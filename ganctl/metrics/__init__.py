@@ -34,7 +34,7 @@ from ganctl.metrics import torchvision as _torchvision
 from ganctl.metrics.comparison import Comparison, Floor, Interval, Numbers, interval
 from ganctl.metrics.extractor import EXTRACTORS, Extractor, FeatureExtractor, Surroundings
 from ganctl.metrics.metric import METRICS, Metric
-from ganctl.metrics.samples import Samples, of_store, of_tensor, parted
+from ganctl.metrics.sample_sets import Samples, of_store, of_tensor, parted
 from ganctl.metrics.statistics import Statistics, collect
 
 __all__ = [

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ganctl.errors import ConfigError
 from ganctl.metrics.extractor import Extractor, exact_fp32
 from ganctl.metrics.metric import Metric
-from ganctl.metrics.samples import Samples, parted
+from ganctl.metrics.sample_sets import Samples, parted
 from ganctl.metrics.statistics import Need, Statistics, collect
 
 Numbers = dict[str, dict[str, float]]

@@ -4,7 +4,7 @@ from typing import ClassVar, Literal
 
 from ganctl.errors import ConfigError, DataError
 from ganctl.metrics.extractor import KEY, Extractor
-from ganctl.metrics.samples import Samples
+from ganctl.metrics.sample_sets import Samples
 from ganctl.metrics.statistics import Need, Statistics
 from ganctl.registry import Component, Family
 

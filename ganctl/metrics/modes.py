@@ -10,7 +10,7 @@ from ganctl.data.sources.mixtures import Mixture
 from ganctl.errors import ConfigError, DataError
 from ganctl.metrics.extractor import KEY, Extractor
 from ganctl.metrics.metric import METRICS, Metric, require_classes, require_labels
-from ganctl.metrics.samples import CHUNK, Samples
+from ganctl.metrics.sample_sets import CHUNK, Samples
 from ganctl.metrics.statistics import Statistics
 
 AtLeastOne = Annotated[int, Field(ge=1)]

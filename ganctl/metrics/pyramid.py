@@ -10,7 +10,7 @@ from torch.nn.functional import conv2d, pad
 
 from ganctl.metrics.extractor import Extractor
 from ganctl.metrics.metric import METRICS, Metric, require_count
-from ganctl.metrics.samples import Samples
+from ganctl.metrics.sample_sets import Samples
 from ganctl.metrics.statistics import Statistics
 from ganctl.runtime.randomness import generator
 from ganctl.samples import POINTS

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ganctl.metrics.extractor import Extractor
 from ganctl.metrics.metric import METRICS, Metric, require_classes, require_count
-from ganctl.metrics.samples import Samples
+from ganctl.metrics.sample_sets import Samples
 from ganctl.metrics.statistics import Statistics
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ganctl.metrics.cache import Form, Kept
 from ganctl.metrics.extractor import Extractor, exact_fp32
-from ganctl.metrics.samples import CHUNK, Samples
+from ganctl.metrics.sample_sets import CHUNK, Samples
 from ganctl.runtime.console import track
 
 Need = Literal["moments", "features", "logits"]

@@ -8,9 +8,9 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from ganctl.errors import ConfigError
+from ganctl.images.pretrained import ImageNetwork, open_image_network
 from ganctl.metrics.cache import digest
 from ganctl.metrics.extractor import EXTRACTORS, Extractor, FeatureExtractor, Seen, Surroundings
-from ganctl.runtime.image_network import ImageNetwork, open_image_network
 
 AT_ONCE = 32
 """Pictures of hundreds of pixels that one forward takes; a chunk of them would need gigabytes."""

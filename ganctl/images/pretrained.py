@@ -13,7 +13,7 @@ from ganctl.errors import ConfigError, nearest
 from ganctl.runtime.bounded import opened, regular_size
 from ganctl.runtime.console import say
 from ganctl.runtime.randomness import seeded
-from ganctl.runtime.torchvision import import_torchvision_models
+from ganctl.runtime.torchvision_import import import_torchvision_models
 
 LARGEST = 8 << 30
 """Bytes of a file of weights; the largest of torchvision's have 2.6 GB."""
