@@ -1,4 +1,4 @@
-"""ganctl data: pictures of one's own, prepared, checked or described before a run trains on them."""
+"""ganctl data: images of one's own, prepared, checked or described before a run trains on them."""
 
 import re
 import sys
@@ -11,7 +11,7 @@ from statistics import median
 from ganctl.data.decoding.files import Found, search
 from ganctl.data.decoding.whole_set import Notes
 from ganctl.data.prepared.entries import Cache, unusable
-from ganctl.data.prepared.pictures import Pictures
+from ganctl.data.prepared.image_set import ImageSet
 from ganctl.data.prepared.survey import Survey, survey
 from ganctl.data.sources.image_folder import Folder, accept, refuse, remarks
 from ganctl.errors import ConfigError, GanctlError, counted
@@ -36,19 +36,19 @@ def prepare(source: Folder) -> None:
         found = search(source.path, source.subfolder)
         for line in remarks(found):
             say(f"path: {_as_typed(line)}")
-        pictures = _pictures(source, found)
+        images = _image_set(source, found)
         started = time.perf_counter()
         try:
-            prepared = Cache(source.cache).prepare(pictures, source.workers)
+            prepared = Cache(source.cache).prepare(images, source.workers)
         except OSError as error:
             raise unusable(source.cache, error) from error
         seconds = time.perf_counter() - started
-        store = accept(pictures, prepared, source.max_bad_fraction)
+        store = accept(images, prepared, source.max_bad_fraction)
     word = "prepared" if prepared.fresh else "already prepared"
     say(f"{word}: {store.describe()}, {_bytes(store.samples.nbytes)}")
     say(f"in {prepared.folder}")
     if prepared.fresh:
-        number = len(pictures.files)
+        number = len(images.files)
         say(f"decoded {counted(number, 'file')} in {seconds:.1f} s ({number / seconds:,.0f}/s)")
 
 
@@ -59,35 +59,35 @@ def check(source: Folder) -> None:
     """
     with _own_keys(), Signals():
         found = search(source.path, source.subfolder)
-        pictures = _pictures(source, found)
-        told = survey(pictures, source.workers)
+        images = _image_set(source, found)
+        told = survey(images, source.workers)
         _show([*_findings(source, told), *_beside(found)])
-        refuse(pictures, told.prepared, source.max_bad_fraction)
+        refuse(images, told.prepared, source.max_bad_fraction)
         if told.whole.doubt is not None:
             raise told.whole.doubt
 
 
 def info(source: Folder) -> None:
-    """Say what a data set holds and whether it is prepared, without decoding or reading its pictures."""
+    """Say what a data set holds and whether it is prepared, without decoding or reading its images."""
     with _own_keys():
         found = search(source.path, source.subfolder)
-        pictures = _pictures(source, found)
-        kind = "zip file" if pictures.files[0].member is not None else "folder"
-        size = sum(file.size for file in pictures.files)
-        classes = Counter(file.belongs_to[1] for file in pictures.files)
+        images = _image_set(source, found)
+        kind = "zip file" if images.files[0].member is not None else "folder"
+        size = sum(file.size for file in images.files)
+        classes = Counter(file.belongs_to[1] for file in images.files)
         _show(
             [
                 ("path", f"{source.path} ({kind})"),
-                ("pictures", f"{len(pictures.files):,}, {_bytes(size)} undecoded"),
+                ("pictures", f"{len(images.files):,}, {_bytes(size)} undecoded"),
                 *_classes(classes),
                 *_beside(found),
-                *_prepared(source, pictures),
+                *_prepared(source, images),
             ]
         )
 
 
-def _pictures(source: Folder, found: Found) -> Pictures:
-    return Pictures(source.path, source.subfolder, found.files, source.decoding)
+def _image_set(source: Folder, found: Found) -> ImageSet:
+    return ImageSet(source.path, source.subfolder, found.files, source.decoding)
 
 
 def _beside(found: Found) -> Rows:
@@ -97,11 +97,11 @@ def _beside(found: Found) -> Rows:
     return [(label, text) for label, text in rows if text]
 
 
-def _prepared(source: Folder, pictures: Pictures) -> Rows:
+def _prepared(source: Folder, images: ImageSet) -> Rows:
     """Say where a data set is prepared, and what was found then."""
     if source.cache is None:
         return [("prepared", "no, because cache=null keeps nothing")]
-    prepared = Cache(source.cache).find(pictures)
+    prepared = Cache(source.cache).find(images)
     if prepared is None or prepared.store is None:
         return [("prepared", "no, or the files have changed; `ganctl data prepare` sees to it, as does training")]
     text = f"{prepared.store.describe()}, {_bytes(prepared.store.samples.nbytes)}, in {prepared.folder}"

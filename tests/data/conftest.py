@@ -3,13 +3,13 @@
 import pytest
 
 from ganctl.data.decoding import parallel
-from ganctl.data.prepared import pictures as cached_pictures
+from ganctl.data.prepared import image_set
 
 
 @pytest.fixture
 def settled_files(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take files that have just been written for old enough to get a stamp."""
-    monkeypatch.setattr(cached_pictures, "SETTLED_SECONDS", 0.0)
+    monkeypatch.setattr(image_set, "SETTLED_SECONDS", 0.0)
 
 
 @pytest.fixture

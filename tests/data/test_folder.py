@@ -37,7 +37,7 @@ def load(
 
 
 def names(path: Path | str, subfolder: str | None = None) -> list[str]:
-    return [file.name for file in picture_files.find(str(path), subfolder)]
+    return [file.name for file in picture_files.search(str(path), subfolder).files]
 
 
 def colours(store: Store) -> list[tuple[int, ...]]:

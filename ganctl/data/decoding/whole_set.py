@@ -1,15 +1,15 @@
 """A whole set decoded: with one range of values for all of it, and what is to be said of it. Needs no torch."""
 
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
-from ganctl.data.decoding.decode import BadPictureError, count_frames
+from ganctl.data.decoding.decode import BadImageError, count_frames
 from ganctl.data.decoding.depth import SLIVER, Range, decide, together
-from ganctl.data.decoding.files import PictureFile, read
-from ganctl.data.decoding.parallel import Outcome, Task, decode_all, usable_cores
+from ganctl.data.decoding.files import ImageFile, read
+from ganctl.data.decoding.parallel import Outcome, Task, decode_all, in_threads
 from ganctl.data.decoding.quiet import quiet
 from ganctl.errors import DataError
 from ganctl.runtime.console import track
@@ -33,7 +33,7 @@ class Failure:
 class Whole:
     """What became of each image of a set. `doubt` is why training refuses it, where its range is not clear."""
 
-    files: list[PictureFile]
+    files: list[ImageFile]
     outcomes: list[Outcome]
     notes: Notes = ()
     doubt: DataError | None = None
@@ -61,11 +61,11 @@ class Whole:
 
 
 def decode_set(
-    files: list[PictureFile], task: Task, rows: np.ndarray | None, workers: int | None, what: str, source: str
+    files: list[ImageFile], task: Task, rows: np.ndarray | None, workers: int | None, what: str, source: str
 ) -> Whole:
-    """Decode every picture as `decode_all` does, values of more than 8 bits by one range for the whole set.
+    """Decode every image as `decode_all` does, values of more than 8 bits by one range for the whole set.
 
-    Pictures of 8 bits are decoded once; the others again when all of their values are known, unless the range is
+    Images of 8 bits are decoded once; the others again when all of their values are known, unless the range is
     given.
 
     Raises `DataError` if a process dies.
@@ -91,25 +91,21 @@ def decode_set(
     return Whole(files, outcomes, (*frames, ("range", f"taken as {taken}")))
 
 
-def with_frames(files: list[PictureFile], workers: int | None, source: str) -> list[PictureFile]:
-    """Return a picture file for each frame or page of each file, in order."""
+def with_frames(files: list[ImageFile], workers: int | None, source: str) -> list[ImageFile]:
+    """Return an image file for each frame or page of each file, in order."""
 
-    def count(file: PictureFile) -> int:
+    def count(file: ImageFile) -> int:
         try:
             return count_frames(read(file))
-        except BadPictureError:
+        except BadImageError:
             return 1
 
-    pool = ThreadPoolExecutor(workers or usable_cores())
-    try:
-        with quiet():
-            counts = list(track(pool.map(count, files), len(files), f"counting frames in {source}"))
-    finally:
-        pool.shutdown(cancel_futures=True)
+    with quiet(), closing(in_threads(count, files, workers)) as counted:
+        counts = list(track(counted, len(files), f"counting frames in {source}"))
     return [_frame(file, number) for file, frames in zip(files, counts, strict=True) for number in range(frames)]
 
 
-def _frame(file: PictureFile, number: int) -> PictureFile:
+def _frame(file: ImageFile, number: int) -> ImageFile:
     if number == 0:
         return file
     told = f", frame {number + 1}"

@@ -1,8 +1,8 @@
-"""Decoded pictures on disk: written once, found again by what the pictures hold, shared by every run.
+"""Decoded images on disk: written once, found again by what the images hold, shared by every run.
 
 An entry is a folder `<listing>-<content>` with `samples.npy` (uint8 [count, side, side, channels]), `labels.npy`
 (int64 [count], where there are classes) and `about.json`. `listing` is a digest of the settings and of the
-pictures' names and sizes; `content` one of their bytes (in a zip file, of the checksums in its table of contents).
+images' names and sizes; `content` one of their bytes (in a zip file, of the checksums in its table of contents).
 An entry is written under another name and renamed when it is whole. A stamp remembers which content was found
 under which names, sizes and times, so that unchanged files are not read again.
 """
@@ -28,7 +28,7 @@ from ganctl.data.decoding import decode
 from ganctl.data.decoding.parallel import Task, hash_all
 from ganctl.data.decoding.whole_set import Failure
 from ganctl.data.mapped import MappedPixels, MappedStore
-from ganctl.data.prepared.pictures import FORMAT, Pictures, Prepared, digest_of
+from ganctl.data.prepared.image_set import FORMAT, ImageSet, Prepared, digest_of
 from ganctl.data.store import Store
 from ganctl.errors import ConfigError
 from ganctl.runtime.bounded import UntrustedFileError, read_bytes, read_text
@@ -63,33 +63,33 @@ class Cache:
     def __init__(self, root: str) -> None:
         self.root = cache_folder(root) / "pictures"
 
-    def find(self, pictures: Pictures) -> Prepared | None:
-        """Return the entry of these pictures if it can be found without reading them."""
-        listing = pictures.listing
-        content = pictures.content() or self._stamped(pictures)
-        return self._open(pictures, listing, content) if content else None
+    def find(self, images: ImageSet) -> Prepared | None:
+        """Return the entry of these images if it can be found without reading them."""
+        listing = images.listing
+        content = images.content() or self._stamped(images)
+        return self._open(images, listing, content) if content else None
 
-    def prepare(self, pictures: Pictures, workers: int | None) -> Prepared:
-        """Return the entry of these pictures; if there is none, or its bytes have changed, decode them into one.
+    def prepare(self, images: ImageSet, workers: int | None) -> Prepared:
+        """Return the entry of these images; if there is none, or its bytes have changed, decode them into one.
 
         Where nothing decodes, no entry is written and there is no store. Raises `DataError` if a decoding
         process dies.
         """
-        if (found := self.find(pictures)) is not None and _intact(found):
+        if (found := self.find(images)) is not None and _intact(found):
             return found
         self.root.mkdir(parents=True, exist_ok=True)
-        listing = pictures.listing
+        listing = images.listing
         with self._locked(listing):
             self._sweep(listing)
-            if (found := self._unless_damaged(self.find(pictures))) is not None:
+            if (found := self._unless_damaged(self.find(images))) is not None:
                 return found
-            if pictures.content() is None and any(self.root.glob(f"{listing}-*")):
-                digests = hash_all(pictures.files, workers, f"reading {pictures.source}")
+            if images.content() is None and any(self.root.glob(f"{listing}-*")):
+                digests = hash_all(images.files, workers, f"reading {images.source}")
                 content = digest_of(digests)
-                if (found := self._unless_damaged(self._open(pictures, listing, content))) is not None:
-                    self._write_stamp(pictures, content, whole=all(digests))
+                if (found := self._unless_damaged(self._open(images, listing, content))) is not None:
+                    self._write_stamp(images, content, whole=all(digests))
                     return found
-            return self._build(pictures, listing, workers)
+            return self._build(images, listing, workers)
 
     def _unless_damaged(self, found: Prepared | None) -> Prepared | None:
         """Return an entry whose lock is held if it holds the bytes that were written, else remove it."""
@@ -99,16 +99,16 @@ class Cache:
         shutil.rmtree(found.folder)
         return None
 
-    def _build(self, pictures: Pictures, listing: str, workers: int | None) -> Prepared:
-        files, side, channels = pictures.each(workers), pictures.side, pictures.decoding.channels
-        known = pictures.content()
+    def _build(self, images: ImageSet, listing: str, workers: int | None) -> Prepared:
+        files, side, channels = images.each(workers), images.side, images.decoding.channels
+        known = images.content()
         temporary = self.root / f".{listing}.tmp"
         temporary.mkdir()
         try:
             path = temporary / "samples.npy"
             rows = _reserve(path, (len(files), side, side, channels))
-            task = Task(side, pictures.decoding, str(path), hashed=known is None)
-            whole = pictures.decoded(files, task, rows, workers)
+            task = Task(side, images.decoding, str(path), hashed=known is None)
+            whole = images.decoded(files, task, rows, workers)
             count = len(files) - len(whole.bad)
             if not count:
                 return Prepared(None, len(files), whole.failures, total=len(files))
@@ -123,10 +123,10 @@ class Cache:
             store = Store(MappedPixels(path).tensor(), None if labels is None else torch.from_numpy(labels))
             about = {
                 "format": FORMAT,
-                "source": pictures.source,
+                "source": images.source,
                 "changed": files[0].changed if known else (),
-                "subfolder": pictures.subfolder,
-                "settings": pictures.decoding.settings(),
+                "subfolder": images.subfolder,
+                "settings": images.decoding.settings(),
                 "notes": whole.notes,
                 "shape": [count, side, side, channels],
                 "classes": classes,
@@ -140,37 +140,37 @@ class Cache:
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
         if known is None:
-            self._write_stamp(pictures, content, whole=all(digests))
-        entry = self._open(pictures, listing, content)
+            self._write_stamp(images, content, whole=all(digests))
+        entry = self._open(images, listing, content)
         assert entry is not None
         return replace(entry, fresh=True)
 
-    def _open(self, pictures: Pictures, listing: str, content: str) -> Prepared | None:
+    def _open(self, images: ImageSet, listing: str, content: str) -> Prepared | None:
         folder = self.root / f"{listing}-{content}"
         if not folder.is_dir():
             return None
         try:
             about = json.loads(read_text(folder / "about.json", ABOUT_BYTES))
-            if about["skipped"] and pictures.content() and about["changed"] != list(pictures.files[0].changed):
+            if about["skipped"] and images.content() and about["changed"] != list(images.files[0].changed):
                 return None  # a damaged archive, put right, has the same table of contents
             return _read(folder, about)
         except DAMAGES:
             return None
 
-    def _stamp_path(self, pictures: Pictures) -> Path:
-        return self.root / ".stamps" / pictures.stamp()
+    def _stamp_path(self, images: ImageSet) -> Path:
+        return self.root / ".stamps" / images.stamp()
 
-    def _stamped(self, pictures: Pictures) -> str | None:
+    def _stamped(self, images: ImageSet) -> str | None:
         try:
-            return read_text(self._stamp_path(pictures), STAMP_BYTES).strip()
+            return read_text(self._stamp_path(images), STAMP_BYTES).strip()
         except (OSError, ValueError):
             return None
 
-    def _write_stamp(self, pictures: Pictures, content: str, *, whole: bool) -> None:
+    def _write_stamp(self, images: ImageSet, content: str, *, whole: bool) -> None:
         """Remember the content, unless a file could not be read, whose reason may go without a trace."""
-        if not whole or not pictures.settled():
+        if not whole or not images.settled():
             return
-        path = self._stamp_path(pictures)
+        path = self._stamp_path(images)
         temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
         path.parent.mkdir(exist_ok=True)
         temporary.write_text(content)
@@ -282,7 +282,7 @@ def _reserve(path: Path, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _compact(path: Path, rows: np.ndarray, bad: list[int]) -> None:
-    """Close the gaps that bad pictures left between the rows of a .npy file, and shorten it."""
+    """Close the gaps that bad images left between the rows of a .npy file, and shorten it."""
     if not bad:
         return
     end = bad[0]

@@ -1,11 +1,11 @@
-"""What a set of pictures holds, found by decoding all of it and keeping nothing."""
+"""What a set of images holds, found by decoding all of it and keeping nothing."""
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 
 from ganctl.data.decoding.parallel import Task
 from ganctl.data.decoding.whole_set import Failure, Whole, decode_set
-from ganctl.data.prepared.pictures import Pictures, Prepared
+from ganctl.data.prepared.image_set import ImageSet, Prepared
 
 
 @dataclass(frozen=True)
@@ -32,13 +32,13 @@ class Survey:
         return Prepared(None, len(self.whole.bad), self.whole.failures, total=len(self.whole.files))
 
 
-def survey(pictures: Pictures, workers: int | None) -> Survey:
-    """Decode every picture and count what they are.
+def survey(images: ImageSet, workers: int | None) -> Survey:
+    """Decode every image and count what they are.
 
     Raises `DataError` if a decoding process dies.
     """
-    task = Task(pictures.side, pictures.decoding, rows=None, hashed=False, surveyed=True)
-    whole = decode_set(pictures.each(workers), task, None, workers, "checking", pictures.source)
+    task = Task(images.side, images.decoding, rows=None, hashed=False, surveyed=True)
+    whole = decode_set(images.each(workers), task, None, workers, "checking", images.source)
     told = list(zip(whole.files, whole.outcomes, strict=True))
     good = [(file, outcome) for file, outcome in told if not outcome.reason]
     alike: defaultdict[str, list[str]] = defaultdict(list)
@@ -47,7 +47,7 @@ def survey(pictures: Pictures, workers: int | None) -> Survey:
             alike[outcome.pixels].append(file.relative)
     return Survey(
         whole=whole,
-        side=pictures.side,
+        side=images.side,
         modes=Counter(outcome.mode for _, outcome in good),
         sizes=Counter(outcome.size for _, outcome in good),
         classes=Counter(file.belongs_to[1] for file, _ in good),

@@ -7,21 +7,21 @@ import torch
 from pydantic import Field
 
 from ganctl.data.decoding.decode import Decoding
-from ganctl.data.decoding.files import Found, PictureFile, search
+from ganctl.data.decoding.files import Found, ImageFile, search
 from ganctl.data.decoding.parallel import Task
 from ganctl.data.prepared.entries import Cache, unusable
-from ganctl.data.prepared.pictures import Pictures, Prepared
+from ganctl.data.prepared.image_set import ImageSet, Prepared
 from ganctl.data.source import SOURCES, Range, Resolution, Source, Workers
 from ganctl.data.store import Store
 from ganctl.errors import DataError, counted
 from ganctl.runtime.console import say
 
-FEW_PICTURES = 500
+FEW_IMAGES = 500
 
 
 @SOURCES.register
 class Folder(Source):
-    """Pictures of any size and mode in a folder or a zip file."""
+    """Images of any size and mode in a folder or a zip file."""
 
     placement = frozenset({"path", "workers", "cache"})
     name: Literal["folder"]
@@ -43,11 +43,11 @@ class Folder(Source):
 
     @property
     def decoding(self) -> Decoding:
-        """How pictures are brought to one shape."""
+        """How images are brought to one shape."""
         return Decoding(self.resolution, self.channels, self.fit, self.range, self.frames)
 
     def load(self) -> Store:
-        """Return every picture that decodes, with the classes that its folder, or a `dataset.json`, gives it."""
+        """Return every image that decodes, with the classes that its folder, or a `dataset.json`, gives it."""
         store = load(
             self.path,
             self.subfolder,
@@ -56,7 +56,7 @@ class Folder(Source):
             self.workers,
             self.cache,
         )
-        if len(store) < FEW_PICTURES:
+        if len(store) < FEW_IMAGES:
             count = counted(len(store), "picture")
             say(f"only {count}: the generator will learn so few by heart; thousands make a good set")
         return store
@@ -69,32 +69,32 @@ def load(
     max_bad_fraction: float,
     workers: int | None,
     cache: str | None,
-    files: list[PictureFile] | None = None,
+    files: list[ImageFile] | None = None,
 ) -> Store:
-    """Decode every picture below `path`, a folder or a zip file, or `files` of them, into one store.
+    """Decode every image below `path`, a folder or a zip file, or `files` of them, into one store.
 
     Files are taken in the order of their names; what is passed over, and what folders are taken for, is said.
-    The name of the folder that directly holds a picture is its class, where there are two or more and nothing
+    The name of the folder that directly holds an image is its class, where there are two or more and nothing
     tells otherwise (see `ganctl.data.decoding.layout`).
     The store lies in the folder `cache`, where it is found again; with None, or where that folder cannot be
     used, which is said, in memory.
 
-    Raises `DataError` if the place is missing, unreadable or without pictures, if more than
-    `max_bad_fraction` of the pictures do not decode, or if a decoding process dies.
+    Raises `DataError` if the place is missing, unreadable or without images, if more than
+    `max_bad_fraction` of the images do not decode, or if a decoding process dies.
     """
     if files is None:
         found = search(path, subfolder)
         for line in remarks(found):
             say(f"data.path: {line}")
         files = found.files
-    pictures = Pictures(path, subfolder, files, decoding)
+    images = ImageSet(path, subfolder, files, decoding)
     prepared = None
     if cache is not None:
         try:
-            prepared = Cache(cache).prepare(pictures, workers)
+            prepared = Cache(cache).prepare(images, workers)
         except OSError as error:
             say(f"{unusable(cache, error)}; decoding into memory instead")
-    return accept(pictures, prepared or _in_memory(pictures, workers), max_bad_fraction)
+    return accept(images, prepared or _in_memory(images, workers), max_bad_fraction)
 
 
 def remarks(found: Found) -> list[str]:
@@ -104,46 +104,46 @@ def remarks(found: Found) -> list[str]:
     return passed + runs + found.remarks
 
 
-def accept(pictures: Pictures, prepared: Prepared, max_bad_fraction: float) -> Store:
-    """Return the store of a data set that can be used, and say how many of its pictures were skipped.
+def accept(images: ImageSet, prepared: Prepared, max_bad_fraction: float) -> Store:
+    """Return the store of a data set that can be used, and say how many of its images were skipped.
 
-    Raises `DataError` if more than `max_bad_fraction` of the pictures, or all of them, do not decode.
+    Raises `DataError` if more than `max_bad_fraction` of the images, or all of them, do not decode.
     """
-    refuse(pictures, prepared, max_bad_fraction)
+    refuse(images, prepared, max_bad_fraction)
     assert prepared.store is not None
     for key, text in prepared.notes:
         say(f"data.{key}: {text}")
     if prepared.skipped:
         total, bad = prepared.total, prepared.skipped
-        say(f"skipped {bad:,} of {total:,} pictures that do not decode; {_first_bad(pictures, prepared)}")
+        say(f"skipped {bad:,} of {total:,} pictures that do not decode; {_first_bad(images, prepared)}")
     return prepared.store
 
 
-def refuse(pictures: Pictures, prepared: Prepared, max_bad_fraction: float) -> None:
-    """Raise `DataError` if more than `max_bad_fraction` of the pictures, or all of them, do not decode."""
-    path, total, bad = pictures.source, prepared.total, prepared.skipped
+def refuse(images: ImageSet, prepared: Prepared, max_bad_fraction: float) -> None:
+    """Raise `DataError` if more than `max_bad_fraction` of the images, or all of them, do not decode."""
+    path, total, bad = images.source, prepared.total, prepared.skipped
     if bad == total:
         every = "the only picture" if total == 1 else f"none of {total:,} pictures"
         decodes = "does not decode" if total == 1 else "decodes"
-        raise DataError(f"data.path: {every} in {path} {decodes}; {_first_bad(pictures, prepared)}")
+        raise DataError(f"data.path: {every} in {path} {decodes}; {_first_bad(images, prepared)}")
     if bad > max_bad_fraction * total:
         raise DataError(
             f"data.path: {bad:,} of {total:,} pictures in {path} do not decode, more than "
-            f"data.max_bad_fraction={max_bad_fraction}; {_first_bad(pictures, prepared)}"
+            f"data.max_bad_fraction={max_bad_fraction}; {_first_bad(images, prepared)}"
         )
 
 
-def _first_bad(pictures: Pictures, prepared: Prepared) -> str:
+def _first_bad(images: ImageSet, prepared: Prepared) -> str:
     first = prepared.failures[0]
-    names = (file.name for file in pictures.files if file.relative == first.relative)
+    names = (file.name for file in images.files if file.relative == first.relative)
     name = next(names, first.relative)  # one that is no file's is a frame's
     return f"the first is {name} ({first.reason})"
 
 
-def _in_memory(pictures: Pictures, workers: int | None) -> Prepared:
-    files, side, channels = pictures.each(workers), pictures.side, pictures.decoding.channels
+def _in_memory(images: ImageSet, workers: int | None) -> Prepared:
+    files, side, channels = images.each(workers), images.side, images.decoding.channels
     samples = np.empty((len(files), side, side, channels), np.uint8)
-    whole = pictures.decoded(files, Task(side, pictures.decoding, rows=None, hashed=False), samples, workers)
+    whole = images.decoded(files, Task(side, images.decoding, rows=None, hashed=False), samples, workers)
     bad, total = len(whole.bad), len(files)
     if bad == total:
         return Prepared(None, bad, whole.failures, total=total)

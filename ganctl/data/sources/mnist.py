@@ -29,7 +29,7 @@ CLOTHES = (
 
 
 class IdxSource(Source):
-    """A set of 28×28 grey pictures in idx files."""
+    """A set of 28×28 grey images in idx files."""
 
     placement = frozenset({"root", "download"})
     root: str
@@ -88,7 +88,7 @@ class FashionMnist(IdxSource):
 
 @SOURCES.register
 class StackedMnist(IdxSource):
-    """Three digits of MNIST as the channels of one picture: 1,000 modes to be missed (Srivastava et al. 2017)."""
+    """Three digits of MNIST as the channels of one image: 1,000 modes to be missed (Srivastava et al. 2017)."""
 
     stacked = True
     name: Literal["stacked_mnist"]

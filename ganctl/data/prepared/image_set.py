@@ -13,7 +13,7 @@ import numpy as np
 
 from ganctl.data.decoding import decode
 from ganctl.data.decoding.decode import Decoding
-from ganctl.data.decoding.files import PictureFile, common_side
+from ganctl.data.decoding.files import ImageFile, common_side
 from ganctl.data.decoding.parallel import Task
 from ganctl.data.decoding.whole_set import Failure, Notes, Whole, decode_set, with_frames
 from ganctl.data.store import Store
@@ -25,10 +25,10 @@ SETTLED_SECONDS = 2.0
 
 @dataclass(frozen=True)
 class Prepared:
-    """What decoding a data set gave: a store, if any picture decoded, and which pictures did not.
+    """What decoding a data set gave: a store, if any image decoded, and which images did not.
 
     Of `failures` the first are listed, `skipped` counts all. `folder` is where the entry lies, None in memory;
-    `fresh` says that it has been written just now. `total` counts the pictures, `notes` are to be said of them.
+    `fresh` says that it has been written just now. `total` counts the images, `notes` are to be said of them.
     """
 
     store: Store | None
@@ -41,12 +41,12 @@ class Prepared:
 
 
 @dataclass(frozen=True)
-class Pictures:
-    """Which pictures are to be decoded, and how. `source` is their place, for people, `found` the time in s."""
+class ImageSet:
+    """Which images are to be decoded, and how. `source` is their place, for people, `found` the time in s."""
 
     source: str
     subfolder: str | None
-    files: list[PictureFile]
+    files: list[ImageFile]
     decoding: Decoding
     found: float = field(default_factory=time.time)
 
@@ -66,11 +66,11 @@ class Pictures:
         return digest_of(self.listing, [(real[folder], name, changed) for (folder, name), changed in parted])
 
     def content(self) -> str | None:
-        """Return the digest of the pictures' content where it is known without reading them: in a zip file."""
+        """Return the digest of the images' content where it is known without reading them: in a zip file."""
         checksums = [file.member.CRC for file in self.files if file.member is not None]
         return digest_of(checksums) if checksums else None
 
-    def each(self, workers: int | None) -> list[PictureFile]:
+    def each(self, workers: int | None) -> list[ImageFile]:
         """Return what is decoded one by one: the files, or every frame of each."""
         return self.files if self.decoding.frames == "first" else with_frames(self.files, workers, self.source)
 
@@ -79,7 +79,7 @@ class Pictures:
         """Pixels of a side: as the settings say, or as suits the images."""
         return self.decoding.side or common_side(self.files)
 
-    def decoded(self, files: list[PictureFile], task: Task, rows: np.ndarray, workers: int | None) -> Whole:
+    def decoded(self, files: list[ImageFile], task: Task, rows: np.ndarray, workers: int | None) -> Whole:
         """Decode what `each` returned into `rows`, uint8 [count, side, side, channels].
 
         Raises `DataError` if a process dies, or if it is not clear which values are black and white.
