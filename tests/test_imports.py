@@ -185,9 +185,18 @@ def test_only_the_decoding_of_pictures_starts_processes() -> None:
     assert starting == {"data/parallel.py"}
 
 
-def test_only_plugins_are_imported_by_name() -> None:
+def test_only_plugins_and_the_packages_own_modules_are_imported_by_name() -> None:
+    """The registry imports what a package of ganctl lists, and is told the package's own name."""
     importing = {file for file, tree in FILES.items() if "importlib.import_module" in uses(tree)}
-    assert importing == {"plugins.py"}
+    assert importing == {"plugins.py", "registry.py"}
+    calls = [
+        (file, ast.unparse(node))
+        for file, tree in FILES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_members")
+    ]
+    assert {call for _, call in calls} == {"import_members(__name__)", "import_members('ganctl.data')"}
+    assert {file for file, _ in calls} == {"data/sources.py", "metrics/__init__.py", "models/__init__.py"}
 
 
 @pytest.mark.parametrize("folder", ["ganctl", "tests", "scripts"])

@@ -8,16 +8,17 @@ import torch
 from PIL import Image
 from pydantic import Field
 
-from ganctl.data import array, celeba, cifar, folder, mixtures, mnist
+from ganctl.data import folder
 from ganctl.data.decode import Decoding
 from ganctl.data.source import SOURCES, Range, Resolution, Source, Workers
 from ganctl.data.store import Store
 from ganctl.errors import counted
+from ganctl.registry import import_members
 from ganctl.runtime.console import say
 
 FEW_PICTURES = 500
 
-__all__ = ["SOURCES", "Source", "array", "celeba", "cifar", "mixtures", "mnist"]
+__all__ = ["SOURCES", "Digits", "Folder", "Source"]
 
 
 @SOURCES.register
@@ -90,3 +91,6 @@ class Folder(Source):
             count = counted(len(store), "picture")
             say(f"only {count}: the generator will learn so few by heart; thousands make a good set")
         return store
+
+
+import_members("ganctl.data")

@@ -20,22 +20,12 @@ scikit-learn or closed forms: torch-fidelity is an extra that only `inception` n
 Importing the package fills the tables `EXTRACTORS` and `METRICS`.
 """
 
-from ganctl.metrics import classifier as _classifier
-from ganctl.metrics import frechet as _frechet
-from ganctl.metrics import inception as _inception
-from ganctl.metrics import kernel as _kernel
-from ganctl.metrics import manifolds as _manifolds
-from ganctl.metrics import modes as _modes
-from ganctl.metrics import pyramid as _pyramid
-from ganctl.metrics import raw as _raw
-from ganctl.metrics import score as _score
-from ganctl.metrics import similarity as _similarity
-from ganctl.metrics import torchvision as _torchvision
 from ganctl.metrics.comparison import Comparison, Floor, Interval, Numbers, interval
 from ganctl.metrics.extractor import EXTRACTORS, Extractor, FeatureExtractor, Surroundings
 from ganctl.metrics.metric import METRICS, Metric
 from ganctl.metrics.samples import Samples, of_store, of_tensor, parted
 from ganctl.metrics.statistics import Statistics, collect
+from ganctl.registry import import_members
 
 __all__ = [
     "EXTRACTORS",
@@ -57,16 +47,4 @@ __all__ = [
     "parted",
 ]
 
-del (
-    _classifier,
-    _frechet,
-    _inception,
-    _kernel,
-    _manifolds,
-    _modes,
-    _pyramid,
-    _raw,
-    _score,
-    _similarity,
-    _torchvision,
-)
+import_members(__name__)
