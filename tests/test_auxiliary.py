@@ -16,6 +16,7 @@ from ganctl.errors import ConfigError
 from ganctl.game.scalars import measure
 from ganctl.game.step import Round, train_step, update
 from ganctl.runtime.image_network import open_image_network
+from ganctl.samples import SampleSpace
 from tests.conftest import TINY, Cli, contents
 from tests.game.games import small_game
 
@@ -25,7 +26,7 @@ PICTURES = [word for word in TINY if not word.startswith("data")] + ["data=digit
 
 
 def surroundings(shape: tuple[int, ...], picture_range: tuple[float, float] = (-1.0, 1.0)) -> Surroundings:
-    return Surroundings(shape, picture_range, torch.device("cpu"), torch.float32, seed=3)
+    return Surroundings(SampleSpace.of_shape(shape, picture_range), torch.device("cpu"), torch.float32, seed=3)
 
 
 def term(name: str, *given: Any) -> Any:
@@ -200,7 +201,7 @@ def test_an_auxiliary_term_counts_by_its_weight_in_the_generators_loss() -> None
 def test_points_are_refused_by_terms_of_pictures(name: str, workspace: Path, cli: Cli) -> None:
     before = contents(workspace)
     outcome = cli("train", *TINY, f"auxiliary=[{name}]")
-    told = f"ganctl: auxiliary: {name} compares pictures, but the data is 2-dimensional points; leave it out\n"
+    told = f"ganctl: auxiliary: {name} compares pictures, but the data is points of 2 dimensions; leave it out\n"
     assert (outcome.code, outcome.err) == (2, told)
     assert contents(workspace) == before
 

@@ -17,8 +17,8 @@ class Outline(FeatureExtractor):
 
     def open(self, surroundings: Surroundings) -> Extractor:
         """Return the extractor; its identity changes whenever its numbers would."""
-        shape = surroundings.store.shape
-        return Extractor("outline", look, "outline 1", dimension=2, device=surroundings.device, takes=shape)
+        space = surroundings.store.space
+        return Extractor("outline", look, "outline 1", dimension=2, device=surroundings.device, takes=space)
 
 
 def look(samples: Tensor) -> Seen:

@@ -114,10 +114,11 @@ def evaluate(command: EvaluateCommand, moved: Mapping[str, Any]) -> None:
     path = _place(command.out, checkpoint.path)
     real = of_store(store, config.data)
     extractor = command.features.open(Surroundings(config.data, store, device.torch_device, command.cache))
+    space = config.model.space(store.space)
     started = time.perf_counter()
     generated = {
         seed: drawn(
-            network, config.model, store.shape, device, command.num, seed, command.batch_size or at_once(config)
+            network, config.model.latent, space, device, command.num, seed, command.batch_size or at_once(config)
         )
         for seed in command.seeds
     }

@@ -23,6 +23,7 @@ from ganctl.runtime.device import Device
 from ganctl.runtime.disk import write_whole
 from ganctl.runtime.memory import keep_freed_memory
 from ganctl.runtime.randomness import generator
+from ganctl.samples import POINTS, Kind, SampleSpace
 
 ENDINGS = frozenset({"png", "npy", "npz", "csv"})
 """Of files that samples can be written to: a picture of them, or the numbers themselves."""
@@ -40,21 +41,22 @@ def sample(command: SampleCommand) -> None:
     checkpoint, config, device, network = open_generator(
         command.ckpt, command.device, average=command.ema, which=command.which
     )
-    points = len(checkpoint.header.shape) == 1
+    space = _space(checkpoint, config)
+    points = space.kind is POINTS
     if points and command.images:
         raise ConfigError("images: this model draws points, which have no single images; leave images=false")
     if file is not None and file.suffix.lower() == ".csv" and not points:
         raise ConfigError(f"out: {file} would be a table, but this model draws images; take .png, .npy or .npz")
     latents = _latents(config.model.latent, command).to(device.torch_device, device.dtype)
     samples = generate(network, latents, device, command.batch_size)
-    values = samples.float().cpu().numpy() if points else images.to_bytes(samples, config.model.picture_range)
+    rows = space.kind.store(samples, space.value_range)
     stem = "-".join([checkpoint.path.stem, _title(command), *([] if command.ema else ["raw"])])
     path = file or _folder(command, checkpoint.path) / f"{stem}.png"
     with writing(path):
-        write_whole(path, _content(values, path.suffix.lower()))
-    say(f"{counted(len(values), 'point' if points else 'sample')} of step {checkpoint.header.step:,}: {path}")
+        write_whole(path, _content(rows, space.kind, path.suffix.lower()))
+    say(f"{counted(len(rows), 'point' if points else 'sample')} of step {checkpoint.header.step:,}: {path}")
     if command.images:
-        _write_images(values, path.with_suffix(""), command.seeds)
+        _write_images(rows.numpy(), path.with_suffix(""), command.seeds)
 
 
 def _check(command: SampleCommand, file: Path | None) -> None:
@@ -70,11 +72,11 @@ def _check(command: SampleCommand, file: Path | None) -> None:
         raise ConfigError(f"images: need a folder, but out={file} is a file; name a folder, or leave images=false")
 
 
-def _content(values: np.ndarray, ending: str) -> bytes:
-    """Return a file of images, uint8 [count, height, width, channels], or points, float32 [count, dimensions]."""
+def _content(rows: Tensor, kind: Kind, ending: str) -> bytes:
+    """Return a file of samples as a store has them, or of a drawing of them."""
     if ending == ".png":
-        return images.png(images.plot(values[:0], values) if values.ndim == 2 else images.grid(values))
-    content = io.BytesIO()
+        return images.png(kind.draw(rows))
+    values, content = rows.numpy(), io.BytesIO()
     if ending == ".npy":
         np.save(content, values)
     elif ending == ".npz":
@@ -119,7 +121,7 @@ def _open_one(
     wanted: DeviceConfig, average: bool, checkpoint: Checkpoint
 ) -> tuple[Checkpoint, TrainConfig, Device, torch.nn.Module]:
     config = config_of(checkpoint)
-    device = open_configured(wanted, points=len(checkpoint.header.shape) == 1)
+    device = open_configured(wanted, _space(checkpoint, config).kind)
     return checkpoint, config, device, load_generator(checkpoint, config, device, average=average)
 
 
@@ -133,12 +135,16 @@ def load_generator(
     averaged = average and any(name.startswith("ema.") for name in checkpoint.tensors)
     prefix = "ema." if averaged else "generator."
     tensors = checkpoint.read(lambda name: name.startswith(prefix))
-    network = build_network(config, "generator", checkpoint.header.shape, device)
+    network = build_network(config, "generator", _space(checkpoint, config), device)
     try:
         network.load_state_dict({name.removeprefix(prefix): tensor for name, tensor in tensors.items()})
     except RuntimeError as error:
         raise CheckpointError(f"{checkpoint.path}: its tensors do not fit its config ({error})") from error
     return network.requires_grad_(False)
+
+
+def _space(checkpoint: Checkpoint, config: TrainConfig) -> SampleSpace:
+    return config.model.space(SampleSpace.of_shape(checkpoint.header.shape))
 
 
 def _latents(dimensions: int, command: SampleCommand) -> Tensor:

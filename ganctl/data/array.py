@@ -19,6 +19,7 @@ from ganctl.data.store import Store
 from ganctl.errors import DataError
 from ganctl.runtime.console import say
 from ganctl.runtime.memory import memory_limit
+from ganctl.samples import IMAGES, POINTS, Kind
 
 USUAL_NAMES = ("samples", "images", "data", "x", "arr_0")
 """Which array of an .npz file holds the samples where there are several and none is named, the first of these."""
@@ -51,13 +52,13 @@ class Array(Source):
         return self.path
 
     @property
-    def points(self) -> bool:
-        """Whether the array has one or two axes, by its header.
+    def kind(self) -> Kind:
+        """Points if the array has one or two axes, by its header, else images.
 
         Raises `DataError` if it cannot be used.
         """
         file = NumpyFile(self.path)
-        return len(self._header(file, self._samples_name(file)).shape) <= 2
+        return _kind(self._header(file, self._samples_name(file)))
 
     def load(self) -> Store:
         """Return the samples; a .npy of uint8 pictures with channels last stays a read-only map of the file."""
@@ -65,11 +66,11 @@ class Array(Source):
         name = self._samples_name(file)
         header = self._header(file, name)
         labels, classes = self._labels(file, header.shape[0])
-        if len(header.shape) > 2 and (mapped := self._mapped(file, header)) is not None:
+        if _kind(header) is IMAGES and (mapped := self._mapped(file, header)) is not None:
             return mapped
         self._require_memory(header)
         values = file.read(name)
-        if len(header.shape) > 2:
+        if _kind(header) is IMAGES:
             return Store(self._pictures(values), labels, classes)
         if self.range is not None:
             raise DataError(
@@ -121,7 +122,7 @@ class Array(Source):
             raise DataError(
                 f"{array}; pictures have 1 or 3 channels, as the last axis or the second{_without_alpha(shape)}"
             )
-        if len(shape) <= 2 and dtype == np.uint8:
+        if _kind(header) is POINTS and dtype == np.uint8:
             raise DataError(f"{array}; save pictures as [N,H,W] or [N,H,W,C], and points as floats")
         return header
 
@@ -141,7 +142,7 @@ class Array(Source):
 
     def _require_memory(self, header: Header) -> None:
         """Refuse what would fill the memory there is with samples, before any is read."""
-        wanted = math.prod(header.shape) * (1 if len(header.shape) > 2 else 4)
+        wanted = math.prod(header.shape) * _kind(header).stored.itemsize
         if wanted > memory_limit() // 2:
             raise DataError(
                 f"data.path: {self.path} makes {wanted:,} bytes of samples, more than half of the "
@@ -205,6 +206,10 @@ class Array(Source):
             raise DataError(
                 f"data.path: {self.path} holds values that are not finite (NaN or infinite) in 32 bits"
             )
+
+
+def _kind(header: Header) -> Kind:
+    return POINTS if len(header.shape) <= 2 else IMAGES
 
 
 def _without_alpha(shape: tuple[int, ...]) -> str:

@@ -10,6 +10,7 @@ from torch import Tensor
 from ganctl.data.source import SOURCES, Source
 from ganctl.data.store import Store
 from ganctl.runtime.randomness import generator
+from ganctl.samples import POINTS, Kind
 
 Length = Annotated[float, Field(ge=1e-4, le=1e6)]
 
@@ -25,9 +26,9 @@ class Mixture(Source):
     seed: Annotated[int, Field(ge=0)]
 
     @property
-    def points(self) -> bool:
-        """Always."""
-        return True
+    def kind(self) -> Kind:
+        """Points."""
+        return POINTS
 
     def centres(self) -> Tensor:
         """Return where the Gaussians stand, float64 [modes, dimensions]."""

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field
 
 from ganctl.data.store import Store
 from ganctl.registry import Component, Family
+from ganctl.samples import IMAGES, Kind
 
 Resolution = Annotated[int, Field(ge=8, le=256)]
 Workers = Annotated[int, Field(ge=1, le=1024)]
@@ -52,12 +53,12 @@ class Source(Component):
         return words[:LONGEST_TITLE] or self.name
 
     @property
-    def points(self) -> bool:
-        """Whether samples are points rather than pictures; known without reading more than a file's header.
+    def kind(self) -> Kind:
+        """Whether samples are images or points; known without reading more than a file's header.
 
         Raises `DataError` if there is such a file and its header cannot be read.
         """
-        return False
+        return IMAGES
 
     def load(self) -> Store:
         """Return the samples.

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ganctl.errors import counted
+from ganctl.samples import SampleSpace
 
 BLOCK = 64 << 20
 """Bytes that are hashed at once."""
@@ -39,18 +39,10 @@ class Store:
     def __len__(self) -> int:
         return len(self.samples)
 
-    @property
-    def is_pictures(self) -> bool:
-        """Whether samples are pictures rather than points."""
-        return self.samples.dtype == torch.uint8
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Of one sample: (channels, height, width) or (dimensions,)."""
-        if not self.is_pictures:
-            return tuple(self.samples.shape[1:])
-        _, height, width, channels = self.samples.shape
-        return (channels, height, width)
+    @cached_property
+    def space(self) -> SampleSpace:
+        """What one sample is; the model decides on the value range of images."""
+        return SampleSpace.of_rows(self.samples, self.classes)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -70,8 +62,4 @@ class Store:
 
     def describe(self) -> str:
         """Return the set's size and shape for people, such as "1,797 pictures of 32×32×1"."""
-        if not self.is_pictures:
-            return f"{counted(len(self), 'point')} of {counted(self.shape[0], 'dimension')}"
-        channels, height, width = self.shape
-        classes = f" in {len(self.classes)} classes" if self.classes else ""
-        return f"{counted(len(self), 'picture')} of {height}×{width}×{channels}{classes}"
+        return self.space.kind.describe_set(len(self), self.space.shape, len(self.classes))

@@ -67,11 +67,11 @@ class Classifier(FeatureExtractor):
                 f"own, or take {KEY}=torchvision, or raw for small pictures"
             )
         with seeded(self.seed, "classifier"):
-            network = Network(labelled.shape[0], len(labelled.classes), self.width, self.side)
+            network = Network(labelled.space.shape[0], len(labelled.classes), self.width, self.side)
         accuracy = self._teach_or_find(network, labelled, surroundings.cache)
         network.to(memory_format=torch.channels_last).to(surroundings.device).requires_grad_(False).eval()
-        channels = surroundings.store.shape[0] if source.stacked else 1
-        side = min(self.side, max(labelled.shape[1:]))
+        channels = surroundings.store.space.shape[0] if source.stacked else 1
+        side = min(self.side, max(labelled.space.shape[1:]))
         return Extractor(
             name="classifier",
             look=Stacked(network, surroundings.device) if source.stacked else Single(network, surroundings.device),
@@ -79,8 +79,8 @@ class Classifier(FeatureExtractor):
             dimension=network.dimension * channels,
             device=surroundings.device,
             classes=len(labelled.classes) ** channels,
-            takes=surroundings.store.shape,
-            resizer=f"bilinear, antialiased, to {side} pixels" if side < max(labelled.shape[1:]) else "none",
+            takes=surroundings.store.space,
+            resizer=f"bilinear, antialiased, to {side} pixels" if side < max(labelled.space.shape[1:]) else "none",
             accuracy=accuracy,
         )
 

@@ -46,7 +46,7 @@ class Comparison:
     def check(self, generated: Samples) -> None:
         """Raise `ConfigError` or `DataError` for the first metric that has no meaning here; reads no sample."""
         for samples in (self._real, generated):
-            self._extractor.require(samples.shape)
+            self._extractor.require(samples.space)
         for metric in self._metrics.values():
             metric.check(self._real, generated, self._extractor)
 

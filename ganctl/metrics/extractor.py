@@ -11,8 +11,8 @@ from torch import Tensor
 from ganctl.data.source import Source
 from ganctl.data.store import Store
 from ganctl.errors import ConfigError
-from ganctl.models import Shape
 from ganctl.registry import Component, Family
+from ganctl.samples import SampleSpace
 
 KEY = "metric/features"
 """The group of configs in which an extractor is chosen."""
@@ -31,8 +31,8 @@ class Extractor:
     """An opened extractor.
 
     `look` maps samples as they rest in a store to what is `Seen` of them. `identity` is a digest of
-    architecture and weights: equal ones give comparable numbers. `classes` is 0 without logits. `takes` is the
-    one shape that it was made for, None for pictures of 1 or 3 channels and any size. `accuracy` is the share
+    architecture and weights: equal ones give comparable numbers. `classes` is 0 without logits. `takes` are the
+    only samples that it was made for, None for pictures of 1 or 3 channels and any size. `accuracy` is the share
     of held-out pictures whose class it tells.
     """
 
@@ -42,7 +42,7 @@ class Extractor:
     dimension: int
     device: torch.device
     classes: int = 0
-    takes: Shape | None = None
+    takes: SampleSpace | None = None
     resizer: str = "none"
     precision: str = "fp32"
     accuracy: float | None = None
@@ -68,16 +68,14 @@ class Extractor:
             "accuracy": self.accuracy,
         }
 
-    def require(self, shape: Shape) -> None:
-        """Raise `ConfigError` for samples of a shape that the extractor does not take."""
-        if self.takes is not None and shape != self.takes:
+    def require(self, space: SampleSpace) -> None:
+        """Raise `ConfigError` for samples that the extractor does not take."""
+        if self.takes is None:
+            space.require_images(f"{KEY}: {self.name} looks at pictures", f"take {KEY}=raw")
+        elif space.shape != self.takes.shape:
             raise ConfigError(
-                f"{KEY}: {self.name} was made for samples of {_words(self.takes)}, not of {_words(shape)}; "
+                f"{KEY}: {self.name} was made for samples of {self.takes.describe()}, not of {space.describe()}; "
                 "measure what was trained on the same data"
-            )
-        if self.takes is None and len(shape) != 3:
-            raise ConfigError(
-                f"{KEY}: {self.name} looks at pictures, but the data is {_words(shape)}; take {KEY}=raw"
             )
 
 
@@ -95,10 +93,7 @@ class Surroundings:
 
     def require_pictures(self, name: str) -> None:
         """Raise `ConfigError` where samples are points."""
-        if not self.store.is_pictures:
-            raise ConfigError(
-                f"{KEY}: {name} looks at pictures, but the data is {_words(self.store.shape)}; take {KEY}=raw"
-            )
+        self.store.space.require_images(f"{KEY}: {name} looks at pictures", f"take {KEY}=raw")
 
 
 class FeatureExtractor(Component):
@@ -126,10 +121,3 @@ def exact_fp32() -> Iterator[None]:
     finally:
         torch.set_float32_matmul_precision(matmul)
         torch.backends.cudnn.allow_tf32 = convolutions
-
-
-def _words(shape: Shape) -> str:
-    if len(shape) != 3:
-        return f"points of {shape[0]} dimension{'s' if shape[0] > 1 else ''}"
-    channels, height, width = shape
-    return f"{height}×{width} pixels in {channels} channel{'s' if channels > 1 else ''}"

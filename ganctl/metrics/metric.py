@@ -63,5 +63,4 @@ def require_labels(name: str, real: Samples) -> None:
 
 def require_pictures(name: str, samples: Samples) -> None:
     """Raise `ConfigError` if samples are points."""
-    if not samples.is_pictures:
-        raise ConfigError(f"metric.{name}: compares pictures, but the data is points; leave it out")
+    samples.space.require_images(f"metric.{name}: compares pictures", "leave it out")

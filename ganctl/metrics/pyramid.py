@@ -13,6 +13,7 @@ from ganctl.metrics.metric import METRICS, Metric, require_count
 from ganctl.metrics.samples import Samples
 from ganctl.metrics.statistics import Statistics
 from ganctl.runtime.randomness import generator
+from ganctl.samples import POINTS
 
 PATCH, SMALLEST = 7, 16
 """Pixels a side of a patch, and of the coarsest level."""
@@ -51,11 +52,11 @@ class SlicedWasserstein(Metric):
         """
         count = min(self.num, real.samples.count, generated.samples.count)
         device = real.extractor.arithmetic
-        if not real.samples.is_pictures:
+        if real.samples.space.kind is POINTS:
             ours, theirs = (side.samples.first(count).to(device, torch.float64) for side in (real, generated))
             return {"swd": sliced_distance(ours, theirs, self.directions, seed)}
         found = {}
-        for level, side in enumerate(level_sides(real.samples.shape)):
+        for level, side in enumerate(level_sides(real.samples.space.shape)):
             ours, theirs = (
                 self._patches(each.samples, count, level, seed, name, device)
                 for name, each in (("real", real), ("generated", generated))
@@ -68,7 +69,7 @@ class SlicedWasserstein(Metric):
     ) -> Tensor:
         """Return normalised patches of a level, float32 [count · patches, channels · 49]."""
         source = generator(CPU, "sliced_wasserstein", seed, level, name)
-        channels = samples.shape[0]
+        channels = samples.space.shape[0]
         patches = torch.empty(count, self.patches, channels, PATCH * PATCH, device=device)
         done = 0
         for chunk in _first_chunks(samples, count):

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from ganctl.errors import ConfigError
 from ganctl.metrics.extractor import EXTRACTORS, KEY, Extractor, FeatureExtractor, Seen, Surroundings
+from ganctl.samples import IMAGES
 
 MOST_VALUES = 4096
 """More values a sample make a covariance that neither memory nor a usual number of samples can fill."""
@@ -19,17 +20,15 @@ class Raw(FeatureExtractor):
 
     def open(self, surroundings: Surroundings) -> Extractor:
         """Return the flattening of samples; pictures of more than 4,096 values are refused."""
-        store = surroundings.store
+        store, kind = surroundings.store, surroundings.store.space.kind
         dimension = store.samples[0].numel()
-        if store.is_pictures and dimension > MOST_VALUES:
+        if kind is IMAGES and dimension > MOST_VALUES:
             raise ConfigError(
                 f"{KEY}: raw takes pictures of up to {MOST_VALUES:,} values, not of {dimension:,}; "
                 f"take {KEY}=classifier"
             )
-        return Extractor("raw", flatten, "raw", dimension, surroundings.device, takes=store.shape)
 
+        def look(rows: Tensor) -> Seen:
+            return Seen(kind.numbers(rows))
 
-def flatten(samples: Tensor) -> Seen:
-    """Return samples as rows of numbers."""
-    values = samples.flatten(1).float()
-    return Seen(values / 255 if samples.dim() == 4 else values)
+        return Extractor("raw", look, "raw", dimension, surroundings.device, takes=store.space)

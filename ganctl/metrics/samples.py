@@ -9,8 +9,8 @@ from torch import Tensor
 
 from ganctl.data.source import Source
 from ganctl.data.store import Store
-from ganctl.models import Shape
 from ganctl.runtime.randomness import permutation
+from ganctl.samples import SampleSpace
 
 CHUNK = 256
 """Samples that are looked at in one forward."""
@@ -20,24 +20,18 @@ CHUNK = 256
 class Samples:
     """Real or generated samples, in the form in which they rest in a `Store`.
 
-    `read(start, stop)` returns a range of them, the same each time: uint8 [n, height, width, channels] or
-    float32 [n, dimensions]. `shape` is one sample's, (channels, height, width) or (dimensions,). Real ones have
-    a `source`, `labels`, int64 [count], where there are any, and a digest of their `content`, under which
-    their statistics are kept; with None nothing is kept.
+    `read(start, stop)` returns a range of them, the same each time: uint8 [n, height, width, channels] or float32
+    [n, dimensions]. Real ones have a `source`, `labels`, int64 [count], where there are any, and a digest of their
+    `content`, under which their statistics are kept; with None nothing is kept.
     """
 
     count: int
-    shape: Shape
+    space: SampleSpace
     read: Callable[[int, int], Tensor]
     source: Source | None = None
     labels: Tensor | None = None
     classes: tuple[str, ...] = ()
     content: str | None = None
-
-    @property
-    def is_pictures(self) -> bool:
-        """Whether samples are pictures rather than points."""
-        return len(self.shape) == 3
 
     def chunks(self, size: int = CHUNK) -> Iterator[Tensor]:
         """Yield all samples in their order, at most `size` at once."""
@@ -77,14 +71,14 @@ def parted(samples: Samples, count: int) -> tuple[Samples, Samples]:
 
 def of_tensor(samples: Tensor) -> Samples:
     """Return samples that lie in memory in a store's form, such as generated ones."""
-    return Samples(len(samples), Store(samples).shape, lambda start, stop: samples[start:stop])
+    return Samples(len(samples), SampleSpace.of_rows(samples), lambda start, stop: samples[start:stop])
 
 
 def _chosen(store: Store, source: Source | None, chosen: Tensor) -> Samples:
     rows = chosen.numpy().tobytes()
     return Samples(
         count=len(chosen),
-        shape=store.shape,
+        space=store.space,
         read=lambda start, stop: store.samples[chosen[start:stop]],
         source=source,
         labels=None if store.labels is None else store.labels[chosen],

@@ -19,8 +19,9 @@ from ganctl.models.layers import (
     norm_layers,
     weighted,
 )
-from ganctl.models.model import MODELS, Discriminator, Generator, GeneratorSpec, Model, Shape
+from ganctl.models.model import MODELS, Discriminator, Generator, GeneratorSpec, Model
 from ganctl.registry import Spec
+from ganctl.samples import SampleSpace
 
 Kernel = Literal[4, 5]
 BASE_KERNEL = 5
@@ -45,16 +46,13 @@ class DcganGeneratorSpec(ConvolutionsSpec, GeneratorSpec):
     base_layers: Annotated[int, Field(ge=0, le=16)]
 
 
-def halvings_of(shape: Shape) -> int:
-    """Return how often pictures of this shape are halved to reach the 4–7 pixel base.
+def halvings_of(space: SampleSpace) -> int:
+    """Return how often images of this shape are halved to reach the 4–7 pixel base.
 
     Raises `ConfigError` for points, for pictures that are not square, and for sides outside `RESOLUTIONS`.
     """
-    if len(shape) != 3:
-        raise ConfigError(
-            f"model: dcgan makes pictures, but the data is {shape[0]}-dimensional points; take model=mlp"
-        )
-    _, height, width = shape
+    space.require_images("model: dcgan makes pictures", "take model=mlp")
+    _, height, width = space.shape
     if height != width:
         raise ConfigError(f"model: dcgan makes square pictures, but the data is {height}×{width} pixels")
     if height not in RESOLUTIONS:
@@ -73,11 +71,11 @@ def _widths(spec: ConvolutionsSpec, halvings: int) -> list[int]:
 class DcganGenerator(Generator):
     """Projects latents to a base of 4–7 pixels and doubles it by transposed convolutions."""
 
-    def __init__(self, model: "Dcgan", shape: Shape) -> None:
+    def __init__(self, model: "Dcgan", space: SampleSpace) -> None:
         super().__init__()
         spec, std = model.generator, model.init_std
-        halvings = halvings_of(shape)
-        channels, side, _ = shape
+        halvings = halvings_of(space)
+        channels, side, _ = space.shape
         widths = [*reversed(_widths(spec, halvings)), channels]
         base = side >> halvings
         bias = has_bias(spec.norm)
@@ -110,7 +108,7 @@ class DcganGenerator(Generator):
         )
         return weighted(layer, spec.norm, std)
 
-    def forward(self, latents: Tensor) -> Tensor:
+    def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return pictures [batch, channels, side, side]."""
         pictures: Tensor = self.output(self.doublings(self.project(latents[:, :, None, None])))
         return pictures
@@ -119,11 +117,11 @@ class DcganGenerator(Generator):
 class DcganDiscriminator(Discriminator):
     """Halves pictures by strided convolutions down to the base, and judges that by one last convolution."""
 
-    def __init__(self, model: "Dcgan", shape: Shape) -> None:
+    def __init__(self, model: "Dcgan", space: SampleSpace) -> None:
         super().__init__()
         spec, std = model.discriminator, model.init_std
-        halvings = halvings_of(shape)
-        channels, side, _ = shape
+        halvings = halvings_of(space)
+        channels, side, _ = space.shape
         layers: list[nn.Module] = []
         for level, width in enumerate(_widths(spec, halvings)):
             # The first layer sees pixels, whose mean and contrast batch norm would take away (section 3).
@@ -146,7 +144,7 @@ class DcganDiscriminator(Discriminator):
         features: Tensor = self.halvings(samples)
         return features
 
-    def logits(self, features: Tensor) -> Tensor:
+    def logits(self, features: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return logits [batch]."""
         logits: Tensor = self.judge(features)
         return logits.flatten()
@@ -171,10 +169,10 @@ class Dcgan(Model):
         """Whether the discriminator has batch norm."""
         return self.discriminator.norm == "batch"
 
-    def build_generator(self, shape: Shape) -> Generator:
+    def build_generator(self, space: SampleSpace) -> Generator:
         """Return a generator whose depth follows from the resolution."""
-        return DcganGenerator(self, shape)
+        return DcganGenerator(self, space)
 
-    def build_discriminator(self, shape: Shape) -> Discriminator:
+    def build_discriminator(self, space: SampleSpace) -> Discriminator:
         """Return the generator's mirror."""
-        return DcganDiscriminator(self, shape)
+        return DcganDiscriminator(self, space)

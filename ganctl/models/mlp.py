@@ -18,8 +18,9 @@ from ganctl.models.layers import (
     norm_layers,
     weighted,
 )
-from ganctl.models.model import MODELS, Discriminator, Generator, GeneratorSpec, Model, Shape
+from ganctl.models.model import MODELS, Discriminator, Generator, GeneratorSpec, Model
 from ganctl.registry import Spec
+from ganctl.samples import IMAGES, SampleSpace
 
 DenseNorm = Literal["batch", "layer", "spectral", "none"]
 
@@ -56,13 +57,13 @@ def _dense(inputs: int, spec: DenseSpec, outputs: int, init_std: float | None) -
 class MlpGenerator(Generator):
     """Dense layers, then pixels through `output` or points as they are."""
 
-    def __init__(self, spec: "Mlp", shape: Shape) -> None:
+    def __init__(self, spec: "Mlp", space: SampleSpace) -> None:
         super().__init__()
-        self.shape = shape
-        self.dense = _dense(spec.latent, spec.generator, math.prod(shape), spec.init_std)
-        self.output = activation(spec.generator.output) if len(shape) == 3 else nn.Identity()
+        self.shape = space.shape
+        self.dense = _dense(spec.latent, spec.generator, math.prod(space.shape), spec.init_std)
+        self.output = activation(spec.generator.output) if space.kind is IMAGES else nn.Identity()
 
-    def forward(self, latents: Tensor) -> Tensor:
+    def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return samples [batch, *shape]."""
         samples: Tensor = self.output(self.dense(latents))
         return samples.reshape(len(samples), *self.shape)
@@ -71,9 +72,9 @@ class MlpGenerator(Generator):
 class MlpDiscriminator(Discriminator):
     """Flattened samples through dense layers."""
 
-    def __init__(self, spec: "Mlp", shape: Shape) -> None:
+    def __init__(self, spec: "Mlp", space: SampleSpace) -> None:
         super().__init__()
-        self.dense = _dense(math.prod(shape), spec.discriminator, 1, spec.init_std)
+        self.dense = _dense(math.prod(space.shape), spec.discriminator, 1, spec.init_std)
 
     def features(self, samples: Tensor) -> Tensor:
         """Return the last hidden layer, [batch, width]; the flattened samples if there is none."""
@@ -82,7 +83,7 @@ class MlpDiscriminator(Discriminator):
             features = layer(features)
         return features
 
-    def logits(self, features: Tensor) -> Tensor:
+    def logits(self, features: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return logits [batch]."""
         logits: Tensor = self.dense[-1](features)
         return logits.squeeze(1)
@@ -107,10 +108,10 @@ class Mlp(Model):
         """Whether the discriminator has batch norm."""
         return self.discriminator.norm == "batch"
 
-    def build_generator(self, shape: Shape) -> Generator:
+    def build_generator(self, space: SampleSpace) -> Generator:
         """Return a generator of pictures or points."""
-        return MlpGenerator(self, shape)
+        return MlpGenerator(self, space)
 
-    def build_discriminator(self, shape: Shape) -> Discriminator:
+    def build_discriminator(self, space: SampleSpace) -> Discriminator:
         """Return a discriminator of pictures or points."""
-        return MlpDiscriminator(self, shape)
+        return MlpDiscriminator(self, space)

@@ -57,21 +57,21 @@ class Evaluation:
         assert config.features is not None
         self._config = config
         self._device = device
-        self._shape = store.shape
+        self._space = config.model.space(store.space)
         self._extractor = config.features.open(Surroundings(config.data, store, device.torch_device, "auto"))
         real = of_store(store, config.data)
         self._comparison = Comparison(config.metric, self._extractor, real, "auto")
         self._floor: Floor | None = None
         choosing = (key for key, metric in config.metric.items() if metric.better is not None)
         self._best = config.evaluate.best or next(choosing, None)
-        counted = drawn(nn.Identity(), config.model, store.shape, device, config.evaluate.num, SEED, 1)
+        counted = drawn(nn.Identity(), config.model.latent, self._space, device, config.evaluate.num, SEED, 1)
         self._comparison.check(counted)
 
     def measure(self, network: nn.Module) -> Found:
         """Return what the metrics find in samples of a generator."""
         config = self._config
         generated = drawn(
-            network, config.model, self._shape, self._device, config.evaluate.num, SEED, at_once(config)
+            network, config.model.latent, self._space, self._device, config.evaluate.num, SEED, at_once(config)
         )
         numbers = self._comparison.numbers(generated, SEED)
         if self._floor is None:

@@ -37,9 +37,6 @@ from ganctl.runtime.signals import Signals
 MANY_BATCHES = 64
 """A step of more batches may be broken off: the state before it is kept, a copy that costs less than one batch."""
 
-POINTS_A_SAMPLE = 32
-"""A scatter plot shows so many times `sample.num` points, of which one says less than a picture."""
-
 
 def run(config: TrainConfig, place: RunFolder | Naming, signals: Signals) -> None:
     """Train a run to its last step, from its newest whole checkpoint if it has one; where it lies, data may tell.
@@ -58,7 +55,7 @@ def run(config: TrainConfig, place: RunFolder | Naming, signals: Signals) -> Non
                 say(f"note    plugins: not the source that it was trained with: {told}; name=… trains it anew")
         return
     keep_freed_memory()
-    device = open_configured(config.device, points=config.data.points)
+    device = open_configured(config.device, config.data.kind)
     store = config.data.load()
     if isinstance(place, Naming):
         folder = folder or place.by_data(store.fingerprint)
@@ -223,16 +220,18 @@ class Runner:
 
     def _picture(self) -> Any:
         game = self.game
-        count = self.config.sample.num * (1 if self.store.is_pictures else POINTS_A_SAMPLE)
+        space = self.config.model.space(self.store.space)
+        count = space.kind.shown(self.config.sample.num)
         device = game.device
         latents = normal(
             (count, game.latent), device.torch_device, device.dtype, self.config.seed, "latents", "fixed"
         )
         samples = generate(self._network(), latents, device, game.batch_size)
-        if self.store.is_pictures:
-            return images.grid(images.to_bytes(samples, self.config.model.picture_range))
-        shown = permutation(len(self.store), self.config.seed, "plot")[:count]
-        return images.plot(self.store.samples[shown].numpy(), samples.float().cpu().numpy())
+
+        def real() -> Tensor:
+            return self.store.samples[permutation(len(self.store), self.config.seed, "plot")[:count]]
+
+        return space.kind.draw(space.kind.store(samples, space.value_range), real)
 
     def _evaluate(self) -> None:
         """Measure the generator of a step that has been saved, so that a signal may end the process at once."""
@@ -272,7 +271,7 @@ class Runner:
         return Header(
             config=self.config.saved(),
             step=self.step,
-            shape=self.store.shape,
+            shape=self.store.space.shape,
             data=self.store.fingerprint,
             versions=self.environment,
             logs=self.tracker.lengths(),

@@ -47,7 +47,7 @@ def test_a_cached_store_equals_the_one_in_memory(files, packed, tmp_path):
         assert torch.equal(store.samples, expected.samples)
         assert (store.labels is None) == (expected.labels is None)
         assert store.labels is None or torch.equal(store.labels, expected.labels)
-        assert (store.classes, store.skipped, store.shape) == (expected.classes, expected.skipped, expected.shape)
+        assert (store.space, store.skipped) == (expected.space, expected.skipped)
         assert store.fingerprint == expected.fingerprint
 
 
@@ -151,9 +151,9 @@ def test_each_setting_that_changes_pixels_has_an_entry_of_its_own(tmp_path):
     root = write(tmp_path / "set", FILES)
     cache = tmp_path / "cache"
     load(root, cache)
-    assert load(root, cache, side=16).shape == (3, 16, 16)
-    assert load(root, cache, channels=1).shape == (1, 8, 8)
-    assert load(root, cache, side=None).shape == (3, 32, 32)
+    assert load(root, cache, side=16).space.shape == (3, 16, 16)
+    assert load(root, cache, channels=1).space.shape == (1, 8, 8)
+    assert load(root, cache, side=None).space.shape == (3, 32, 32)
     assert len(entries(cache)) == 4
 
 

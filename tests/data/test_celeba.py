@@ -64,7 +64,7 @@ def test_pictures_are_found_wherever_they_are_usually_put(tmp_path, place):
     else:
         write(tmp_path / place, faces())
     store = celeba(tmp_path)
-    assert (store.shape, store.labels) == ((3, 16, 16), None)
+    assert (store.space.shape, store.labels) == ((3, 16, 16), None)
     assert reds(store) == [number % 256 for number in NUMBERS]
 
 

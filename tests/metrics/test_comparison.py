@@ -8,6 +8,7 @@ import torch
 from ganctl.data.store import Store
 from ganctl.errors import ConfigError
 from ganctl.metrics import METRICS, Comparison, Metric, Samples, interval, of_store, of_tensor
+from ganctl.samples import SampleSpace
 from tests.metrics.measured import extractor, measured, metric, normal, raw, source, surroundings
 
 RING = source("ring", num=4000)
@@ -38,7 +39,7 @@ def test_each_side_is_read_once_whatever_is_measured() -> None:
         reads.append(stop - start)
         return points[start:stop]
 
-    generated = Samples(1000, (2,), read)
+    generated = Samples(1000, SampleSpace.of_shape((2,)), read)
     metrics = {name: metric(name) for name in ("fid", "precision_recall")} | {"kid": metric("kid", subsets=2)}
     measured(metrics, raw(points), of_tensor(points), generated)
     assert sum(reads) == 1000
@@ -105,10 +106,11 @@ def test_what_cannot_be_measured_is_said_before_anything_is_read(ring: Store) ->
         raise AssertionError("read")
 
     real = of_store(ring, RING)
+    kid = Comparison({"kid": metric("kid")}, raw(ring.samples), real)
     with pytest.raises(ConfigError, match=r"^metric.kid: 10 samples are too few"):
-        Comparison({"kid": metric("kid")}, raw(ring.samples), real).check(Samples(10, (2,), read))
+        kid.check(Samples(10, real.space, read))
     with pytest.raises(ConfigError, match=r"made for samples of points of 2 dimensions, not of points of 3 dim"):
-        Comparison({"kid": metric("kid")}, raw(ring.samples), real).check(Samples(10, (3,), read))
+        kid.check(Samples(10, SampleSpace.of_shape((3,)), read))
 
 
 def test_raw_pixels_are_shares_of_255_and_large_pictures_are_refused() -> None:

@@ -170,6 +170,7 @@ MOMENTS_OF_MANY = """\
 import torch
 from tests.metrics.measured import raw
 from ganctl.metrics import Samples
+from ganctl.samples import SampleSpace
 from ganctl.metrics.statistics import collect
 
 def resident(line):
@@ -179,7 +180,8 @@ def resident(line):
 def read(start, stop):
     return torch.randn(stop - start, 1024, generator=torch.Generator().manual_seed(start))
 
-few, many = Samples(512, (1024,), read), Samples({count}, (1024,), read)
+space = SampleSpace.of_shape((1024,))
+few, many = Samples(512, space, read), Samples({count}, space, read)
 look = raw(few.first(1))
 collect(few, look, {{"moments"}})
 with open("/proc/self/clear_refs", "w") as file:
