@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "compose": {"composed", "errors", "synonyms", "wording"},
     "sweep": {"composed", "errors", "runtime"},
     "plugins": {"errors"},
-    "validation": {"composed", "errors", "registry"},
+    "validation": {"composed", "errors", "migrations", "registry"},
     "migrations": set(),
     "seeds": set(),
     "config": {"composed", "errors", "metrics", "registry", "seeds", "validation", "migrations"} | FAMILIES,
@@ -39,7 +39,7 @@ MAY_IMPORT = {
     | FOUNDATION
     | FAMILIES,
     "commands": {"checkpoints", "composed", "config", "game", "images", "metrics", "plugins", "runs", "seeds"}
-    | {"validation"}
+    | {"migrations", "validation"}
     | FOUNDATION
     | FAMILIES,
     "cli": {"commands", "config", "compose", "composed", "errors", "plugins", "runtime", "sweep"},
@@ -186,9 +186,19 @@ def test_only_the_decoding_of_pictures_starts_processes() -> None:
     assert starting == {"data/decoding/parallel.py"}
 
 
-def test_only_plugins_are_imported_by_name() -> None:
+def test_only_plugins_and_the_packages_own_modules_are_imported_by_name() -> None:
+    """The registry imports what a package of ganctl lists, and is told the package's own name."""
     importing = {file for file, tree in FILES.items() if "importlib.import_module" in uses(tree)}
-    assert importing == {"plugins.py"}
+    assert importing == {"plugins.py", "registry.py"}
+    calls = [
+        (file, ast.unparse(node))
+        for file, tree in FILES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_members")
+    ]
+    assert {call for _, call in calls} == {"import_members(__name__)", "import_members('ganctl.data')"}
+    packages = ("metrics/__init__.py", "metrics/features/__init__.py", "models/__init__.py")
+    assert {file for file, _ in calls} == {"data/sources.py", *packages}
 
 
 @pytest.mark.parametrize("folder", ["ganctl", "tests", "scripts"])

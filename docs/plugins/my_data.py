@@ -14,7 +14,7 @@ from ganctl.samples import POINTS, Kind
 
 @SOURCES.register
 class Moons(Source):
-    """Two interleaved half circles, each a class; always the same points for a number."""
+    """Two interleaved half circles, each a class; `num` alone determines the points."""
 
     name: Literal["moons"]
     num: Annotated[int, Field(ge=2, le=1_000_000)]

@@ -1,4 +1,4 @@
-"""Sets of samples to be measured, read in chunks, so that none needs to lie in memory whole."""
+"""Sets of samples to measure, read in chunks, so that none has to fit into memory."""
 
 import hashlib
 from collections.abc import Callable, Iterator

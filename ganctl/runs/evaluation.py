@@ -9,7 +9,7 @@ from ganctl.checkpoints.file import Score
 from ganctl.config import TrainConfig
 from ganctl.data.store import Store
 from ganctl.game.sampling import at_once, drawn
-from ganctl.metrics import Comparison, Floor, Numbers, Surroundings, of_store
+from ganctl.metrics import Baseline, Comparison, Numbers, Reference, of_store
 from ganctl.runtime.console import say
 from ganctl.runtime.device import Device
 
@@ -22,7 +22,7 @@ class Found:
     """The numbers of one evaluation, and the one by which checkpoints are compared, if there is one and finite."""
 
     numbers: Numbers
-    floor: Floor
+    floor: Baseline
     score: Score | None
 
     def describe(self) -> str:
@@ -58,10 +58,10 @@ class Evaluation:
         self._config = config
         self._device = device
         self._space = config.model.space(store.space)
-        self._extractor = config.features.open(Surroundings(config.data, store, device.torch_device, "auto"))
+        self._extractor = config.features.open(Reference(config.data, store, device.torch_device, "auto"))
         real = of_store(store, config.data)
         self._comparison = Comparison(config.metric, self._extractor, real, "auto")
-        self._floor: Floor | None = None
+        self._floor: Baseline | None = None
         choosing = (key for key, metric in config.metric.items() if metric.better is not None)
         self._best = config.evaluate.best or next(choosing, None)
         counted = drawn(nn.Identity(), config.model.latent, self._space, device, config.evaluate.num, SEED, 1)
@@ -75,7 +75,7 @@ class Evaluation:
         )
         numbers = self._comparison.numbers(generated, SEED)
         if self._floor is None:
-            self._floor = self._comparison.floor(config.evaluate.num, SEED)
+            self._floor = self._comparison.baseline(config.evaluate.num, SEED)
             for line in self._floor.left_out:
                 say(f"not real vs real: {line}")
         return Found(numbers, self._floor, self._score(numbers))

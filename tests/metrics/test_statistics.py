@@ -14,9 +14,10 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ganctl.data.store import Store
-from ganctl.metrics import Extractor, Samples, cache, of_store, of_tensor, parted
-from ganctl.metrics.extractor import Seen
+from ganctl.metrics import Extractor, Samples, of_store, of_tensor, parted
+from ganctl.metrics.extractor import Extracted
 from ganctl.metrics.statistics import MomentSum, collect
+from ganctl.metrics.tensor_cache import digest
 from tests.metrics.measured import CPU, normal, raw, source
 
 
@@ -44,11 +45,11 @@ def test_one_pass_collects_what_is_asked_for_and_in_order() -> None:
     calls: list[int] = []
     look = raw(samples.first(1))
 
-    def counted(chunk: Tensor) -> Seen:
+    def counted(chunk: Tensor) -> Extracted:
         calls.append(len(chunk))
-        return Seen(look.look(chunk).features, chunk[:, :2])
+        return Extracted(look.extract(chunk).features, chunk[:, :2])
 
-    found = collect(samples, replace(look, look=counted, classes=2), {"moments", "features", "logits"})
+    found = collect(samples, replace(look, extract=counted, classes=2), {"moments", "features", "logits"})
     assert sum(calls) == 600
     assert torch.equal(found.features, samples.first(600))
     assert torch.equal(found.logits, samples.first(600)[:, :2])
@@ -93,11 +94,11 @@ def test_a_draw_from_a_store_brings_its_labels_along() -> None:
 def costly(look: Extractor, calls: list[int]) -> Extractor:
     """An extractor whose statistics are kept, and that counts what it looks at."""
 
-    def counted(chunk: Tensor) -> Seen:
+    def counted(chunk: Tensor) -> Extracted:
         calls.append(len(chunk))
-        return look.look(chunk)
+        return look.extract(chunk)
 
-    return replace(look, name="costly", look=counted)
+    return replace(look, name="costly", extract=counted)
 
 
 @pytest.fixture
@@ -250,7 +251,7 @@ def test_kept_statistics_of_another_form_are_made_again_though_their_digest_is_r
     (file,) = (tmp_path / "statistics").iterdir()
     with safe_open(file, "pt") as opened:
         question = opened.metadata()["answer"].split()[0]
-    save_file(HOSTILE[kind], file, {"answer": f"{question} {cache.digest(HOSTILE[kind])}"})
+    save_file(HOSTILE[kind], file, {"answer": f"{question} {digest(HOSTILE[kind])}"})
     found = collect(kept_samples, look, {"moments"}, str(tmp_path))
     assert torch.equal(found.moments.covariance, expected.moments.covariance)
     assert f"{file} is damaged" in capsys.readouterr().out

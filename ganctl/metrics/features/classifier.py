@@ -1,8 +1,9 @@
-"""A small classifier that is taught the data's own classes, offline and in about a minute."""
+"""A small classifier that learns the data's own classes, offline and in about a minute."""
 
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Annotated, Literal
 
 import torch
@@ -13,24 +14,24 @@ from torch.nn.functional import cross_entropy, interpolate
 from ganctl.data.batches import Batches
 from ganctl.data.store import Store
 from ganctl.errors import DataError
-from ganctl.metrics.cache import Kept, digest
 from ganctl.metrics.extractor import (
     EXTRACTORS,
     KEY,
+    Extracted,
     Extractor,
     FeatureExtractor,
-    Seen,
-    Surroundings,
+    Reference,
     exact_fp32,
 )
+from ganctl.metrics.tensor_cache import TensorCache, digest
 from ganctl.runtime.console import say, track
 from ganctl.runtime.randomness import permutation, seeded
 
-FORMAT = 2
-"""Changes with the architecture and the way of teaching, so that no earlier classifier is taken for one of now."""
+CLASSIFIER_VERSION = 2
+"""Raised with every change of architecture or training, so that no earlier classifier is taken from the cache."""
 
 HELD_OUT = 10
-"""One of so many labelled pictures is not taught, but asked for the accuracy."""
+"""One of so many labelled images is held out to measure the accuracy."""
 
 MOST_HELD_OUT = 10_000
 CPU = torch.device("cpu")
@@ -38,10 +39,10 @@ CPU = torch.device("cpu")
 
 @EXTRACTORS.register
 class Classifier(FeatureExtractor):
-    """The last hidden layer and the logits of a convolutional network that is taught the data's labels.
+    """The last hidden layer and the logits of a convolutional network that has learnt the data's labels.
 
-    It is taught on the CPU by one thread, for the same data and settings then give the same bits, and kept in the
-    cache. Numbers in its features compare runs on the same data; they are no published FID.
+    It is trained on the CPU by one thread, so that the same data and settings give the same bits, and cached.
+    Distances in its features compare runs on the same data; they are not a published FID.
     """
 
     name: Literal["classifier"]
@@ -52,14 +53,14 @@ class Classifier(FeatureExtractor):
     lr: Annotated[float, Field(gt=0)]
     seed: Annotated[int, Field(ge=0)]
 
-    def open(self, surroundings: Surroundings) -> Extractor:
-        """Return the classifier, taught now or before.
+    def open(self, reference: Reference) -> Extractor:
+        """Return the classifier, trained now or found in the cache.
 
-        Raises `ConfigError` for points, `DataError` for pictures without labels.
+        Raises `ConfigError` for points, `DataError` for images without labels.
         """
-        surroundings.require_pictures("classifier")
-        source = surroundings.source
-        labelled = source.labelled(surroundings.store)
+        reference.require_images("classifier")
+        source = reference.source
+        labelled = source.labelled(reference.store)
         if labelled.labels is None or len(labelled.classes) < 2:
             has = "none" if labelled.labels is None else "the same for all"
             raise DataError(
@@ -68,28 +69,28 @@ class Classifier(FeatureExtractor):
             )
         with seeded(self.seed, "classifier"):
             network = Network(labelled.space.shape[0], len(labelled.classes), self.width, self.side)
-        accuracy = self._teach_or_find(network, labelled, surroundings.cache)
-        network.to(memory_format=torch.channels_last).to(surroundings.device).requires_grad_(False).eval()
-        channels = surroundings.store.space.shape[0] if source.stacked else 1
+        accuracy = self._teach_or_find(network, labelled, reference.cache)
+        network.to(memory_format=torch.channels_last).to(reference.device).requires_grad_(False).eval()
+        channels = reference.store.space.shape[0] if source.stacked else 1
         side = min(self.side, max(labelled.space.shape[1:]))
         return Extractor(
             name="classifier",
-            look=Stacked(network, surroundings.device) if source.stacked else Single(network, surroundings.device),
+            extract=partial(extract_stacked if source.stacked else extract, network),
             identity=f"classifier-{digest(network.state_dict())[:32]}",
             dimension=network.dimension * channels,
-            device=surroundings.device,
+            device=reference.device,
             classes=len(labelled.classes) ** channels,
-            takes=surroundings.store.space,
+            takes=reference.store.space,
             resizer=f"bilinear, antialiased, to {side} pixels" if side < max(labelled.space.shape[1:]) else "none",
             accuracy=accuracy,
         )
 
     def _teach_or_find(self, network: "Network", labelled: Store, cache: str) -> float:
-        """Give the network its weights and return the share of held-out pictures that it judges right."""
-        kept = Kept(cache, "classifiers")
-        question = [FORMAT, self.model_dump(), labelled.fingerprint]
+        """Give the network its weights; return the share of held-out images that it classifies right."""
+        cached = TensorCache(cache, "classifiers")
+        question = [CLASSIFIER_VERSION, self.model_dump(), labelled.fingerprint]
         forms = {name: (value.dtype, tuple(value.shape)) for name, value in _answer(network, 0.0).items()}
-        if (found := kept.read(question, forms)) is not None:
+        if (found := cached.read(question, forms)) is not None:
             accuracy = found.pop("accuracy").item()
             network.load_state_dict({name.removeprefix("network."): value for name, value in found.items()})
             return accuracy
@@ -102,7 +103,7 @@ class Classifier(FeatureExtractor):
             f"classifier of {len(labelled.classes)} classes taught in {time.monotonic() - started:.0f} s: "
             f"{accuracy:.2%} of {len(held_out):,} held-out pictures right"
         )
-        kept.write(question, _answer(network, accuracy))
+        cached.write(question, _answer(network, accuracy))
         return accuracy
 
     def _teach(self, network: "Network", labelled: Store, taught: Tensor) -> None:
@@ -122,7 +123,7 @@ class Classifier(FeatureExtractor):
 
 
 def _answer(network: "Network", accuracy: float) -> dict[str, Tensor]:
-    """Return what is kept of a taught network."""
+    """Return what is cached of a trained network."""
     weights = {f"network.{name}": value for name, value in network.state_dict().items()}
     return weights | {"accuracy": torch.tensor(accuracy, dtype=torch.float64)}
 
@@ -130,8 +131,8 @@ def _answer(network: "Network", accuracy: float) -> dict[str, Tensor]:
 class Network(nn.Module):
     """Four convolutions with batch norm, the mean over pixels, one linear layer.
 
-    Maps pictures [n, channels, height, width] in [0, 1] to features [n, 8·width] and logits [n, classes].
-    Larger pictures are first resized to `side` pixels.
+    Maps images [n, channels, height, width] in [0, 1] to features [n, 8·width] and logits [n, classes].
+    Larger images are first resized to `side` pixels.
     """
 
     def __init__(self, channels: int, classes: int, width: int, side: int) -> None:
@@ -150,47 +151,36 @@ class Network(nn.Module):
         self.body = nn.Sequential(*layers)
         self.head = nn.Linear(self.dimension, classes)
 
-    def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return features and logits."""
-        if max(pictures.shape[-2:]) > self.side:
-            pictures = interpolate(pictures, (self.side, self.side), mode="bilinear", antialias=True)
-        features = self.body(pictures).mean((2, 3))
+        if max(images.shape[-2:]) > self.side:
+            images = interpolate(images, (self.side, self.side), mode="bilinear", antialias=True)
+        features = self.body(images).mean((2, 3))
         return features, self.head(features)
 
 
-class Single:
-    """Looks at each picture whole."""
-
-    def __init__(self, network: Network, device: torch.device) -> None:
-        self.network = network
-        self.device = device
-
-    def __call__(self, samples: Tensor) -> Seen:
-        """Return features and logits of pictures, uint8 [n, height, width, channels]."""
-        return Seen(*self.network(unit(samples.to(self.device))))
+def extract(network: Network, images: Tensor) -> Extracted:
+    """Return features and logits of images, uint8 [n, height, width, channels]."""
+    return Extracted(*network(unit(images.to(network.head.weight.device))))
 
 
-class Stacked(Single):
-    """Looks at each channel as a picture of its own.
+def extract_stacked(network: Network, images: Tensor) -> Extracted:
+    """Return features and logits of images, uint8 [n, height, width, channels], each channel an image of its own.
 
     Features of the channels are joined; a class is one of each channel, its logit the sum of their
     log-probabilities, the first channel's class counting most.
     """
-
-    def __call__(self, samples: Tensor) -> Seen:
-        """Return features and logits of pictures, uint8 [n, height, width, channels]."""
-        planes = samples.permute(0, 3, 1, 2).flatten(0, 1)[..., None]
-        seen = super().__call__(planes)
-        assert seen.logits is not None
-        count, channels = len(samples), samples.shape[-1]
-        joint = torch.zeros(count, 1, device=self.device)
-        for channel in seen.logits.log_softmax(1).unflatten(0, (count, channels)).unbind(1):
-            joint = (joint[:, :, None] + channel[:, None, :]).flatten(1)
-        return Seen(seen.features.unflatten(0, (count, channels)).flatten(1), joint)
+    planes = extract(network, images.permute(0, 3, 1, 2).flatten(0, 1)[..., None])
+    assert planes.logits is not None
+    count, channels = len(images), images.shape[-1]
+    joint = planes.logits.new_zeros(count, 1)
+    for channel in planes.logits.log_softmax(1).unflatten(0, (count, channels)).unbind(1):
+        joint = (joint[:, :, None] + channel[:, None, :]).flatten(1)
+    return Extracted(planes.features.unflatten(0, (count, channels)).flatten(1), joint)
 
 
 def split(labelled: Store, seed: int) -> tuple[Tensor, Tensor]:
-    """Return the rows of pictures that are taught, and of those that are held out, drawn by the seed, int64.
+    """Return the rows of images to train on and of those to hold out, drawn by the seed, int64.
 
     Raises `DataError` if there are too few to hold one out.
     """
@@ -205,7 +195,7 @@ def split(labelled: Store, seed: int) -> tuple[Tensor, Tensor]:
 
 @torch.no_grad()
 def share_right(network: Network, store: Store, rows: Tensor) -> float:
-    """Return the share of pictures in rows of a store to which the network gives the right class, 0 to 1."""
+    """Return the share of images in rows of a store that the network classifies right, 0 to 1."""
     assert store.labels is not None
     right = 0
     for part in rows.split(256):
@@ -215,7 +205,7 @@ def share_right(network: Network, store: Store, rows: Tensor) -> float:
 
 @contextmanager
 def single_thread() -> Iterator[None]:
-    """Compute by one thread within the block: how a sum is shared among several shows in its last bits."""
+    """Compute by one thread within the block: with several, the last bits of a sum depend on their number."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -225,5 +215,5 @@ def single_thread() -> Iterator[None]:
 
 
 def unit(samples: Tensor) -> Tensor:
-    """Return pictures, uint8 [n, height, width, channels], as float32 [n, channels, height, width] in [0, 1]."""
+    """Return images, uint8 [n, height, width, channels], as float32 [n, channels, height, width] in [0, 1]."""
     return samples.permute(0, 3, 1, 2).float() / 255

@@ -8,12 +8,12 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from ganctl.errors import ConfigError
-from ganctl.images.pretrained import ImageNetwork, open_image_network
-from ganctl.metrics.cache import digest
-from ganctl.metrics.extractor import EXTRACTORS, Extractor, FeatureExtractor, Seen, Surroundings
+from ganctl.images.pretrained import open_image_network
+from ganctl.metrics.extractor import EXTRACTORS, Extracted, Extractor, FeatureExtractor, Reference
+from ganctl.metrics.tensor_cache import digest
 
 AT_ONCE = 32
-"""Pictures of hundreds of pixels that one forward takes; a chunk of them would need gigabytes."""
+"""Images of hundreds of pixels that one forward takes; a chunk of them would need gigabytes."""
 
 
 @EXTRACTORS.register
@@ -27,20 +27,29 @@ class Torchvision(FeatureExtractor):
     side: Annotated[int, Field(ge=8, le=4096)]
     seed: Annotated[int, Field(ge=0)]
 
-    def open(self, surroundings: Surroundings) -> Extractor:
+    def open(self, reference: Reference) -> Extractor:
         """Return the network up to the last of the layers.
 
         Raises `ConfigError` for points, an unknown network or layer, a side that is too small for the layers, or
         weights that do not fit.
         """
-        surroundings.require_pictures("torchvision")
+        reference.require_images("torchvision")
         network = open_image_network("features", self.network, self.layers, self.weights, self.seed, (0.0, 1.0))
         identity = digest(network.state_dict())[:32]
-        look = Pooled(network.to(surroundings.device), self.side, surroundings.device)
-        sample = surroundings.store.samples[:1]
+        network.to(reference.device)
+
+        def means(images: Tensor) -> Tensor:
+            images = images.to(reference.device).permute(0, 3, 1, 2).float() / 255
+            images = interpolate(images, (self.side, self.side), mode="bilinear", antialias=True)
+            layers = network(images)
+            return torch.cat([layer.flatten(2).mean(2) if layer.dim() > 2 else layer for layer in layers], dim=1)
+
+        def extract(images: Tensor) -> Extracted:
+            return Extracted(torch.cat([means(part) for part in images.split(AT_ONCE)]))
+
         try:
             with torch.no_grad():
-                dimension = look(sample).features.shape[1]
+                dimension = means(reference.store.samples[:1]).shape[1]
         except (RuntimeError, AssertionError, AttributeError) as error:
             raise ConfigError(
                 f"features.side: {self.side} pixels do not pass {self.network} up to {self.layers[-1]} "
@@ -49,28 +58,9 @@ class Torchvision(FeatureExtractor):
         weights = "" if self.weights is not None else ", random weights"
         return Extractor(
             name=f"torchvision {self.network} {'+'.join(self.layers)}{weights}",
-            look=look,
+            extract=extract,
             identity=f"{self.network}-{'+'.join(self.layers)}-{identity}",
             dimension=dimension,
-            device=surroundings.device,
+            device=reference.device,
             resizer=f"bilinear, antialiased, to {self.side} pixels",
         )
-
-
-class Pooled:
-    """Looks at pictures of 1 or 3 channels, resized, by a network's layers."""
-
-    def __init__(self, network: ImageNetwork, side: int, device: torch.device) -> None:
-        self.network = network
-        self.side = side
-        self.device = device
-
-    def __call__(self, samples: Tensor) -> Seen:
-        """Return the layers' means over pixels of pictures, uint8 [n, height, width, channels]."""
-        return Seen(torch.cat([self._part(part) for part in samples.split(AT_ONCE)]))
-
-    def _part(self, samples: Tensor) -> Tensor:
-        pictures = samples.to(self.device).permute(0, 3, 1, 2).float() / 255
-        pictures = interpolate(pictures, (self.side, self.side), mode="bilinear", antialias=True)
-        layers = self.network(pictures)
-        return torch.cat([layer.flatten(2).mean(2) if layer.dim() > 2 else layer for layer in layers], dim=1)

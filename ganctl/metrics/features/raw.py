@@ -5,7 +5,7 @@ from typing import Literal
 from torch import Tensor
 
 from ganctl.errors import ConfigError
-from ganctl.metrics.extractor import EXTRACTORS, KEY, Extractor, FeatureExtractor, Seen, Surroundings
+from ganctl.metrics.extractor import EXTRACTORS, KEY, Extracted, Extractor, FeatureExtractor, Reference
 from ganctl.samples import IMAGES
 
 MOST_VALUES = 4096
@@ -14,13 +14,13 @@ MOST_VALUES = 4096
 
 @EXTRACTORS.register
 class Raw(FeatureExtractor):
-    """The values themselves: coordinates of points, pixels of small pictures as shares of 255."""
+    """The values themselves: coordinates of points, pixels of small images as shares of 255."""
 
     name: Literal["raw"]
 
-    def open(self, surroundings: Surroundings) -> Extractor:
-        """Return the flattening of samples; pictures of more than 4,096 values are refused."""
-        store, kind = surroundings.store, surroundings.store.space.kind
+    def open(self, reference: Reference) -> Extractor:
+        """Return what flattens samples; images of more than 4,096 values are refused."""
+        store, kind = reference.store, reference.store.space.kind
         dimension = store.samples[0].numel()
         if kind is IMAGES and dimension > MOST_VALUES:
             raise ConfigError(
@@ -28,7 +28,7 @@ class Raw(FeatureExtractor):
                 f"take {KEY}=classifier"
             )
 
-        def look(rows: Tensor) -> Seen:
-            return Seen(kind.numbers(rows))
+        def extract(rows: Tensor) -> Extracted:
+            return Extracted(kind.numbers(rows))
 
-        return Extractor("raw", look, "raw", dimension, surroundings.device, takes=store.space)
+        return Extractor("raw", extract, "raw", dimension, reference.device, takes=store.space)

@@ -11,11 +11,11 @@ from types import ModuleType
 from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ganctl.data.prepared.entries import cache_folder
 from ganctl.errors import ConfigError
-from ganctl.metrics.extractor import EXTRACTORS, KEY, Extractor, FeatureExtractor, Seen, Surroundings
+from ganctl.metrics.extractor import EXTRACTORS, KEY, Extracted, Extractor, FeatureExtractor, Reference
 from ganctl.runtime.bounded import UntrustedFileError, read_bytes
 from ganctl.runtime.console import say
 
@@ -26,7 +26,7 @@ LARGEST = 1 << 28
 
 FEATURES, LOGITS = "2048", "logits_unbiased"
 AT_ONCE = 32
-"""Pictures of 299 pixels a side that one forward takes; a chunk of them would need gigabytes."""
+"""Images of 299 pixels a side that one forward takes; a chunk of them would need gigabytes."""
 
 TIMEOUT_SECONDS = 30.0
 
@@ -41,23 +41,31 @@ class Inception(FeatureExtractor):
     name: Literal["inception"]
     weights: str | None
 
-    def open(self, surroundings: Surroundings) -> Extractor:
+    def open(self, reference: Reference) -> Extractor:
         """Return the network, with weights from the file, or downloaded into the cache.
 
         Raises `ConfigError` for points, without torch-fidelity, or if the weights cannot be had.
         """
-        surroundings.require_pictures("inception")
+        reference.require_images("inception")
         fidelity = import_torch_fidelity()
-        content = self._content(fidelity, surroundings.cache)
+        content = self._content(fidelity, reference.cache)
         network = fidelity.FeatureExtractorInceptionV3(
             "inception-v3-compat", [FEATURES, LOGITS], feature_extractor_weights_path=io.BytesIO(content)
         )
+        network.to(reference.device)
+
+        def extract(images: Tensor) -> Extracted:
+            colour = images.permute(0, 3, 1, 2).expand(-1, 3, -1, -1)
+            parts = [network(part.to(reference.device)) for part in colour.split(AT_ONCE)]
+            features, logits = (torch.cat(part) for part in zip(*parts, strict=True))
+            return Extracted(features, logits)
+
         return Extractor(
             name="inception",
-            look=Colour(network.to(surroundings.device), surroundings.device),
+            extract=extract,
             identity=f"inception-{hashlib.sha256(content).hexdigest()[:32]}",
             dimension=2048,
-            device=surroundings.device,
+            device=reference.device,
             classes=1008,
             resizer="bilinear as in TensorFlow 1, to 299 pixels",
         )
@@ -83,25 +91,6 @@ class Inception(FeatureExtractor):
         return content
 
 
-class Colour:
-    """Looks at pictures as three channels, grey ones as equal ones."""
-
-    def __init__(self, network: nn.Module, device: torch.device) -> None:
-        self.network = network
-        self.device = device
-
-    def __call__(self, samples: Tensor) -> Seen:
-        """Return features and logits of pictures, uint8 [n, height, width, 1 or 3]."""
-        seen = [self._part(part) for part in samples.split(AT_ONCE)]
-        features, logits = (torch.cat(parts) for parts in zip(*seen, strict=True))
-        return Seen(features, logits)
-
-    def _part(self, samples: Tensor) -> tuple[Tensor, Tensor]:
-        pictures = samples.to(self.device).permute(0, 3, 1, 2).expand(-1, 3, -1, -1)
-        features, logits = self.network(pictures)
-        return features, logits
-
-
 def import_torch_fidelity() -> ModuleType:
     """Return torch-fidelity's module of the network.
 
@@ -119,9 +108,9 @@ def import_torch_fidelity() -> ModuleType:
 
 
 def download(url: str, path: Path) -> None:
-    """Fetch a file, whole or not at all.
+    """Fetch a file completely or not at all.
 
-    Raises `ConfigError` with what the user can do if it cannot be had.
+    Raises `ConfigError`, with what the user can do, if it cannot be had.
     """
     say(f"downloading {url} (96 MB)")
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")

@@ -1,4 +1,4 @@
-"""Tensors that took long to compute, kept on disk as answers to a question: all that they depend on."""
+"""Tensors that took long to compute, stored on disk under a question: all that they depend on."""
 
 import contextlib
 import hashlib
@@ -27,8 +27,10 @@ HEADER_BYTES = 1 << 20
 """What a file may hold besides its tensors."""
 
 ENTRY = "answer"
-"""The one entry of a file's metadata: the sha256 of the question and of the tensors. (The library writes several
-entries in random order.)"""
+"""The one entry of a file's metadata: the sha256 of the question and of the tensors.
+
+Safetensors writes several entries in random order.
+"""
 
 Form = tuple[torch.dtype, tuple[int, ...]]
 """Type and shape of a tensor."""
@@ -38,12 +40,12 @@ class DamagedError(Exception):
     """A file that does not hold the answer to its question."""
 
 
-class Kept:
+class TensorCache:
     """The folder of one kind of answers in the cache.
 
-    A question is plain data. The file of its answer is named by the question's digest and holds it again, so that
-    a file that was copied or renamed is not taken for the answer to another question. Where the folder cannot be
-    used, which is reported, nothing is kept. Unfinished files are removed after a day.
+    A question is plain data. Its digest names the file of its answer and is stored in it, so that a copied or
+    renamed file is not taken for the answer to another question. A folder that cannot be used is reported, and
+    nothing is stored. Unfinished files are removed after a day.
     """
 
     def __init__(self, cache: str, kind: str) -> None:
@@ -64,7 +66,7 @@ class Kept:
             return None
 
     def write(self, question: list[Any], tensors: Mapping[str, Tensor]) -> None:
-        """Keep an answer, whole or not at all; one with numbers that are not finite is not kept."""
+        """Store an answer, completely or not at all; one with numbers that are not finite is not stored."""
         still = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
         if not all(map(_is_finite, still.values())):
             return
