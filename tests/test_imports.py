@@ -196,7 +196,7 @@ def test_only_plugins_and_the_packages_own_modules_are_imported_by_name() -> Non
         for node in ast.walk(tree)
         if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_members")
     ]
-    assert {call for _, call in calls} == {"import_members(__name__)", "import_members('ganctl.data')"}
+    assert {call for _, call in calls} == {"import_members(__name__)"}
     packages = ("metrics/__init__.py", "metrics/features/__init__.py", "models/__init__.py")
     assert {file for file, _ in calls} == {"data/sources.py", *packages}
 
