@@ -198,7 +198,7 @@ def test_only_plugins_and_the_packages_own_modules_are_imported_by_name() -> Non
     ]
     assert {call for _, call in calls} == {"import_members(__name__)"}
     packages = ("metrics/__init__.py", "metrics/features/__init__.py", "models/__init__.py")
-    assert {file for file, _ in calls} == {"data/sources.py", *packages}
+    assert {file for file, _ in calls} == {"data/sources/__init__.py", *packages}
 
 
 @pytest.mark.parametrize("folder", ["ganctl", "tests", "scripts"])
