@@ -1,6 +1,6 @@
 """What a sample is: its kind, shape, value range and classes.
 
-Whatever differs between images and points is a method of their kind; nobody else asks which of them samples are.
+What differs between images and points is a method of their kind. Few places ask which of them samples are.
 """
 
 from collections.abc import Callable

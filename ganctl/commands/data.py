@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from statistics import median
 
+from ganctl.data.decoding.decoded_set import Notes
 from ganctl.data.decoding.files import Found, search
-from ganctl.data.decoding.whole_set import Notes
 from ganctl.data.prepared.entries import Cache, unusable
 from ganctl.data.prepared.image_set import ImageSet
 from ganctl.data.prepared.survey import Survey, survey

@@ -65,7 +65,7 @@ class Batches:
         return order.pin_memory().to(self._home, non_blocking=True)
 
     def indices(self, stream: str, number: int) -> Tensor:
-        """Return which samples this rank's part of batch `number` (from 0) holds, int64, where the set is stored."""
+        """Return which samples this rank's part of batch `number` (from 0) holds, int64, in the set's memory."""
         start = number * self.batch_size + self._first
         parts = []
         wanted = self._share

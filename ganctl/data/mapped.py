@@ -27,7 +27,7 @@ FAULT_BYTES = 64 << 10
 class MappedPixels:
     """A .npy file of uint8 [count, height, width, channels], or without channels, mapped read-only.
 
-    Raises `ValueError` if it is no such file or not whole, `OSError` if it cannot be read.
+    Raises `ValueError` if it is no such file or incomplete, `OSError` if it cannot be read.
     """
 
     def __init__(self, path: Path) -> None:
@@ -87,7 +87,7 @@ class MappedPixels:
 
 @dataclass(frozen=True, kw_only=True)
 class MappedStore(Store):
-    """A store whose samples lie in a file; `sha256` is the fingerprint that was taken when it was written."""
+    """A store whose samples stay in a file; `sha256` is the fingerprint that was taken when it was written."""
 
     pixels: MappedPixels
     sha256: str

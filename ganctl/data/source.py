@@ -30,7 +30,7 @@ class Source(Component):
     """A data set by name."""
 
     placement: ClassVar[frozenset[str]] = frozenset()
-    """Keys that say where the data lies or how it is read, and do not change what is read."""
+    """Keys that say where the data is or how it is read; they do not change what is read."""
 
     stacked: ClassVar[bool] = False
     """Whether each channel is an image of its own, and a sample's class the list of its channels' classes."""

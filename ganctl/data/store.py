@@ -17,7 +17,7 @@ BLOCK = 64 << 20
 
 @dataclass(frozen=True)
 class Store:
-    """A whole data set, decoded once.
+    """A data set, decoded once.
 
     `samples` is uint8 [count, height, width, channels] for images, the layout that a batch in
     channels-last memory is gathered from without a transposition, or float32 [count, dimensions] for

@@ -45,10 +45,10 @@ class ImageNetwork(nn.Module):
 def open_image_network(
     key: str, name: str, layers: Sequence[str], weights: str | None, seed: int, picture_range: tuple[float, float]
 ) -> ImageNetwork:
-    """Return a classifier of torchvision, cut off behind the last of `layers`, frozen and in evaluation mode.
+    """Return a classifier of torchvision, up to the last of `layers`, frozen and in evaluation mode.
 
-    `weights` is a .safetensors file with torchvision's names; None means random weights by the seed, which is
-    said. `key` is where these settings lie in the config, for messages.
+    `weights` is a .safetensors file with torchvision's names; None means random weights by the seed, which
+    is reported. `key` is where these settings are in the config, for messages.
 
     Raises `ConfigError` for an unknown network or layer, or weights that do not fit.
     """

@@ -18,11 +18,11 @@ CHUNK = 256
 
 @dataclass(frozen=True)
 class Samples:
-    """Real or generated samples, in the form in which they rest in a `Store`.
+    """Real or generated samples, as a `Store` holds them.
 
     `read(start, stop)` returns a range of them, the same each time: uint8 [n, height, width, channels] or float32
     [n, dimensions]. Real ones have a `source`, `labels`, int64 [count], where there are any, and a digest of their
-    `content`, under which their statistics are kept; with None nothing is kept.
+    `content`, under which their statistics are cached; with None nothing is cached.
     """
 
     count: int
@@ -58,7 +58,7 @@ class Samples:
 def of_store(store: Store, source: Source | None, count: int | None = None, seed: int = 0) -> Samples:
     """Return a store's samples, or `count` of them, without repetition and in an order that the seed draws.
 
-    In a store, samples of one class may lie together; in this order the first few stand for all.
+    A store may be sorted by class; in this order the first few are like all.
     """
     return _chosen(store, source, permutation(len(store), "reference", seed)[:count])
 
@@ -70,7 +70,7 @@ def parted(samples: Samples, count: int) -> tuple[Samples, Samples]:
 
 
 def of_tensor(samples: Tensor) -> Samples:
-    """Return samples that lie in memory in a store's form, such as generated ones."""
+    """Return samples that are in memory as a store holds them, such as generated ones."""
     return Samples(len(samples), SampleSpace.of_rows(samples), lambda start, stop: samples[start:stop])
 
 

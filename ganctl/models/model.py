@@ -1,4 +1,4 @@
-"""What every pair of networks promises to the rest of ganctl."""
+"""What a generator, a discriminator and their model are to the rest of ganctl."""
 
 from dataclasses import replace
 from typing import Annotated, Literal

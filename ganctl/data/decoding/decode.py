@@ -32,11 +32,11 @@ Image.MAX_IMAGE_PIXELS = None
 
 HEIF = ("HEIF",)
 LYING = frozenset((5, 6, 7, 8))
-"""EXIF orientations of an image that is stored on its side."""
+"""EXIF orientations that swap width and height."""
 
 
 COUNTED, TOLD = frozenset(("GIF", "TIFF")), frozenset(("AVIF", "PNG", "WEBP"))
-"""Formats of which each frame is an image, to be counted or told by the header; those in a JPEG are previews."""
+"""Formats of which each frame is an image, to be counted, or given by the header; those in a JPEG are previews."""
 
 MANY_PIXELS = 1 << 24
 """Of images of more pixels, one is decoded at a time, by all workers together, so that memory is bounded."""
@@ -90,7 +90,7 @@ class Decoded(NamedTuple):
 
 
 def size_of(content: io.BytesIO) -> tuple[int, int]:
-    """Return width and height from an image's header, as it stands when its EXIF turn is heeded.
+    """Return width and height from an image's header, after the rotation that its EXIF data asks for.
 
     Raises `BadImageError` if there is no such header.
     """
@@ -131,7 +131,7 @@ def _frames_of(image: Image.Image) -> int:
         return 1
     try:
         return max(1, int(getattr(image, "n_frames", 1)))
-    except Exception:  # what Pillow raises on a damaged second frame; the first may be whole
+    except Exception:  # what Pillow raises on a damaged second frame; the first may be intact
         return 1
 
 
@@ -147,9 +147,9 @@ def decode(
     """Return an image as uint8 [side, side, channels].
 
     Turned as its EXIF data says, one frame of an animation, transparency over white, cropped to its largest
-    centred square, squashed, or kept whole between black borders, resized by Lanczos.
+    centred square, squashed, or padded with black, resized by Lanczos.
     Values of more than 8 bits are scaled by `decoding.range`, or the range of their kind in `ranges`; without one
-    the values are told instead. Images of more than `MANY_PIXELS` are decoded while the lock `alone` is held.
+    the values are described instead. Images of more than `MANY_PIXELS` are decoded while the lock `alone` is held.
 
     Raises `BadImageError` if it does not decode or is larger than `MAX_PIXELS`.
     """

@@ -85,7 +85,7 @@ def values_in(block: np.ndarray, kind: str) -> Values:
 
 
 def to_bytes(image: Image.Image, ends: Ends) -> tuple[Image.Image, int]:
-    """Return an image of more than 8 bits as 8-bit grey, scaled from `ends`, and how many values lie outside.
+    """Return an image of more than 8 bits as 8-bit grey, scaled from `ends`, and how many values are outside.
 
     A transparent colour becomes white, as elsewhere.
     """
@@ -102,7 +102,7 @@ def to_bytes(image: Image.Image, ends: Ends) -> tuple[Image.Image, int]:
 
 
 class Range(NamedTuple):
-    """Values of one kind over a whole set, and the range they were brought to."""
+    """Values of one kind over a set, and the range they were brought to."""
 
     ends: Ends
     values: Values
@@ -115,7 +115,7 @@ class Range(NamedTuple):
 
 
 def decide(found: Iterable[Values], source: str) -> dict[str, Range]:
-    """Return what is black and white in a whole set, for each kind of values in it.
+    """Return what is black and white in a set, for each kind of values in it.
 
     Raises `DataError` where type and values leave a doubt: no usual range holds them, or they use a sliver of it.
     """
@@ -168,7 +168,7 @@ def suggestion(values: Values) -> str:
 
 
 def told(value: float) -> str:
-    """Return a number as it is typed: whole where it is whole, else to six digits."""
+    """Return a number as it is typed: integers without a point, others to six digits."""
     return str(int(value)) if value == int(value) and abs(value) < 1e15 else f"{value:.6g}"
 
 

@@ -1,4 +1,4 @@
-"""Which images lie in a folder or a zip file, and how their bytes are read. Needs no torch."""
+"""Which images a folder or a zip file holds, and how their bytes are read. Needs no torch."""
 
 import io
 import os
@@ -29,7 +29,7 @@ SAMPLED_SIZES = 200
 LISTED_ENDINGS = 5
 LONGEST_ENDING = 8
 SILENT = frozenset(("thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"))
-"""What systems leave beside files, beside what is hidden: nobody misses it among images."""
+"""What systems leave behind, besides hidden files; it is not reported."""
 
 STEPS = {zipfile.ZIP_BZIP2: 64, zipfile.ZIP_LZMA: 1024}
 """Bytes that are read at once where zipfile unpacks all that it has read, however much it becomes."""
@@ -41,7 +41,7 @@ class ImageFile(NamedTuple):
     """An image not yet read.
 
     `name` is its path for people, `relative` its path in the data set, `folder` the folder that directly holds
-    it, `size` its bytes, unpacked. It lies in the file `place`, or there as `member` of an archive. `changed`
+    it, `size` its bytes, unpacked. It is the file `place`, or a `member` of that archive. `changed`
     tells versions of that file apart: the times of its last changes in ns (of an archive, the time and its
     size). `label` is its class where that is not its folder, `frame` which of its
     frames is meant. Image files can be sent to other processes.
@@ -65,7 +65,7 @@ class ImageFile(NamedTuple):
 
 @dataclass(frozen=True)
 class Found:
-    """What lies in a folder or a zip file.
+    """What a folder or a zip file holds.
 
     `files` are the images, sorted by name. `passed` counts other files by their endings, but for `SILENT` ones,
     `runs` the folders that are runs of ganctl, which are left out. `remarks` say what folders were taken for.
@@ -93,7 +93,7 @@ class Found:
 
 
 def search(path: str, subfolder: str | None) -> Found:
-    """Return what lies below a folder or in a zip file.
+    """Return what a folder, with those below it, or a zip file holds.
 
     Raises `DataError` if there are no images or the place cannot be read.
     """
@@ -234,7 +234,7 @@ def _labelled(
     tables: dict[layout.Path, ImageFile],
     passed: Counter[str],
 ) -> tuple[list[ImageFile], list[str]]:
-    """Return the images with their classes, and what is to be said of them."""
+    """Return the images with their classes, and what is reported of them."""
     folders = {folder for folder, _ in images}
     if folders and tables:
         for folder in layout.ancestors(folders):
@@ -325,7 +325,7 @@ def _no_subfolder(path: str, subfolder: str, folders: Iterable[str]) -> DataErro
 
 
 def _walk(root: Path) -> Iterator[tuple[str, str, os.stat_result]]:
-    """Yield what lies below root through symbolic links, entering each real folder once, and broken links.
+    """Yield what is below root, through symbolic links, entering each real folder once, and broken links.
 
     Of each, its path inside root, its path, and its status.
     """

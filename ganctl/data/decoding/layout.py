@@ -84,7 +84,7 @@ def arranged(folders: Collection[Path], above: Path, stems: Callable[[], Mapping
 
 
 def ancestors(folders: Collection[Path]) -> list[Path]:
-    """Return the folders that all of these lie in, the top first."""
+    """Return the folders that contain all of these, the top first."""
     common = min(folders)[: _common(folders)]
     return [common[:depth] for depth in range(len(common) + 1)]
 
@@ -181,7 +181,7 @@ def _running_numbers(chunks: list[tuple[str, list[str]]]) -> bool:
 
 
 def _part_to_train_on(paths: Mapping[Path, Path], depth: int, names: list[str]) -> Path:
-    """Return where the part of a split lies that is likely to be trained on."""
+    """Return the folder of the part of a split that is likely to be trained on."""
     wanted = next((name for name in names if name.lower().startswith("train")), names[0])
     folder = next(folder for folder, path in sorted(paths.items()) if path[depth : depth + 1] == (wanted,))
     return folder[: folder.index(wanted) + 1]

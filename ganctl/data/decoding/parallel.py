@@ -27,7 +27,7 @@ from ganctl.runtime.console import track
 from ganctl.runtime.signals import ENDING, SAVING
 
 PROCESSES_FROM = 4000
-"""Images from which on processes, which take half a second to start, are sooner done than threads."""
+"""From so many images on, processes are faster than threads, though they take half a second to start."""
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -195,7 +195,7 @@ def _in_processes(
                 workers[connection] = process
         for connection in workers:
             send(connection)
-            send(connection)  # the next chunk lies ready when the first is done
+            send(connection)  # the next chunk is there when the first is done
         while left:
             for ready in wait(list(workers)):
                 assert isinstance(ready, Connection)

@@ -1,4 +1,4 @@
-"""What Pillow and libtiff complain of while an image decodes: kept for a report, kept off the terminal."""
+"""Warnings of Pillow and libtiff while an image decodes: reported on request, never printed."""
 
 import ctypes
 import logging
@@ -49,7 +49,7 @@ def silence_libtiff() -> bool:
 def quiet() -> Iterator[None]:
     """Keep Python's warnings and libtiff's messages off the terminal within the block, in all threads."""
     silence_libtiff()
-    complaint()  # what came of images that nobody asked about is not said of these
+    complaint()  # forget what earlier images caused
     with warnings.catch_warnings():
         warnings.simplefilter("always")
         warnings.showwarning = _warned

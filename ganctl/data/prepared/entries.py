@@ -1,10 +1,12 @@
-"""Decoded images on disk: written once, found again by what the images hold, shared by every run.
+"""Decoded images on disk: written once, found again by their content, shared by all runs.
 
-An entry is a folder `<listing>-<content>` with `samples.npy` (uint8 [count, side, side, channels]), `labels.npy`
-(int64 [count], where there are classes) and `about.json`. `listing` is a digest of the settings and of the
-images' names and sizes; `content` one of their bytes (in a zip file, of the checksums in its table of contents).
-An entry is written under another name and renamed when it is whole. A stamp remembers which content was found
-under which names, sizes and times, so that unchanged files are not read again.
+An entry is a folder `<listing>-<content>` of `samples.npy` (uint8 [count, side, side, channels]), `labels.npy`
+(int64 [count], where there are classes) and `about.json`. `listing` is a digest of the settings and of the images'
+names and sizes; `content` is a digest of their bytes (in a zip file, of the checksums in its table of contents). An
+entry is written under another name and renamed when it is complete.
+
+A stamp is a small file that maps names, sizes and times of files to the content that was found in them. While they
+match, the images are not read again.
 """
 
 import contextlib
@@ -25,8 +27,8 @@ from filelock import FileLock, Timeout
 
 from ganctl import __version__
 from ganctl.data.decoding import decode
+from ganctl.data.decoding.decoded_set import Failure
 from ganctl.data.decoding.parallel import Task, hash_all
-from ganctl.data.decoding.whole_set import Failure
 from ganctl.data.mapped import MappedPixels, MappedStore
 from ganctl.data.prepared.image_set import FORMAT, ImageSet, Prepared, digest_of
 from ganctl.data.store import Store

@@ -13,9 +13,9 @@ import numpy as np
 
 from ganctl.data.decoding import decode
 from ganctl.data.decoding.decode import Decoding
+from ganctl.data.decoding.decoded_set import DecodedSet, Failure, Notes, decode_set, with_frames
 from ganctl.data.decoding.files import ImageFile, common_side
 from ganctl.data.decoding.parallel import Task
-from ganctl.data.decoding.whole_set import Failure, Notes, Whole, decode_set, with_frames
 from ganctl.data.store import Store
 
 FORMAT = 1
@@ -27,8 +27,8 @@ SETTLED_SECONDS = 2.0
 class Prepared:
     """What decoding a data set gave: a store, if any image decoded, and which images did not.
 
-    Of `failures` the first are listed, `skipped` counts all. `folder` is where the entry lies, None in memory;
-    `fresh` says that it has been written just now. `total` counts the images, `notes` are to be said of them.
+    Of `failures` the first are listed, `skipped` counts all. `folder` is the entry's, None in memory;
+    `fresh` tells that it was written just now. `total` counts the images, `notes` are reported.
     """
 
     store: Store | None
@@ -79,7 +79,7 @@ class ImageSet:
         """Pixels of a side: as the settings say, or as suits the images."""
         return self.decoding.side or common_side(self.files)
 
-    def decoded(self, files: list[ImageFile], task: Task, rows: np.ndarray, workers: int | None) -> Whole:
+    def decoded(self, files: list[ImageFile], task: Task, rows: np.ndarray, workers: int | None) -> DecodedSet:
         """Decode what `each` returned into `rows`, uint8 [count, side, side, channels].
 
         Raises `DataError` if a process dies, or if it is not clear which values are black and white.

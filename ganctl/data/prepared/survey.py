@@ -3,8 +3,8 @@
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 
+from ganctl.data.decoding.decoded_set import DecodedSet, Failure, decode_set
 from ganctl.data.decoding.parallel import Task
-from ganctl.data.decoding.whole_set import Failure, Whole, decode_set
 from ganctl.data.prepared.image_set import ImageSet, Prepared
 
 
@@ -17,7 +17,7 @@ class Survey:
     names of images that decode to the same pixels, group by group.
     """
 
-    whole: Whole
+    whole: DecodedSet
     side: int
     modes: Counter[str]
     sizes: Counter[tuple[int, int]]
@@ -28,7 +28,7 @@ class Survey:
 
     @property
     def prepared(self) -> Prepared:
-        """The outcome as decoding into a store would have told it, without the store."""
+        """The same outcome as of decoding into a store, without the store."""
         return Prepared(None, len(self.whole.bad), self.whole.failures, total=len(self.whole.files))
 
 
@@ -39,8 +39,8 @@ def survey(images: ImageSet, workers: int | None) -> Survey:
     """
     task = Task(images.side, images.decoding, rows=None, hashed=False, surveyed=True)
     whole = decode_set(images.each(workers), task, None, workers, "checking", images.source)
-    told = list(zip(whole.files, whole.outcomes, strict=True))
-    good = [(file, outcome) for file, outcome in told if not outcome.reason]
+    pairs = list(zip(whole.files, whole.outcomes, strict=True))
+    good = [(file, outcome) for file, outcome in pairs if not outcome.reason]
     alike: defaultdict[str, list[str]] = defaultdict(list)
     for file, outcome in good:
         if outcome.pixels:
@@ -52,6 +52,6 @@ def survey(images: ImageSet, workers: int | None) -> Survey:
         sizes=Counter(outcome.size for _, outcome in good),
         classes=Counter(file.belongs_to[1] for file, _ in good),
         duplicates=[names for names in alike.values() if len(names) > 1],
-        blank=[file.relative for file, outcome in told if outcome.blank],
-        warned=[Failure(file.relative, outcome.complaint) for file, outcome in told if outcome.complaint],
+        blank=[file.relative for file, outcome in pairs if outcome.blank],
+        warned=[Failure(file.relative, outcome.complaint) for file, outcome in pairs if outcome.complaint],
     )

@@ -150,7 +150,7 @@ class Array(Source):
             )
 
     def _mapped(self, file: NumpyFile, header: Header) -> Store | None:
-        """Return images as they lie in a .npy file, if they are bytes with channels last and need no change."""
+        """Return images mapped from a .npy file, if they are bytes with channels last and need no change."""
         last = len(header.shape) == 3 or _channels_axis(header.shape) == 3
         if file.is_archive or header.dtype != np.uint8 or self.range is not None or not last:
             return None
@@ -183,7 +183,7 @@ class Array(Source):
         return torch.from_numpy(samples)
 
     def _guessed_range(self, values: np.ndarray) -> tuple[float, float]:
-        """Return what is black and what is white, where type and values leave no doubt; for floats it is said."""
+        """Return black and white where type and values leave no doubt; a range taken for floats is reported."""
         if values.dtype.kind == "b":
             return 0, 1
         floats = values.dtype.kind == "f"

@@ -18,7 +18,7 @@ from ganctl.runtime.console import say
 
 NAME = "img_align_celeba"
 FOLDERS = ("celeba", "", "Img", "CelebA/Img", "celeba/Img", "CelebA")
-"""Where below `root` the images may lie: as torchvision puts them, or as their page has them."""
+"""Folders below `root` that may hold the images: torchvision's, or those of the authors' page."""
 
 SPLITS = {
     "train": range(1, 162_771),
@@ -45,7 +45,7 @@ class Celeba(Source):
     cache: str | None
 
     def load(self) -> Store:
-        """Return the faces of the split that are there, in the order of their numbers; fewer than all is said."""
+        """Return the faces of the split, in the order of their numbers; missing ones are reported."""
         place = str(self._place())
         decoding = Decoding(self.resolution, channels=3, fit=self.fit)
         try:

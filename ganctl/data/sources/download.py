@@ -19,8 +19,8 @@ def download(
 ) -> None:
     """Fetch a data set's files into root/below.
 
-    `fetch` is given `torchvision.datasets` and an empty folder beside the final place, and leaves the files in
-    folder/below; whole files are then moved, so that a stopped download leaves none that looks whole.
+    `fetch` is given `torchvision.datasets` and an empty folder next to the final one, and leaves the files in
+    folder/below; complete files are then moved, so that a stopped download leaves no partial ones.
     `otherwise` says what the user can do if it fails, `how` what is done to the files.
 
     Raises `DataError` with the reason if the files cannot be had.

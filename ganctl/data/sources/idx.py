@@ -24,7 +24,7 @@ def load_idx(title: Title, root: str, *, train: bool, fetch: bool) -> tuple[np.n
     """Return a data set's pixels, uint8 [count, 28, 28], and labels, uint8 [count].
 
     Files are looked for in root/<title>/raw, root/<title>, root/raw and root itself, plain or gzipped, also named
-    with a dot (`train-images.idx3-ubyte`) or lying in a folder of their own name; if some are missing and `fetch`
+    with a dot (`train-images.idx3-ubyte`) or in a folder of their own name; if some are missing and `fetch`
     is true, torchvision downloads them into the first.
 
     Raises `DataError` if they are missing and not downloaded, or are no idx files.

@@ -73,11 +73,11 @@ def load(
 ) -> Store:
     """Decode every image below `path`, a folder or a zip file, or `files` of them, into one store.
 
-    Files are taken in the order of their names; what is passed over, and what folders are taken for, is said.
+    Files are taken in the order of their names; what is passed over, and what folders are taken for, is reported.
     The name of the folder that directly holds an image is its class, where there are two or more and nothing
     tells otherwise (see `ganctl.data.decoding.layout`).
-    The store lies in the folder `cache`, where it is found again; with None, or where that folder cannot be
-    used, which is said, in memory.
+    The store is written to the folder `cache`, where it is found again. With None, or where that folder cannot
+    be used, which is reported, it is in memory.
 
     Raises `DataError` if the place is missing, unreadable or without images, if more than
     `max_bad_fraction` of the images do not decode, or if a decoding process dies.
@@ -98,7 +98,7 @@ def load(
 
 
 def remarks(found: Found) -> list[str]:
-    """Return what is to be said of files that were found, line by line."""
+    """Return what is reported of files that were found, line by line."""
     passed = [f"passed over {found.passed_over}"] if found.passed else []
     runs = [f"left out {found.left_out}"] if found.runs else []
     return passed + runs + found.remarks

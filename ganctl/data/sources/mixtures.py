@@ -1,4 +1,4 @@
-"""Points of known distributions: mixtures of Gaussians, of which it can be told which modes a generator misses."""
+"""Points of known distributions: mixtures of Gaussians, whose missed modes can be counted."""
 
 import math
 from typing import Annotated, Literal

@@ -1,4 +1,4 @@
-"""A whole set decoded: with one range of values for all of it, and what is to be said of it. Needs no torch."""
+"""A set of images, decoded with one range of values for all of it. Needs no torch."""
 
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -15,10 +15,10 @@ from ganctl.errors import DataError
 from ganctl.runtime.console import track
 
 Notes = tuple[tuple[str, str], ...]
-"""What is to be said of a set: the key that it concerns, and what became of it."""
-
+"""What is reported of a set: the key that it concerns, and the text."""
 
 KEPT_REASONS = 1000
+"""Failures that are listed."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class Whole:
+class DecodedSet:
     """What became of each image of a set. `doubt` is why training refuses it, where its range is not clear."""
 
     files: list[ImageFile]
@@ -62,8 +62,8 @@ class Whole:
 
 def decode_set(
     files: list[ImageFile], task: Task, rows: np.ndarray | None, workers: int | None, what: str, source: str
-) -> Whole:
-    """Decode every image as `decode_all` does, values of more than 8 bits by one range for the whole set.
+) -> DecodedSet:
+    """Decode every image as `decode_all` does, values of more than 8 bits by one range for the set.
 
     Images of 8 bits are decoded once; the others again when all of their values are known, unless the range is
     given.
@@ -74,21 +74,21 @@ def decode_set(
     deep = [position for position, outcome in enumerate(outcomes) if outcome.values is not None]
     frames = _of_frames(outcomes) if task.decoding.frames == "first" else ()
     if task.decoding.range is not None:
-        return Whole(
+        return DecodedSet(
             files, outcomes, frames + _of_given([outcomes[position] for position in deep], task.decoding.range)
         )
     if not deep:
-        return Whole(files, outcomes, frames)
+        return DecodedSet(files, outcomes, frames)
     try:
         ranges = decide([values for outcome in outcomes if (values := outcome.values) is not None], source)
     except DataError as error:
-        return Whole(files, outcomes, frames, error)
+        return DecodedSet(files, outcomes, frames, error)
     known = replace(task, hashed=False, ranges={kind: found.ends for kind, found in ranges.items()})
     scaled = decode_all(files, known, rows, workers, f"scaling {source}", deep)
     for position in deep:
         outcomes[position] = scaled[position]._replace(digest=outcomes[position].digest)
     taken = "; ".join(f"{found}" for found in ranges.values())
-    return Whole(files, outcomes, (*frames, ("range", f"taken as {taken}")))
+    return DecodedSet(files, outcomes, (*frames, ("range", f"taken as {taken}")))
 
 
 def with_frames(files: list[ImageFile], workers: int | None, source: str) -> list[ImageFile]:
