@@ -24,6 +24,13 @@ FAULT_BYTES = 64 << 10
 """What Linux maps around a page that is touched."""
 
 
+def read_only(array: np.ndarray) -> Tensor:
+    """Return an array as a tensor on the same memory, to which nothing may be written."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The given NumPy array is not writable", UserWarning)
+        return torch.from_numpy(array)
+
+
 class MappedPixels:
     """A .npy file of uint8 [count, height, width, channels], or without channels, mapped read-only.
 
@@ -76,9 +83,7 @@ class MappedPixels:
 
     def tensor(self) -> Tensor:
         """Return the samples as a tensor on the same pages, which must not be written to."""
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "The given NumPy array is not writable", UserWarning)
-            return torch.from_numpy(self.array)
+        return read_only(self.array)
 
     def _advise(self, name: str, start: int, length: int) -> None:
         if hasattr(mmap, name):

@@ -89,16 +89,22 @@ def to_bytes(image: Image.Image, ends: Ends) -> tuple[Image.Image, int]:
 
     A transparent colour becomes white, as elsewhere.
     """
-    low, high = ends
     clear = image.info.get("transparency")
     grey, outside = Image.new("L", image.size), 0
     for top, rows in bands(image):
-        outside += int(((rows < low) | (rows > high)).sum())
-        scaled = ((rows - low) * (255 / (high - low))).clip(0, 255).round().astype(np.uint8)
+        pixels, beyond = scaled(rows, ends)
+        outside += beyond
         if isinstance(clear, int):
-            scaled[rows == clear] = 255
-        grey.paste(Image.fromarray(scaled), (0, top))
+            pixels[rows == clear] = 255
+        grey.paste(Image.fromarray(pixels), (0, top))
     return grey, outside
+
+
+def scaled(values: np.ndarray, ends: Ends) -> tuple[np.ndarray, int]:
+    """Return float64 values as uint8, scaled from `ends`, and how many are outside."""
+    low, high = ends
+    outside = int(((values < low) | (values > high)).sum())
+    return ((values - low) * (255 / (high - low))).clip(0, 255).round().astype(np.uint8), outside
 
 
 class Range(NamedTuple):

@@ -2,8 +2,8 @@
 
 An entry is a folder `<listing>-<content>` of `samples.npy` (uint8 [count, side, side, channels]), `labels.npy`
 (int64 [count], where there are classes) and `about.json`. `listing` is a digest of the settings and of the images'
-names and sizes; `content` is a digest of their bytes (in a zip file, of the checksums in its table of contents). An
-entry is written under another name and renamed when it is complete.
+names and sizes; `content` is a digest of their bytes (in a zip file, of the checksums in its table of contents).
+An entry is written under another name and renamed when it is complete.
 
 A stamp is a small file that maps names, sizes and times of files to the content that was found in them. While they
 match, the images are not read again.

@@ -2,7 +2,6 @@
 
 import math
 import os
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -11,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganctl.data.decoding.depth import FLOAT, WHOLE, suggestion, together, told, values_in
-from ganctl.data.mapped import MappedPixels, MappedStore
+from ganctl.data.decoding.depth import FLOAT, WHOLE, scaled, suggestion, together, told, values_in
+from ganctl.data.mapped import MappedPixels, MappedStore, read_only
 from ganctl.data.source import SOURCES, Range, Source
 from ganctl.data.sources.numpy_file import Header, NumpyFile
 from ganctl.data.store import Store
@@ -71,7 +70,7 @@ class Array(Source):
         self._require_memory(header)
         values = file.read(name)
         if _kind(header) is IMAGES:
-            return Store(self._image_set(values), labels, classes)
+            return Store(self._rows(values), labels, classes)
         if self.range is not None:
             raise DataError(
                 f"data.range: is for pictures, but {self.path} holds points, which stay unscaled; leave it"
@@ -161,22 +160,21 @@ class Array(Source):
         samples = pixels.tensor()
         return MappedStore(samples=samples, pixels=pixels, sha256=Store(samples).fingerprint)
 
-    def _image_set(self, values: np.ndarray) -> Tensor:
+    def _rows(self, values: np.ndarray) -> Tensor:
         """Return uint8 [count, height, width, channels]."""
         laid = values[..., None] if values.ndim == 3 else values
         if _channels_axis(laid.shape) == 1:
             laid = laid.transpose(0, 2, 3, 1)
         if laid.dtype == np.uint8 and self.range is None:
-            return _as_tensor(np.ascontiguousarray(laid))
+            return read_only(np.ascontiguousarray(laid))
         low, high = self.range or self._guessed_range(laid)
         samples = np.empty(laid.shape, np.uint8)
         outside = start = 0
         for block in _blocks(laid):
             exact = block.astype(np.float64)
             self._require_finite(exact)
-            outside += int(((exact < low) | (exact > high)).sum())
-            scaled = ((exact - low) * (255 / (high - low))).clip(0, 255).round()
-            samples[start : start + len(block)] = scaled
+            samples[start : start + len(block)], beyond = scaled(exact, (low, high))
+            outside += beyond
             start += len(block)
         if outside:
             say(f"data.range: {outside:,} of {laid.size:,} values lie outside [{low:g},{high:g}] and are cut off")
@@ -230,10 +228,3 @@ def _blocks(values: np.ndarray) -> Iterator[np.ndarray]:
     count = max(1, BLOCK_VALUES // max(1, values[0].size))
     for start in range(0, len(values), count):
         yield values[start : start + count]
-
-
-def _as_tensor(images: np.ndarray) -> Tensor:
-    with warnings.catch_warnings():
-        # A map of a file is read-only, which tensors cannot be; nothing writes to a store.
-        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
-        return torch.from_numpy(images)
