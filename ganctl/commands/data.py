@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from statistics import median
 
 from ganctl.data.decoding.decoded_set import Notes
-from ganctl.data.decoding.files import Found, search
+from ganctl.data.decoding.files import FoundImages, search
 from ganctl.data.prepared.entries import Cache, unusable
 from ganctl.data.prepared.image_set import ImageSet
 from ganctl.data.prepared.survey import Survey, survey
@@ -86,11 +86,11 @@ def info(source: Folder) -> None:
         )
 
 
-def _image_set(source: Folder, found: Found) -> ImageSet:
+def _image_set(source: Folder, found: FoundImages) -> ImageSet:
     return ImageSet(source.path, source.subfolder, found.files, source.decoding)
 
 
-def _beside(found: Found) -> Rows:
+def _beside(found: FoundImages) -> Rows:
     """Say what was passed over or left out, and what folders were taken for."""
     rows = [("passed over", found.passed_over), ("left out", found.left_out)]
     rows += [("note", _as_typed(remark)) for remark in found.remarks]

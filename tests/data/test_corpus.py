@@ -110,7 +110,7 @@ GOOD: dict[str, tuple[bytes, tuple[int, int, int]]] = {
 
 BAD: dict[str, bytes] = {
     "empty.png": b"",
-    "text.jpg": b"<html>404 Not Found</html>",
+    "text.jpg": b"<html>404 Not FoundImages</html>",
     "cut.jpg": noise("JPEG")[:2000],
     "cut.png": noise("PNG")[:2000],
     "cut.gif": noise("GIF")[:2000],

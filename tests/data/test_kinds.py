@@ -26,7 +26,7 @@ REASONS = {
     b"\n<!DOCTYPE html>\n<title>404</title>" + b" " * 2000: "an HTML page, as a site sends in place of a file",
     b"<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>": "XML text",
     b"<?xml version='1.0'?>\n<svg xmlns='http://www.w3.org/2000/svg'/>": "an SVG drawing",
-    b'{"message": "Not Found"}': "JSON text",
+    b'{"message": "Not FoundImages"}': "JSON text",
     "Zugriff für alle verweigert".encode(): "plain text",
     b"%PDF-1.7\n": "a PDF document",
     b"\0\0\0\x20ftypisom": "a video (MP4 or QuickTime)",

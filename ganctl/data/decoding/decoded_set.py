@@ -7,9 +7,9 @@ from functools import cached_property
 import numpy as np
 
 from ganctl.data.decoding.decode import BadImageError, count_frames
-from ganctl.data.decoding.depth import SLIVER, Range, decide, together
+from ganctl.data.decoding.depth import SLIVER, SetRange, decide, together
 from ganctl.data.decoding.files import ImageFile, read
-from ganctl.data.decoding.parallel import Outcome, Task, decode_all, in_threads
+from ganctl.data.decoding.parallel import DecodeTask, Outcome, decode_all, in_threads
 from ganctl.data.decoding.quiet import quiet
 from ganctl.errors import DataError
 from ganctl.runtime.console import track
@@ -61,7 +61,7 @@ class DecodedSet:
 
 
 def decode_set(
-    files: list[ImageFile], task: Task, rows: np.ndarray | None, workers: int | None, what: str, source: str
+    files: list[ImageFile], task: DecodeTask, rows: np.ndarray | None, workers: int | None, what: str, source: str
 ) -> DecodedSet:
     """Decode every image as `decode_all` does, values of more than 8 bits by one range for the set.
 
@@ -127,7 +127,7 @@ def _of_given(deep: list[Outcome], ends: tuple[float, float]) -> Notes:
     if not found:
         return (("range", "has no effect, as no image has more than 8 bits"),)
     kinds = sorted({values.kind for values in found})
-    ranges = [Range(ends, together([values for values in found if values.kind == kind])) for kind in kinds]
+    ranges = [SetRange(ends, together([values for values in found if values.kind == kind])) for kind in kinds]
     text = "; ".join(f"{each}" for each in ranges)
     outside, cut = sum(outcome.outside for outcome in deep), sum(outcome.outside > 0 for outcome in deep)
     if outside:

@@ -107,7 +107,7 @@ def scaled(values: np.ndarray, ends: Ends) -> tuple[np.ndarray, int]:
     return ((values - low) * (255 / (high - low))).clip(0, 255).round().astype(np.uint8), outside
 
 
-class Range(NamedTuple):
+class SetRange(NamedTuple):
     """Values of one kind over a set, and the range they were brought to."""
 
     ends: Ends
@@ -120,7 +120,7 @@ class Range(NamedTuple):
         )
 
 
-def decide(found: Iterable[Values], source: str) -> dict[str, Range]:
+def decide(found: Iterable[Values], source: str) -> dict[str, SetRange]:
     """Return what is black and white in a set, for each kind of values in it.
 
     Raises `DataError` where type and values leave a doubt: no usual range holds them, or they use a sliver of it.
@@ -142,11 +142,11 @@ def together(several: list[Values]) -> Values:
     )
 
 
-def _decided(values: Values, source: str) -> Range:
+def _decided(values: Values, source: str) -> SetRange:
     holding = [ends for ends in USUAL[values.kind] if ends[0] <= values.low and values.high <= ends[1]]
     for ends in holding:
         if values.low == values.high or values.bright - values.dark >= SLIVER * (ends[1] - ends[0]):
-            return Range(ends, values)
+            return SetRange(ends, values)
     doubt = "which values are black and white?"
     if holding:
         ends = holding[0]

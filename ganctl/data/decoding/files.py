@@ -64,7 +64,7 @@ class ImageFile(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundImages:
     """What a folder or a zip file holds.
 
     `files` are the images, sorted by name. `passed` counts other files by their endings, but for `SILENT` ones,
@@ -92,7 +92,7 @@ class Found:
         return f"{counted(self.runs, 'run')} of ganctl and {samples}" if self.runs else ""
 
 
-def search(path: str, subfolder: str | None) -> Found:
+def search(path: str, subfolder: str | None) -> FoundImages:
     """Return what a folder, with those below it, or a zip file holds.
 
     Raises `DataError` if there are no images or the place cannot be read.
@@ -191,7 +191,7 @@ def _is_silent(parts: list[str]) -> bool:
     return hidden or parts[-1].lower() in SILENT
 
 
-def _sorted_out(files: Iterable[tuple[list[str], ImageFile]], subfolder: str | None) -> Found:
+def _sorted_out(files: Iterable[tuple[list[str], ImageFile]], subfolder: str | None) -> FoundImages:
     """Tell images from other files and from runs, and find their classes.
 
     With each file comes its path below `subfolder`, as a list of names.
@@ -225,7 +225,7 @@ def _sorted_out(files: Iterable[tuple[list[str], ImageFile]], subfolder: str | N
         others = [(folder, ending) for folder, ending in others if folder not in out]
     passed = Counter(ending for _, ending in others)
     labelled, remarks = _labelled(images, tuple(_parts(subfolder or "")), tables, passed)
-    return Found(sorted(labelled, key=lambda file: file.name), passed, len(runs), remarks)
+    return FoundImages(sorted(labelled, key=lambda file: file.name), passed, len(runs), remarks)
 
 
 def _labelled(

@@ -37,7 +37,7 @@ CHUNK = 64
 
 
 @dataclass(frozen=True)
-class Task:
+class DecodeTask:
     """What is to be done with each image.
 
     It is decoded to `side` pixels and, where `rows` names a .npy file of uint8 [count, side, side, channels],
@@ -77,7 +77,7 @@ class Outcome(NamedTuple):
 
 def decode_all(
     files: list[ImageFile],
-    task: Task,
+    task: DecodeTask,
     rows: np.ndarray | None,
     workers: int | None,
     what: str,
@@ -123,7 +123,7 @@ def hash_all(files: list[ImageFile], workers: int | None, what: str) -> list[str
 
 
 def examine(
-    file: ImageFile, task: Task, row: np.ndarray | None, alone: AbstractContextManager[Any] | None = None
+    file: ImageFile, task: DecodeTask, row: np.ndarray | None, alone: AbstractContextManager[Any] | None = None
 ) -> Outcome:
     """Decode one image, into `row` if there is one, and say what became of it."""
     complaint()
@@ -159,7 +159,7 @@ def in_threads(function: Callable[[A], B], items: Iterable[A], workers: int | No
 
 
 def _in_threads(
-    files: list[ImageFile], chosen: list[int], task: Task, rows: np.ndarray | None, count: int
+    files: list[ImageFile], chosen: list[int], task: DecodeTask, rows: np.ndarray | None, count: int
 ) -> Generator[tuple[int, Outcome], None, None]:
     def one(position: int) -> tuple[int, Outcome]:
         return position, examine(files[position], task, None if rows is None else rows[position], alone)
@@ -169,7 +169,7 @@ def _in_threads(
 
 
 def _in_processes(
-    files: list[ImageFile], chosen: list[int], task: Task, count: int
+    files: list[ImageFile], chosen: list[int], task: DecodeTask, count: int
 ) -> Generator[tuple[int, Outcome], None, None]:
     chunks = iter([chosen[start : start + CHUNK] for start in range(0, len(chosen), CHUNK)])
     workers: dict[Connection, BaseProcess] = {}
@@ -212,7 +212,7 @@ def _in_processes(
             connection.close()
 
 
-def _start(context: SpawnContext, task: Task, alone: Lock) -> tuple[Connection, BaseProcess]:
+def _start(context: SpawnContext, task: DecodeTask, alone: Lock) -> tuple[Connection, BaseProcess]:
     ours, theirs = context.Pipe()
     process = context.Process(target=_work, args=(theirs, task, alone), daemon=True)
     process.start()
@@ -220,7 +220,7 @@ def _start(context: SpawnContext, task: Task, alone: Lock) -> tuple[Connection, 
     return ours, process
 
 
-def _work(connection: Connection, task: Task, alone: Lock) -> None:
+def _work(connection: Connection, task: DecodeTask, alone: Lock) -> None:
     """Decode what is sent until the connection closes, as it does too when the process at its other end dies."""
     for number in ENDING:
         signal.signal(number, signal.SIG_IGN)  # Ctrl-C goes to every process of a terminal; the first one decides

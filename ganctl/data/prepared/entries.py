@@ -28,9 +28,9 @@ from filelock import FileLock, Timeout
 from ganctl import __version__
 from ganctl.data.decoding import decode
 from ganctl.data.decoding.decoded_set import Failure
-from ganctl.data.decoding.parallel import Task, hash_all
+from ganctl.data.decoding.parallel import DecodeTask, hash_all
 from ganctl.data.mapped import MappedPixels, MappedStore
-from ganctl.data.prepared.image_set import FORMAT, ImageSet, Prepared, digest_of
+from ganctl.data.prepared.image_set import ENTRY_FORMAT, ImageSet, Prepared, digest_of
 from ganctl.data.store import Store
 from ganctl.errors import ConfigError
 from ganctl.runtime.bounded import UntrustedFileError, read_bytes, read_text
@@ -109,7 +109,7 @@ class Cache:
         try:
             path = temporary / "samples.npy"
             rows = _reserve(path, (len(files), side, side, channels))
-            task = Task(side, images.decoding, str(path), hashed=known is None)
+            task = DecodeTask(side, images.decoding, str(path), hashed=known is None)
             whole = images.decoded(files, task, rows, workers)
             count = len(files) - len(whole.bad)
             if not count:
@@ -124,7 +124,7 @@ class Cache:
                 np.save(temporary / "labels.npy", labels)
             store = Store(MappedPixels(path).tensor(), None if labels is None else torch.from_numpy(labels))
             about = {
-                "format": FORMAT,
+                "format": ENTRY_FORMAT,
                 "source": images.source,
                 "changed": files[0].changed if known else (),
                 "subfolder": images.subfolder,
@@ -256,7 +256,7 @@ def _read(folder: Path, about: dict[str, Any]) -> Prepared:
     labels = None
     if classes:
         labels = _read_labels(folder / "labels.npy", len(pixels.array))
-    if list(pixels.array.shape) != about["shape"] or about["format"] != FORMAT:
+    if list(pixels.array.shape) != about["shape"] or about["format"] != ENTRY_FORMAT:
         raise ValueError(f"about.json tells of {about['shape']} in format {about['format']}")
     failures = [Failure(**failure) for failure in about["failures"]]
     store = MappedStore(

@@ -15,10 +15,10 @@ from ganctl.data.decoding import decode
 from ganctl.data.decoding.decode import Decoding
 from ganctl.data.decoding.decoded_set import DecodedSet, Failure, Notes, decode_set, with_frames
 from ganctl.data.decoding.files import ImageFile, common_side
-from ganctl.data.decoding.parallel import Task
+from ganctl.data.decoding.parallel import DecodeTask
 from ganctl.data.store import Store
 
-FORMAT = 1
+ENTRY_FORMAT = 1
 SETTLED_SECONDS = 2.0
 """Files that changed less than so long ago may change again without a new time, and get no stamp."""
 
@@ -57,7 +57,7 @@ class ImageSet:
         labels = [file.label for file in self.files]
         where = "" if self.subfolder is None else os.path.normpath(self.subfolder)
         told = [labels] if any(labels) else []  # classes that are folders are told by the names
-        return digest_of(FORMAT, decode.VERSION, self.decoding.settings(), where, names, *told)
+        return digest_of(ENTRY_FORMAT, decode.VERSION, self.decoding.settings(), where, names, *told)
 
     def stamp(self) -> str:
         """Return a digest of the listing, the place, and the times at which each file last changed."""
@@ -79,7 +79,9 @@ class ImageSet:
         """Pixels of a side: as the settings say, or as suits the images."""
         return self.decoding.side or common_side(self.files)
 
-    def decoded(self, files: list[ImageFile], task: Task, rows: np.ndarray, workers: int | None) -> DecodedSet:
+    def decoded(
+        self, files: list[ImageFile], task: DecodeTask, rows: np.ndarray, workers: int | None
+    ) -> DecodedSet:
         """Decode what `each` returned into `rows`, uint8 [count, side, side, channels].
 
         Raises `DataError` if a process dies, or if it is not clear which values are black and white.

@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 
 from ganctl.data.decoding.decoded_set import DecodedSet, Failure, decode_set
-from ganctl.data.decoding.parallel import Task
+from ganctl.data.decoding.parallel import DecodeTask
 from ganctl.data.prepared.image_set import ImageSet, Prepared
 
 
@@ -37,7 +37,7 @@ def survey(images: ImageSet, workers: int | None) -> Survey:
 
     Raises `DataError` if a decoding process dies.
     """
-    task = Task(images.side, images.decoding, rows=None, hashed=False, surveyed=True)
+    task = DecodeTask(images.side, images.decoding, rows=None, hashed=False, surveyed=True)
     whole = decode_set(images.each(workers), task, None, workers, "checking", images.source)
     pairs = list(zip(whole.files, whole.outcomes, strict=True))
     good = [(file, outcome) for file, outcome in pairs if not outcome.reason]

@@ -13,7 +13,7 @@ from torch import Tensor
 from ganctl.data.decoding.depth import FLOAT, WHOLE, scaled, suggestion, together, told, values_in
 from ganctl.data.mapped import MappedPixels, MappedStore, read_only
 from ganctl.data.source import SOURCES, Range, Source
-from ganctl.data.sources.numpy_file import Header, NumpyFile
+from ganctl.data.sources.numpy_file import ArrayHeader, NumpyFile
 from ganctl.data.store import Store
 from ganctl.errors import DataError
 from ganctl.runtime.console import say
@@ -101,7 +101,7 @@ class Array(Source):
             raise DataError(f"data.{key}: there is no '{name}' in {self.path}; there are {', '.join(names)}")
         return name
 
-    def _header(self, file: NumpyFile, name: str | None) -> Header:
+    def _header(self, file: NumpyFile, name: str | None) -> ArrayHeader:
         """Return what the samples are, refused if no GAN could learn them."""
         header = file.header(name)
         shape, dtype = header.shape, header.dtype
@@ -139,7 +139,7 @@ class Array(Source):
         names = values.astype(np.str_) if header.dtype.kind != "S" else np.char.decode(values, "utf-8", "replace")
         return torch.from_numpy(indices.astype(np.int64)), tuple(map(str, names))
 
-    def _require_memory(self, header: Header) -> None:
+    def _require_memory(self, header: ArrayHeader) -> None:
         """Refuse what would fill the memory there is with samples, before any is read."""
         wanted = math.prod(header.shape) * _kind(header).stored.itemsize
         if wanted > memory_limit() // 2:
@@ -148,7 +148,7 @@ class Array(Source):
                 f"{memory_limit():,} of memory; images as uint8 [N,H,W,C] in a .npy file stay on the disk"
             )
 
-    def _mapped(self, file: NumpyFile, header: Header) -> Store | None:
+    def _mapped(self, file: NumpyFile, header: ArrayHeader) -> Store | None:
         """Return images mapped from a .npy file, if they are bytes with channels last and need no change."""
         last = len(header.shape) == 3 or _channels_axis(header.shape) == 3
         if file.is_archive or header.dtype != np.uint8 or self.range is not None or not last:
@@ -206,7 +206,7 @@ class Array(Source):
             )
 
 
-def _kind(header: Header) -> Kind:
+def _kind(header: ArrayHeader) -> Kind:
     return POINTS if len(header.shape) <= 2 else IMAGES
 
 

@@ -7,8 +7,8 @@ import torch
 from pydantic import Field
 
 from ganctl.data.decoding.decode import Decoding
-from ganctl.data.decoding.files import Found, ImageFile, search
-from ganctl.data.decoding.parallel import Task
+from ganctl.data.decoding.files import FoundImages, ImageFile, search
+from ganctl.data.decoding.parallel import DecodeTask
 from ganctl.data.prepared.entries import Cache, unusable
 from ganctl.data.prepared.image_set import ImageSet, Prepared
 from ganctl.data.source import SOURCES, Range, Resolution, Source, Workers
@@ -97,7 +97,7 @@ def load(
     return accept(images, prepared or _in_memory(images, workers), max_bad_fraction)
 
 
-def remarks(found: Found) -> list[str]:
+def remarks(found: FoundImages) -> list[str]:
     """Return what is reported of files that were found, line by line."""
     passed = [f"passed over {found.passed_over}"] if found.passed else []
     runs = [f"left out {found.left_out}"] if found.runs else []
@@ -143,7 +143,7 @@ def _first_bad(images: ImageSet, prepared: Prepared) -> str:
 def _in_memory(images: ImageSet, workers: int | None) -> Prepared:
     files, side, channels = images.each(workers), images.side, images.decoding.channels
     samples = np.empty((len(files), side, side, channels), np.uint8)
-    whole = images.decoded(files, Task(side, images.decoding, rows=None, hashed=False), samples, workers)
+    whole = images.decoded(files, DecodeTask(side, images.decoding, rows=None, hashed=False), samples, workers)
     bad, total = len(whole.bad), len(files)
     if bad == total:
         return Prepared(None, bad, whole.failures, total=total)

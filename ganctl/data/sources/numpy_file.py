@@ -19,7 +19,7 @@ ZIP_STARTS, NPY_START = (b"PK\x03\x04", b"PK\x05\x06"), b"\x93NUMPY"
 
 
 @dataclass(frozen=True)
-class Header:
+class ArrayHeader:
     """What an array is, without its values."""
 
     shape: tuple[int, ...]
@@ -56,7 +56,7 @@ class NumpyFile:
         with self._refusing(), zipfile.ZipFile(self._place) as archive:
             return [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
 
-    def header(self, name: str | None) -> Header:
+    def header(self, name: str | None) -> ArrayHeader:
         """Return an array's shape and type; the file is checked to be long enough for it."""
         with self._refusing(name):
             if name is None:
@@ -100,7 +100,7 @@ def _require_room(size: int) -> None:
         )
 
 
-def _header(content: IO[bytes], size: int) -> Header:
+def _header(content: IO[bytes], size: int) -> ArrayHeader:
     version = np.lib.format.read_magic(content)
     readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
     if version not in readers:
@@ -114,4 +114,4 @@ def _header(content: IO[bytes], size: int) -> Header:
     wanted = math.prod(shape) * dtype.itemsize
     if not dtype.hasobject and size - content.tell() < wanted:
         raise ValueError(f"it ends after {size - content.tell():,} of {wanted:,} bytes of values")
-    return Header(shape, dtype, fortran)
+    return ArrayHeader(shape, dtype, fortran)
