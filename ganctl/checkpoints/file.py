@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -21,8 +22,17 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from ganctl.checkpoints.untrusted import FILE_NAME, LONGEST_HEADER, check_config, check_length, parse_json
+from ganctl.checkpoints.untrusted import (
+    FILE_NAME,
+    LONGEST_HEADER,
+    check_config,
+    check_length,
+    parse_json,
+    saved_train_config,
+)
+from ganctl.config import TrainConfig
 from ganctl.errors import CheckpointError, DamageError, DivergenceError, WriteError
+from ganctl.plugins import named_in
 from ganctl.runtime.disk import sync, temporary
 
 FORMAT = 1
@@ -129,6 +139,14 @@ class Checkpoint:
     path: Path
     header: Header
     tensors: dict[str, list[Any]]
+
+    @cached_property
+    def config(self) -> TrainConfig:
+        """The config of its run, which is validated once.
+
+        Raises `CheckpointError` if this ganctl knows no such config, `PluginError` if a plugin is missing.
+        """
+        return saved_train_config(self.header.config, self.path, named_in(self.header.versions))
 
     def read(self, wanted: Callable[[str], bool] = lambda name: True) -> dict[str, Tensor]:
         """Return the tensors whose names are wanted, on the CPU.

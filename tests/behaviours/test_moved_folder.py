@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from ganctl.errors import MovedError
+from ganctl.folders.run_folder import RunFolder
 from ganctl.runs import runner
-from ganctl.runs.folder import RunFolder
 from tests.conftest import TINY, Cli, contents
 
 RUN, AWAY = Path("outputs/run"), Path("outputs/away")

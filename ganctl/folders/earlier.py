@@ -6,9 +6,9 @@ from typing import Any
 
 from ganctl.config import TrainConfig
 from ganctl.errors import CheckpointError
-from ganctl.runs.folder import RunFolder
-from ganctl.runs.naming import refuse_other_data
-from ganctl.runs.tracking import EVENTS
+from ganctl.folders.naming import refuse_other_data
+from ganctl.folders.run_folder import RunFolder
+from ganctl.loggers import LOGGERS
 from ganctl.runtime.console import say
 from ganctl.runtime.disk import sync
 
@@ -28,9 +28,10 @@ def refuse_to_start_over(folder: RunFolder, status: dict[str, Any], config: Trai
         told = "the folder holds what a run logged, and no run.json that tells whether it was saved"
     else:
         return
-    lacking = "holds no checkpoint" if folder.checkpoints.is_dir() else "is missing"
+    lacking = "holds no checkpoint" if folder.checkpoints.path.is_dir() else "is missing"
+    place = folder.checkpoints.path
     raise CheckpointError(
-        f"{folder.checkpoints}: {lacking}, but {told}; bring it back (is its disk mounted?), or, to start over on "
+        f"{place}: {lacking}, but {told}; bring it back (is its disk mounted?), or, to start over on "
         f"purpose, move {folder.path} away or choose another name="
     )
 
@@ -70,8 +71,6 @@ def _aside(folder: RunFolder) -> list[tuple[Path, Path]]:
     number = 1
     while any(folder.path.glob(f"*.earlier-{number}*")):
         number += 1
-    named = {
-        folder.metrics: folder.path / f"metrics.earlier-{number}.jsonl",
-        folder.path / EVENTS: folder.path / f"events.earlier-{number}",
-    }
-    return [(path, aside) for path, aside in named.items() if path.exists()]
+    named = {file: name.format(number) for logger in LOGGERS for file, name in logger.kept_as.items()}
+    pairs = [(folder.path / file, folder.path / aside) for file, aside in named.items()]
+    return [(path, aside) for path, aside in pairs if path.exists()]
