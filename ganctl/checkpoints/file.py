@@ -35,10 +35,9 @@ from ganctl.errors import CheckpointError, DamageError, DivergenceError, WriteEr
 from ganctl.plugins import named_in
 from ganctl.runtime.disk import sync, temporary
 
-FORMAT = 1
-PLAYERS = "generator|discriminator"
-NAME = re.compile(rf"({PLAYERS}|ema|(optimizer|scaler|values)\.({PLAYERS}))(\.[A-Za-z0-9_-]+)+")
-"""What the tensors of a state are called; at most `LONGEST_NAME` characters."""
+CHECKPOINT_FORMAT = 1
+TENSOR_NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+")
+"""How tensors may be called, in at most `LONGEST_NAME` characters; which there are follows from the config."""
 
 LONGEST_NAME = 500
 DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -182,7 +181,7 @@ def write(path: Path, header: Header, tensors: Mapping[str, Tensor]) -> None:
         if _is_broken(name, tensor):
             raise DivergenceError(f"training diverged: {name} holds numbers that are not finite")
     identities = {name: _identity(tensor) for name, tensor in still.items()}
-    text = json.dumps({"format": FORMAT, **header.model_dump(), "tensors": identities}, sort_keys=True)
+    text = json.dumps({"format": CHECKPOINT_FORMAT, **header.model_dump(), "tensors": identities}, sort_keys=True)
     assert 2 * len(text) < LONGEST_HEADER, "longer than what can be read back"
     folder = temporary(path)
     unfinished = folder / path.name
@@ -219,9 +218,9 @@ def read_header(path: Path) -> Checkpoint:
         try:
             fields = parse_json(text)
             version, tensors = fields.pop("format"), fields.pop("tensors")
-            if version != FORMAT:
+            if version != CHECKPOINT_FORMAT:
                 raise CheckpointError(
-                    f"{path}: written in format {version}, but this ganctl reads format {FORMAT}"
+                    f"{path}: written in format {version}, but this ganctl reads format {CHECKPOINT_FORMAT}"
                 )
             header = Header.model_validate_json(json.dumps(fields))
             check_config(header.config)
@@ -270,7 +269,7 @@ def _first(error: ValidationError) -> str:
 
 
 def _is_name(name: str) -> bool:
-    return len(name) <= LONGEST_NAME and NAME.fullmatch(name) is not None
+    return len(name) <= LONGEST_NAME and TENSOR_NAME.fullmatch(name) is not None
 
 
 def _is_broken(name: str, tensor: Tensor) -> bool:

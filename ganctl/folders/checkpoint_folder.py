@@ -14,7 +14,7 @@ from ganctl.errors import CheckpointError, ConfigError, PluginError
 from ganctl.plugins import named_in
 from ganctl.runtime.console import say
 
-NAME = re.compile(r"step-\d+\.safetensors")
+STEP_FILE = re.compile(r"step-\d+\.safetensors")
 
 
 class CheckpointFolder:
@@ -44,7 +44,9 @@ class CheckpointFolder:
         except OSError as error:
             lacking = f"cannot be read ({error.strerror})"
         else:
-            return sorted((self.path / name for name in names if NAME.fullmatch(name)), key=step_of, reverse=True)
+            return sorted(
+                (self.path / name for name in names if STEP_FILE.fullmatch(name)), key=step_of, reverse=True
+            )
         raise CheckpointError(
             f"{self.path}: {lacking}; is its disk mounted? To start over on purpose, move {self.path.parent} away "
             "or choose another name="
