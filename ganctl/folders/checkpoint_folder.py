@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -20,10 +20,11 @@ STEP_FILE = re.compile(r"step-\d+\.safetensors")
 class CheckpointFolder:
     """The folder `checkpoints` of a run, which may be a link to a larger disk."""
 
-    def __init__(self, run: Path) -> None:
+    def __init__(self, run: Path, check_held: Callable[[], None]) -> None:
         self.path = run / "checkpoints"
         self.best = self.path / "best.safetensors"
         self._rule_of = cache(_rule_of)
+        self._check_held = check_held
         self._reported = False
 
     def path_of(self, step: int) -> Path:
@@ -112,6 +113,7 @@ class CheckpointFolder:
         The rules are today's, and the one under which a checkpoint was written; it is reported once how many stay
         by the latter alone. Later ones, which were passed over as damaged, neither count nor go.
         """
+        self._check_held()
         files = [path for path in self.files() if step_of(path) <= step and path == self.path_of(step_of(path))]
         files = [path for path in files if path.is_file() and not path.is_symlink()]
         unwanted, promised = [], []

@@ -71,6 +71,5 @@ def _aside(folder: RunFolder) -> list[tuple[Path, Path]]:
     number = 1
     while any(folder.path.glob(f"*.earlier-{number}*")):
         number += 1
-    named = {file: name.format(number) for logger in LOGGERS for file, name in logger.kept_as.items()}
-    pairs = [(folder.path / file, folder.path / aside) for file, aside in named.items()]
+    pairs = [(folder.path / each.file, folder.path / each.kept_as.format(number)) for each in LOGGERS]
     return [(path, aside) for path, aside in pairs if path.exists()]

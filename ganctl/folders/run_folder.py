@@ -1,6 +1,7 @@
 """The folder of one run: what is stored in it, and who may write to it."""
 
 import contextlib
+import fcntl
 import json
 import os
 import platform
@@ -14,11 +15,10 @@ from typing import Any
 import yaml
 
 from ganctl.checkpoints.untrusted import parse_json, read_yaml, saved_train_config
-from ganctl.config import CheckpointConfig, TrainConfig
-from ganctl.errors import BusyError, CheckpointError, ConfigError, DamageError, WriteError, nearest
+from ganctl.config import TrainConfig
+from ganctl.errors import BusyError, CheckpointError, ConfigError, DamageError, MovedError, WriteError, nearest
 from ganctl.folders.checkpoint_folder import CheckpointFolder, differences
 from ganctl.folders.find import point_latest
-from ganctl.folders.lock import FolderLock
 from ganctl.runtime.bounded import read_text
 from ganctl.runtime.console import say, shell_word
 from ganctl.runtime.disk import intended, make_folder, write_whole
@@ -43,18 +43,17 @@ class RunFolder:
         if not str(path).isascii() and os.fsencode(path).decode(errors="ignore") != str(path):
             raise CheckpointError(f"{path}: its name is not UTF-8, which safetensors needs; rename it")
         self.path = path
+        self._held: os.stat_result | None = None
         self.config = path / "config.yaml"
-        self.checkpoints = CheckpointFolder(path)
+        self.checkpoints = CheckpointFolder(path, self.check_held)
         self.samples = path / "samples"
         self.metrics = path / "metrics.jsonl"
         self.log = path / "run.log"
         self.status = path / "run.json"
-        self._lock = FolderLock(path)
-        self.check_held = self._lock.check_held
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Make the folder and keep other processes from training in it.
+        """Make the folder and keep other processes from training in it; the system frees it if this one dies.
 
         Raises `ConfigError` if it cannot be written, or if another process trains in it, and `CheckpointError`
         if a name that is written to leads out of it.
@@ -62,18 +61,29 @@ class RunFolder:
         self._refuse_links()
         with self._writing():
             make_folder(self.path)
-            try:
-                self._lock.acquire()
-            except BlockingIOError:
-                owner = self.read_status()
-                who = f"process {owner.get('process', '?')} on {owner.get('host', '?')}"
-                raise BusyError(f"{self.path}: {who} is training in it; wait for it, or stop it") from None
+            lock = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
         try:
             with self._writing():
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                self._held = os.fstat(lock)
                 self.write_status(self.read_status())
             yield
         finally:
-            self._lock.release()
+            self._held = None
+            os.close(lock)
+
+    def check_held(self) -> None:
+        """Raise `MovedError` if the folder's name leads to another one than this process has locked.
+
+        To be asked before anything is written, since that goes by name.
+        """
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            if self._held is None or os.path.samestat(self._held, os.stat(self.path / ".lock")):
+                return
+        raise MovedError(
+            f"{self.path}: was renamed, removed or replaced while this process trained in it, which stops and "
+            "writes nothing more there; `ganctl resume <its new name>` goes on from its last checkpoint"
+        )
 
     def _refuse_links(self) -> None:
         """Raise `CheckpointError` where what is written here would end up elsewhere.
@@ -93,6 +103,10 @@ class RunFolder:
     def _writing(self) -> Iterator[None]:
         try:
             yield
+        except BlockingIOError:
+            owner = self.read_status()
+            who = f"process {owner.get('process', '?')} on {owner.get('host', '?')}"
+            raise BusyError(f"{self.path}: {who} is training in it; wait for it, or stop it") from None
         except OSError as error:
             raise WriteError.of(self.path, error.errno) from error
 
@@ -124,11 +138,6 @@ class RunFolder:
             for path in folder.iterdir() if folder.is_dir() else ():
                 if TRAINED.fullmatch(intended(path) or ""):
                     shutil.rmtree(path) if path.is_dir() else path.unlink()
-
-    def prune(self, rule: CheckpointConfig, step: int) -> None:
-        """Remove the checkpoints that no rule keeps; see `CheckpointFolder.prune`."""
-        self.check_held()
-        self.checkpoints.prune(rule, step)
 
     def write_status(self, status: dict[str, Any]) -> None:
         """Replace run.json, adding which process wrote it.
@@ -209,6 +218,6 @@ class RunFolder:
             return
         with contextlib.suppress(BusyError), self.locked():  # the process that trains in it does that
             self.sweep()
-            self.prune(config.checkpoint, step)
+            self.checkpoints.prune(config.checkpoint, step)
             done = {"status": "complete", "step": step, "steps": config.train.steps, "saved": step}
             self.write_status(self.read_status() | done)

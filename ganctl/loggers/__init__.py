@@ -1,4 +1,4 @@
-"""Loggers of a run, one class each behind one protocol; a further one is a file here and a row in the table."""
+"""Loggers of a run, one class each; a further one is a file here and a row in the table."""
 
 from ganctl.loggers.jsonl import JsonLines
 from ganctl.loggers.logger import Logger

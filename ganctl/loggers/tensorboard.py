@@ -4,7 +4,7 @@ import struct
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, ClassVar
+from typing import Any, BinaryIO
 
 import yaml
 from tensorboard.compat.proto.event_pb2 import Event
@@ -13,7 +13,7 @@ from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import masked_crc32c
 from tensorboard.summary.writer.record_writer import RecordWriter
 from torch.utils.tensorboard.summary import hparams, text
 
-from ganctl.loggers.log_file import LogFile, cut
+from ganctl.loggers.logger import Logger
 
 EVENTS = "events.out.tfevents.0.ganctl"
 PATTERN = "events.out.tfevents.*"
@@ -21,16 +21,16 @@ RECORD_HEAD, RECORD_FRAME = struct.Struct("<QI"), 16
 """A record of an event file: the length of its content and a checksum of that, then the content and a checksum."""
 
 
-class TensorBoard(LogFile):
-    """Logs what `tensorboard --logdir outputs` shows; see `Logger`. Event files of others stay."""
+class TensorBoard(Logger):
+    """Logs what `tensorboard --logdir outputs` shows. Event files of others stay."""
 
-    kept_as: ClassVar[Mapping[str, str]] = {EVENTS: "events.earlier-{}"}
+    file, kept_as = EVENTS, "events.earlier-{}"
 
     def __init__(self, folder: Path, lengths: Mapping[str, int]) -> None:
         for path in folder.glob(PATTERN):
             if path.name in lengths and path.name != EVENTS:  # of earlier versions
-                cut(path, lengths[path.name], intact_records)
-        super().__init__(folder / EVENTS, lengths.get(EVENTS), intact_records)
+                self._cut(path, lengths[path.name])
+        super().__init__(folder, lengths)
         self._records = RecordWriter(self)
         if (folder / EVENTS).stat().st_size == 0:
             self._record(file_version="brain.Event:2")
@@ -64,14 +64,13 @@ class TensorBoard(LogFile):
     def _record(self, **fields: Any) -> None:
         self._records.write(Event(wall_time=time.time(), **fields).SerializeToString())
 
-
-def intact_records(file: BinaryIO, length: int) -> int:
-    """Return the length up to the last record that is there to its end; none of their content is read."""
-    end = 0
-    while end + RECORD_FRAME <= length:
-        file.seek(end)
-        (size, digest) = RECORD_HEAD.unpack(file.read(RECORD_HEAD.size))
-        if digest != masked_crc32c(struct.pack("<Q", size)) or end + RECORD_FRAME + size > length:
-            break
-        end += RECORD_FRAME + size
-    return end
+    def intact(self, file: BinaryIO, length: int) -> int:
+        """Return the length up to the last record that is there to its end; none of their content is read."""
+        end = 0
+        while end + RECORD_FRAME <= length:
+            file.seek(end)
+            (size, digest) = RECORD_HEAD.unpack(file.read(RECORD_HEAD.size))
+            if digest != masked_crc32c(struct.pack("<Q", size)) or end + RECORD_FRAME + size > length:
+                break
+            end += RECORD_FRAME + size
+        return end

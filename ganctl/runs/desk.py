@@ -72,6 +72,8 @@ class Desk:
     def open_logs(self, header: Header | None) -> None:
         """Continue the logs where a checkpoint left them, or begin them."""
         self.folder.check_held()
+        for logger in self._loggers:
+            logger.close()
         config = self._config
         try:
             lengths = {} if header is None else header.logs
@@ -154,7 +156,7 @@ class Desk:
     @first_rank
     def prune(self, step: int) -> None:
         """Remove the checkpoints that no rule keeps, after that of a step has been written."""
-        self.folder.prune(self._config.checkpoint, step)
+        self.folder.checkpoints.prune(self._config.checkpoint, step)
 
     @first_rank
     def status(self, status: dict[str, Any]) -> None:

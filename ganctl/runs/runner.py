@@ -217,7 +217,6 @@ class Runner:
         self.saving.rollbacks += (Rollback(from_step=diverged, to_step=self.step, because=str(error)),)
         self.game.salt(len(self.saving.rollbacks))
         self.health = HealthWatch(self.config)
-        self.desk.close_logs()
         self.desk.open_logs(header)
         self._write_status("running")
         self.desk.say(f"{error}; back to step {self.step:,}, from where other numbers are drawn")

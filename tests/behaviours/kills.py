@@ -35,7 +35,7 @@ PHASES: dict[str, tuple[str, ...]] = {
         "ganctl.runs.desk.Desk.lengths",
         "ganctl.checkpoints.state.tensors",
         "ganctl.checkpoints.file.write",
-        "ganctl.folders.run_folder.RunFolder.prune",
+        "ganctl.folders.checkpoint_folder.CheckpointFolder.prune",
         "ganctl.folders.run_folder.RunFolder.write_status",
     ),
     "ending": ("ganctl.runs.desk.Desk.close_logs",),

@@ -301,7 +301,7 @@ def test_keeping_one_checkpoint_never_removes_the_one_just_written(tmp_path: Pat
     folder.checkpoints.path.mkdir()
     for step in (400, 500, 800):
         folder.checkpoints.path_of(step).touch()
-    folder.prune(CheckpointConfig(every=5, keep=1, keep_every=0), step=500)
+    folder.checkpoints.prune(CheckpointConfig(every=5, keep=1, keep_every=0), step=500)
     assert [path.name for path in folder.checkpoints.files()] == [
         "step-00000800.safetensors",
         "step-00000500.safetensors",
