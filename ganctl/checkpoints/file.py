@@ -168,7 +168,7 @@ class Checkpoint:
 
 
 def write(path: Path, header: Header, tensors: Mapping[str, Tensor]) -> None:
-    """Write a checkpoint: a file in a temporary folder, synced, then renamed, so that `path` is whole or absent.
+    """Write a checkpoint: a file in a temporary folder, synced, then renamed, so that `path` is intact or absent.
 
     The folder is for the library, which writes under a name of its own first; so all that a kill leaves is in it.
 

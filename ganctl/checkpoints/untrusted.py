@@ -66,19 +66,13 @@ def check_length(path: Path) -> None:
 def parse_json(text: str) -> Any:
     """Return the plain data in a JSON text.
 
-    Raises `ValueError` for what no writer of ours makes: duplicate keys, numbers that are not finite or fit
-    no 64 bits, more nesting or more parts than a checkpoint has.
+    Raises `ValueError` for what no writer of ours makes: duplicate keys, more nesting or more parts than a
+    checkpoint has.
     """
     if text.count("[") + text.count("{") > MOST_PARTS or text.count(",") > MOST_PARTS:
         raise ValueError("more parts than any checkpoint has")
     try:
-        values = json.loads(
-            text,
-            object_pairs_hook=_without_duplicates,
-            parse_constant=_refused,
-            parse_int=_whole,
-            parse_float=_finite,
-        )
+        values = json.loads(text, object_pairs_hook=_without_duplicates)
     except RecursionError:
         raise ValueError("nested too deep") from None
     inner = [values]
@@ -150,7 +144,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
 def saved_train_config(values: Mapping[str, Any], place: Path, plugins: Iterable[str] = ()) -> TrainConfig:
     """Validate a config that was read from a file; whatever is wrong with it is the file's fault.
 
-    `plugins` are those that it is known to have been trained with, to be told if something is missing. Raises
+    `plugins` are those that it is known to have been trained with, to be named if something is missing. Raises
     `CheckpointError` that names the file and the first wrong key, `PluginError` for a name that no table has.
     """
     try:
@@ -170,7 +164,7 @@ class PlainLoader(yaml.BaseLoader):
     depth = 0
 
     def compose_node(self, parent: Any, index: Any) -> Any:
-        """Return the next node; a tag, an alias, or one that lies too deep, is a mistake in the file."""
+        """Return the next node; a tag, an alias, or too deep a node is a mistake in the file."""
         event = self.peek_event()
         if isinstance(event, yaml.AliasEvent):
             self._refuse("an alias")
@@ -246,20 +240,3 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(values) < len(pairs):
         raise ValueError("one key twice")
     return values
-
-
-def _refused(word: str) -> float:
-    raise ValueError(f"{word} is no number")
-
-
-def _whole(digits: str) -> int:
-    if len(digits) > 20 or int(digits) not in WHOLE_NUMBERS:
-        raise ValueError("a number beyond 64 bits")
-    return int(digits)
-
-
-def _finite(digits: str) -> float:
-    number = float(digits)
-    if not math.isfinite(number):
-        raise ValueError("a number that is not finite")
-    return number

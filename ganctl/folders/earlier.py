@@ -1,4 +1,4 @@
-"""What an earlier process left in a run folder: whether the run may begin again, and logs that are moved aside."""
+"""Remains of an earlier process in a run folder: whether the run may begin again, and logs to be kept."""
 
 import shutil
 from pathlib import Path
@@ -14,9 +14,9 @@ from ganctl.runtime.disk import sync
 
 
 def refuse_to_start_over(folder: RunFolder, status: dict[str, Any], config: TrainConfig, data: str) -> None:
-    """Raise `CheckpointError` if a run without a checkpoint had one once; `status` is what its run.json said.
+    """Raise `CheckpointError` if a run without a checkpoint had one once; `status` is its run.json.
 
-    run.json says what was saved before anything is logged. One of an earlier version says how far the run was.
+    That holds the step that was saved before anything is logged; of an earlier version, the step of the run.
     Raises `DataError` if the run was begun on data of another fingerprint.
     """
     if status.get("data", data) != data:
@@ -37,9 +37,9 @@ def refuse_to_start_over(folder: RunFolder, status: dict[str, Any], config: Trai
 
 
 def keep_logs(folder: RunFolder, status: dict[str, Any], step: int | None) -> None:
-    """Keep under other names, and say, what a start at a step would cut off the logs that was saved once.
+    """Keep under other names, and report, what a start at a step would cut off the logs that was saved once.
 
-    None starts the run again, and its logs. What was merely logged after the last checkpoint is logged again.
+    None starts the run and its logs again. What was logged after the last checkpoint is logged again.
     """
     saved = status.get("saved", -1)
     if step is None:

@@ -10,7 +10,7 @@ from ganctl.runtime.disk import intended, write_whole
 
 OUTPUTS = Path("outputs")
 LATEST = ".latest"
-"""The file beside run folders that names the one trained in last; no link, which TensorBoard would follow."""
+"""The file in outputs/ that names the run trained last; no link, which TensorBoard would follow."""
 
 
 def find_run(word: str) -> Path:

@@ -157,7 +157,7 @@ class RunFolder:
         return status if isinstance(status, dict) else {}
 
     def fingerprint(self) -> str | None:
-        """Return that of the data which the run was trained on; None if neither checkpoint nor run.json tells."""
+        """Return that of the data that the run was trained on; None if neither checkpoint nor run.json holds it."""
         told = self.checkpoints.fingerprint() or self.read_status().get("data")
         return told if isinstance(told, str) else None
 

@@ -13,7 +13,7 @@ class Logger:
     """Logs the numbers and images of one run to a file in its folder, which a resumed run continues.
 
     `lengths` are the byte lengths that a checkpoint recorded: what was logged after it is cut off, so that no step
-    appears twice. An empty mapping starts the log anew. Writes happen in the caller's thread, so that a full disk
+    appears twice. An empty mapping starts an empty log. Writes happen in the caller's thread, so that a full disk
     is noticed there: every method raises `OSError`.
     """
 

@@ -112,12 +112,14 @@ class Desk:
     @contextmanager
     def progress(self, step: int) -> Iterator[None]:
         """Show within the block how far the run is, from a step on."""
-        if not self.first:
+        if self.first:
+            critic = self._config.loss.critic
+            self._display = ProgressDisplay(step, self._config.train.steps, critic=critic)
+        try:
             yield
-            return
-        critic = self._config.loss.critic
-        with ProgressDisplay(step, self._config.train.steps, critic=critic) as self._display:
-            yield
+        finally:
+            if self._display is not None:
+                self._display.close()
 
     def show(self, step: int, numbers: Mapping[str, float] | None = None) -> None:
         """Show that so many steps are done, or the numbers that were logged of the last one."""

@@ -95,7 +95,7 @@ class Saving:
         return f"last good checkpoint: {self._stored.path_of(self.saved_step)}"
 
     def history(self) -> dict[str, Any]:
-        """Return what run.json tells of the run's checkpoints and history."""
+        """Return the history as run.json holds it."""
         return {
             "not_bit_exact": [change.model_dump() for change in self._inexact],
             "rollbacks": [rollback.model_dump() for rollback in self.rollbacks],

@@ -20,8 +20,8 @@ class Stopwatch:
 
     def seconds(self) -> dict[str, float]:
         """Return the time since the start in s by what it went into, steps and the rest."""
-        whole = time.perf_counter() - self._started
-        return {"steps": whole - sum(self.apart.values())} | self.apart
+        total = time.perf_counter() - self._started
+        return {"steps": total - sum(self.apart.values())} | self.apart
 
     def share(self, waited: float) -> float:
         """Return which share of the time since the last `rate` was waited; `waited` is the sum so far in s."""
