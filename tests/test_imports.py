@@ -19,6 +19,7 @@ MAY_IMPORT = {
     "runtime": {"errors"},
     "images": {"errors", "runtime"},
     "samples": {"errors", "images"},
+    "loggers": {"runtime"},
     **dict.fromkeys(FAMILIES, FOUNDATION),
     # Mixtures know their modes and sources their labels; the classifier is made of the models' layers.
     "metrics": {"data", "models"} | FOUNDATION,
@@ -35,11 +36,12 @@ MAY_IMPORT = {
     "rules": {"config", "errors", "penalties"},
     "game": {"config", "images", "metrics", "runs"} | FOUNDATION | FAMILIES,
     "checkpoints": {"config", "game", "plugins", "rules"} | FOUNDATION | FAMILIES,
-    "runs": {"checkpoints", "composed", "config", "game", "images", "metrics", "plugins", "rules"}
+    "folders": {"checkpoints", "composed", "config", "loggers", "plugins"} | FOUNDATION,
+    "runs": {"checkpoints", "config", "folders", "game", "images", "loggers", "metrics", "plugins", "rules"}
     | FOUNDATION
     | FAMILIES,
-    "commands": {"checkpoints", "composed", "config", "game", "images", "metrics", "plugins", "runs", "seeds"}
-    | {"migrations", "validation"}
+    "commands": {"checkpoints", "composed", "config", "folders", "game", "images", "metrics", "plugins", "runs"}
+    | {"migrations", "seeds", "validation"}
     | FOUNDATION
     | FAMILIES,
     "cli": {"commands", "config", "compose", "composed", "errors", "plugins", "runtime", "sweep"},

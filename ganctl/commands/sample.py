@@ -10,14 +10,15 @@ import torch
 from torch import Tensor
 
 from ganctl.checkpoints.file import Checkpoint
-from ganctl.checkpoints.verify import config_of, open_checkpoint
+from ganctl.checkpoints.verify import open_checkpoint
 from ganctl.commands.output import is_file, writing
 from ganctl.config import FEW, DeviceConfig, SampleCommand, TrainConfig, Which
 from ganctl.errors import CheckpointError, ConfigError, counted
+from ganctl.folders.find import find_run
+from ganctl.folders.run_folder import RunFolder
 from ganctl.game.build import build_network, open_configured
 from ganctl.game.sampling import generate
 from ganctl.images.png import encoded, save
-from ganctl.runs.folder import RunFolder, find_run
 from ganctl.runtime.console import say
 from ganctl.runtime.device import Device
 from ganctl.runtime.disk import write_whole
@@ -100,18 +101,18 @@ def open_generator(
         return _open_one(wanted, average, open_checkpoint(path))
     folder = RunFolder(path)
     if which == "best":
-        if not folder.best.exists():
+        if not folder.checkpoints.best.exists():
             folder.saved_config()
             raise CheckpointError(
                 f"{path}: keeps no best checkpoint; train with evaluate.every=500, or leave which=best out"
             )
-        return _open_one(wanted, average, open_checkpoint(folder.best))
-    for checkpoint in folder.checkpoints_whole_in_header():
+        return _open_one(wanted, average, open_checkpoint(folder.checkpoints.best))
+    for checkpoint in folder.checkpoints.intact():
         try:
             return _open_one(wanted, average, checkpoint)
         except CheckpointError as error:
             say(f"passed over a damaged checkpoint: {error}")
-    for newest in folder.checkpoint_files():
+    for newest in folder.checkpoints.files():
         return _open_one(wanted, average, open_checkpoint(newest))  # raises what is wrong with it
     folder.saved_config()
     raise CheckpointError(f"{path}: a run without a whole checkpoint; train it further first")
@@ -120,7 +121,7 @@ def open_generator(
 def _open_one(
     wanted: DeviceConfig, average: bool, checkpoint: Checkpoint
 ) -> tuple[Checkpoint, TrainConfig, Device, torch.nn.Module]:
-    config = config_of(checkpoint)
+    config = checkpoint.config
     device = open_configured(wanted, _space(checkpoint, config).kind)
     return checkpoint, config, device, load_generator(checkpoint, config, device, average=average)
 

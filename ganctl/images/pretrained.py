@@ -27,10 +27,10 @@ class ImageNetwork(nn.Module):
     shift: Tensor
     scale: Tensor
 
-    def __init__(self, body: nn.Module, picture_range: tuple[float, float]) -> None:
+    def __init__(self, body: nn.Module, value_range: tuple[float, float]) -> None:
         super().__init__()
         self.body = body
-        low, high = picture_range
+        low, high = value_range
         mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_STD))
         self.register_buffer("shift", low + mean * (high - low))
         self.register_buffer("scale", std * (high - low))
@@ -43,12 +43,12 @@ class ImageNetwork(nn.Module):
 
 
 def open_image_network(
-    key: str, name: str, layers: Sequence[str], weights: str | None, seed: int, picture_range: tuple[float, float]
+    key: str, name: str, layers: Sequence[str], weights: str | None, seed: int, value_range: tuple[float, float]
 ) -> ImageNetwork:
     """Return a classifier of torchvision, up to the last of `layers`, frozen and in evaluation mode.
 
-    `weights` is a .safetensors file with torchvision's names; None means random weights by the seed, which
-    is reported. `key` is where these settings are in the config, for messages.
+    `weights` is a .safetensors file with torchvision's names; None means random weights by the seed, which is
+    reported. `key` is the place of these settings in the config, for messages.
 
     Raises `ConfigError` for an unknown network or layer, or weights that do not fit.
     """
@@ -67,7 +67,7 @@ def open_image_network(
         say(f"{name} has random weights, for none are given; name a .safetensors file to compare what it learnt")
     else:
         _load(body, weights, name, f"{key}.weights")
-    return ImageNetwork(body, picture_range).requires_grad_(False).eval()
+    return ImageNetwork(body, value_range).requires_grad_(False).eval()
 
 
 def weights_digest(path: str) -> str:

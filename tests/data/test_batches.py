@@ -16,9 +16,9 @@ def batches(store: Store, batch_size: int, seed: int = 0) -> Batches:
     return Batches(store, batch_size, seed, CPU, torch.float64, (-1, 1))
 
 
-def pictures_of_all_values(dtype: torch.dtype, picture_range: tuple[float, float]) -> torch.Tensor:
+def pictures_of_all_values(dtype: torch.dtype, value_range: tuple[float, float]) -> torch.Tensor:
     store = Store(torch.arange(256, dtype=torch.uint8).reshape(1, 16, 16, 1))
-    return Batches(store, 1, 0, CPU, dtype, picture_range).samples("order", 0).flatten()
+    return Batches(store, 1, 0, CPU, dtype, value_range).samples("order", 0).flatten()
 
 
 def test_a_batch_depends_on_its_number_alone():
@@ -82,11 +82,11 @@ def test_samples_are_those_that_the_indices_name():
 
 
 @pytest.mark.parametrize("dtype", TYPES)
-@pytest.mark.parametrize("picture_range", [(-1.0, 1.0), (0.0, 1.0)])
-def test_black_and_white_are_the_ends_of_the_range_exactly(dtype, picture_range):
-    values = pictures_of_all_values(dtype, picture_range)
+@pytest.mark.parametrize("value_range", [(-1.0, 1.0), (0.0, 1.0)])
+def test_black_and_white_are_the_ends_of_the_range_exactly(dtype, value_range):
+    values = pictures_of_all_values(dtype, value_range)
     assert values.dtype == dtype
-    assert (values[0].item(), values[255].item()) == picture_range
+    assert (values[0].item(), values[255].item()) == value_range
     assert (values[1:] >= values[:-1]).all()
 
 

@@ -20,10 +20,10 @@ def opened(
     weights: str | None = None,
     seed: int = 0,
     name: str = "squeezenet1_1",
-    picture_range: tuple[float, float] = RANGE,
+    value_range: tuple[float, float] = RANGE,
     layers: list[str] = LAYERS,
 ) -> ImageNetwork:
-    return open_image_network("key", name, layers, weights, seed, picture_range)
+    return open_image_network("key", name, layers, weights, seed, value_range)
 
 
 def pictures(channels: int = 3) -> Tensor:
@@ -65,7 +65,7 @@ def test_weights_from_a_file_give_torchvisions_own_features(
 
 
 def test_pictures_of_either_range_look_the_same(weights: str) -> None:
-    unit = opened(weights, picture_range=(0.0, 1.0))((pictures() + 1) / 2)
+    unit = opened(weights, value_range=(0.0, 1.0))((pictures() + 1) / 2)
     for ours, wanted in zip(unit, opened(weights)(pictures()), strict=True):
         torch.testing.assert_close(ours, wanted, rtol=1e-4, atol=1e-5)
 
