@@ -117,7 +117,7 @@ def collect(
     """
     if not needs:
         return Statistics(samples, extractor, {})
-    if cache is None or samples.content is None or extractor.name == "raw":
+    if cache is None or samples.content is None or extractor.cheap:
         return Statistics(samples, extractor, _extracted(samples, extractor, needs))
     cached = TensorCache(cache, "statistics")
     question = [STATISTICS_VERSION, samples.content, extractor.describe(), sorted(needs)]
