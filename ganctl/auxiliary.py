@@ -13,10 +13,10 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from ganctl.errors import ConfigError
+from ganctl.images.blur import gaussian_means
+from ganctl.images.pretrained import open_image_network, weights_digest
 from ganctl.registry import Component, Family
-from ganctl.runtime.blur import gaussian_means
-from ganctl.runtime.image_network import open_image_network, weights_digest
-from ganctl.runtime.torchvision import torchvision_version
+from ganctl.runtime.torchvision_import import torchvision_version
 from ganctl.samples import SampleSpace
 
 STABILISERS = (0.01, 0.03)

@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganctl import images
 from ganctl.errors import ConfigError, counted
+from ganctl.images.grid import grid
+from ganctl.images.plot import plot
 
 
 class Kind:
@@ -91,7 +92,7 @@ class Images(Kind):
 
     def draw(self, fake: Tensor, real: Callable[[], Tensor] | None = None) -> np.ndarray:
         """Draw a grid of the generated images."""
-        return images.grid(fake.numpy())
+        return grid(fake.numpy())
 
     def describe(self, shape: tuple[int, ...]) -> str:
         """Return sides and channels."""
@@ -136,7 +137,7 @@ class Points(Kind):
 
     def draw(self, fake: Tensor, real: Callable[[], Tensor] | None = None) -> np.ndarray:
         """Draw generated points over real ones: a histogram of numbers, else a scatter plot."""
-        return images.plot((real() if real is not None else fake[:0]).numpy(), fake.numpy())
+        return plot((real() if real is not None else fake[:0]).numpy(), fake.numpy())
 
     def describe(self, shape: tuple[int, ...]) -> str:
         """Return the dimensions."""

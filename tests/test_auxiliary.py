@@ -15,7 +15,7 @@ from ganctl.auxiliary import AUXILIARIES, Surroundings, structural_similarity
 from ganctl.errors import ConfigError
 from ganctl.game.scalars import measure
 from ganctl.game.step import Round, train_step, update
-from ganctl.runtime.image_network import open_image_network
+from ganctl.images.pretrained import open_image_network
 from ganctl.samples import SampleSpace
 from tests.conftest import TINY, Cli, contents
 from tests.game.games import small_game

@@ -11,13 +11,14 @@ PACKAGE = ROOT / "ganctl"
 FILES = {str(path.relative_to(PACKAGE)): ast.parse(path.read_text()) for path in sorted(PACKAGE.rglob("*.py"))}
 """Each file of the package, parsed."""
 
-FOUNDATION = {"errors", "registry", "runtime"}
+FOUNDATION = {"errors", "images", "registry", "runtime", "samples"}
 FAMILIES = {"losses", "penalties", "auxiliary", "schedules", "optim", "models", "data"}
 MAY_IMPORT = {
     "errors": set(),
     "registry": set(),
     "runtime": {"errors"},
     "images": {"errors", "runtime"},
+    "samples": {"errors", "images"},
     **dict.fromkeys(FAMILIES, FOUNDATION),
     # Mixtures know their modes and sources their labels; the classifier is made of the models' layers.
     "metrics": {"data", "models"} | FOUNDATION,
@@ -182,7 +183,7 @@ def test_only_the_decoding_of_pictures_starts_processes() -> None:
         for file, tree in FILES.items()
         if {name.split(".")[0] for name in imported(ast.walk(tree))} & STARTS_PROGRAMS
     }
-    assert starting == {"data/parallel.py"}
+    assert starting == {"data/decoding/parallel.py"}
 
 
 def test_only_plugins_and_the_packages_own_modules_are_imported_by_name() -> None:
@@ -195,9 +196,9 @@ def test_only_plugins_and_the_packages_own_modules_are_imported_by_name() -> Non
         for node in ast.walk(tree)
         if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_members")
     ]
-    assert {call for _, call in calls} == {"import_members(__name__)", "import_members('ganctl.data')"}
+    assert {call for _, call in calls} == {"import_members(__name__)"}
     packages = ("metrics/__init__.py", "metrics/features/__init__.py", "models/__init__.py")
-    assert {file for file, _ in calls} == {"data/sources.py", *packages}
+    assert {file for file, _ in calls} == {"data/sources/__init__.py", *packages}
 
 
 @pytest.mark.parametrize("folder", ["ganctl", "tests", "scripts"])

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganctl import images
 from ganctl.checkpoints.file import Checkpoint
 from ganctl.checkpoints.verify import config_of, open_checkpoint
 from ganctl.commands.output import is_file, writing
@@ -17,6 +16,7 @@ from ganctl.config import FEW, DeviceConfig, SampleCommand, TrainConfig, Which
 from ganctl.errors import CheckpointError, ConfigError, counted
 from ganctl.game.build import build_network, open_configured
 from ganctl.game.sampling import generate
+from ganctl.images.png import encoded, save
 from ganctl.runs.folder import RunFolder, find_run
 from ganctl.runtime.console import say
 from ganctl.runtime.device import Device
@@ -75,7 +75,7 @@ def _check(command: SampleCommand, file: Path | None) -> None:
 def _content(rows: Tensor, kind: Kind, ending: str) -> bytes:
     """Return a file of samples as a store has them, or of a drawing of them."""
     if ending == ".png":
-        return images.png(kind.draw(rows))
+        return encoded(kind.draw(rows))
     values, content = rows.numpy(), io.BytesIO()
     if ending == ".npy":
         np.save(content, values)
@@ -168,7 +168,7 @@ def _write_images(pixels: np.ndarray, folder: Path, seeds: list[int] | None) -> 
     for number, picture in enumerate(pixels):
         path = folder / (f"seed-{seeds[number]}.png" if seeds else f"{number:05d}.png")
         with writing(path):
-            images.save(picture, path)
+            save(picture, path)
     say(f"{counted(len(pixels), 'single image')}: {folder}")
 
 

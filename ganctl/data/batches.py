@@ -1,13 +1,12 @@
 """Which real samples each update sees: a pure function of the seed and the update's number."""
 
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from time import perf_counter
 
 import torch
 from torch import Tensor
 
-from ganctl.data.mapped import MappedStore
-from ganctl.data.prefetch import Prefetch
+from ganctl.data.mapped import MappedStore, Prefetch
 from ganctl.data.store import Store
 from ganctl.runtime.randomness import permutation
 
@@ -66,7 +65,7 @@ class Batches:
         return order.pin_memory().to(self._home, non_blocking=True)
 
     def indices(self, stream: str, number: int) -> Tensor:
-        """Return which samples this rank's part of batch `number` (from 0) holds, int64, where the set lies."""
+        """Return which samples this rank's part of batch `number` (from 0) holds, int64, where the set is stored."""
         start = number * self.batch_size + self._first
         parts = []
         wanted = self._share
@@ -82,23 +81,21 @@ class Batches:
         started = perf_counter()
         chosen = self._gather(stream, number)
         self.waited += perf_counter() - started
-        return self.normalise(chosen.to(self.device, non_blocking=True))
+        return self.store.space.kind.normalise(chosen.to(self.device, non_blocking=True), self._range, self.dtype)
 
     def labels(self, stream: str, number: int) -> Tensor | None:
         """Return the labels of what `samples` returns, int64 [part] on the device, or None."""
-        if self.store.labels is None:
-            return None
-        return self.store.labels[self.indices(stream, number).to(self.store.labels.device)].to(self.device)
+        return None if self._labels is None else self._labels[self.indices(stream, number)].to(self.device)
+
+    @cached_property
+    def _labels(self) -> Tensor | None:
+        return None if self.store.labels is None else self.store.labels.to(self._home)
 
     def _gather(self, stream: str, number: int) -> Tensor:
         if self._prefetch is not None:
             return self._prefetch.rows(stream, number, self.indices)
         chosen = self._samples.index_select(0, self.indices(stream, number))
         return chosen.pin_memory() if self._home != self.device else chosen
-
-    def normalise(self, samples: Tensor) -> Tensor:
-        """Return samples as they rest in a store in the step's layout, type and value range."""
-        return self.store.space.kind.normalise(samples, self._range, self.dtype)
 
 
 def _fits(samples: Tensor, device: torch.device) -> bool:

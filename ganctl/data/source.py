@@ -33,7 +33,7 @@ class Source(Component):
     """Keys that say where the data lies or how it is read, and do not change what is read."""
 
     stacked: ClassVar[bool] = False
-    """Whether each channel is a picture of its own, and a sample's class the list of its channels' classes."""
+    """Whether each channel is an image of its own, and a sample's class the list of its channels' classes."""
 
     @property
     def own(self) -> str | None:
@@ -68,7 +68,7 @@ class Source(Component):
         raise NotImplementedError
 
     def labelled(self, store: Store) -> Store:
-        """Return pictures to teach a classifier by: the store that `load` gave, or the single ones it stacks.
+        """Return images to teach a classifier by: the store that `load` gave, or the single ones it stacks.
 
         Raises `DataError` for data that is missing or cannot be used.
         """

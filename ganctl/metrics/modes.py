@@ -6,7 +6,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from ganctl.data.mixtures import Mixture
+from ganctl.data.sources.mixtures import Mixture
 from ganctl.errors import ConfigError, DataError
 from ganctl.metrics.extractor import KEY, Extractor
 from ganctl.metrics.metric import METRICS, Metric

@@ -7,11 +7,11 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
+from ganctl.images.blur import WINDOW, gaussian_means
 from ganctl.metrics.extractor import Extractor
 from ganctl.metrics.metric import METRICS, Metric
 from ganctl.metrics.sample_sets import Samples
 from ganctl.metrics.statistics import Statistics
-from ganctl.runtime.blur import WINDOW, gaussian_means
 
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 AT_ONCE = 64

@@ -6,33 +6,22 @@ from typing import Annotated, Literal
 from pydantic import Field
 from torch import Tensor, nn
 
-from ganctl.models.layers import (
-    Activation,
-    Dropout,
-    Maxout,
-    Norm,
-    Width,
-    activation,
-    dropout_layers,
-    has_bias,
-    norm_layers,
-    weighted,
-)
-from ganctl.models.model import MODELS, Discriminator, Generator, GeneratorSpec, Model
-from ganctl.registry import Spec
+from ganctl.models.layers import LayeredModel, LayersSpec, Maxout, Width, activation, has_bias, weighted
+from ganctl.models.model import MODELS, Discriminator, Generator, GeneratorSpec
 from ganctl.samples import IMAGES, SampleSpace
 
-DenseNorm = Literal["batch", "layer", "spectral", "none"]
 
-
-class DenseSpec(Spec):
+class DenseSpec(LayersSpec):
     """Hidden layers of either network."""
 
+    dimensions = 1
+    norm: Literal["batch", "layer", "spectral", "none"]
     hidden: Annotated[list[Width], Field(max_length=256)]
-    norm: DenseNorm
-    activation: Activation
     maxout: Annotated[int, Field(ge=1, le=64)]
-    dropout: Dropout
+
+    def nonlinearity(self) -> nn.Module:
+        """Return maxout, or the activation."""
+        return Maxout(self.maxout) if self.maxout > 1 else super().nonlinearity()
 
 
 class MlpGeneratorSpec(DenseSpec, GeneratorSpec):
@@ -40,18 +29,13 @@ class MlpGeneratorSpec(DenseSpec, GeneratorSpec):
 
 
 def _dense(inputs: int, spec: DenseSpec, outputs: int, init_std: float | None) -> nn.Sequential:
-    norm: Norm = spec.norm
     layers: list[nn.Module] = []
     for width in spec.hidden:
         maps = width * spec.maxout
-        layers += [
-            weighted(nn.Linear(inputs, maps, bias=has_bias(norm)), norm, init_std),
-            *norm_layers(norm, maps, init_std, dimensions=1),
-            Maxout(spec.maxout) if spec.maxout > 1 else activation(spec.activation),
-            *dropout_layers(spec.dropout),
-        ]
+        dense = nn.Linear(inputs, maps, bias=has_bias(spec.norm))
+        layers += [*spec.block(dense, maps, init_std), *spec.dropped()]
         inputs = width
-    return nn.Sequential(*layers, weighted(nn.Linear(inputs, outputs), norm, init_std))
+    return nn.Sequential(*layers, weighted(nn.Linear(inputs, outputs), spec.norm, init_std))
 
 
 class MlpGenerator(Generator):
@@ -90,28 +74,18 @@ class MlpDiscriminator(Discriminator):
 
 
 @MODELS.register
-class Mlp(Model):
-    """Multi-layer perceptrons; the sizes of the first and last layer follow from the data."""
+class Mlp(LayeredModel):
+    """Multi-layer perceptrons; the sizes of the first and last layer follow from the samples."""
 
     name: Literal["mlp"]
     init_std: Annotated[float, Field(gt=0)] | None
     generator: MlpGeneratorSpec
     discriminator: DenseSpec
 
-    @property
-    def lipschitz(self) -> bool:
-        """Whether every layer of the discriminator is spectrally normalised."""
-        return self.discriminator.norm == "spectral"
-
-    @property
-    def mixes_samples(self) -> bool:
-        """Whether the discriminator has batch norm."""
-        return self.discriminator.norm == "batch"
-
     def build_generator(self, space: SampleSpace) -> Generator:
-        """Return a generator of pictures or points."""
+        """Return a generator whose sizes follow from the samples."""
         return MlpGenerator(self, space)
 
     def build_discriminator(self, space: SampleSpace) -> Discriminator:
-        """Return a discriminator of pictures or points."""
+        """Return a discriminator whose sizes follow from the samples."""
         return MlpDiscriminator(self, space)

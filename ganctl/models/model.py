@@ -21,10 +21,10 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Maps samples [batch, *shape] to features, and these to logits [judgements], one a sample or a pack."""
+    """Maps samples [batch, *shape] to features, and these to logits, one for each sample or pack."""
 
     def features(self, samples: Tensor) -> Tensor:
-        """Return what the last layer reads, [judgements, …]."""
+        """Return the last layer's input, [logits, …]."""
         raise NotImplementedError
 
     def logits(self, features: Tensor, labels: Tensor | None = None) -> Tensor:

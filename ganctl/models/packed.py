@@ -1,4 +1,4 @@
-"""A discriminator that judges several samples at once, so that it sees when they are too much alike."""
+"""A discriminator that sees several samples at once, and so whether they are too much alike."""
 
 from dataclasses import replace
 
@@ -10,7 +10,7 @@ from ganctl.samples import SampleSpace
 
 
 class Packed(Discriminator):
-    """Judges each `pack` samples of a batch as one of as many times the channels (Lin et al. 2018, section 3)."""
+    """Joins each `pack` samples of a batch along the channels to one (Lin et al. 2018, section 3)."""
 
     def __init__(self, judge: Discriminator, pack: int) -> None:
         super().__init__()

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from ganctl import images, rules
+from ganctl import rules
 from ganctl.checkpoints import file as checkpoint
 from ganctl.checkpoints import state
 from ganctl.checkpoints.file import Header, Inexact, Rollback, Score
@@ -19,6 +19,7 @@ from ganctl.game.build import build_game, open_configured
 from ganctl.game.sampling import generate
 from ganctl.game.scalars import measure, ordering
 from ganctl.game.step import Game, train_step
+from ganctl.images.png import encoded
 from ganctl.runs.earlier import keep_logs, refuse_to_start_over
 from ganctl.runs.environment import changes, environment, other_plugins
 from ganctl.runs.evaluation import Evaluation
@@ -213,7 +214,7 @@ class Runner:
     def _draw(self) -> None:
         with self._paused("pictures"):
             pixels = self._picture()
-            png = images.png(pixels)
+            png = encoded(pixels)
             self.folder.check_held()
             write_whole(self.folder.samples / f"step-{self.step:08d}.png", png)
             self.tracker.picture(self.step, png, pixels.shape[:2])

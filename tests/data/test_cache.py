@@ -10,9 +10,8 @@ import pytest
 import torch
 from PIL import Image
 
-from ganctl.data import cache as cache_module
-from ganctl.data import files, parallel
-from ganctl.data.decode import VERSION
+from ganctl.data.decoding import files, parallel
+from ganctl.data.decoding.decode import VERSION
 from ganctl.data.mapped import MappedStore
 from ganctl.errors import DataError
 from tests.data.cached import FILES, entries, load
@@ -111,7 +110,7 @@ def plain_bmp(value: int) -> bytes:
 
 
 def test_files_that_changed_a_moment_ago_get_no_stamp(tmp_path, monkeypatch, read):
-    monkeypatch.setattr(cache_module, "SETTLED_SECONDS", 3600.0)
+    monkeypatch.setattr("ganctl.data.prepared.image_set.SETTLED_SECONDS", 3600.0)
     root = write(tmp_path / "set", FILES)
     load(root, tmp_path / "cache")
     read.clear()
@@ -160,7 +159,7 @@ def test_each_setting_that_changes_pixels_has_an_entry_of_its_own(tmp_path):
 def test_a_new_way_of_decoding_makes_new_entries(tmp_path, monkeypatch):
     root = write(tmp_path / "set", FILES)
     load(root, tmp_path / "cache")
-    monkeypatch.setattr("ganctl.data.decode.VERSION", VERSION + 1)
+    monkeypatch.setattr("ganctl.data.decoding.decode.VERSION", VERSION + 1)
     load(root, tmp_path / "cache")
     assert len(entries(tmp_path / "cache")) == 2
 

@@ -5,8 +5,8 @@ import pytest
 import torchvision.datasets
 from PIL import Image
 
-from ganctl.data.celeba import SPLITS
 from ganctl.data.sources import SOURCES
+from ganctl.data.sources.celeba import SPLITS
 from ganctl.data.store import Store
 from ganctl.errors import DataError
 from tests.conftest import Cli

@@ -7,9 +7,10 @@ from threading import Event
 import pytest
 import torch
 
-from ganctl.data import files as picture_files
-from ganctl.data import folder, parallel
-from ganctl.data.decode import Decoding
+from ganctl.data.decoding import files as picture_files
+from ganctl.data.decoding import parallel
+from ganctl.data.decoding.decode import Decoding
+from ganctl.data.sources import image_folder as folder
 from ganctl.data.store import Store
 from ganctl.errors import DataError
 from tests.data.drawn import BLUE, GREEN, RED, WHITE, pack, plain, write
@@ -36,7 +37,7 @@ def load(
 
 
 def names(path: Path | str, subfolder: str | None = None) -> list[str]:
-    return [file.name for file in picture_files.find(str(path), subfolder)]
+    return [file.name for file in picture_files.search(str(path), subfolder).files]
 
 
 def colours(store: Store) -> list[tuple[int, ...]]:

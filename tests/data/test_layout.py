@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from ganctl.data import folder
-from ganctl.data.decode import Decoding
-from ganctl.data.files import Found, search
+from ganctl.data.decoding.decode import Decoding
+from ganctl.data.decoding.files import Found, search
+from ganctl.data.sources import image_folder as folder
 from ganctl.data.store import Store
 from ganctl.errors import DataError
 from tests.conftest import Cli

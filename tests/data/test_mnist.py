@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import torch
 
-from ganctl.data import download as downloading
 from ganctl.data.sources import SOURCES
+from ganctl.data.sources import download as downloading
 from ganctl.data.store import Store
 from ganctl.errors import DataError
 from tests.conftest import Cli

@@ -8,9 +8,9 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from ganctl.errors import ConfigError
+from ganctl.images.pretrained import open_image_network
 from ganctl.metrics.extractor import EXTRACTORS, Extracted, Extractor, FeatureExtractor, Reference
 from ganctl.metrics.tensor_cache import digest
-from ganctl.runtime.image_network import open_image_network
 
 AT_ONCE = 32
 """Images of hundreds of pixels that one forward takes; a chunk of them would need gigabytes."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import ModuleType
 
 from ganctl.errors import DataError
-from ganctl.runtime.torchvision import import_torchvision_datasets
+from ganctl.runtime.torchvision_import import import_torchvision_datasets
 
 
 def download(

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from ganctl.data.download import download
+from ganctl.data.sources.download import download
 from ganctl.errors import DataError
 from ganctl.runtime.bounded import read_bytes, read_gzip
 

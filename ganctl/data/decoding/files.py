@@ -13,10 +13,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ganctl.data import layout
-from ganctl.data.decode import BadPictureError, heif_is_read, size_of
-from ganctl.data.kinds import ENDINGS, HEIF_ADVICE, HEIF_ENDINGS
-from ganctl.data.layout import Label
+from ganctl.data.decoding import layout
+from ganctl.data.decoding.decode import BadImageError, heif_is_read, size_of
+from ganctl.data.decoding.formats import ENDINGS, HEIF_ADVICE, HEIF_ENDINGS
+from ganctl.data.decoding.layout import Label
 from ganctl.errors import DataError, counted, nearest
 from ganctl.runtime.bounded import opened, read_bytes
 
@@ -37,14 +37,14 @@ STEPS = {zipfile.ZIP_BZIP2: 64, zipfile.ZIP_LZMA: 1024}
 NOT_REGULAR = "not regular (pipe, socket or device)"
 
 
-class PictureFile(NamedTuple):
-    """A picture not yet read.
+class ImageFile(NamedTuple):
+    """An image not yet read.
 
     `name` is its path for people, `relative` its path in the data set, `folder` the folder that directly holds
     it, `size` its bytes, unpacked. It lies in the file `place`, or there as `member` of an archive. `changed`
     tells versions of that file apart: the times of its last changes in ns (of an archive, the time and its
     size). `label` is its class where that is not its folder, `frame` which of its
-    frames is meant. Picture files can be sent to other processes.
+    frames is meant. Image files can be sent to other processes.
     """
 
     name: str
@@ -71,7 +71,7 @@ class Found:
     `runs` the folders that are runs of ganctl, which are left out. `remarks` say what folders were taken for.
     """
 
-    files: list[PictureFile]
+    files: list[ImageFile]
     passed: Counter[str] = field(default_factory=Counter)
     runs: int = 0
     remarks: list[str] = field(default_factory=list)
@@ -92,15 +92,10 @@ class Found:
         return f"{counted(self.runs, 'run')} of ganctl and {samples}" if self.runs else ""
 
 
-def find(path: str, subfolder: str | None) -> list[PictureFile]:
-    """Return the pictures below a folder or in a zip file, sorted by name; raises as `search` does."""
-    return search(path, subfolder).files
-
-
 def search(path: str, subfolder: str | None) -> Found:
     """Return what lies below a folder or in a zip file.
 
-    Raises `DataError` if there are no pictures or the place cannot be read.
+    Raises `DataError` if there are no images or the place cannot be read.
     """
     place = Path(os.path.expanduser(path))
     try:
@@ -126,30 +121,30 @@ def search(path: str, subfolder: str | None) -> Found:
     return found
 
 
-def read(file: PictureFile, most: int | None = None) -> io.BytesIO:
-    """Return the bytes of a picture, or of another file that was found.
+def read(file: ImageFile, most: int | None = None) -> io.BytesIO:
+    """Return the bytes of an image, or of another file that was found.
 
-    Raises `BadPictureError` if they cannot be read or are more than `most`, else `MAX_FILE_BYTES`.
+    Raises `BadImageError` if they cannot be read or are more than `most`, else `MAX_FILE_BYTES`.
     """
     most = MAX_FILE_BYTES if most is None else most
     if file.size > most:
-        raise BadPictureError(f"{file.size:,} bytes{' unpacked' if file.member else ''}")
+        raise BadImageError(f"{file.size:,} bytes{' unpacked' if file.member else ''}")
     try:
         if file.member is not None:
             return io.BytesIO(_unpacked(_archive(file.place, file.changed), file.member))
         return io.BytesIO(read_bytes(file.place, most))
     except Exception as error:  # damaged zip members raise the errors of zipfile, zlib, bz2 and lzma
-        raise BadPictureError(str(error) or type(error).__name__) from error
+        raise BadImageError(str(error) or type(error).__name__) from error
 
 
-def common_side(files: list[PictureFile]) -> int:
-    """Return 64 pixels, or 32 where most of a sample of the pictures are smaller than 64."""
+def common_side(files: list[ImageFile]) -> int:
+    """Return 64 pixels, or 32 where most of a sample of the images are smaller than 64."""
     sample = files[:: max(1, len(files) // SAMPLED_SIZES)]
     sides = []
     for file in sample:
         try:
             sides.append(min(size_of(read(file))))
-        except BadPictureError:
+        except BadImageError:
             continue
     return 32 if sides and float(np.median(sides)) < 64 else 64
 
@@ -196,22 +191,22 @@ def _is_silent(parts: list[str]) -> bool:
     return hidden or parts[-1].lower() in SILENT
 
 
-def _sorted_out(files: Iterable[tuple[list[str], PictureFile]], subfolder: str | None) -> Found:
-    """Tell pictures from other files and from runs, and find their classes.
+def _sorted_out(files: Iterable[tuple[list[str], ImageFile]], subfolder: str | None) -> Found:
+    """Tell images from other files and from runs, and find their classes.
 
     With each file comes its path below `subfolder`, as a list of names.
     """
-    pictures: list[tuple[layout.Path, PictureFile]] = []
+    images: list[tuple[layout.Path, ImageFile]] = []
     others: list[tuple[layout.Path, str]] = []
     markers: defaultdict[layout.Path, set[str]] = defaultdict(set)
-    tables: dict[layout.Path, PictureFile] = {}
+    tables: dict[layout.Path, ImageFile] = {}
     shared: dict[layout.Path, layout.Path] = {}
     for parts, file in files:
         folder = tuple(parts[:-1])
         folder = shared.setdefault(folder, folder)
         ending = _ending(parts[-1])
         if ending in ENDINGS or (ending in HEIF_ENDINGS and heif_is_read()):
-            pictures.append((folder, file))
+            images.append((folder, file))
             continue
         if parts[-1] in layout.MARKERS:
             markers[folder].add(parts[-1])
@@ -226,21 +221,21 @@ def _sorted_out(files: Iterable[tuple[list[str], PictureFile]], subfolder: str |
     gone = layout.left_out(runs)
     if gone:
         out = {folder for folder in shared if any(folder[:end] in gone for end in range(1, len(folder) + 1))}
-        pictures = [(folder, file) for folder, file in pictures if folder not in out]
+        images = [(folder, file) for folder, file in images if folder not in out]
         others = [(folder, ending) for folder, ending in others if folder not in out]
     passed = Counter(ending for _, ending in others)
-    labelled, remarks = _labelled(pictures, tuple(_parts(subfolder or "")), tables, passed)
+    labelled, remarks = _labelled(images, tuple(_parts(subfolder or "")), tables, passed)
     return Found(sorted(labelled, key=lambda file: file.name), passed, len(runs), remarks)
 
 
 def _labelled(
-    pictures: list[tuple[layout.Path, PictureFile]],
+    images: list[tuple[layout.Path, ImageFile]],
     above: layout.Path,
-    tables: dict[layout.Path, PictureFile],
+    tables: dict[layout.Path, ImageFile],
     passed: Counter[str],
-) -> tuple[list[PictureFile], list[str]]:
-    """Return the pictures with their classes, and what is to be said of them."""
-    folders = {folder for folder, _ in pictures}
+) -> tuple[list[ImageFile], list[str]]:
+    """Return the images with their classes, and what is to be said of them."""
+    folders = {folder for folder, _ in images}
     if folders and tables:
         for folder in layout.ancestors(folders):
             if folder not in tables:
@@ -251,32 +246,32 @@ def _labelled(
                 )
             except KeyError:
                 continue
-            except BadPictureError as error:
+            except BadImageError as error:
                 raise DataError(f"data.path: {tables[folder].name} cannot be read ({error})") from error
             passed -= Counter([".json"])
-            return _by_table(pictures, len(folder), labels, tables[folder].name), [remark]
+            return _by_table(images, len(folder), labels, tables[folder].name), [remark]
 
     def stems() -> dict[layout.Path, list[str]]:
         names: dict[layout.Path, list[str]] = {folder: [] for folder in folders}
-        for folder, file in pictures:
+        for folder, file in images:
             names[folder].append(file.relative.rpartition("/")[2].rpartition(".")[0])
         return names
 
     found = layout.arranged(folders, above, stems)
     labelled = [
         file if (name := found.classes[folder]) == file.folder else file._replace(label=(0, name))
-        for folder, file in pictures
+        for folder, file in images
     ]
     return labelled, found.remarks
 
 
 def _by_table(
-    pictures: list[tuple[layout.Path, PictureFile]], depth: int, labels: dict[str, Label] | None, table: str
-) -> list[PictureFile]:
+    images: list[tuple[layout.Path, ImageFile]], depth: int, labels: dict[str, Label] | None, table: str
+) -> list[ImageFile]:
     if labels is None:
-        return [file._replace(label=(0, "")) for _, file in pictures]
+        return [file._replace(label=(0, "")) for _, file in images]
     labelled, missing = [], []
-    for folder, file in pictures:
+    for folder, file in images:
         name = "/".join((*folder[depth:], file.relative.rpartition("/")[2]))
         if name in labels:
             labelled.append(file._replace(label=labels[name]))
@@ -284,7 +279,7 @@ def _by_table(
             missing.append(name)
     if missing:
         raise DataError(
-            f"data.path: {table} has no label for {len(missing):,} of {len(pictures):,} pictures, the first is "
+            f"data.path: {table} has no label for {len(missing):,} of {len(images):,} pictures, the first is "
             f"{min(missing)}; add them, set labels to null in it, or move it elsewhere"
         )
     return labelled
@@ -295,7 +290,7 @@ def _ending(name: str) -> str:
     return ending.lower() if stem else ""
 
 
-def _in_folder(path: str, root: Path, subfolder: str | None) -> Iterator[tuple[list[str], PictureFile]]:
+def _in_folder(path: str, root: Path, subfolder: str | None) -> Iterator[tuple[list[str], ImageFile]]:
     start = root / subfolder if subfolder else root
     if subfolder and not start.is_dir():
         folders = (
@@ -312,7 +307,7 @@ def _in_folder(path: str, root: Path, subfolder: str | None) -> Iterator[tuple[l
             parts[-1] += "."  # passed over, whatever its name ends in
         yield (
             parts,
-            PictureFile(
+            ImageFile(
                 name=file,
                 relative=inside,
                 folder=[*below, *parts][-2] if len(below) + len(parts) > 1 else "",
@@ -357,7 +352,7 @@ def _walk(root: Path) -> Iterator[tuple[str, str, os.stat_result]]:
             yield place, path, status
 
 
-def _in_zip(path: str, place: Path, subfolder: str | None) -> Iterator[tuple[list[str], PictureFile]]:
+def _in_zip(path: str, place: Path, subfolder: str | None) -> Iterator[tuple[list[str], ImageFile]]:
     with opened(place) as content:
         if not zipfile.is_zipfile(content):
             raise DataError(f"data.path: {path} is neither a folder nor a zip file")
@@ -376,7 +371,7 @@ def _in_zip(path: str, place: Path, subfolder: str | None) -> Iterator[tuple[lis
             continue
         yield (
             parts[len(below) :],
-            PictureFile(
+            ImageFile(
                 name=f"{place}/{name}",
                 relative=name,
                 folder=parts[-2] if len(parts) > 1 else "",

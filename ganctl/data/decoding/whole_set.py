@@ -1,15 +1,16 @@
 """A whole set decoded: with one range of values for all of it, and what is to be said of it. Needs no torch."""
 
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
-from ganctl.data.decode import BadPictureError, count_frames
-from ganctl.data.depth import SLIVER, Range, decide, together
-from ganctl.data.files import PictureFile, read
-from ganctl.data.parallel import Outcome, Task, decode_all, usable_cores
-from ganctl.data.quiet import quiet
+from ganctl.data.decoding.decode import BadImageError, count_frames
+from ganctl.data.decoding.depth import SLIVER, Range, decide, together
+from ganctl.data.decoding.files import ImageFile, read
+from ganctl.data.decoding.parallel import Outcome, Task, decode_all, in_threads
+from ganctl.data.decoding.quiet import quiet
 from ganctl.errors import DataError
 from ganctl.runtime.console import track
 
@@ -17,21 +18,54 @@ Notes = tuple[tuple[str, str], ...]
 """What is to be said of a set: the key that it concerns, and what became of it."""
 
 
+KEPT_REASONS = 1000
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An image that does not decode: its path in the data set, and why."""
+
+    relative: str
+    reason: str
+
+
 @dataclass(frozen=True)
 class Whole:
-    """What became of each picture of a set. `doubt` is why training refuses it, where its range is not clear."""
+    """What became of each image of a set. `doubt` is why training refuses it, where its range is not clear."""
 
+    files: list[ImageFile]
     outcomes: list[Outcome]
     notes: Notes = ()
     doubt: DataError | None = None
 
+    @cached_property
+    def bad(self) -> list[int]:
+        """The positions of images that do not decode."""
+        return [position for position, outcome in enumerate(self.outcomes) if outcome.reason]
+
+    @property
+    def failures(self) -> list[Failure]:
+        """The first of the images that do not decode."""
+        first = self.bad[:KEPT_REASONS]
+        return [Failure(self.files[each].relative, self.outcomes[each].reason) for each in first]
+
+    def labels(self) -> tuple[np.ndarray | None, tuple[str, ...]]:
+        """Return labels, int64 [count], and class names of the images that decode; none of a single class."""
+        pairs = zip(self.files, self.outcomes, strict=True)
+        labels = [file.belongs_to for file, outcome in pairs if not outcome.reason]
+        classes = sorted(set(labels))
+        if len(classes) < 2:
+            return None, ()
+        numbers = {label: number for number, label in enumerate(classes)}
+        return np.array([numbers[label] for label in labels], np.int64), tuple(name for _, name in classes)
+
 
 def decode_set(
-    files: list[PictureFile], task: Task, rows: np.ndarray | None, workers: int | None, what: str, source: str
+    files: list[ImageFile], task: Task, rows: np.ndarray | None, workers: int | None, what: str, source: str
 ) -> Whole:
-    """Decode every picture as `decode_all` does, values of more than 8 bits by one range for the whole set.
+    """Decode every image as `decode_all` does, values of more than 8 bits by one range for the whole set.
 
-    Pictures of 8 bits are decoded once; the others again when all of their values are known, unless the range is
+    Images of 8 bits are decoded once; the others again when all of their values are known, unless the range is
     given.
 
     Raises `DataError` if a process dies.
@@ -40,40 +74,38 @@ def decode_set(
     deep = [position for position, outcome in enumerate(outcomes) if outcome.values is not None]
     frames = _of_frames(outcomes) if task.decoding.frames == "first" else ()
     if task.decoding.range is not None:
-        return Whole(outcomes, frames + _of_given([outcomes[position] for position in deep], task.decoding.range))
+        return Whole(
+            files, outcomes, frames + _of_given([outcomes[position] for position in deep], task.decoding.range)
+        )
     if not deep:
-        return Whole(outcomes, frames)
+        return Whole(files, outcomes, frames)
     try:
         ranges = decide([values for outcome in outcomes if (values := outcome.values) is not None], source)
     except DataError as error:
-        return Whole(outcomes, frames, error)
+        return Whole(files, outcomes, frames, error)
     known = replace(task, hashed=False, ranges={kind: found.ends for kind, found in ranges.items()})
     scaled = decode_all(files, known, rows, workers, f"scaling {source}", deep)
     for position in deep:
         outcomes[position] = scaled[position]._replace(digest=outcomes[position].digest)
     taken = "; ".join(f"{found}" for found in ranges.values())
-    return Whole(outcomes, (*frames, ("range", f"taken as {taken}")))
+    return Whole(files, outcomes, (*frames, ("range", f"taken as {taken}")))
 
 
-def with_frames(files: list[PictureFile], workers: int | None, source: str) -> list[PictureFile]:
-    """Return a picture file for each frame or page of each file, in order."""
+def with_frames(files: list[ImageFile], workers: int | None, source: str) -> list[ImageFile]:
+    """Return an image file for each frame or page of each file, in order."""
 
-    def count(file: PictureFile) -> int:
+    def count(file: ImageFile) -> int:
         try:
             return count_frames(read(file))
-        except BadPictureError:
+        except BadImageError:
             return 1
 
-    pool = ThreadPoolExecutor(workers or usable_cores())
-    try:
-        with quiet():
-            counts = list(track(pool.map(count, files), len(files), f"counting frames in {source}"))
-    finally:
-        pool.shutdown(cancel_futures=True)
+    with quiet(), closing(in_threads(count, files, workers)) as counted:
+        counts = list(track(counted, len(files), f"counting frames in {source}"))
     return [_frame(file, number) for file, frames in zip(files, counts, strict=True) for number in range(frames)]
 
 
-def _frame(file: PictureFile, number: int) -> PictureFile:
+def _frame(file: ImageFile, number: int) -> ImageFile:
     if number == 0:
         return file
     told = f", frame {number + 1}"

@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganctl.data.depth import FLOAT, WHOLE, suggestion, together, told, values_in
+from ganctl.data.decoding.depth import FLOAT, WHOLE, suggestion, together, told, values_in
 from ganctl.data.mapped import MappedPixels, MappedStore
-from ganctl.data.numpy_file import Header, NumpyFile
 from ganctl.data.source import SOURCES, Range, Source
+from ganctl.data.sources.numpy_file import Header, NumpyFile
 from ganctl.data.store import Store
 from ganctl.errors import DataError
 from ganctl.runtime.console import say
@@ -33,9 +33,9 @@ CHANNELS_AT_MOST = 4
 
 @SOURCES.register
 class Array(Source):
-    """Points or pictures in a .npy or .npz file.
+    """Points or images in a .npy or .npz file.
 
-    [N] and [N, D] are points; [N, H, W], [N, H, W, C] and [N, C, H, W] with one or three channels are pictures.
+    [N] and [N, D] are points; [N, H, W], [N, H, W, C] and [N, C, H, W] with one or three channels are images.
     Where both ends of a shape could be channels, the last axis is taken.
     """
 
@@ -61,7 +61,7 @@ class Array(Source):
         return _kind(self._header(file, self._samples_name(file)))
 
     def load(self) -> Store:
-        """Return the samples; a .npy of uint8 pictures with channels last stays a read-only map of the file."""
+        """Return the samples; a .npy of uint8 images with channels last stays a read-only map of the file."""
         file = NumpyFile(self.path)
         name = self._samples_name(file)
         header = self._header(file, name)
@@ -71,7 +71,7 @@ class Array(Source):
         self._require_memory(header)
         values = file.read(name)
         if _kind(header) is IMAGES:
-            return Store(self._pictures(values), labels, classes)
+            return Store(self._image_set(values), labels, classes)
         if self.range is not None:
             raise DataError(
                 f"data.range: is for pictures, but {self.path} holds points, which stay unscaled; leave it"
@@ -150,7 +150,7 @@ class Array(Source):
             )
 
     def _mapped(self, file: NumpyFile, header: Header) -> Store | None:
-        """Return pictures as they lie in a .npy file, if they are bytes with channels last and need no change."""
+        """Return images as they lie in a .npy file, if they are bytes with channels last and need no change."""
         last = len(header.shape) == 3 or _channels_axis(header.shape) == 3
         if file.is_archive or header.dtype != np.uint8 or self.range is not None or not last:
             return None
@@ -161,7 +161,7 @@ class Array(Source):
         samples = pixels.tensor()
         return MappedStore(samples=samples, pixels=pixels, sha256=Store(samples).fingerprint)
 
-    def _pictures(self, values: np.ndarray) -> Tensor:
+    def _image_set(self, values: np.ndarray) -> Tensor:
         """Return uint8 [count, height, width, channels]."""
         laid = values[..., None] if values.ndim == 3 else values
         if _channels_axis(laid.shape) == 1:
@@ -232,8 +232,8 @@ def _blocks(values: np.ndarray) -> Iterator[np.ndarray]:
         yield values[start : start + count]
 
 
-def _as_tensor(pictures: np.ndarray) -> Tensor:
+def _as_tensor(images: np.ndarray) -> Tensor:
     with warnings.catch_warnings():
         # A map of a file is read-only, which tensors cannot be; nothing writes to a store.
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
-        return torch.from_numpy(pictures)
+        return torch.from_numpy(images)

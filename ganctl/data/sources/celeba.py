@@ -7,11 +7,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from ganctl.data import folder
-from ganctl.data.decode import Decoding
-from ganctl.data.download import download
-from ganctl.data.files import PictureFile, find
+from ganctl.data.decoding.decode import Decoding
+from ganctl.data.decoding.files import ImageFile, search
 from ganctl.data.source import SOURCES, Resolution, Source, Workers
+from ganctl.data.sources import image_folder as folder
+from ganctl.data.sources.download import download
 from ganctl.data.store import Store
 from ganctl.errors import DataError
 from ganctl.runtime.console import say
@@ -49,13 +49,13 @@ class Celeba(Source):
         place = str(self._place())
         decoding = Decoding(self.resolution, channels=3, fit=self.fit)
         try:
-            files = self._of_split(place, find(place, None))
+            files = self._of_split(place, search(place, None).files)
             return folder.load(place, None, decoding, self.max_bad_fraction, self.workers, self.cache, files)
         except DataError as error:
             raise DataError(str(error).replace("data.path:", "data.root:", 1)) from error
 
     def _place(self) -> Path:
-        """Return the folder or zip file of the pictures, downloaded if need be."""
+        """Return the folder or zip file of the images, downloaded if need be."""
         root = Path(os.path.expanduser(self.root))
         if root.is_file():
             return root
@@ -81,7 +81,7 @@ class Celeba(Source):
         )
         return archive
 
-    def _of_split(self, place: str, files: list[PictureFile]) -> list[PictureFile]:
+    def _of_split(self, place: str, files: list[ImageFile]) -> list[ImageFile]:
         numbers = SPLITS[self.split]
         chosen = [file for file in files if _number(file) in numbers]
         if not chosen:
@@ -94,13 +94,13 @@ class Celeba(Source):
         return chosen
 
 
-def _number(file: PictureFile) -> int:
+def _number(file: ImageFile) -> int:
     """Return the number that is a file's name, or 0."""
     stem = PurePosixPath(file.name).stem
     return int(stem) if len(stem) == 6 and stem.isascii() and stem.isdigit() else 0
 
 
 def _fetch(datasets: ModuleType, place: str) -> None:
-    """Fetch the zip file of the pictures alone: its md5 is verified, and it is read without unpacking."""
+    """Fetch the zip file of the images alone: its md5 is verified, and it is read without unpacking."""
     number, md5, name = next(entry for entry in datasets.CelebA.file_list if entry[2] == f"{NAME}.zip")
     datasets.utils.download_file_from_google_drive(number, str(Path(place) / "celeba"), name, md5)

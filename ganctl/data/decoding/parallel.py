@@ -1,11 +1,11 @@
-"""Decoding many pictures at once, in threads or in processes of their own. Needs no torch."""
+"""Decoding many images at once, in threads or in processes of their own. Needs no torch."""
 
 import hashlib
 import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field
@@ -14,28 +14,31 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnContext
 from multiprocessing.process import BaseProcess
 from multiprocessing.synchronize import Lock
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from ganctl.data.decode import BadPictureError, Decoding, decode, mode_of, size_of
-from ganctl.data.depth import Ends, Values
-from ganctl.data.files import PictureFile, read
-from ganctl.data.quiet import complaint, quiet
+from ganctl.data.decoding.decode import BadImageError, Decoding, decode, mode_of, size_of
+from ganctl.data.decoding.depth import Ends, Values
+from ganctl.data.decoding.files import ImageFile, read
+from ganctl.data.decoding.quiet import complaint, quiet
 from ganctl.errors import DataError
 from ganctl.runtime.console import track
 from ganctl.runtime.signals import ENDING, SAVING
 
 PROCESSES_FROM = 4000
-"""Pictures from which on processes, which take half a second to start, are sooner done than threads."""
+"""Images from which on processes, which take half a second to start, are sooner done than threads."""
+
+A = TypeVar("A")
+B = TypeVar("B")
 
 CHUNK = 64
-"""Pictures that a process is sent at once."""
+"""Images that a process is sent at once."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """What is to be done with each picture.
+    """What is to be done with each image.
 
     It is decoded to `side` pixels and, where `rows` names a .npy file of uint8 [count, side, side, channels],
     written to the row of its position. `hashed` asks for the sha256 of its bytes, `surveyed` for what it looked
@@ -51,11 +54,11 @@ class Task:
 
 
 class Outcome(NamedTuple):
-    """What became of one picture.
+    """What became of one image.
 
     `reason` says why it cannot be used, or is empty. `digest` is the sha256 of its bytes, if asked for and they
     could be read. `frames` is how many it has. `values` are those of more than 8 bits, of which `outside` were cut
-    off; where their range is not known yet, there are no pixels so far. Of a surveyed picture, `mode` and `size`
+    off; where their range is not known yet, there are no pixels so far. Of a surveyed image, `mode` and `size`
     (width, height) are its own, `pixels` is a digest of what it decoded to, `blank` says that this is one single
     colour, and `complaint` is what Pillow or libtiff warned of.
     """
@@ -73,16 +76,16 @@ class Outcome(NamedTuple):
 
 
 def decode_all(
-    files: list[PictureFile],
+    files: list[ImageFile],
     task: Task,
     rows: np.ndarray | None,
     workers: int | None,
     what: str,
     positions: list[int] | None = None,
 ) -> list[Outcome]:
-    """Decode every picture, or those at `positions`, and return what became of each; progress is shown as `what`.
+    """Decode every image, or those at `positions`, and return what became of each; progress is shown as `what`.
 
-    Rows go to the array `rows` in threads of this process, or, where there are many pictures and the task names a
+    Rows go to the array `rows` in threads of this process, or, where there are many images and the task names a
     file, straight to that file from other processes. `workers` is how many, None as many as there are CPU cores
     for this process. A signal, or any other exception in between, ends all workers at once.
 
@@ -106,30 +109,27 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
-def hash_all(files: list[PictureFile], workers: int | None, what: str) -> list[str]:
-    """Return the sha256 of each picture's bytes, "" where they cannot be read."""
+def hash_all(files: list[ImageFile], workers: int | None, what: str) -> list[str]:
+    """Return the sha256 of each image's bytes, "" where they cannot be read."""
 
-    def digest(file: PictureFile) -> str:
+    def digest(file: ImageFile) -> str:
         try:
             return hashlib.sha256(read(file).getbuffer()).hexdigest()
-        except BadPictureError:
+        except BadImageError:
             return ""
 
-    pool = ThreadPoolExecutor(workers or usable_cores())
-    try:
-        return list(track(pool.map(digest, files), len(files), what))
-    finally:
-        pool.shutdown(cancel_futures=True)
+    with closing(in_threads(digest, files, workers)) as digests:
+        return list(track(digests, len(files), what))
 
 
 def examine(
-    file: PictureFile, task: Task, row: np.ndarray | None, alone: AbstractContextManager[Any] | None = None
+    file: ImageFile, task: Task, row: np.ndarray | None, alone: AbstractContextManager[Any] | None = None
 ) -> Outcome:
-    """Decode one picture, into `row` if there is one, and say what became of it."""
+    """Decode one image, into `row` if there is one, and say what became of it."""
     complaint()
     try:
         content = read(file)
-    except BadPictureError as error:
+    except BadImageError as error:
         return Outcome(str(error))
     digest = hashlib.sha256(content.getbuffer()).hexdigest() if task.hashed else ""
     try:
@@ -145,26 +145,31 @@ def examine(
             return outcome
         seen = hashlib.blake2b(pixels.tobytes(), digest_size=16).hexdigest()
         return outcome._replace(pixels=seen, blank=bool((pixels == pixels[0, 0]).all()))
-    except BadPictureError as error:
+    except BadImageError as error:
         return Outcome(str(error), digest)
 
 
+def in_threads(function: Callable[[A], B], items: Iterable[A], workers: int | None) -> Generator[B, None, None]:
+    """Yield a function's results in order, computed in threads; None takes as many as there are cores."""
+    pool = ThreadPoolExecutor(workers or usable_cores())
+    try:
+        yield from pool.map(function, items)
+    finally:
+        pool.shutdown(cancel_futures=True)  # else a signal would wait for all items
+
+
 def _in_threads(
-    files: list[PictureFile], chosen: list[int], task: Task, rows: np.ndarray | None, count: int
+    files: list[ImageFile], chosen: list[int], task: Task, rows: np.ndarray | None, count: int
 ) -> Generator[tuple[int, Outcome], None, None]:
     def one(position: int) -> tuple[int, Outcome]:
         return position, examine(files[position], task, None if rows is None else rows[position], alone)
 
     alone = threading.Lock()
-    pool = ThreadPoolExecutor(count)
-    try:
-        yield from pool.map(one, chosen)
-    finally:
-        pool.shutdown(cancel_futures=True)  # else a signal would wait for every picture still to come
+    return in_threads(one, chosen, count)
 
 
 def _in_processes(
-    files: list[PictureFile], chosen: list[int], task: Task, count: int
+    files: list[ImageFile], chosen: list[int], task: Task, count: int
 ) -> Generator[tuple[int, Outcome], None, None]:
     chunks = iter([chosen[start : start + CHUNK] for start in range(0, len(chosen), CHUNK)])
     workers: dict[Connection, BaseProcess] = {}

@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ganctl.errors import ConfigError
-from ganctl.runtime.image_network import ImageNetwork, open_image_network, weights_digest
+from ganctl.images.pretrained import ImageNetwork, open_image_network, weights_digest
 
 LAYERS = ["features.1", "features.3"]
 RANGE = (-1.0, 1.0)

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from ganctl.errors import ConfigError
-from ganctl.runtime.torchvision import import_torchvision_datasets
+from ganctl.runtime.torchvision_import import import_torchvision_datasets
 
 
 def break_import(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:

@@ -2,27 +2,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image, ImageDraw
 
-from ganctl.images import (
+from ganctl.images.grid import GAP, grid
+from ganctl.images.plot import (
     BINS,
     BOTTOM,
     FAKE_COLOUR,
-    GAP,
     LEFT,
     PLOT_SIDE,
     REAL_COLOUR,
     RIGHT,
     TOP,
-    grid,
     histogram,
     plot,
-    save,
     scatter,
-    to_bytes,
-    to_image,
 )
+from ganctl.images.png import save, to_image
 
 
 @pytest.fixture
@@ -41,31 +37,6 @@ def where(plot: np.ndarray, colour: tuple[int, int, int]) -> np.ndarray:
 def middle(plot: np.ndarray, colour: tuple[int, int, int]) -> list[float]:
     places = where(plot, colour)
     return ((places.min(0) + places.max(0)) / 2).tolist()
-
-
-def test_values_become_bytes_by_rounding_and_are_cut_off_at_the_ends():
-    values = torch.tensor([-1.5, -1.0, -0.999, -0.995, 0.0, 0.5, 0.999, 1.0, 7.0, -torch.inf, torch.inf])
-    result = to_bytes(values.reshape(1, 1, 1, -1), (-1, 1))
-    assert result.dtype == np.uint8
-    assert result.flatten().tolist() == [0, 0, 0, 1, 128, 191, 255, 255, 255, 0, 255]
-    assert to_bytes(torch.tensor([0.0, 0.25, 1.0]).reshape(1, 1, 1, 3), (0, 1)).flatten().tolist() == [0, 64, 255]
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.float16])
-@pytest.mark.parametrize("picture_range", [(-1, 1), (0, 1)])
-def test_every_byte_survives_the_way_through_the_models_range(dtype, picture_range):
-    low, high = picture_range
-    values = torch.arange(256, dtype=torch.float64) * (high - low) / 255 + low
-    result = to_bytes(values.to(dtype).reshape(1, 1, 16, 16), picture_range)
-    assert result.flatten().tolist() == list(range(256))
-
-
-def test_bytes_lie_as_height_width_channels():
-    samples = torch.arange(2 * 3 * 4 * 5).reshape(2, 3, 4, 5) / 255
-    result = to_bytes(samples.requires_grad_().contiguous(memory_format=torch.channels_last), (0, 1))
-    assert result.shape == (2, 4, 5, 3)
-    assert result[1, 2, 3, 0] == 60 + 2 * 5 + 3
-    assert result[0, 3, 4, 2] == 40 + 3 * 5 + 4
 
 
 @pytest.mark.parametrize("channels", [1, 3])

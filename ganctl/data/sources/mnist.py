@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from pydantic import Field
 
-from ganctl.data.idx import Title, load_idx
-from ganctl.data.resize import resize
 from ganctl.data.source import SOURCES, Resolution, Source
+from ganctl.data.sources.idx import Title, load_idx
+from ganctl.data.sources.resize import resize
 from ganctl.data.store import Store
 from ganctl.errors import DataError
 from ganctl.runtime.randomness import generator
@@ -29,7 +29,7 @@ CLOTHES = (
 
 
 class IdxSource(Source):
-    """A set of 28×28 grey pictures in idx files."""
+    """A set of 28×28 grey images in idx files."""
 
     placement = frozenset({"root", "download"})
     root: str
@@ -88,7 +88,7 @@ class FashionMnist(IdxSource):
 
 @SOURCES.register
 class StackedMnist(IdxSource):
-    """Three digits of MNIST as the channels of one picture: 1,000 modes to be missed (Srivastava et al. 2017)."""
+    """Three digits of MNIST as the channels of one image: 1,000 modes to be missed (Srivastava et al. 2017)."""
 
     stacked = True
     name: Literal["stacked_mnist"]

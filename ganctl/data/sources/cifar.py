@@ -10,13 +10,13 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from ganctl.data.download import download
-from ganctl.data.resize import resize
 from ganctl.data.source import SOURCES, Resolution, Source
+from ganctl.data.sources.download import download
+from ganctl.data.sources.resize import resize
 from ganctl.data.store import Store
 from ganctl.errors import DataError
 from ganctl.runtime.bounded import UntrustedFileError, regular_size
-from ganctl.runtime.torchvision import import_torchvision_datasets
+from ganctl.runtime.torchvision_import import import_torchvision_datasets
 
 FOLDER = "cifar-10-batches-py"
 PACKED = "cifar-10-python.tar.gz"

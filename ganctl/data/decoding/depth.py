@@ -43,36 +43,36 @@ class Values(NamedTuple):
     bright: float
 
 
-def kind_of_values(picture: Image.Image) -> str | None:
+def kind_of_values(image: Image.Image) -> str | None:
     """Return what an image's values are, by its header; None for 8 bits, which need no range."""
-    if picture.mode.startswith("I;16") or (picture.mode == "I" and picture.format in ("PNG", "PPM")):
+    if image.mode.startswith("I;16") or (image.mode == "I" and image.format in ("PNG", "PPM")):
         return UINT16
-    if picture.mode == "F":
+    if image.mode == "F":
         return FLOAT
-    if picture.mode == "I" or (picture.mode == "L" and _sample_format(picture) == SIGNED):
+    if image.mode == "I" or (image.mode == "L" and _sample_format(image) == SIGNED):
         return WHOLE
     return None
 
 
-def bands(picture: Image.Image) -> Iterator[tuple[int, np.ndarray]]:
+def bands(image: Image.Image) -> Iterator[tuple[int, np.ndarray]]:
     """Yield rows of an image as float64 [rows, width], each with the number of its first row.
 
     Pillow reads signed bytes as unsigned, and unsigned 32 bits as signed, which is undone here.
     """
-    sample = _sample_format(picture)
-    height = max(1, BAND_PIXELS // max(1, picture.width))
-    for top in range(0, picture.height, height):
-        rows = np.asarray(picture.crop((0, top, picture.width, min(top + height, picture.height))))
-        if picture.mode == "L" and sample == SIGNED:
+    sample = _sample_format(image)
+    height = max(1, BAND_PIXELS // max(1, image.width))
+    for top in range(0, image.height, height):
+        rows = np.asarray(image.crop((0, top, image.width, min(top + height, image.height))))
+        if image.mode == "L" and sample == SIGNED:
             rows = rows.view(np.int8)
-        elif picture.mode == "I" and sample == UNSIGNED and _tag(picture, BITS_PER_SAMPLE) == 32:
+        elif image.mode == "I" and sample == UNSIGNED and _tag(image, BITS_PER_SAMPLE) == 32:
             rows = rows.view(np.uint32)
         yield top, rows.astype(np.float64)
 
 
-def values_of(picture: Image.Image, kind: str) -> Values:
+def values_of(image: Image.Image, kind: str) -> Values:
     """Return what the values of an image are; `high` is NaN where one is no finite number."""
-    return together([values_in(rows, kind) for _, rows in bands(picture)])
+    return together([values_in(rows, kind) for _, rows in bands(image)])
 
 
 def values_in(block: np.ndarray, kind: str) -> Values:
@@ -84,15 +84,15 @@ def values_in(block: np.ndarray, kind: str) -> Values:
     return Values(kind, float(block.min()), float(block.max()), float(dark), float(bright))
 
 
-def to_bytes(picture: Image.Image, ends: Ends) -> tuple[Image.Image, int]:
+def to_bytes(image: Image.Image, ends: Ends) -> tuple[Image.Image, int]:
     """Return an image of more than 8 bits as 8-bit grey, scaled from `ends`, and how many values lie outside.
 
     A transparent colour becomes white, as elsewhere.
     """
     low, high = ends
-    clear = picture.info.get("transparency")
-    grey, outside = Image.new("L", picture.size), 0
-    for top, rows in bands(picture):
+    clear = image.info.get("transparency")
+    grey, outside = Image.new("L", image.size), 0
+    for top, rows in bands(image):
         outside += int(((rows < low) | (rows > high)).sum())
         scaled = ((rows - low) * (255 / (high - low))).clip(0, 255).round().astype(np.uint8)
         if isinstance(clear, int):
@@ -172,14 +172,14 @@ def told(value: float) -> str:
     return str(int(value)) if value == int(value) and abs(value) < 1e15 else f"{value:.6g}"
 
 
-def _tag(picture: Image.Image, number: int) -> int | None:
-    value = getattr(picture, "tag_v2", {}).get(number)
+def _tag(image: Image.Image, number: int) -> int | None:
+    value = getattr(image, "tag_v2", {}).get(number)
     value = value[0] if isinstance(value, tuple) and value else value
     return value if isinstance(value, int) else None
 
 
-def _sample_format(picture: Image.Image) -> int | None:
+def _sample_format(image: Image.Image) -> int | None:
     """Return the TIFF tag that tells signed from unsigned; whole numbers without it are unsigned."""
-    if picture.format != "TIFF":
+    if image.format != "TIFF":
         return None
-    return _tag(picture, SAMPLE_FORMAT) or UNSIGNED
+    return _tag(image, SAMPLE_FORMAT) or UNSIGNED
