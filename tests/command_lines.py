@@ -10,7 +10,8 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 
 from ganctl import compose
 from ganctl.auxiliary import AUXILIARIES
-from ganctl.config import DeviceConfig, SampleCommand, TrainConfig
+from ganctl.commands.sample import SampleCommand
+from ganctl.config import DeviceConfig, TrainConfig
 from ganctl.data.sources import SOURCES, Folder
 from ganctl.losses import LOSSES
 from ganctl.metrics import EXTRACTORS, METRICS

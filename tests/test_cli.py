@@ -4,14 +4,17 @@ import functools
 import re
 import shlex
 import signal
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import save_file
 
 from ganctl import __version__
-from ganctl import cli as command_line
+from ganctl.commands import COMMANDS
 from ganctl.errors import Stopped
 from ganctl.runs.folder import RunFolder
 from tests.conftest import TINY, Cli, Outcome, contents
@@ -262,7 +265,7 @@ def test_sample_writes_to_the_folder_it_is_told_to(trained: Path, cli: Cli) -> N
 def test_help_lists_every_command_and_the_exit_codes(words: list[str], workspace: Path, cli: Cli) -> None:
     outcome = cli(*words)
     assert (outcome.code, outcome.err) == (0, "")
-    for command in command_line.COMMANDS:
+    for command in COMMANDS:
         assert f"\n  ganctl {command} " in outcome.out
     assert "Exit codes: 0 done, 2 wrong command or config, 3 data, 4 checkpoint, 5 training" in outcome.out
     assert contents(workspace) == {}
@@ -298,6 +301,11 @@ def test_a_question_is_answered_and_nothing_is_written(
     assert contents(workspace) == {}
 
 
+def reading(read: Callable[[list[str]], Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let another function read the words of `ganctl train`."""
+    monkeypatch.setitem(COMMANDS, "train", replace(COMMANDS["train"], read=read))
+
+
 @pytest.mark.parametrize(
     ("end", "code", "told"),
     [(Stopped(signal.SIGTERM), 143, "SIGTERM"), (KeyboardInterrupt(), 130, "SIGINT")],
@@ -305,26 +313,26 @@ def test_a_question_is_answered_and_nothing_is_written(
 def test_a_signal_is_one_line_and_128_more_than_its_number(
     end: BaseException, code: int, told: str, monkeypatch: pytest.MonkeyPatch, cli: Cli
 ) -> None:
-    def stop(arguments: list[str]) -> int:
+    def stop(words: list[str]) -> tuple[str, list[str]]:
         raise end
 
-    monkeypatch.setitem(command_line.COMMANDS, "train", stop)
+    reading(stop, monkeypatch)
     assert cli("train") == Outcome(code, "", f"ganctl: stopped by {told}\n")
 
 
 def test_a_failing_system_call_is_one_line_that_names_the_file(monkeypatch: pytest.MonkeyPatch, cli: Cli) -> None:
-    def fail(arguments: list[str]) -> int:
+    def fail(words: list[str]) -> tuple[str, list[str]]:
         raise PermissionError(13, "Permission denied", "somewhere/metrics.jsonl")
 
-    monkeypatch.setitem(command_line.COMMANDS, "train", fail)
+    reading(fail, monkeypatch)
     assert cli("train") == Outcome(2, "", "ganctl: somewhere/metrics.jsonl: Permission denied\n")
 
 
 def test_a_programmers_mistake_is_not_dressed_up_as_a_users(monkeypatch: pytest.MonkeyPatch, cli: Cli) -> None:
-    def fail(arguments: list[str]) -> int:
+    def fail(words: list[str]) -> tuple[str, list[str]]:
         raise AssertionError("two of loss named hinge")
 
-    monkeypatch.setitem(command_line.COMMANDS, "train", fail)
+    reading(fail, monkeypatch)
     with pytest.raises(AssertionError, match="two of loss"):
         cli("train")
 
@@ -341,10 +349,10 @@ def test_a_programmers_mistake_is_not_dressed_up_as_a_users(monkeypatch: pytest.
 def test_running_out_of_memory_is_one_line_that_says_what_to_lower(
     error: Exception, monkeypatch: pytest.MonkeyPatch, cli: Cli
 ) -> None:
-    def fail(arguments: list[str]) -> int:
+    def fail(words: list[str]) -> tuple[str, list[str]]:
         raise error
 
-    monkeypatch.setitem(command_line.COMMANDS, "train", fail)
+    reading(fail, monkeypatch)
     outcome = cli("train")
     assert (outcome.code, outcome.err.count("\n")) == (2, 1)
     assert "train.batch_size" in outcome.err

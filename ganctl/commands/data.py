@@ -16,7 +16,6 @@ from ganctl.data.survey import Survey, survey
 from ganctl.data.whole import Notes
 from ganctl.errors import ConfigError, GanctlError, counted
 from ganctl.runtime.console import say
-from ganctl.runtime.signals import Signals
 
 LISTED_FAILURES = 20
 LISTED_KINDS = 5
@@ -30,7 +29,7 @@ def prepare(source: Folder) -> None:
 
     Raises `ConfigError` if the cache cannot be used, `DataError` for data that cannot.
     """
-    with _own_keys(), Signals():
+    with _own_keys():
         if source.cache is None:
             raise ConfigError("cache: null keeps nothing; give a folder to prepare pictures in")
         found = search(source.path, source.subfolder)
@@ -57,7 +56,7 @@ def check(source: Folder) -> None:
 
     Raises `DataError` if training would refuse it.
     """
-    with _own_keys(), Signals():
+    with _own_keys():
         found = search(source.path, source.subfolder)
         pictures = _pictures(source, found)
         told = survey(pictures, source.workers)

@@ -17,26 +17,14 @@ from pydantic import AfterValidator, Field, SerializeAsAny, create_model
 
 from ganctl import __version__
 from ganctl.checkpoints.file import Checkpoint
-from ganctl.commands.output import is_file, writing
-from ganctl.commands.sample import open_generator
-from ganctl.composed import Typed, typed_in
-from ganctl.config import DeviceConfig, TrainConfig, Which, train_config
-from ganctl.errors import ConfigError, DataError, WriteError
-from ganctl.game.sampling import at_once, drawn
-from ganctl.metrics import (
-    EXTRACTORS,
-    METRICS,
-    Comparison,
-    Extractor,
-    FeatureExtractor,
-    Floor,
-    Metric,
-    Numbers,
-    Surroundings,
-    interval,
-    of_store,
-)
-from ganctl.registry import Spec
+from ganctl.commands.output import file_named, writing
+from ganctl.composed import Typed
+from ganctl.config import TrainConfig, train_config
+from ganctl.errors import ConfigError, WriteError
+from ganctl.metrics import EXTRACTORS, METRICS, FeatureExtractor, Floor, Metric, Numbers, interval
+from ganctl.runs.evaluation import Bench, report_left_out
+from ganctl.runs.generator import GeneratorCommand, TrainedGenerator, open_generator
+from ganctl.runs.naming import refuse_other_data
 from ganctl.runtime.bounded import read_text
 from ganctl.runtime.console import say
 from ganctl.runtime.disk import write_whole
@@ -59,20 +47,15 @@ def _different(seeds: list[int]) -> list[int]:
     return seeds
 
 
-class EvaluateCommand(Spec):
+class EvaluateCommand(GeneratorCommand):
     """Everything that `ganctl evaluate` is told."""
 
-    ckpt: str
     num: Annotated[int, Field(ge=2, le=1_000_000)]
     seeds: Annotated[Seeds, AfterValidator(_different)]
     floor: bool
-    ema: bool
-    plugins: list[str]
-    which: Which
     batch_size: Annotated[int, Field(ge=1)] | None
     cache: str
-    out: str | None
-    device: DeviceConfig
+    data: dict[str, Any]
     metric: Annotated[dict[str, SerializeAsAny[Metric]], Field(min_length=1)]
     features: SerializeAsAny[FeatureExtractor]
 
@@ -94,72 +77,63 @@ def evaluate_command(values: Mapping[str, Any]) -> EvaluateCommand:
     return validate(create_model("EvaluateCommand", __base__=EvaluateCommand, **families), values)
 
 
-def evaluate(command: EvaluateCommand, moved: Mapping[str, Any]) -> None:
+def evaluate(command: EvaluateCommand, typed: Mapping[str, str]) -> None:
     """Measure a run or a checkpoint file, add the result to evaluation.json, and print a table.
 
-    `moved` are keys that say where the data lies now, such as data.path.
-
-    Raises `CheckpointError` if there is no whole checkpoint, `DataError` if its data is not there, `ConfigError`
-    for metrics that have no meaning here and for a file that cannot be written. What was measured is written
-    before it is shown.
+    `typed` is the text of the command line's keys. Raises `CheckpointError` if there is no intact checkpoint,
+    `DataError` if its data is not there, `ConfigError` for metrics that have no meaning here and for a file that
+    cannot be written. What was measured is written before it is shown.
     """
     keep_freed_memory()
-    checkpoint, config, device, network = open_generator(
-        command.ckpt, command.device, average=command.ema, which=command.which
-    )
-    config = _moved(config, moved)
+    trained = open_generator(command)
+    header = trained.checkpoint.header
+    config = _moved(trained.config, command.data, typed)
     store = config.data.load()
-    if store.fingerprint != checkpoint.header.data:
-        raise DataError("data: not the samples that this generator was trained on; restore them to compare with")
-    path = _place(command.out, checkpoint.path)
-    real = of_store(store, config.data)
-    extractor = command.features.open(Surroundings(config.data, store, device.torch_device, command.cache))
+    if store.fingerprint != header.data:
+        otherwise = "evaluate a generator that was trained on it"
+        refuse_other_data(trained.checkpoint.path, header.config.get("data"), config, otherwise)
+    path = _place(command.out, trained)
+    bench = Bench(config, store, trained.device, command.metric, command.features, command.cache)
     started = time.perf_counter()
     generated = {
-        seed: drawn(
-            network, config.model, store.shape, device, command.num, seed, command.batch_size or at_once(config)
-        )
-        for seed in command.seeds
+        seed: bench.samples(trained.network, command.num, seed, command.batch_size) for seed in command.seeds
     }
-    comparison = Comparison(command.metric, extractor, real, command.cache)
-    comparison.check(generated[command.seeds[0]])
-    found = {seed: comparison.numbers(samples, seed) for seed, samples in generated.items()}
-    beneath = comparison.floor(command.num, command.seeds[0]) if command.floor else None
-    result = _result(command, checkpoint, extractor, real.count, found, beneath)
-    result["precision"] = device.precision
+    bench.comparison.check(generated[command.seeds[0]])
+    found = {seed: bench.comparison.numbers(samples, seed) for seed, samples in generated.items()}
+    beneath = bench.comparison.floor(command.num, command.seeds[0]) if command.floor else None
+    result = _result(command, trained.checkpoint, bench, found, beneath)
+    result["precision"] = trained.device.precision
     result["seconds"] = round(time.perf_counter() - started, 1)
     try:
         _write(path, result)
     finally:
         _show(result)
-    for line in beneath.left_out if beneath is not None else ():
-        say(f"not real vs real: {line}")
+    if beneath is not None:
+        report_left_out(beneath)
     say(f"written to {path}")
 
 
-def _moved(config: TrainConfig, moved: Mapping[str, Any]) -> TrainConfig:
+def _moved(config: TrainConfig, moved: Mapping[str, Any], typed: Mapping[str, str]) -> TrainConfig:
     """Return a run's config with its data in another place.
 
     Raises `ConfigError` for a key that says something else of the data.
     """
-    values = config.saved()
-    for key, value in moved.items():
-        _, _, name = key.partition(".")
-        if name not in config.data.placement:
+    for key in moved:
+        if key not in config.data.placement:
             may = ", ".join(f"data.{each}" for each in sorted(config.data.placement)) or "nothing"
             raise ConfigError(
-                f"{key}: cannot change, because a run is compared with the data that it was trained on; what may "
-                f"be given: {may}"
+                f"data.{key}: cannot change, because a run is compared with the data that it was trained on; what "
+                f"may be given: {may}"
             )
-        values["data"][name] = value
-    return train_config(Typed(values, typed_in(moved))) if moved else config
+    values = config.saved()
+    values["data"] |= moved
+    return train_config(Typed(values, typed)) if moved else config
 
 
 def _result(
     command: EvaluateCommand,
     checkpoint: Checkpoint,
-    extractor: Extractor,
-    references: int,
+    bench: Bench,
     found: Mapping[int, Numbers],
     beneath: Floor | None,
 ) -> dict[str, Any]:
@@ -170,12 +144,12 @@ def _result(
         "checkpoint": checkpoint.path.name,
         "step": header.step,
         "asked": command.asked(),
-        "features": extractor.about(),
+        "features": bench.extractor.about(),
         "reference": {
             "data": header.config["data"]["name"],
             "split": header.config["data"].get("split", "all"),
             "fingerprint": header.data,
-            "count": references,
+            "count": bench.real.count,
         },
         "floor": None if beneath is None else {"count": beneath.count, "reference": beneath.others},
         "versions": {"ganctl": __version__, "torch": torch.__version__},
@@ -194,18 +168,16 @@ def _number(values: list[float], beneath: float | None) -> dict[str, Any]:
     return {"mean": over.mean, "half_width": over.half_width, "values": values, "floor": beneath}
 
 
-def _place(out: str | None, checkpoint: Path) -> Path:
+def _place(out: str | None, trained: TrainedGenerator) -> Path:
     """Return where results go: to `out`, or beside the checkpoints of the run.
 
     Raises `ConfigError` for an `out` that holds something else or is of another kind, `WriteError` where nothing
     can be written.
     """
     if out is None:
-        inside = checkpoint.parent.name == "checkpoints"
-        path = (checkpoint.parent.parent if inside else checkpoint.parent) / NAME
+        path = trained.folder() / NAME
     else:
-        path = Path(os.path.expanduser(out))
-        path = path if path.is_file() or is_file(out, {"json"}) else path / NAME
+        path = Path(out) if os.path.isfile(out) else file_named(out, {"json"}) or Path(out) / NAME
     with writing(path):  # a place that cannot be had is refused before anything is computed
         if path.is_dir():
             raise WriteError.of(path, errno.EISDIR)

@@ -7,7 +7,6 @@ from ganctl.checkpoints.verify import saved_train_config
 from ganctl.composed import Typed, typed_in
 from ganctl.config import TrainConfig, flatten, train_config
 from ganctl.errors import CheckpointError, ConfigError, nearest
-from ganctl.plugins import import_plugins
 from ganctl.runs.folder import RunFolder, find_run
 from ganctl.runs.runner import run
 from ganctl.runtime.signals import Signals
@@ -27,7 +26,6 @@ def resume(path: str, overrides: Mapping[str, Any], signals: Signals) -> None:
         raise ConfigError(f"{path}: a run goes on from its newest checkpoint, not from any; `ganctl resume {own}`")
     folder = RunFolder(place)
     plugins = overrides.get("plugins", [])
-    import_plugins(plugins)
     saved = saved_train_config(folder.saved_config() | {"plugins": plugins}, folder.config, folder.plugins())
     changed = {
         "device.name" if key == "device" else key: value for key, value in overrides.items() if key != "plugins"

@@ -346,7 +346,7 @@ class Runner:
             header = candidate.header
             self.folder.check_origin(header, self.config)
             if header.data != self.store.fingerprint:
-                refuse_other_data(self.folder, header.config.get("data"), self.config)
+                refuse_other_data(self.folder.path, header.config.get("data"), self.config)
             try:
                 saved = candidate.read()
                 state.check(self.game, saved, header.step, self.config.optimizer)
