@@ -117,17 +117,10 @@ def _values(command: str, loader: ConfigLoaderImpl, words: Sequence[str]) -> Typ
 def _print_help(command: str, loader: ConfigLoaderImpl, job: Job, introduction: str, examples: str) -> None:
     with _errors_in_our_words(command, job.words):
         keys = OmegaConf.to_yaml(_composed(command, loader, job.words))
-    groups = {group: sorted(loader.get_group_options(group)) for group in _groups(command)}
-    choices = "".join(f"{group}: {', '.join(options)}\n" for group, options in groups.items())
-    choices = f"Choices (group=option):\n{choices}\n" if choices else ""
-    print(f"{introduction}\n\n{choices}Keys and their values (key=value):\n\n{keys}\n{examples}")
-
-
-def _groups(command: str) -> list[str]:
-    """Return the groups of options of which a command chooses."""
-    defaults = _tree(config_folder() / f"{command}.yaml")["defaults"]
-    names = [name for choice in defaults if isinstance(choice, dict) for name in choice]
-    return [name for name in names if re.fullmatch(r"\w+(/\w+)?", name)]
+    groups = [name for name, _ in _defaults(_tree(config_folder() / f"{command}.yaml")) if "@" not in name]
+    options = [f"{group}: {', '.join(sorted(loader.get_group_options(group)))}\n" for group in groups]
+    choices = f"Choices (group=option):\n{''.join(options)}\n" if options else ""
+    print(f"{introduction}\n\n{choices}Keys and their values (key=value):\n\n{keys}\n{examples}".rstrip("\n"))
 
 
 def _let_hydra_show(command: str, options: Namespace, parser: ArgumentParser, job: Job) -> None:
@@ -245,6 +238,7 @@ def _plain(value: Any) -> Any:
 
 
 def _as_ganctl_answers(parser: ArgumentParser, command: str) -> None:
+    """Let the parser of Hydra's options tell ganctl's version, and raise `ConfigError` for what it cannot read."""
     known = [option for action in parser._actions for option in action.option_strings]
     for action in parser._actions:
         if isinstance(action, _VersionAction):
@@ -356,33 +350,32 @@ def _known_keys() -> Iterator[tuple[str, str]]:
     """Yield each key as it is typed, with what it belongs to: an option such as data=mnist, or a command."""
     root = config_folder()
     for path in sorted(root.rglob("*.yaml")):
-        if path.read_text("utf-8").startswith("# @package _global_"):
-            continue  # a recipe sets keys of others
-        tree = _tree(path)
         group = path.relative_to(root).parent.as_posix().removeprefix(".")
         package = re.match(r"# @package (\w+)\n", path.read_text("utf-8"))
+        place = package.group(1) if package else group
+        if place == "_global_":
+            continue  # a recipe sets keys of others
+        tree = _tree(path)
         option = f"[{path.stem}]" if list(tree) == [path.stem] else path.stem
         owner = f"{group}={option}" if group else f"`ganctl {path.stem}`"
-        if not group:
-            choices = (choice for choice in tree.get("defaults", []) if isinstance(choice, dict))
-            for name, option in (pair for choice in choices for pair in choice.items()):
-                if re.fullmatch(r"\w+(/\w+)?", name):
-                    yield name.rpartition("/")[2], owner
-                if name.endswith("@_global_"):
-                    inside = _keys(_tree(root / name.removesuffix("@_global_") / f"{option}.yaml"), "")
-                    yield from ((key, owner) for key in inside)
-        place = package.group(1) if package else group
-        for name in _keys(tree, f"{place}." if place else ""):
-            yield name, owner
+        keys = _keys(tree, f"{place}." if place else "")
+        for name, chosen in [] if group else _defaults(tree):
+            inside, _, whole = name.partition("@")
+            keys += _keys(_tree(root / inside / f"{chosen}.yaml"), "") if whole else [name.rpartition("/")[2]]
+        yield from ((key, owner) for key in keys)
 
 
 def _tree(path: Path) -> Any:
     return OmegaConf.to_container(OmegaConf.load(path))
 
 
-def _keys(tree: Any, prefix: str) -> Iterator[str]:
-    if isinstance(tree, dict):
-        for key, value in tree.items():
-            if f"{prefix}{key}" not in ("defaults", "hydra"):
-                yield f"{prefix}{key}"
-                yield from _keys(value, f"{prefix}{key}.")
+def _defaults(tree: Any) -> list[tuple[str, Any]]:
+    """Return the groups of which a command chooses with their defaults; group@_global_ is one without a key."""
+    choices = [choice for choice in tree["defaults"] if isinstance(choice, dict)]
+    return [pair for choice in choices for pair in choice.items()]
+
+
+def _keys(tree: Any, prefix: str) -> list[str]:
+    pairs = tree.items() if isinstance(tree, dict) else ()
+    named = [(f"{prefix}{key}", value) for key, value in pairs if f"{prefix}{key}" != "defaults"]
+    return [key for name, value in named for key in (name, *_keys(value, f"{name}."))]

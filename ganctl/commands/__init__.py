@@ -16,27 +16,27 @@ from ganctl.runtime.signals import Signals
 
 @dataclass(frozen=True)
 class Command:
-    """One command: its name, the words that may follow, what it is for, and what else its own help tells.
+    """One command: its name, the words that may follow, and what it is for.
 
     `read` splits the words into a subject, which is no key, and the keys; it raises `ConfigError` for words that
     mean nothing. `run` validates the values of one job by the command's schema, and does it. The keys are those of
-    configs/<name>.yaml, or, where `of_saved_config`, of the run that is the subject.
+    configs/<name>.yaml, or, where `of_saved_config`, of the run that is the subject. `details` end its own help.
     """
 
     name: str
     usage: str
     purpose: str
-    details: str
     read: Callable[[list[str]], tuple[str, list[str]]]
     run: Callable[[Typed, Job, Signals], None]
+    details: str = ""
     of_saved_config: bool = False
 
     def line(self) -> str:
         """Return the command's line of the help."""
-        return f"ganctl {self.name} {self.usage}".ljust(44) + f"  {self.purpose}"
+        return f"{f'ganctl {self.name} {self.usage}':44}  {self.purpose}"
 
     def jobs(self, words: list[str]) -> list[Job]:
-        """Return what the words ask for; questions such as --help and --cfg are answered.
+        """Return what the words ask for; questions such as --help and --cfg are answered, and ask for nothing.
 
         Raises `ConfigError` for words that cannot be read.
         """
@@ -139,57 +139,33 @@ def _data(values: Typed, job: Job, signals: Signals) -> None:
     {"prepare": data.prepare, "check": data.check, "info": data.info}[job.subject](validate(Folder, values))
 
 
-ROWS = (
-    Command(
-        "train",
-        "[group=option | key=value …]",
-        "train a model; the same command again resumes it",
-        """\
+TRAIN = """\
 ganctl train --cfg job            shows the composed config and starts nothing; with -m, each job's
 ganctl train -m seed=1,2,3        runs once for each value
 ganctl train --config-dir DIR     adds your own configs/ folder
-Every key is explained in the YAML files of configs/ and in docs/configuration.md.""",
-        _words_of_train,
-        _train,
-    ),
-    Command(
-        "resume",
-        "outputs/<run> [key=value …]",
-        "go on with a run from its own saved config",
-        """\
+Every key is explained in the YAML files of configs/ and in docs/configuration.md."""
+RESUME = """\
 Keys that leave the run's numbers alone may be given: train.steps, logging.*, sample.*, checkpoint.*,
-evaluate.*, metric.*, features.*, device.*, where its data lies, and plugins=[…], which no saved config names.""",
-        _words_of_resume,
-        _resume,
-        of_saved_config=True,
-    ),
-    Command(
-        "sample",
-        "outputs/<run> [key=value …]",
-        "draw samples from a trained generator",
-        "ganctl sample latest num=64 seed=7",
-        _words_of_sample,
-        _sample,
-    ),
-    Command(
-        "evaluate",
-        "outputs/<run> [key=value …]",
-        "measure how its samples compare with real ones",
-        "ganctl evaluate latest metric=[fid,precision_recall] num=10000 seeds=0-2",
-        _words_of_evaluate,
-        _evaluate,
-    ),
+evaluate.*, metric.*, features.*, device.*, where its data is, and plugins=[…], which no saved config names."""
+DATA = """\
+ganctl data prepare path=…   decodes them into the cache, which training does too at its first start
+ganctl data check path=…     decodes them without keeping them, and reports what is wrong or odd
+ganctl data info path=…      describes them, and where they are prepared; decodes nothing
+The keys are those of `ganctl train data=folder`, without data. in front."""
+
+GROUPS, RUN = "[group=option | key=value …]", "outputs/<run> [key=value …]"
+ROWS = (
+    Command("train", GROUPS, "train a model; the same command again resumes it", _words_of_train, _train, TRAIN),
+    Command("resume", RUN, "go on with a run from its own saved config", _words_of_resume, _resume, RESUME, True),
+    Command("sample", RUN, "draw samples from a trained generator", _words_of_sample, _sample),
+    Command("evaluate", RUN, "measure how its samples compare with real ones", _words_of_evaluate, _evaluate),
     Command(
         "data",
         "prepare|check|info path=<images>",
         "look after images of your own before training on them",
-        """\
-ganctl data prepare path=…   decodes them into the cache, which training does too at its first start
-ganctl data check path=…     decodes them without keeping them, and reports what is wrong or odd
-ganctl data info path=…      describes them, and where they are prepared; decodes nothing
-The keys are those of `ganctl train data=folder`, without data. in front.""",
         _words_of_data,
         _data,
+        DATA,
     ),
 )
 COMMANDS = {command.name: command for command in ROWS}

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -155,17 +156,13 @@ def _result(
         "versions": {"ganctl": __version__, "torch": torch.__version__},
         "numbers": {
             key: {
-                name: _number([found[seed][key][name] for seed in command.seeds], lowest.get(key, {}).get(name))
+                name: asdict(interval([found[seed][key][name] for seed in command.seeds]))
+                | {"floor": lowest.get(key, {}).get(name)}
                 for name in found[command.seeds[0]][key]
             }
             for key in command.metric
         },
     }
-
-
-def _number(values: list[float], beneath: float | None) -> dict[str, Any]:
-    over = interval(values)
-    return {"mean": over.mean, "half_width": over.half_width, "values": values, "floor": beneath}
 
 
 def _place(out: str | None, trained: TrainedGenerator) -> Path:
@@ -247,7 +244,7 @@ def _finite(value: Any) -> Any:
     """Return plain data with null for numbers that are not finite, which JSON does not know."""
     if isinstance(value, dict):
         return {key: _finite(inner) for key, inner in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [_finite(inner) for inner in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
