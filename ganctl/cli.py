@@ -72,11 +72,11 @@ def _run(command: Command, words: list[str], signals: Signals) -> int:
     A user's mistake ends its job, a signal all of them; a programmer's mistake is raised after the other jobs.
     """
     jobs = command.jobs(words)
-    from ganctl.sweep import Table
+    from ganctl.sweep import SweepTable
 
     codes: list[int] = []
     crashes: list[Exception] = []
-    with closing(Table()) as table:
+    with closing(SweepTable()) as table:
         for job in jobs:
             try:
                 codes.append(table.run(job, partial(_guarded, partial(_do, command, job, signals))))

@@ -99,7 +99,7 @@ class LoggingConfig(Spec):
 
 
 class SampleConfig(Spec):
-    """How often and how many samples become a picture; every in steps."""
+    """How often, in steps, and how many samples are drawn into an image."""
 
     every: Count
     num: Annotated[int, Field(ge=1, le=10_000)]

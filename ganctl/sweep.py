@@ -14,7 +14,7 @@ SIGNALS = 128
 """Exit codes above are those of signals."""
 
 
-class Table:
+class SweepTable:
     """Reports the jobs of a sweep while they run, and keeps a table of them in the sweep's folder.
 
     Nothing is written before a job has been accepted.

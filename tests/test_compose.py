@@ -59,8 +59,10 @@ def test_the_defaults_of_a_command_are_plain_valid_data(
     assert contents(workspace) == {}
 
 
-def test_every_command_with_keys_has_a_primary_file() -> None:
-    assert {path.stem for path in compose.config_folder().glob("*.yaml")} >= {"train", "sample"}
+def test_a_command_is_a_row_of_the_table_and_a_file_of_its_keys() -> None:
+    with_keys = {name for name, command in COMMANDS.items() if not command.of_saved_config}
+    assert {path.stem for path in compose.config_folder().glob("*.yaml")} == with_keys
+    assert COMMANDS.keys() - with_keys == {"resume"}
 
 
 @pytest.mark.parametrize("option", OPTIONS)

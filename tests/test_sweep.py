@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from ganctl.composed import Job, Typed
-from ganctl.sweep import Table
+from ganctl.sweep import SweepTable
 from tests.conftest import TINY, Cli
 
 
@@ -140,7 +140,7 @@ def test_jobs_that_are_one_run_are_reported(workspace: Path, cli: Cli) -> None:
 def test_a_job_that_failed_is_so_in_the_table_though_its_folder_holds_a_complete_run(tmp_path: Path) -> None:
     found = {"folder": "outputs/run", "status": "complete", "step": 3}
     job = Job(no_values, differing=("seed=1",), folder=tmp_path, found=found)
-    assert Table().run(job, lambda: 3) == 3
+    assert SweepTable().run(job, lambda: 3) == 3
     (row,) = csv.DictReader((tmp_path / "sweep.csv").read_text().splitlines())
     assert (row["status"], row["step"]) == ("failed (exit 3)", "3")
 

@@ -1,4 +1,4 @@
-"""ganctl data: pictures of one's own, prepared, checked or described before a run trains on them."""
+"""ganctl data: images of one's own, prepared, checked or described before a run trains on them."""
 
 import re
 import sys
@@ -21,11 +21,11 @@ LISTED_FAILURES = 20
 LISTED_KINDS = 5
 
 Rows = list[tuple[str, str]]
-"""What is said of a data set: a word, and what it is."""
+"""What is reported of a data set: a label and a text."""
 
 
 def prepare(source: Folder) -> None:
-    """Decode a data set into the cache, or say that it lies there already.
+    """Decode a data set into the cache, or report that it is there already.
 
     Raises `ConfigError` if the cache cannot be used, `DataError` for data that cannot.
     """
@@ -52,7 +52,7 @@ def prepare(source: Folder) -> None:
 
 
 def check(source: Folder) -> None:
-    """Decode a data set without keeping it, and say what it holds and what is wrong with it.
+    """Decode a data set without keeping it, and report what it holds and what is wrong with it.
 
     Raises `DataError` if training would refuse it.
     """
@@ -60,14 +60,14 @@ def check(source: Folder) -> None:
         found = search(source.path, source.subfolder)
         pictures = _pictures(source, found)
         told = survey(pictures, source.workers)
-        _show([*_findings(source, told), *_beside(found)])
+        _show([*_findings(source, told), *_left_out(found)])
         refuse(pictures, told.prepared, source.max_bad_fraction)
         if told.doubt is not None:
             raise told.doubt
 
 
 def info(source: Folder) -> None:
-    """Say what a data set holds and whether it is prepared, without decoding or reading its pictures."""
+    """Report what a data set holds and whether it is prepared, without decoding or reading its images."""
     with _own_keys():
         found = search(source.path, source.subfolder)
         pictures = _pictures(source, found)
@@ -79,7 +79,7 @@ def info(source: Folder) -> None:
                 ("path", f"{source.path} ({kind})"),
                 ("pictures", f"{len(pictures.files):,}, {_bytes(size)} undecoded"),
                 *_classes(classes),
-                *_beside(found),
+                *_left_out(found),
                 *_prepared(source, pictures),
             ]
         )
@@ -89,15 +89,15 @@ def _pictures(source: Folder, found: Found) -> Pictures:
     return Pictures(source.path, source.subfolder, found.files, source.decoding)
 
 
-def _beside(found: Found) -> Rows:
-    """Say what was passed over or left out, and what folders were taken for."""
+def _left_out(found: Found) -> Rows:
+    """Return what was passed over or left out, and what folders were taken for."""
     rows = [("passed over", found.passed_over), ("left out", found.left_out)]
     rows += [("note", _as_typed(remark)) for remark in found.remarks]
     return [(label, text) for label, text in rows if text]
 
 
 def _prepared(source: Folder, pictures: Pictures) -> Rows:
-    """Say where a data set is prepared, and what was found then."""
+    """Return where a data set is prepared, and what was found then."""
     if source.cache is None:
         return [("prepared", "no, because cache=null keeps nothing")]
     prepared = Cache(source.cache).find(pictures)

@@ -1,4 +1,4 @@
-"""ganctl evaluate: numbers that say how a generator's samples compare with the data it was trained on."""
+"""ganctl evaluate: numbers that compare a generator's samples with the data it was trained on."""
 
 import errno
 import json
@@ -23,7 +23,7 @@ from ganctl.composed import Typed
 from ganctl.config import TrainConfig, train_config
 from ganctl.errors import ConfigError, WriteError
 from ganctl.metrics import EXTRACTORS, METRICS, FeatureExtractor, Floor, Metric, Numbers, interval
-from ganctl.runs.evaluation import Bench, report_left_out
+from ganctl.runs.evaluation import Evaluator, report_left_out
 from ganctl.runs.generator import GeneratorCommand, TrainedGenerator, open_generator
 from ganctl.runs.naming import refuse_other_data
 from ganctl.runtime.bounded import read_text
@@ -94,23 +94,23 @@ def evaluate(command: EvaluateCommand, typed: Mapping[str, str]) -> None:
         otherwise = "evaluate a generator that was trained on it"
         refuse_other_data(trained.checkpoint.path, header.config.get("data"), config, otherwise)
     path = _place(command.out, trained)
-    bench = Bench(config, store, trained.device, command.metric, command.features, command.cache)
+    evaluator = Evaluator(config, store, trained.device, command.metric, command.features, command.cache)
     started = time.perf_counter()
     generated = {
-        seed: bench.samples(trained.network, command.num, seed, command.batch_size) for seed in command.seeds
+        seed: evaluator.samples(trained.network, command.num, seed, command.batch_size) for seed in command.seeds
     }
-    bench.comparison.check(generated[command.seeds[0]])
-    found = {seed: bench.comparison.numbers(samples, seed) for seed, samples in generated.items()}
-    beneath = bench.comparison.floor(command.num, command.seeds[0]) if command.floor else None
-    result = _result(command, trained.checkpoint, bench, found, beneath)
+    evaluator.comparison.check(generated[command.seeds[0]])
+    found = {seed: evaluator.comparison.numbers(samples, seed) for seed, samples in generated.items()}
+    baseline = evaluator.comparison.floor(command.num, command.seeds[0]) if command.floor else None
+    result = _result(command, trained.checkpoint, evaluator, found, baseline)
     result["precision"] = trained.device.precision
     result["seconds"] = round(time.perf_counter() - started, 1)
     try:
         _write(path, result)
     finally:
         _show(result)
-    if beneath is not None:
-        report_left_out(beneath)
+    if baseline is not None:
+        report_left_out(baseline)
     say(f"written to {path}")
 
 
@@ -134,25 +134,25 @@ def _moved(config: TrainConfig, moved: Mapping[str, Any], typed: Mapping[str, st
 def _result(
     command: EvaluateCommand,
     checkpoint: Checkpoint,
-    bench: Bench,
+    evaluator: Evaluator,
     found: Mapping[int, Numbers],
-    beneath: Floor | None,
+    baseline: Floor | None,
 ) -> dict[str, Any]:
     """Return what was measured, and what it was compared with, as plain data."""
     header = checkpoint.header
-    lowest = beneath.numbers if beneath is not None else {}
+    lowest = baseline.numbers if baseline is not None else {}
     return {
         "checkpoint": checkpoint.path.name,
         "step": header.step,
         "asked": command.asked(),
-        "features": bench.extractor.about(),
+        "features": evaluator.extractor.about(),
         "reference": {
             "data": header.config["data"]["name"],
             "split": header.config["data"].get("split", "all"),
             "fingerprint": header.data,
-            "count": bench.real.count,
+            "count": evaluator.real.count,
         },
-        "floor": None if beneath is None else {"count": beneath.count, "reference": beneath.others},
+        "floor": None if baseline is None else {"count": baseline.count, "reference": baseline.others},
         "versions": {"ganctl": __version__, "torch": torch.__version__},
         "numbers": {
             key: {
@@ -166,7 +166,7 @@ def _result(
 
 
 def _place(out: str | None, trained: TrainedGenerator) -> Path:
-    """Return where results go: to `out`, or beside the checkpoints of the run.
+    """Return where results go: to `out`, or into the run's folder.
 
     Raises `ConfigError` for an `out` that holds something else or is of another kind, `WriteError` where nothing
     can be written.
@@ -188,7 +188,7 @@ def _place(out: str | None, trained: TrainedGenerator) -> Path:
 def _write(path: Path, result: dict[str, Any]) -> None:
     """Add a result to the file, in place of an earlier one of the same question.
 
-    A file that holds no results is kept under another name, which is said.
+    A file that holds no results is kept under another name, which is reported.
     """
     same = ("checkpoint", "step", "asked", "precision")
     try:
@@ -260,8 +260,8 @@ def _show(result: Mapping[str, Any]) -> None:
         f"step {result['step']:,}: {result['asked']['num']:,} samples a seed against {reference['count']:,} of "
         f"{reference['data']}, by {features['name']}{told}"
     )
-    if (beneath := result["floor"]) is not None:
-        say(f"real vs real: {beneath['count']:,} of these against the other {beneath['reference']:,}")
+    if (baseline := result["floor"]) is not None:
+        say(f"real vs real: {baseline['count']:,} of these against the other {baseline['reference']:,}")
     table = Table("metric", "number", "value", "± 95 %", "real vs real")
     for key, numbers in result["numbers"].items():
         for name, number in numbers.items():

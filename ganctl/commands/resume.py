@@ -34,7 +34,7 @@ def resume(path: str, overrides: Mapping[str, Any], signals: Signals) -> None:
     for key, value in changed.items():
         _refuse(key, saved)
         _set(values, key, value)
-    config = train_config(Typed(values, typed_in(overrides)))
+    config = train_config(Typed(values, typed_in(overrides))) if changed else saved
     try:
         run(config, folder, signals)
     except ConfigError as error:

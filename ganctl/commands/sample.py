@@ -23,7 +23,7 @@ from ganctl.seeds import MOST as MOST_SEEDS
 from ganctl.seeds import Seeds
 
 ENDINGS = frozenset({"png", "npy", "npz", "csv"})
-"""Of files that samples can be written to: a picture of them, or the numbers themselves."""
+"""Of files that samples can be written to: an image of them all, or the numbers themselves."""
 
 
 FEW = 64
@@ -107,10 +107,10 @@ def _latents(dimensions: int, command: SampleCommand) -> Tensor:
 
 
 def _write_images(pixels: np.ndarray, folder: Path, seeds: list[int] | None) -> None:
-    for number, picture in enumerate(pixels):
+    for number, image in enumerate(pixels):
         path = folder / (f"seed-{seeds[number]}.png" if seeds else f"{number:05d}.png")
         with writing(path):
-            images.save(picture, path)
+            images.save(image, path)
     say(f"{counted(len(pixels), 'single image')}: {folder}")
 
 

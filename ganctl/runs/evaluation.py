@@ -19,7 +19,7 @@ SEED = 0
 
 
 @dataclass(frozen=True)
-class Found:
+class Measured:
     """The numbers of one evaluation, and the one by which checkpoints are compared, if there is one and finite."""
 
     numbers: Numbers
@@ -27,7 +27,7 @@ class Found:
     score: Score | None
 
     def describe(self) -> str:
-        """Return every number in few words, beside it what real samples have."""
+        """Return every number in few words, each with that of real samples."""
         told = []
         for key, found in self.numbers.items():
             for name, value in found.items():
@@ -46,7 +46,7 @@ class Found:
         }
 
 
-class Bench:
+class Evaluator:
     """Metrics opened for a run's data: what is read of the real samples is collected once.
 
     Raises `ConfigError` or `DataError` where the features have no meaning for the data.
@@ -85,20 +85,20 @@ class Evaluation:
     def __init__(self, config: TrainConfig, store: Store, device: Device) -> None:
         assert config.features is not None
         self._config = config
-        self._bench = Bench(config, store, device, config.metric, config.features)
+        self._evaluator = Evaluator(config, store, device, config.metric, config.features)
         self._floor: Floor | None = None
         choosing = (key for key, metric in config.metric.items() if metric.better is not None)
         self._best = config.evaluate.best or next(choosing, None)
-        self._bench.comparison.check(self._bench.samples(nn.Identity(), config.evaluate.num, SEED))
+        self._evaluator.comparison.check(self._evaluator.samples(nn.Identity(), config.evaluate.num, SEED))
 
-    def measure(self, network: nn.Module) -> Found:
+    def measure(self, network: nn.Module) -> Measured:
         """Return what the metrics find in samples of a generator."""
-        count, comparison = self._config.evaluate.num, self._bench.comparison
-        numbers = comparison.numbers(self._bench.samples(network, count, SEED), SEED)
+        count, comparison = self._config.evaluate.num, self._evaluator.comparison
+        numbers = comparison.numbers(self._evaluator.samples(network, count, SEED), SEED)
         if self._floor is None:
             self._floor = comparison.floor(count, SEED)
             report_left_out(self._floor)
-        return Found(numbers, self._floor, self._score(numbers))
+        return Measured(numbers, self._floor, self._score(numbers))
 
     def _score(self, numbers: Numbers) -> Score | None:
         if self._best is None:
@@ -107,7 +107,7 @@ class Evaluation:
         value = numbers[self._best][metric.value]
         if metric.better is None or not math.isfinite(value):
             return None
-        features = self._bench.extractor.describe()
+        features = self._evaluator.extractor.describe()
         by = f"{self._best}.{metric.value} of {self._config.evaluate.num} samples by {features}: {metric!r}"
         return Score(by=by, value=value, better=metric.better)
 
