@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 
 from ganctl import __version__
 from ganctl.commands import COMMANDS
-from ganctl.runs.folder import RunFolder
+from ganctl.folders.run_folder import RunFolder
 from tests.conftest import TINY, Cli, Outcome, contents
 
 WRONG_COMMANDS = {
@@ -225,7 +225,7 @@ def test_resume_takes_new_steps_from_the_command_line(trained: Path, cli: Cli) -
     outcome = cli("resume", "outputs/run", "train.steps=3", "logging.every=1")
     assert (outcome.code, outcome.err) == (0, "")
     run = RunFolder(trained / "outputs/run")
-    assert run.checkpoint_files()[0].name == "step-00000003.safetensors"
+    assert run.checkpoints.files()[0].name == "step-00000003.safetensors"
     assert run.saved_config()["train"]["steps"] == 3
     assert run.saved_config()["logging"]["every"] == 1
 

@@ -18,6 +18,7 @@ MAY_IMPORT = {
     "registry": set(),
     "runtime": {"errors"},
     "images": {"errors", "runtime"},
+    "loggers": {"runtime"},
     **dict.fromkeys(FAMILIES, FOUNDATION),
     # Mixtures know their modes and sources their labels; the classifier is made of the models' layers.
     "metrics": {"data", "models"} | FOUNDATION,
@@ -34,11 +35,12 @@ MAY_IMPORT = {
     "rules": {"config", "errors", "penalties"},
     "game": {"config", "images", "metrics", "runs"} | FOUNDATION | FAMILIES,
     "checkpoints": {"config", "game", "plugins", "rules"} | FOUNDATION | FAMILIES,
-    "runs": {"checkpoints", "composed", "config", "game", "images", "metrics", "plugins", "rules"}
+    "folders": {"checkpoints", "composed", "config", "loggers", "plugins"} | FOUNDATION,
+    "runs": {"checkpoints", "config", "folders", "game", "images", "loggers", "metrics", "plugins", "rules"}
     | FOUNDATION
     | FAMILIES,
-    "commands": {"checkpoints", "compose", "composed", "config", "game", "images", "metrics", "runs", "seeds"}
-    | {"validation"}
+    "commands": {"checkpoints", "compose", "composed", "config", "folders", "game", "images", "metrics", "runs"}
+    | {"seeds", "validation"}
     | FOUNDATION
     | FAMILIES,
     "cli": {"commands", "composed", "errors", "plugins", "runtime", "sweep"},

@@ -11,9 +11,9 @@ import pytest
 
 from ganctl.checkpoints import file as checkpoint
 from ganctl.errors import ConfigError
+from ganctl.folders.run_folder import RunFolder
 from ganctl.losses import LOSSES
 from ganctl.plugins import import_plugins
-from ganctl.runs.folder import RunFolder
 from tests.conftest import TINY, Cli
 
 PLUGIN = """
@@ -112,7 +112,7 @@ def test_no_config_in_a_run_folder_imports_anything(plugin: str, trained: Path, 
 
 
 def test_no_config_in_a_checkpoint_imports_anything(plugin: str, trained: Path, cli: Cli) -> None:
-    good = next(RunFolder(trained / "outputs/run").checkpoints_whole_in_header())
+    good = next(RunFolder(trained / "outputs/run").checkpoints.intact())
     header = copy.deepcopy(good.header)
     header.config["plugins"] = [plugin]
     checkpoint.write(trained / "strange.safetensors", header, good.read())

@@ -22,10 +22,10 @@ from ganctl.commands.output import file_named, writing
 from ganctl.composed import Typed
 from ganctl.config import TrainConfig, train_config
 from ganctl.errors import ConfigError, WriteError
+from ganctl.folders.naming import refuse_other_data
 from ganctl.metrics import EXTRACTORS, METRICS, FeatureExtractor, Floor, Metric, Numbers, interval
 from ganctl.runs.evaluation import Evaluator, report_left_out
 from ganctl.runs.generator import GeneratorCommand, TrainedGenerator, open_generator
-from ganctl.runs.naming import refuse_other_data
 from ganctl.runtime.bounded import read_text
 from ganctl.runtime.console import say
 from ganctl.runtime.disk import write_whole

@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ganctl.checkpoints.verify import saved_train_config
+from ganctl.checkpoints.untrusted import saved_train_config
 from ganctl.composed import Typed, typed_in
 from ganctl.config import TrainConfig, flatten, train_config
 from ganctl.errors import CheckpointError, ConfigError, nearest
-from ganctl.runs.folder import RunFolder, find_run
-from ganctl.runs.runner import run
+from ganctl.folders.find import find_run
+from ganctl.folders.run_folder import RunFolder
+from ganctl.runs.start import run
 from ganctl.runtime.signals import Signals
 
 
@@ -26,7 +27,9 @@ def resume(path: str, overrides: Mapping[str, Any], signals: Signals) -> None:
         raise ConfigError(f"{path}: a run goes on from its newest checkpoint, not from any; `ganctl resume {own}`")
     folder = RunFolder(place)
     plugins = overrides.get("plugins", [])
-    saved = saved_train_config(folder.saved_config() | {"plugins": plugins}, folder.config, folder.plugins())
+    saved = saved_train_config(
+        folder.saved_config() | {"plugins": plugins}, folder.config, folder.checkpoints.plugins()
+    )
     changed = {
         "device.name" if key == "device" else key: value for key, value in overrides.items() if key != "plugins"
     }

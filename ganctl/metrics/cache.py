@@ -4,7 +4,6 @@ import contextlib
 import hashlib
 import json
 import math
-import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,7 +17,7 @@ from torch import Tensor
 from ganctl.data.cache import cache_folder
 from ganctl.runtime.bounded import regular_size
 from ganctl.runtime.console import say
-from ganctl.runtime.disk import sync
+from ganctl.runtime.disk import intended, sync, temporary
 
 UNFINISHED_SECONDS = 86_400
 """After which a file under a temporary name is one whose writer was killed."""
@@ -69,26 +68,26 @@ class Kept:
         if not all(map(_is_finite, still.values())):
             return
         path, asked = self._path(question), _digest_of(question)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        unfinished = temporary(path)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._sweep()
-            save_file(still, temporary, {ENTRY: f"{asked} {digest(still)}"})
-            sync(temporary)
-            temporary.replace(path)
+            save_file(still, unfinished, {ENTRY: f"{asked} {digest(still)}"})
+            sync(unfinished)
+            unfinished.replace(path)
         except (OSError, SafetensorError) as error:
             with contextlib.suppress(OSError):
-                temporary.unlink()
+                unfinished.unlink()
             say(f"{self.folder} cannot be written ({error}); nothing is kept for the next time")
 
     def _path(self, question: list[Any]) -> Path:
         return self.folder / f"{_digest_of(question)[:32]}.safetensors"
 
     def _sweep(self) -> None:
-        for leftover in self.folder.glob(".*.tmp"):
+        for path in self.folder.iterdir():
             with contextlib.suppress(FileNotFoundError):
-                if time.time() - leftover.stat().st_mtime > UNFINISHED_SECONDS:
-                    leftover.unlink()
+                if intended(path) and time.time() - path.stat().st_mtime > UNFINISHED_SECONDS:
+                    path.unlink()
 
 
 def digest(tensors: Mapping[str, Tensor]) -> str:

@@ -1,6 +1,5 @@
 """The Inception network of published FIDs, KIDs and Inception scores, as torch-fidelity ports it."""
 
-import contextlib
 import hashlib
 import http.client
 import io
@@ -18,6 +17,7 @@ from ganctl.errors import ConfigError
 from ganctl.metrics.extractor import EXTRACTORS, KEY, Extractor, FeatureExtractor, Seen, Surroundings
 from ganctl.runtime.bounded import UntrustedFileError, read_bytes
 from ganctl.runtime.console import say
+from ganctl.runtime.disk import write_whole
 
 SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
 """Of weights-inception-2015-12-05-6726825d.pth, which torch-fidelity and pytorch-fid share."""
@@ -124,15 +124,11 @@ def download(url: str, path: Path) -> None:
     Raises `ConfigError` with what the user can do if it cannot be had.
     """
     say(f"downloading {url} (96 MB)")
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS) as answer:
-            temporary.write_bytes(answer.read())
-        temporary.replace(path)
+            write_whole(path, answer.read())
     except (OSError, http.client.HTTPException) as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
         raise ConfigError(
             f"features.weights: {url} could not be downloaded ({error}); fetch it elsewhere and name the file by "
             f"features.weights=…, or take {KEY}=classifier"

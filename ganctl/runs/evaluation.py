@@ -36,7 +36,7 @@ class Measured:
         return ", ".join(told)
 
     def scalars(self) -> dict[str, float]:
-        """Return the numbers as they are logged: `evaluate/<metric>/<number>`, and `…/floor` of real samples."""
+        """Return the numbers as they are logged: `evaluate/<metric>/<number>`, and `…/floor` for the baseline."""
         sides = (("", self.numbers), ("/floor", self.floor.numbers))
         return {
             f"evaluate/{key}/{name}{end}": value

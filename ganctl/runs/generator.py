@@ -9,12 +9,13 @@ from pydantic import AfterValidator
 from torch import nn
 
 from ganctl.checkpoints.file import Checkpoint
-from ganctl.checkpoints.verify import config_of, open_checkpoint
+from ganctl.checkpoints.verify import open_checkpoint
 from ganctl.config import DeviceConfig, TrainConfig
 from ganctl.errors import CheckpointError, ConfigError
+from ganctl.folders.find import find_run
+from ganctl.folders.run_folder import RunFolder
 from ganctl.game.build import build_network, open_configured
 from ganctl.registry import Spec
-from ganctl.runs.folder import RunFolder, find_run
 from ganctl.runtime.console import say
 from ganctl.runtime.device import Device
 
@@ -57,25 +58,25 @@ def open_generator(command: GeneratorCommand) -> TrainedGenerator:
         return _load(open_checkpoint(path), command)
     folder = RunFolder(path)
     if command.which == "best":
-        if folder.best.exists():
-            return _load(open_checkpoint(folder.best), command)
+        if folder.checkpoints.best.exists():
+            return _load(open_checkpoint(folder.checkpoints.best), command)
         folder.saved_config()  # which tells if this is no run folder
         raise CheckpointError(
             f"{path}: keeps no best checkpoint; train with evaluate.every=500, or leave which=best out"
         )
-    for checkpoint in folder.checkpoints_whole_in_header():
+    for checkpoint in folder.checkpoints.intact():
         try:
             return _load(checkpoint, command)
         except CheckpointError as error:
             say(f"passed over a damaged checkpoint: {error}")
-    for newest in folder.checkpoint_files():
+    for newest in folder.checkpoints.files():
         return _load(open_checkpoint(newest), command)  # raises what is wrong with it
     folder.saved_config()
     raise CheckpointError(f"{path}: a run without a whole checkpoint; train it further first")
 
 
 def _load(checkpoint: Checkpoint, command: GeneratorCommand) -> TrainedGenerator:
-    config = config_of(checkpoint)
+    config = checkpoint.config
     device = open_configured(command.device, points=len(checkpoint.header.shape) == 1)
     network = load_network(checkpoint, config, device, average=command.ema)
     return TrainedGenerator(network, checkpoint, config, device)

@@ -1,4 +1,4 @@
-"""Networks of torchvision whose features of pictures are looked at, but never trained."""
+"""Networks of torchvision whose features of images are looked at, but never trained."""
 
 import hashlib
 import os
@@ -22,7 +22,7 @@ IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class ImageNetwork(nn.Module):
-    """Features of pictures at some layers of a network that was made for ImageNet's value range."""
+    """Features of images at some layers of a network that was made for ImageNet's value range."""
 
     shift: Tensor
     scale: Tensor
@@ -35,11 +35,11 @@ class ImageNetwork(nn.Module):
         self.register_buffer("shift", low + mean * (high - low))
         self.register_buffer("scale", std * (high - low))
 
-    def forward(self, pictures: Tensor) -> list[Tensor]:
-        """Return each layer's features of pictures [batch, 1 or 3, height, width], in the type of the pictures."""
-        colour = pictures.expand(-1, 3, -1, -1)
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """Return each layer's features of images [batch, 1 or 3, height, width], in the type of the images."""
+        colour = images.expand(-1, 3, -1, -1)
         features: dict[str, Tensor] = self.body((colour - self.shift) / self.scale)
-        return [layer.to(pictures.dtype) for layer in features.values()]
+        return [layer.to(images.dtype) for layer in features.values()]
 
 
 def open_image_network(
@@ -48,7 +48,7 @@ def open_image_network(
     """Return a classifier of torchvision, cut off behind the last of `layers`, frozen and in evaluation mode.
 
     `weights` is a .safetensors file with torchvision's names; None means random weights by the seed, which is
-    said. `key` is where these settings lie in the config, for messages.
+    reported. `key` is the place of these settings in the config, for messages.
 
     Raises `ConfigError` for an unknown network or layer, or weights that do not fit.
     """

@@ -40,7 +40,7 @@ def _matching_pair() -> Iterator[None]:
     """Turn a failed import into what is installed and the command that mends it.
 
     A torchvision that was built for another torch fails with "operator torchvision::nms does not exist":
-    registries serve one built for CUDA, beside which a CPU-only torch may have been installed.
+    registries serve one built for CUDA, while the torch that is installed may be CPU-only.
     """
     try:
         yield

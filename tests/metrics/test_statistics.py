@@ -17,6 +17,7 @@ from ganctl.data.store import Store
 from ganctl.metrics import Extractor, Samples, cache, of_store, of_tensor, parted
 from ganctl.metrics.extractor import Seen
 from ganctl.metrics.statistics import MomentSum, collect
+from ganctl.runtime.disk import temporary
 from tests.metrics.measured import CPU, normal, raw, source
 
 
@@ -155,15 +156,17 @@ def test_a_cache_that_cannot_be_written_is_said_and_does_without(
     assert "nothing is kept" in capsys.readouterr().out
 
 
-def test_files_that_were_left_unfinished_are_removed_after_a_day(kept_samples: Samples, tmp_path: Path) -> None:
+def test_files_that_were_left_unfinished_are_removed_after_a_day_and_no_others(
+    kept_samples: Samples, tmp_path: Path
+) -> None:
     folder = tmp_path / "statistics"
     folder.mkdir()
-    old, new = folder / ".a.safetensors.1.tmp", folder / ".b.safetensors.2.tmp"
-    for path, age in ((old, 90_000), (new, 80_000)):
+    old, new, other = temporary(folder / "a.safetensors"), temporary(folder / "b.safetensors"), folder / ".c.tmp"
+    for path, age in ((old, 90_000), (new, 80_000), (other, 90_000)):
         path.touch()
         os.utime(path, (time.time() - age,) * 2)
     collect(kept_samples, costly(raw(kept_samples.first(1)), []), {"features"}, str(tmp_path))
-    assert (old.exists(), new.exists()) == (False, True)
+    assert (old.exists(), new.exists(), other.exists()) == (False, True, True)
 
 
 MOMENTS_OF_MANY = """\

@@ -13,7 +13,8 @@ from typing import Any
 from ganctl.composed import Job
 from ganctl.config import TrainConfig
 from ganctl.errors import CheckpointError, DataError
-from ganctl.runs.folder import OUTPUTS, RunFolder
+from ganctl.folders.find import OUTPUTS
+from ganctl.folders.run_folder import RunFolder
 
 
 class Naming:
@@ -57,7 +58,7 @@ class Naming:
         names = os.listdir(OUTPUTS) if OUTPUTS.is_dir() else []
         for name in sorted(filter(self._form.fullmatch, names), key=lambda name: (name != self._name, name)):
             folder = RunFolder(OUTPUTS / name)
-            if not folder.config.exists() and not folder.checkpoint_files():
+            if not folder.config.exists() and not folder.checkpoints.files():
                 continue
             try:
                 data = folder.saved_config().get("data")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ganctl.errors import CheckpointError
-from ganctl.runs.folder import RunFolder, find_run
+from ganctl.folders.find import find_run, point_latest
 from tests.conftest import TINY, Cli
 
 RUN = Path("outputs/run")
@@ -66,11 +66,11 @@ def test_no_link_among_the_runs_is_made_and_only_one_of_ours_removed(trained: Pa
     assert not os.path.lexists(link)
     link.symlink_to("run")
     assert find_run("outputs/latest").resolve() == RUN.resolve()
-    RunFolder(RUN).point_latest()
+    point_latest(RUN)
     assert not os.path.lexists(link)
     for target in (trained / "outputs/run", Path("../elsewhere/run")):
         link.symlink_to(target)
-        RunFolder(RUN).point_latest()
+        point_latest(RUN)
         assert link.readlink() == target
         link.unlink()
 

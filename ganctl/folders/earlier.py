@@ -1,4 +1,4 @@
-"""What an earlier process left in a run folder: whether the run may begin again, and logs that are moved aside."""
+"""Remains of an earlier process in a run folder: whether the run may begin again, and logs to be kept."""
 
 import shutil
 from pathlib import Path
@@ -6,17 +6,17 @@ from typing import Any
 
 from ganctl.config import TrainConfig
 from ganctl.errors import CheckpointError
-from ganctl.runs.folder import RunFolder
-from ganctl.runs.naming import refuse_other_data
-from ganctl.runs.tracking import EVENTS
+from ganctl.folders.naming import refuse_other_data
+from ganctl.folders.run_folder import RunFolder
+from ganctl.loggers import LOGGERS
 from ganctl.runtime.console import say
 from ganctl.runtime.disk import sync
 
 
 def refuse_to_start_over(folder: RunFolder, status: dict[str, Any], config: TrainConfig, data: str) -> None:
-    """Raise `CheckpointError` if a run without a checkpoint had one once; `status` is what its run.json said.
+    """Raise `CheckpointError` if a run without a checkpoint had one once; `status` is its run.json.
 
-    run.json says what was saved before anything is logged. One of an earlier version says how far the run was.
+    That holds the step that was saved before anything is logged; of an earlier version, the step of the run.
     Raises `DataError` if the run was begun on data of another fingerprint.
     """
     if status.get("data", data) != data:
@@ -28,17 +28,18 @@ def refuse_to_start_over(folder: RunFolder, status: dict[str, Any], config: Trai
         told = "the folder holds what a run logged, and no run.json that tells whether it was saved"
     else:
         return
-    lacking = "holds no checkpoint" if folder.checkpoints.is_dir() else "is missing"
+    lacking = "holds no checkpoint" if folder.checkpoints.path.is_dir() else "is missing"
+    place = folder.checkpoints.path
     raise CheckpointError(
-        f"{folder.checkpoints}: {lacking}, but {told}; bring it back (is its disk mounted?), or, to start over on "
+        f"{place}: {lacking}, but {told}; bring it back (is its disk mounted?), or, to start over on "
         f"purpose, move {folder.path} away or choose another name="
     )
 
 
 def keep_logs(folder: RunFolder, status: dict[str, Any], step: int | None) -> None:
-    """Keep under other names, and say, what a start at a step would cut off the logs that was saved once.
+    """Keep under other names, and report, what a start at a step would cut off the logs that was saved once.
 
-    None starts the run again, and its logs. What was merely logged after the last checkpoint is logged again.
+    None starts the run and its logs again. What was logged after the last checkpoint is logged again.
     """
     saved = status.get("saved", -1)
     if step is None:
@@ -70,8 +71,5 @@ def _aside(folder: RunFolder) -> list[tuple[Path, Path]]:
     number = 1
     while any(folder.path.glob(f"*.earlier-{number}*")):
         number += 1
-    named = {
-        folder.metrics: folder.path / f"metrics.earlier-{number}.jsonl",
-        folder.path / EVENTS: folder.path / f"events.earlier-{number}",
-    }
-    return [(path, aside) for path, aside in named.items() if path.exists()]
+    pairs = [(folder.path / each.file, folder.path / each.kept_as.format(number)) for each in LOGGERS]
+    return [(path, aside) for path, aside in pairs if path.exists()]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ganctl.checkpoints.untrusted import read_yaml
-from ganctl.runs.tracking import EVENTS
+from ganctl.loggers.tensorboard import EVENTS
 from tests.conftest import TINY, Cli
 
 RUN = Path("outputs/run")

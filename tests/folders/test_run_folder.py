@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ganctl.errors import CheckpointError
-from ganctl.runs.folder import RunFolder
+from ganctl.folders.run_folder import RunFolder
 from tests.conftest import TINY, Cli
 
 RUN = Path("outputs/run")

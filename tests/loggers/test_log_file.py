@@ -6,19 +6,26 @@ from pathlib import Path
 
 import pytest
 
-from ganctl.runs.tracking import EVENTS, RECORD_FRAME, Tracker
+from ganctl.loggers import LOGGERS
+from ganctl.loggers.tensorboard import EVENTS, RECORD_FRAME
 
 LARGE = 1 << 28
 
 
 def written(folder: Path, steps: int) -> dict[str, int]:
     folder.mkdir(exist_ok=True)
-    tracker = Tracker(folder, folder / "metrics.jsonl", {})
-    for step in range(steps):
-        tracker.scalars(step, {"loss": 1.0})
-    lengths = tracker.lengths()
-    tracker.close()
+    lengths: dict[str, int] = {}
+    for logger in [each(folder, {}) for each in LOGGERS]:
+        for step in range(steps):
+            logger.scalars(step, {"loss": 1.0})
+        lengths |= logger.lengths()
+        logger.close()
     return lengths
+
+
+def resume(folder: Path, lengths: dict[str, int]) -> None:
+    for logger in [each(folder, lengths) for each in LOGGERS]:
+        logger.close()
 
 
 @pytest.mark.parametrize("name", ["metrics.jsonl", EVENTS])
@@ -29,7 +36,7 @@ def test_a_length_beyond_the_file_costs_no_memory_and_keeps_what_is_whole(
     os.truncate(tmp_path / name, LARGE)
     tracemalloc.start()
     try:
-        Tracker(tmp_path, tmp_path / "metrics.jsonl", lengths | {name: 1 << 62}).close()
+        resume(tmp_path, lengths | {name: 1 << 62})
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -43,5 +50,5 @@ def test_a_record_or_line_that_is_cut_off_goes_and_those_before_stay(cut: int, t
     before, after = written(tmp_path / "a", 2), written(tmp_path / "b", 3)
     for name in before:
         os.truncate(tmp_path / "b" / name, after[name] - cut)
-    Tracker(tmp_path / "b", tmp_path / "b/metrics.jsonl", after).close()
+    resume(tmp_path / "b", after)
     assert {name: (tmp_path / "b" / name).stat().st_size for name in before} == before
