@@ -8,8 +8,8 @@ from functools import partial
 
 from ganctl import __version__
 from ganctl.commands import COMMANDS, Command
-from ganctl.composed import Job
 from ganctl.errors import ConfigError, GanctlError, Stopped, nearest, one_line
+from ganctl.jobs import Job
 from ganctl.runtime.signals import Signals
 
 HELP = """\

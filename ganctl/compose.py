@@ -28,8 +28,8 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from ganctl import __version__
-from ganctl.composed import Job, Typed
 from ganctl.errors import ConfigError, nearest
+from ganctl.jobs import Job, Typed
 from ganctl.synonyms import CHOICES, advice_on
 from ganctl.wording import in_our_words, quoted, seeds_quoted, split, wrong_form
 

@@ -26,8 +26,8 @@ import ganctl.commands.train
 from ganctl import rules
 from ganctl.cli import main
 from ganctl.commands.sample import SampleCommand
-from ganctl.composed import Job
 from ganctl.config import TrainConfig
+from ganctl.jobs import Job
 from ganctl.runs import generator
 from ganctl.runtime.signals import Signals
 from tests.command_lines import A_WRONG_WORD, FLAGS, FOLDER, RESUMING, SAMPLING, SWEPT, VALUES, right_words

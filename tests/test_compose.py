@@ -13,9 +13,9 @@ import pytest
 from ganctl import compose
 from ganctl.commands import COMMANDS
 from ganctl.commands.sample import SampleCommand
-from ganctl.composed import Job, Typed
 from ganctl.config import train_config
 from ganctl.errors import CheckpointError, ConfigError, DataError, Stopped
+from ganctl.jobs import Job, Typed
 from ganctl.optim import OPTIMIZERS
 from ganctl.runtime.signals import Signals
 from ganctl.validation import validate

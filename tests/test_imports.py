@@ -22,28 +22,28 @@ MAY_IMPORT = {
     **dict.fromkeys(FAMILIES, FOUNDATION),
     # Mixtures know their modes and sources their labels; the classifier is made of the models' layers.
     "metrics": {"data", "models"} | FOUNDATION,
-    "composed": set(),
+    "jobs": set(),
     "synonyms": set(),
     "wording": set(),
-    "compose": {"composed", "errors", "synonyms", "wording"},
-    "sweep": {"composed", "errors", "runtime"},
+    "compose": {"jobs", "errors", "synonyms", "wording"},
+    "sweep": {"jobs", "errors", "runtime"},
     "plugins": {"errors"},
-    "validation": {"composed", "errors", "registry"},
+    "validation": {"jobs", "errors", "registry"},
     "migrations": set(),
     "seeds": set(),
-    "config": {"composed", "errors", "metrics", "registry", "seeds", "validation", "migrations"} | FAMILIES,
+    "config": {"jobs", "errors", "metrics", "registry", "seeds", "validation", "migrations"} | FAMILIES,
     "rules": {"config", "errors", "penalties"},
     "game": {"config", "images", "metrics", "runs"} | FOUNDATION | FAMILIES,
     "checkpoints": {"config", "game", "plugins", "rules"} | FOUNDATION | FAMILIES,
-    "folders": {"checkpoints", "composed", "config", "loggers", "plugins"} | FOUNDATION,
+    "folders": {"checkpoints", "jobs", "config", "loggers", "plugins"} | FOUNDATION,
     "runs": {"checkpoints", "config", "folders", "game", "images", "loggers", "metrics", "plugins", "rules"}
     | FOUNDATION
     | FAMILIES,
-    "commands": {"checkpoints", "compose", "composed", "config", "folders", "game", "images", "metrics", "runs"}
+    "commands": {"checkpoints", "compose", "jobs", "config", "folders", "game", "images", "metrics", "runs"}
     | {"seeds", "validation"}
     | FOUNDATION
     | FAMILIES,
-    "cli": {"commands", "composed", "errors", "plugins", "runtime", "sweep"},
+    "cli": {"commands", "jobs", "errors", "plugins", "runtime", "sweep"},
     "__main__": {"cli"},
     "__init__": set(),
 }
@@ -67,7 +67,7 @@ STARTS_WITHOUT_TORCH = [
         "runtime/signals.py",
         "errors.py",
         "compose.py",
-        "composed.py",
+        "jobs.py",
         "synonyms.py",
         "wording.py",
         "__init__.py",

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ganctl.composed import Job, Typed
+from ganctl.jobs import Job, Typed
 from ganctl.sweep import SweepTable
 from tests.conftest import TINY, Cli
 

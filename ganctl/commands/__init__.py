@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
-from ganctl.composed import Job, Typed
 from ganctl.errors import ConfigError, nearest
+from ganctl.jobs import Job, Typed
 from ganctl.runtime.signals import Signals
 
 

@@ -19,10 +19,10 @@ from pydantic import AfterValidator, Field, SerializeAsAny, create_model
 from ganctl import __version__
 from ganctl.checkpoints.file import Checkpoint
 from ganctl.commands.output import file_named, writing
-from ganctl.composed import Typed
 from ganctl.config import TrainConfig, train_config
 from ganctl.errors import ConfigError, WriteError
 from ganctl.folders.naming import refuse_other_data
+from ganctl.jobs import Typed
 from ganctl.metrics import EXTRACTORS, METRICS, FeatureExtractor, Floor, Metric, Numbers, interval
 from ganctl.runs.evaluation import Evaluator, report_left_out
 from ganctl.runs.generator import GeneratorCommand, TrainedGenerator, open_generator
