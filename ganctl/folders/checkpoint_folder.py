@@ -75,17 +75,14 @@ class CheckpointFolder:
         if lacking is not None:
             raise lacking
 
-    def fingerprint(self) -> str | None:
-        """Return that of the data which the run was trained on; None without a readable checkpoint."""
-        return next((each.header.data for each in self._readable()), None)
-
     def plugins(self) -> Iterator[str]:
         """Yield the names of the plugins that the newest checkpoint was trained with."""
-        for newest in self._readable():
+        for newest in self.readable():
             yield from named_in(newest.header.versions)
             return
 
-    def _readable(self) -> Iterator[Checkpoint]:
+    def readable(self) -> Iterator[Checkpoint]:
+        """Yield the checkpoints whose headers are intact, newest first, whatever their configs."""
         for path in self.files():
             with suppress(CheckpointError):
                 yield read_header(path)

@@ -157,8 +157,10 @@ class RunFolder:
         return status if isinstance(status, dict) else {}
 
     def fingerprint(self) -> str | None:
-        """Return that of the data that the run was trained on; None if none is stored."""
-        told = self.checkpoints.fingerprint() or self.read_status().get("data")
+        """Return that of the data that the run was trained on; None if no checkpoint, nor run.json, holds it."""
+        for checkpoint in self.checkpoints.readable():
+            return checkpoint.header.data
+        told = self.read_status().get("data")
         return told if isinstance(told, str) else None
 
     def saved_config(self) -> dict[str, Any]:

@@ -8,10 +8,8 @@ from torch import Tensor
 
 from ganctl.checkpoints import state
 from ganctl.checkpoints.file import Rollback
-from ganctl.config import TrainConfig
 from ganctl.data.store import Store
 from ganctl.errors import DivergenceError, MovedError, Stopped, WriteError, counted
-from ganctl.folders.earlier import refuse_to_start_over
 from ganctl.game.build import build_game
 from ganctl.game.scalars import measure
 from ganctl.game.step import Game, train_step
@@ -32,32 +30,23 @@ class Runner:
     """One run in progress; it begins, or goes on from its newest checkpoint, where the desk's folder is locked."""
 
     def __init__(
-        self,
-        config: TrainConfig,
-        desk: Desk,
-        store: Store,
-        game: Game,
-        evaluation: Evaluation | None,
-        signals: Signals,
+        self, desk: Desk, store: Store, game: Game, evaluation: Evaluation | None, signals: Signals
     ) -> None:
-        self.config = config
+        self.config = config = desk.config
         self.desk = desk
         self.store = store
         self.game = game
         self.evaluation = evaluation
         self.signals = signals
-        self.saving = Saving(config, store, game.device, desk)
+        self.saving = Saving(desk, store, game.device)
         self.before_step: dict[str, Tensor] | None = None
         self.images_per_second = 0.0
-        earlier = desk.folder.read_status()
-        header = self.saving.resume(game)
-        if header is None:
-            refuse_to_start_over(desk.folder, earlier, config, store.fingerprint)
+        status = desk.folder.read_status()
+        header = self.saving.resume(game, status)
         self.step = 0 if header is None else header.step
         self.evaluation_left = header is not None and header.evaluation_due
         game.salt(len(self.saving.rollbacks))
-        desk.claim(earlier, None if header is None else header.step)
-        desk.open_logs(header)
+        desk.begin(status, header)
         self.stopwatch = Stopwatch(self.step, game.device.synchronise)
         self.health = HealthWatch(config)
         self.due: list[tuple[int, Callable[[], None]]] = [
@@ -71,7 +60,7 @@ class Runner:
 
     def run(self) -> None:
         """Train to the last step; save on the way, at the end, and when stopped."""
-        self.desk.introduce(self.game, self.store, self.step)
+        self._introduce()
         self.signals.deferred = True
         status = "failed"
         try:
@@ -95,6 +84,15 @@ class Runner:
                     last_act()
         spent = clock(sum(self.stopwatch.seconds().values()))
         self.desk.say(f"done: {counted(self.step, 'step')} in {spent}; pictures in {self.desk.folder.samples}")
+
+    def _introduce(self) -> None:
+        game, config, say = self.game, self.config, self.desk.say
+        counts = [sum(map(Tensor.numel, player.parameters)) for player in (game.generator, game.discriminator)]
+        say(f"data    {config.data.name}: {self.store.describe()}")
+        say(f"model   {config.model.name}: generator {counts[0]:,} weights, discriminator {counts[1]:,}")
+        say(f"device  {game.device.describe()}, {game.device.precision}")
+        going = f"resumed at step {self.step:,}" if self.step else "new"
+        say(f"run     {self.desk.folder.path} ({going}, {counted(config.train.steps, 'step')})")
 
     def _loop(self) -> None:
         if self.step == 0 and self.config.train.on_divergence == "rollback":
@@ -143,8 +141,7 @@ class Runner:
             "images": float(self.step * self.game.images_per_step),
             "images_per_second": self.images_per_second,
             "data_wait": data_wait,
-        }
-        row |= values
+        } | values
         self.desk.log(self.step, row)
         for line in self.health.look(self.step, row):
             self.desk.say(line)
@@ -180,8 +177,7 @@ class Runner:
     def _save(self, *, evaluation_due: bool = False) -> None:
         with self.stopwatch.paused("checkpoints"):
             self.game.check()
-            tensors = self.before_step or state.tensors(self.game)
-            self.saving.save(self.step, tensors, evaluation_due=evaluation_due)
+            self.saving.save(self.step, self.before_step or state.tensors(self.game), evaluation_due)
             self._write_status("running")
 
     def _save_at_once(self) -> None:
@@ -190,10 +186,8 @@ class Runner:
 
     def _stop(self, number: int) -> None:
         self._save_at_once()
-        stopped = Stopped(number)
-        raise Stopped(
-            number, f"{stopped} after step {self.step:,}, which is saved; the same command goes on from there"
-        )
+        saved = f"after step {self.step:,}, which is saved; the same command goes on from there"
+        raise Stopped(number, f"{Stopped(number)} {saved}")
 
     def _roll_back(self, error: DivergenceError) -> None:
         """Go back to the last checkpoint, from where the steps draw other numbers.

@@ -7,9 +7,9 @@ from torch import Tensor
 
 from ganctl.checkpoints import state
 from ganctl.checkpoints.file import Header, Inexact, Rollback, Score
-from ganctl.config import TrainConfig
 from ganctl.data.store import Store
 from ganctl.errors import CheckpointError
+from ganctl.folders.earlier import refuse_to_start_over
 from ganctl.folders.naming import refuse_other_data
 from ganctl.game.step import Game
 from ganctl.runs.desk import Desk
@@ -25,21 +25,26 @@ class Saving:
     of another run.
     """
 
-    def __init__(self, config: TrainConfig, store: Store, device: Device, desk: Desk) -> None:
+    def __init__(self, desk: Desk, store: Store, device: Device) -> None:
         self.saved_step = -1
         self.rollbacks: tuple[Rollback, ...] = ()
         self._inexact: tuple[Inexact, ...] = ()
+        self._config = config = desk.config
         self._environment = environment(config, device)
-        self._config = config
         self._store = store
         self._desk = desk
         self._stored = desk.folder.checkpoints
         self._best = self._stored.best_score(config) if config.evaluate.every else None
 
-    def resume(self, game: Game) -> Header | None:
-        """Restore the run of an earlier process, with its history; return None if there is no checkpoint."""
+    def resume(self, game: Game, status: dict[str, Any]) -> Header | None:
+        """Restore the run of an earlier process, with its history; return None if there was none.
+
+        Raises `CheckpointError` if there was one by its `status`, whose checkpoints are gone.
+        """
         header = self.restore(game)
-        if header is not None:
+        if header is None:
+            refuse_to_start_over(self._desk.folder, status, self._config, self._store.fingerprint)
+        else:
             self.rollbacks = header.rollbacks
             self._inexact = header.inexact + changes(header, self._environment)
         return header
@@ -71,7 +76,7 @@ class Saving:
             )
         return None
 
-    def save(self, step: int, tensors: Mapping[str, Tensor], *, evaluation_due: bool = False) -> None:
+    def save(self, step: int, tensors: Mapping[str, Tensor], evaluation_due: bool) -> None:
         """Write the checkpoint of a step, and remove those that no rule keeps."""
         header = self._header(step, evaluation_due=evaluation_due)
         self._desk.checkpoint(self._stored.path_of(step), header, tensors)

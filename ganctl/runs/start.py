@@ -42,7 +42,7 @@ def run(config: TrainConfig, place: RunFolder | Naming, signals: Signals) -> Non
     with desk.open():
         for warning in warnings:
             desk.say(f"note    {warning}")
-        runner = Runner(config, desk, store, game, evaluation, signals)
+        runner = Runner(desk, store, game, evaluation, signals)
         del game  # which a rollback replaces
         runner.run()
 

@@ -62,7 +62,7 @@ def whole(config: TrainConfig, device: Device, store: Store) -> Step:
     """Return a step of the runner, with the logs, pictures and checkpoints that are due after it."""
     place = tempfile.TemporaryDirectory()
     desk = Desk(RunFolder(Path(place.name)), config, Ranks())
-    runner = Runner(config, desk, store, build_game(config, store, device), None, Signals())
+    runner = Runner(desk, store, build_game(config, store, device), None, Signals())
 
     def step(kept: object = place) -> None:
         runner.advance()
