@@ -1,4 +1,4 @@
-"""The typed schema of every command, and what must fit together in it.
+"""The typed schema of `ganctl train` and of every saved config.
 
 Values come from YAML through `compose`; here are their types, ranges and meaning. Below this module there
 is no plain dictionary of settings.
@@ -14,9 +14,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, SerializeAsAny, create_model
 
 from ganctl.auxiliary import AUXILIARIES, Auxiliary
-from ganctl.composed import Typed, typed_in
 from ganctl.data.sources import SOURCES, Source
-from ganctl.data.sources.image_folder import Folder
+from ganctl.jobs import Typed, typed_in
 from ganctl.losses import LOSSES, Loss
 from ganctl.metrics import EXTRACTORS, METRICS, FeatureExtractor, Metric
 from ganctl.migrations import as_first_named, completed, without_effect
@@ -25,8 +24,6 @@ from ganctl.optim import OPTIMIZERS, Optimizer, PlayerName
 from ganctl.penalties import PENALTIES, Penalty
 from ganctl.registry import Component, Family, Spec
 from ganctl.schedules import ScheduleSpec
-from ganctl.seeds import MOST as MOST_SEEDS
-from ganctl.seeds import Seeds
 from ganctl.validation import validate
 
 AtLeastOne = Annotated[int, Field(ge=1)]
@@ -106,7 +103,7 @@ class LoggingConfig(Spec):
 
 
 class SampleConfig(Spec):
-    """How often and how many samples become a picture; every in steps."""
+    """How often, in steps, and how many samples are drawn into an image."""
 
     every: Count
     num: Annotated[int, Field(ge=1, le=10_000)]
@@ -209,29 +206,6 @@ class TrainConfig(Spec):
         return f"-{digest[:8]}"
 
 
-Which = Literal["newest", "best"]
-"""Which checkpoint of a run folder is taken."""
-
-FEW = 64
-"""What `ganctl sample` draws where neither `num` nor `seeds` says how many."""
-
-
-class SampleCommand(Spec):
-    """Everything that `ganctl sample` is told."""
-
-    ckpt: str
-    num: Annotated[int, Field(ge=1, le=MOST_SEEDS)] | None
-    seed: Count | None
-    seeds: Seeds | None
-    images: bool
-    ema: bool
-    plugins: list[str]
-    which: Which
-    batch_size: AtLeastOne
-    out: str | None
-    device: DeviceConfig
-
-
 def train_config(values: Mapping[str, Any]) -> TrainConfig:
     """Validate a composed or saved config of `ganctl train`; nothing that it names is imported.
 
@@ -253,22 +227,6 @@ def _train_schema(registered: tuple[type[Component], ...]) -> type[TrainConfig]:
     families[EXTRACTORS.key] = (EXTRACTORS.union() | None, ...)
     families |= {family.key: (dict.__class_getitem__((TermName, family.union())), ...) for family in SEVERAL_OF}
     return create_model("TrainConfig", __base__=TrainConfig, **families)
-
-
-def sample_command(values: Mapping[str, Any]) -> SampleCommand:
-    """Validate a composed config of `ganctl sample`.
-
-    Raises `ConfigError` that names the first wrong key.
-    """
-    return validate(SampleCommand, values)
-
-
-def folder_config(values: Mapping[str, Any]) -> Folder:
-    """Validate a composed config of `ganctl data`.
-
-    Raises `ConfigError` that names the first wrong key.
-    """
-    return validate(Folder, values)
 
 
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -93,9 +93,8 @@ def train(path: Path, group: Path | None, rounds: int, steps: int, reads: int) -
     from ganctl.game.step import train_step
     from ganctl.runtime.memory import keep_freed_memory
 
-    values: dict[str, Any] = {}
-    compose.run("train", [], lambda resolve, sweep: values.update(resolve()) or 0)
-    config = train_config(values)
+    (job,) = compose.jobs("train", [])
+    config = train_config(job.values())
     keep_freed_memory()
     device = open_configured(config.device, config.data.kind)
     pixels = MappedPixels(path)

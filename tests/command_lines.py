@@ -10,7 +10,8 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 
 from ganctl import compose
 from ganctl.auxiliary import AUXILIARIES
-from ganctl.config import DeviceConfig, SampleCommand, TrainConfig
+from ganctl.commands.sample import SampleCommand
+from ganctl.config import DeviceConfig, TrainConfig
 from ganctl.data.sources import SOURCES
 from ganctl.data.sources.image_folder import Folder
 from ganctl.losses import LOSSES

@@ -16,21 +16,20 @@ from ganctl.data.prepared.survey import Survey, survey
 from ganctl.data.sources.image_folder import Folder, accept, refuse, remarks
 from ganctl.errors import ConfigError, GanctlError, counted
 from ganctl.runtime.console import say
-from ganctl.runtime.signals import Signals
 
 LISTED_FAILURES = 20
 LISTED_KINDS = 5
 
 Rows = list[tuple[str, str]]
-"""What is said of a data set: a word, and what it is."""
+"""What is reported of a data set: a label and a text."""
 
 
 def prepare(source: Folder) -> None:
-    """Decode a data set into the cache, or say that it lies there already.
+    """Decode a data set into the cache, or report that it is there already.
 
     Raises `ConfigError` if the cache cannot be used, `DataError` for data that cannot.
     """
-    with _own_keys(), Signals():
+    with _own_keys():
         if source.cache is None:
             raise ConfigError("cache: null keeps nothing; give a folder to prepare pictures in")
         found = search(source.path, source.subfolder)
@@ -53,22 +52,22 @@ def prepare(source: Folder) -> None:
 
 
 def check(source: Folder) -> None:
-    """Decode a data set without keeping it, and say what it holds and what is wrong with it.
+    """Decode a data set without keeping it, and report what it holds and what is wrong with it.
 
     Raises `DataError` if training would refuse it.
     """
-    with _own_keys(), Signals():
+    with _own_keys():
         found = search(source.path, source.subfolder)
         images = _image_set(source, found)
         told = survey(images, source.workers)
-        _show([*_findings(source, told), *_beside(found)])
+        _show([*_findings(source, told), *_left_out(found)])
         refuse(images, told.prepared, source.max_bad_fraction)
         if told.whole.doubt is not None:
             raise told.whole.doubt
 
 
 def info(source: Folder) -> None:
-    """Say what a data set holds and whether it is prepared, without decoding or reading its images."""
+    """Report what a data set holds and whether it is prepared, without decoding or reading its images."""
     with _own_keys():
         found = search(source.path, source.subfolder)
         images = _image_set(source, found)
@@ -80,7 +79,7 @@ def info(source: Folder) -> None:
                 ("path", f"{source.path} ({kind})"),
                 ("pictures", f"{len(images.files):,}, {_bytes(size)} undecoded"),
                 *_classes(classes),
-                *_beside(found),
+                *_left_out(found),
                 *_prepared(source, images),
             ]
         )
@@ -90,15 +89,15 @@ def _image_set(source: Folder, found: FoundImages) -> ImageSet:
     return ImageSet(source.path, source.subfolder, found.files, source.decoding)
 
 
-def _beside(found: FoundImages) -> Rows:
-    """Say what was passed over or left out, and what folders were taken for."""
+def _left_out(found: FoundImages) -> Rows:
+    """Return what was passed over or left out, and what folders were taken for."""
     rows = [("passed over", found.passed_over), ("left out", found.left_out)]
     rows += [("note", _as_typed(remark)) for remark in found.remarks]
     return [(label, text) for label, text in rows if text]
 
 
 def _prepared(source: Folder, images: ImageSet) -> Rows:
-    """Say where a data set is prepared, and what was found then."""
+    """Return where a data set is prepared, and what was found then."""
     if source.cache is None:
         return [("prepared", "no, because cache=null keeps nothing")]
     prepared = Cache(source.cache).find(images)

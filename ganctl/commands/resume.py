@@ -4,13 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from ganctl.checkpoints.untrusted import saved_train_config
-from ganctl.composed import Typed, typed_in
 from ganctl.config import TrainConfig, flatten, train_config
 from ganctl.errors import CheckpointError, ConfigError, nearest
 from ganctl.folders.find import find_run
 from ganctl.folders.run_folder import RunFolder
+from ganctl.jobs import Typed, typed_in
 from ganctl.migrations import MOVED
-from ganctl.plugins import import_plugins
 from ganctl.runs.start import run
 from ganctl.runtime.signals import Signals
 
@@ -29,7 +28,6 @@ def resume(path: str, overrides: Mapping[str, Any], signals: Signals) -> None:
         raise ConfigError(f"{path}: a run goes on from its newest checkpoint, not from any; `ganctl resume {own}`")
     folder = RunFolder(place)
     plugins = overrides.get("plugins", [])
-    import_plugins(plugins)
     saved = saved_train_config(
         folder.saved_config() | {"plugins": plugins}, folder.config, folder.checkpoints.plugins()
     )
@@ -40,7 +38,7 @@ def resume(path: str, overrides: Mapping[str, Any], signals: Signals) -> None:
     for key, value in changed.items():
         _refuse(key, saved)
         _set(values, key, value)
-    config = train_config(Typed(values, typed_in(overrides)))
+    config = train_config(Typed(values, typed_in(overrides))) if changed else saved
     try:
         run(config, folder, signals)
     except ConfigError as error:

@@ -20,7 +20,7 @@ def refuse_to_start_over(folder: RunFolder, status: dict[str, Any], config: Trai
     Raises `DataError` if the run was begun on data of another fingerprint.
     """
     if status.get("data", data) != data:
-        refuse_other_data(folder, folder.saved_config().get("data"), config)
+        refuse_other_data(folder.path, folder.saved_config().get("data"), config)
     saved = status.get("saved", status.get("step") or -1)
     if isinstance(saved, int) and saved >= 0:
         told = f"run.json tells of one of step {saved:,}"

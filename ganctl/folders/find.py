@@ -20,7 +20,7 @@ def find_run(word: str) -> Path:
     """
     path = Path(os.path.expanduser(word))
     places = [path, *([OUTPUTS / path] if len(path.parts) == 1 and path.name else [])]
-    there = [place for place in places if place.exists()]
+    there = [place for place in places if place.exists() and (place is path or _is_run_or_checkpoint(place))]
     for place in there:
         if (place / "config.yaml").exists() or (place / "checkpoints").exists():
             return place
@@ -33,9 +33,15 @@ def find_run(word: str) -> Path:
         return there[0]
     if path.suffix == ".safetensors":
         raise CheckpointError(f"{word}: does not exist")
-    beside = {each.name for place in places if place.parent.is_dir() for each in place.parent.iterdir()}
+    folders = (place.parent for place in places if place.parent.is_dir())
+    beside = {each.name for folder in folders for each in folder.iterdir() if _is_run_or_checkpoint(each)}
     why = "it has no config.yaml" if len(places) == 1 else f"neither here nor below {OUTPUTS}/"
     raise CheckpointError(f"{word}: no run folder ({why}){nearest(path.name, beside)}")
+
+
+def _is_run_or_checkpoint(path: Path) -> bool:
+    """Return whether this may be what a user calls a run, and is no other file, such as outputs/README.md."""
+    return path.is_dir() or path.suffix == ".safetensors"
 
 
 def point_latest(folder: Path) -> None:

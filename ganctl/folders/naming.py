@@ -7,13 +7,14 @@ shape on several sets share it, and are told apart by the fingerprints of their 
 
 import os
 import re
+from pathlib import Path
 from typing import Any
 
-from ganctl.composed import Job
 from ganctl.config import TrainConfig
 from ganctl.errors import CheckpointError, DataError
 from ganctl.folders.find import OUTPUTS
 from ganctl.folders.run_folder import RunFolder
+from ganctl.jobs import Job
 
 
 class Naming:
@@ -69,17 +70,22 @@ class Naming:
         return found
 
 
-def refuse_other_data(folder: RunFolder, there: Any, here: TrainConfig) -> None:
-    """Raise `DataError` that says why the data is not that of a folder's run, whose config calls it `there`."""
+def refuse_other_data(
+    trained: Path, there: Any, here: TrainConfig, otherwise: str = "start a new run under another name="
+) -> None:
+    """Raise `DataError` that tells why the data is not what a run or checkpoint was trained on.
+
+    `there` is the data in its own config, `here` the config whose data has been read.
+    """
     own, was = here.data.own, there.get("path") if isinstance(there, dict) else None
     if own is not None and isinstance(was, str) and _real(own) != _real(was):
         raise DataError(
-            f"data: {folder.path} was trained on {was}, and {own} holds other samples; start a new run under "
-            f"another name=, or give data.path={was}"
+            f"data: {trained} was trained on {was}, and {own} holds other samples; {otherwise}, or give "
+            f"data.path={was}"
         )
     raise DataError(
-        f"data: {own or here.data.name} has changed since {folder.path} was trained on it, or is read in another "
-        "way; restore it, or start a new run under another name="
+        f"data: {own or here.data.name} has changed since {trained} was trained on it, or is read in another way; "
+        f"restore it, or {otherwise}"
     )
 
 

@@ -16,7 +16,7 @@ import yaml
 
 from ganctl.checkpoints.untrusted import parse_json, read_yaml, saved_train_config
 from ganctl.config import TrainConfig
-from ganctl.errors import BusyError, CheckpointError, ConfigError, DamageError, MovedError, WriteError, nearest
+from ganctl.errors import BusyError, CheckpointError, ConfigError, DamageError, MovedError, WriteError
 from ganctl.folders.checkpoint_folder import CheckpointFolder, differences
 from ganctl.folders.find import point_latest
 from ganctl.runtime.bounded import read_text
@@ -170,9 +170,7 @@ class RunFolder:
         Raises `CheckpointError` if this is no run folder, or its config holds more than values.
         """
         if not self.config.exists() and not self.checkpoints.files():
-            beside = [] if self.path.exists() or not self.path.parent.is_dir() else self.path.parent.iterdir()
-            hint = nearest(self.path.name, [path.name for path in beside])
-            raise CheckpointError(f"{self.path}: no run folder (it has no config.yaml){hint}")
+            raise CheckpointError(f"{self.path}: no run folder (it has no config.yaml)")
         try:
             return read_yaml(self.config)
         except DamageError as error:

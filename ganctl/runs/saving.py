@@ -59,7 +59,7 @@ class Saving:
             header = candidate.header
             self._desk.folder.refuse_another(candidate.config, self._config)
             if header.data != self._store.fingerprint:
-                refuse_other_data(self._desk.folder, header.config.get("data"), self._config)
+                refuse_other_data(self._desk.folder.path, header.config.get("data"), self._config)
             try:
                 saved = candidate.read()
                 state.check(game, saved, header.step, self._config.optimizer)

@@ -31,14 +31,8 @@ def composed(words: Sequence[str]) -> dict[str, Any]:
 
     Raises `ConfigError` as that command would.
     """
-    values: dict[str, Any] = {}
-
-    def take(resolve: Callable[[], dict[str, Any]], job: Any) -> int:
-        values.update(resolve())
-        return 0
-
-    compose.run(words[0], words[1:], take)
-    return values
+    (job,) = compose.jobs(words[0], words[1:])
+    return job.values()
 
 
 @dataclass(frozen=True)

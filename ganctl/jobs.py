@@ -1,8 +1,8 @@
-"""What the command line composes to: a config with the text typed for its keys, and which job of a sweep it is."""
+"""What a command line asks for: jobs, each of which composes to values with the text typed for their keys."""
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -38,21 +38,31 @@ LONGEST = 60
 
 @dataclass(frozen=True)
 class Job:
-    """One combination of a sweep: its number from 1, of how many, the words that differ, the sweep's folder."""
+    """One thing to do: all that a command line asks for, or one combination of a sweep.
 
-    number: int
-    total: int
-    words: tuple[str, ...]
-    folder: Path
+    `values` composes its config from its `words`, and raises `ConfigError` if it cannot. `subject` is the word
+    that is no key: a run to resume, what to do with data. In a sweep, `differing` are the words that tell it from
+    the other jobs, `number` counts from 1 to `total`, and `folder` is the sweep's. What a command finds out of its
+    run, it adds to `found`: folder, status, step, score.
+    """
+
+    values: Callable[[], Typed]
+    words: Sequence[str] = ()
+    differing: tuple[str, ...] = ()
+    number: int = 1
+    total: int = 1
+    folder: Path | None = None
+    subject: str = ""
+    found: dict[str, Any] = field(default_factory=dict)
 
     def title(self) -> str:
         """Return the words that tell it from the others."""
-        return " ".join(self.words) or "the only job"
+        return " ".join(self.differing) or "the only job"
 
     def in_name(self) -> str:
         """Return the words that differ as they stand in the name of the job's run, such as "lr=0.1-seed=2"."""
         told = []
-        for word in self.words:
+        for word in self.differing:
             key, _, value = word.lstrip("+").partition("=")
             if key not in IN_NAMES:
                 told.append(f"{re.split('[./]', key)[-1]}={value}")
