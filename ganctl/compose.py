@@ -1,4 +1,4 @@
-"""From a command line to one plain dictionary: the only module that knows Hydra and OmegaConf."""
+"""From a command line to composed configs: the only module that knows Hydra and OmegaConf."""
 
 import contextlib
 import hashlib
@@ -9,7 +9,8 @@ import os
 import re
 import warnings
 from argparse import ArgumentParser, Namespace, _VersionAction
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -17,30 +18,26 @@ import yaml
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.utils import _run_hydra, create_automatic_config_search_path, get_args_parser
 from hydra.core.config_search_path import SearchPathQuery
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Override, RangeSweep
+from hydra.core.utils import setup_globals
 from hydra.errors import HydraException, OverrideParseException
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from ganctl import __version__
-from ganctl.composed import Job, Typed
 from ganctl.errors import ConfigError, nearest
+from ganctl.jobs import Job, Typed
 from ganctl.synonyms import CHOICES, advice_on
 from ganctl.wording import in_our_words, quoted, seeds_quoted, split, wrong_form
 
 CRASHES = (AttributeError, LookupError, RecursionError, TypeError, ValueError, yaml.YAMLError)
-"""What Hydra and OmegaConf raise, beside their own errors, for words that they did not foresee."""
+"""What Hydra and OmegaConf raise, apart from their own errors, for words that they did not foresee."""
 
 MOST_JOBS = 10_000
-"""Combinations of one sweep; each is composed before the first one starts."""
-
-Task = Callable[[Callable[[], Typed], Job | None], int]
-"""Takes what resolves the composed config (or raises `ConfigError`) and, in a sweep, which job of it this is.
-
-Returns an exit code.
-"""
+"""Combinations of one sweep."""
 
 
 def config_folder() -> Path:
@@ -50,85 +47,104 @@ def config_folder() -> Path:
     return inside if inside.is_dir() else package.parent / "configs"
 
 
-def run(command: str, arguments: Sequence[str], work: Task) -> int:
-    """Let Hydra compose the command's config from the arguments and call `work`, under -m once a combination.
+def jobs(command: str, words: Sequence[str], introduction: str = "", examples: str = "") -> list[Job]:
+    """Return what a command line asks for: one job, or under -m one for each combination of the values.
 
-    Returns the exit code: of the work, or the first of a sweep's that is not 0; 0 where Hydra only shows
-    something (--help, --cfg job).
-
-    Raises `ConfigError` for anything in the arguments that Hydra cannot compose, before the first job of a sweep.
+    A question (--help, --cfg job, --version) is answered, and asks for no job; --help shows the introduction, the
+    choices, the keys and the examples. Raises `ConfigError` for options and words that cannot be read, and for a
+    value of a sweep that cannot be composed; what is wrong with a single job, its `values` raise.
     """
     parser = get_args_parser()
     _as_ganctl_answers(parser, command)
     try:
-        options = parser.parse_intermixed_args(list(arguments))
+        options = parser.parse_intermixed_args(list(words))
     except SystemExit:  # --version has been answered
-        return 0
-    options.overrides = [quoted(word if options.multirun else seeds_quoted(word)) for word in options.overrides]
+        return []
+    typed = [quoted(word if options.multirun else seeds_quoted(word)) for word in options.overrides]
+    options.overrides = typed
     _refuse_what_is_hydras_own(options)
-    _refuse_what_is_never_right(command, options.overrides)
-    if not options.multirun:
-        return _once(options, parser, work, command, None)
-    options.multirun = False
-    jobs = list(_jobs(options, command))
-    if options.help or options.hydra_help or options.info is not None:  # the same for all of them
-        jobs = jobs[:1]
-    codes: list[int] = []
-    crashes: list[Exception] = []
-    for words, job in jobs:
-        if options.cfg:
-            print(f"# [{job.number:,}/{job.total:,}] {job.title()}")
-        each = Namespace(**vars(options) | {"overrides": words})
-        try:
-            codes.append(_once(each, parser, work, command, job))
-        except ConfigError:
-            raise
-        except Exception as crash:
-            crashes.append(crash)
-    if crashes:
-        raise crashes[0]
-    return next((code for code in codes if code), 0)
+    _refuse_what_is_never_right(command, typed)
+    loader = _loader(options.config_dir)
+    found = [Job(partial(_values, command, loader, typed), typed)]
+    if options.multirun:
+        found = _combinations(command, loader, typed)
+        options.multirun = False
+    if options.help:
+        _print_help(command, loader, found[0], introduction, examples)
+    elif options.hydra_help or options.info is not None:
+        _let_hydra_show(command, options, parser, found[0])
+    elif options.cfg or options.resolve:
+        for job in found:
+            if job.folder is not None:
+                print(f"# [{job.number:,}/{job.total:,}] {job.title()}")
+            _let_hydra_show(command, options, parser, job)
+    else:
+        return found
+    return []
 
 
-def _once(options: Namespace, parser: ArgumentParser, work: Task, command: str, job: Job | None) -> int:
-    """Compose one config, and work on it or show it; return the exit code."""
-    codes: list[int] = []
-    crashes: list[Exception] = []
-    words = list(options.overrides)
-
-    def task(config: DictConfig) -> None:
-        def resolve() -> Typed:
-            try:
-                values: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
-            except OmegaConfBaseException as error:
-                raise ConfigError(_explain(command, error)) from error
-            return Typed.of(values, words)
-
-        try:
-            codes.append(work(resolve, job))
-        except Exception as crash:
-            crashes.append(crash)  # kept from Hydra, which would print it in its own way
-
-    problem = _run(options, parser, task, command)
-    if problem is not None:
-        raise ConfigError(problem)
-    if crashes:
-        raise crashes[0]
-    return next(iter(codes), 0)
+@contextlib.contextmanager
+def _errors_in_our_words(command: str, words: Sequence[str]) -> Iterator[None]:
+    """Raise `ConfigError` for what Hydra and OmegaConf find wrong with words, or fail at."""
+    try:
+        with warnings.catch_warnings():
+            # Hydra 1.3 hands argparse options that it has since deprecated.
+            warnings.filterwarnings("ignore", category=DeprecationWarning)
+            yield
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ConfigError(_explain(command, error)) from error
+    except CRASHES as error:
+        raise ConfigError(_explain_crash(command, words, error)) from error
 
 
-def _jobs(options: Namespace, command: str) -> Iterator[tuple[list[str], Job]]:
-    """Yield the words of each combination of a sweep, the last word's values changing first.
+def _composed(command: str, loader: ConfigLoaderImpl, words: Sequence[str]) -> DictConfig:
+    """Return the config that words compose to, with references unresolved and without Hydra's own settings."""
+    setup_globals()  # what ${now:} and ${hydra:} refer to
+    config = loader.load_configuration(command, list(words), RunMode.RUN)
+    HydraConfig.instance().set_config(config)
+    with open_dict(config):
+        del config["hydra"]
+    return config
+
+
+def _values(command: str, loader: ConfigLoaderImpl, words: Sequence[str]) -> Typed:
+    with _errors_in_our_words(command, words):
+        config = _composed(command, loader, words)
+        values: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    return Typed.of(values, words)
+
+
+def _print_help(command: str, loader: ConfigLoaderImpl, job: Job, introduction: str, examples: str) -> None:
+    with _errors_in_our_words(command, job.words):
+        keys = OmegaConf.to_yaml(_composed(command, loader, job.words))
+    groups = [name for name, _ in _defaults(_tree(config_folder() / f"{command}.yaml")) if "@" not in name]
+    options = [f"{group}: {', '.join(sorted(loader.get_group_options(group)))}\n" for group in groups]
+    choices = f"Choices (group=option):\n{''.join(options)}\n" if options else ""
+    print(f"{introduction}\n\n{choices}Keys and their values (key=value):\n\n{keys}\n{examples}".rstrip("\n"))
+
+
+def _let_hydra_show(command: str, options: Namespace, parser: ArgumentParser, job: Job) -> None:
+    """Let Hydra answer a question about a job's config, such as --cfg job."""
+    options = Namespace(**vars(options) | {"overrides": list(job.words)})
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # lets exceptions through instead of printing them
+    told = io.StringIO()
+    try:
+        with _errors_in_our_words(command, job.words), contextlib.redirect_stderr(told):
+            _run_hydra(options, parser, lambda config: None, str(config_folder()), command)
+    except SystemExit as end:
+        if end.code:
+            raise ConfigError(f"{command}: {in_our_words(told.getvalue())}") from end
+
+
+def _combinations(command: str, loader: ConfigLoaderImpl, words: list[str]) -> list[Job]:
+    """Return a job for each combination of a sweep, the last word's values changing first.
 
     Raises `ConfigError` for words that cannot be composed, and for more combinations than `MOST_JOBS`.
     """
-    words = list(options.overrides)
-    try:
-        loader = _loader(options)
-        parsed = OverridesParser.create(config_loader=loader).parse_overrides(words)
-        choices: dict[str, list[str]] = {}
-        total = 1
-        for override in parsed:
+    choices: dict[str, list[str]] = {}
+    total = 1
+    with _errors_in_our_words(command, words):
+        for override in OverridesParser.create(config_loader=loader).parse_overrides(words):
             key = override.get_key_element()
             total = total // len(choices.pop(key, [""])) * _width(override)
             if total > MOST_JOBS:
@@ -137,23 +153,21 @@ def _jobs(options: Namespace, command: str) -> Iterator[tuple[list[str], Job]]:
                 )
             swept = override.is_sweep_override()
             choices[key] = (
-                [f"{key}={value}" for value in _values(override)] if swept else [str(override.input_line)]
+                [f"{key}={value}" for value in _swept_values(override)] if swept else [str(override.input_line)]
             )
             if not choices[key]:
                 raise ConfigError(f"{override.input_line}: matches no value to run through")
-        for varied in _each_once(choices):
-            with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", category=DeprecationWarning)
-                loader.load_configuration(command, varied, RunMode.RUN, from_shell=False)
-    except (HydraException, OmegaConfBaseException) as error:
-        raise ConfigError(_explain(command, error)) from error
-    except CRASHES as error:
-        raise ConfigError(_explain_crash(command, words, error)) from error
-    folder = Path(f"outputs/sweep-{_digest(words)}")
+        for each in _each_once(choices):
+            _composed(command, loader, each)
+    digest = hashlib.sha256("\n".join(words).encode(errors="surrogatepass")).hexdigest()
+    folder = Path(f"outputs/sweep-{digest[:8]}")
+    found = []
     for number, combination in enumerate(itertools.product(*choices.values()), 1):
         pairs = zip(combination, choices.values(), strict=True)
         differing = tuple(word for word, values in pairs if len(values) > 1)
-        yield list(combination), Job(number, total, differing, folder)
+        values = partial(_values, command, loader, combination)
+        found.append(Job(values, combination, differing, number, total, folder))
+    return found
 
 
 def _each_once(choices: Mapping[str, list[str]]) -> Iterator[list[str]]:
@@ -182,7 +196,7 @@ def _width(override: Override) -> int:
     return sum(1 for _ in itertools.islice(override.sweep_iterator(), MOST_JOBS + 1))
 
 
-def _values(override: Override) -> list[str]:
+def _swept_values(override: Override) -> list[str]:
     """Return the values that a word runs through: of a plain list as they were typed."""
     values = list(override.sweep_string_iterator())
     found = override.value()
@@ -191,37 +205,15 @@ def _values(override: Override) -> list[str]:
     return typed if plain and len(typed) == len(values) else values
 
 
-def _loader(options: Namespace) -> ConfigLoaderImpl:
+def _loader(config_dir: str | None) -> ConfigLoaderImpl:
     """Return what composes configs from ganctl's files and, before them, those of --config-dir."""
     path = create_automatic_config_search_path(None, None, str(config_folder()))
-    if options.config_dir is not None:
-        there = os.path.abspath(options.config_dir)
+    if config_dir is not None:
+        there = os.path.abspath(config_dir)
         if not os.path.isdir(there):
-            raise ConfigError(f"--config-dir: {options.config_dir} is no folder")
+            raise ConfigError(f"--config-dir: {config_dir} is no folder")
         path.prepend("command-line", f"file://{there}", SearchPathQuery(provider="schema"))
     return ConfigLoaderImpl(path)
-
-
-def _run(
-    options: Namespace, parser: ArgumentParser, task: Callable[[DictConfig], None], command: str
-) -> str | None:
-    """Let Hydra compose, show or sweep; return what it finds wrong with the words, or None."""
-    words = list(options.overrides)
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # lets exceptions through instead of printing them
-    told = io.StringIO()
-    shows = contextlib.redirect_stderr(told) if options.cfg else contextlib.nullcontext()
-    try:
-        with warnings.catch_warnings(), shows:
-            # Hydra 1.3 hands argparse options that it has since deprecated.
-            warnings.filterwarnings("ignore", category=DeprecationWarning)
-            _run_hydra(options, parser, task, str(config_folder()), command)
-    except SystemExit as end:
-        return f"{command}: {in_our_words(told.getvalue())}" if end.code else None
-    except (HydraException, OmegaConfBaseException) as error:
-        return _explain(command, error)
-    except CRASHES as error:
-        return _explain_crash(command, words, error)
-    return None
 
 
 def parse(overrides: Sequence[str]) -> Typed:
@@ -246,6 +238,7 @@ def _plain(value: Any) -> Any:
 
 
 def _as_ganctl_answers(parser: ArgumentParser, command: str) -> None:
+    """Let the parser of Hydra's options tell ganctl's version, and raise `ConfigError` for what it cannot read."""
     known = [option for action in parser._actions for option in action.option_strings]
     for action in parser._actions:
         if isinstance(action, _VersionAction):
@@ -293,10 +286,6 @@ def _refuse_what_is_never_right(command: str, words: Sequence[str]) -> None:
         never = command == "train" and word.lower() in CHOICES
         if never and not _is_group(word.partition("=")[0]):  # of a group, a user's own option may have the name
             raise ConfigError(f"{word}: {CHOICES[word.lower()]}")
-
-
-def _digest(overrides: Sequence[str]) -> str:
-    return hashlib.sha256("\n".join(overrides).encode(errors="surrogatepass")).hexdigest()[:8]
 
 
 def _explain(command: str, error: Exception) -> str:
@@ -361,33 +350,32 @@ def _known_keys() -> Iterator[tuple[str, str]]:
     """Yield each key as it is typed, with what it belongs to: an option such as data=mnist, or a command."""
     root = config_folder()
     for path in sorted(root.rglob("*.yaml")):
-        if path.read_text("utf-8").startswith("# @package _global_"):
-            continue  # a recipe sets keys of others
-        tree = _tree(path)
         group = path.relative_to(root).parent.as_posix().removeprefix(".")
         package = re.match(r"# @package (\w+)\n", path.read_text("utf-8"))
+        place = package.group(1) if package else group
+        if place == "_global_":
+            continue  # a recipe sets keys of others
+        tree = _tree(path)
         option = f"[{path.stem}]" if list(tree) == [path.stem] else path.stem
         owner = f"{group}={option}" if group else f"`ganctl {path.stem}`"
-        if not group:
-            choices = (choice for choice in tree.get("defaults", []) if isinstance(choice, dict))
-            for name, option in (pair for choice in choices for pair in choice.items()):
-                if re.fullmatch(r"\w+(/\w+)?", name):
-                    yield name.rpartition("/")[2], owner
-                if name.endswith("@_global_"):
-                    inside = _keys(_tree(root / name.removesuffix("@_global_") / f"{option}.yaml"), "")
-                    yield from ((key, owner) for key in inside)
-        place = package.group(1) if package else group
-        for name in _keys(tree, f"{place}." if place else ""):
-            yield name, owner
+        keys = _keys(tree, f"{place}." if place else "")
+        for name, chosen in [] if group else _defaults(tree):
+            inside, _, whole = name.partition("@")
+            keys += _keys(_tree(root / inside / f"{chosen}.yaml"), "") if whole else [name.rpartition("/")[2]]
+        yield from ((key, owner) for key in keys)
 
 
 def _tree(path: Path) -> Any:
     return OmegaConf.to_container(OmegaConf.load(path))
 
 
-def _keys(tree: Any, prefix: str) -> Iterator[str]:
-    if isinstance(tree, dict):
-        for key, value in tree.items():
-            if f"{prefix}{key}" not in ("defaults", "hydra"):
-                yield f"{prefix}{key}"
-                yield from _keys(value, f"{prefix}{key}.")
+def _defaults(tree: Any) -> list[tuple[str, Any]]:
+    """Return the groups of which a command chooses with their defaults; group@_global_ is one without a key."""
+    choices = [choice for choice in tree["defaults"] if isinstance(choice, dict)]
+    return [pair for choice in choices for pair in choice.items()]
+
+
+def _keys(tree: Any, prefix: str) -> list[str]:
+    pairs = tree.items() if isinstance(tree, dict) else ()
+    named = [(f"{prefix}{key}", value) for key, value in pairs if f"{prefix}{key}" != "defaults"]
+    return [key for name, value in named for key in (name, *_keys(value, f"{name}."))]

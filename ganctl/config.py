@@ -1,4 +1,4 @@
-"""The typed schema of every command, and what must fit together in it.
+"""The typed schema of `ganctl train` and of every saved config.
 
 Values come from YAML through `compose`; here are their types, ranges and meaning. Below this module there
 is no plain dictionary of settings.
@@ -14,18 +14,16 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, SerializeAsAny, create_model
 
 from ganctl.auxiliary import AUXILIARIES, Auxiliary
-from ganctl.composed import Typed, typed_in
-from ganctl.data.sources import SOURCES, Folder, Source
+from ganctl.data.sources import SOURCES, Source
+from ganctl.jobs import Typed, typed_in
 from ganctl.losses import LOSSES, Loss
 from ganctl.metrics import EXTRACTORS, METRICS, FeatureExtractor, Metric
-from ganctl.migrations import completed, without_effect
+from ganctl.migrations import as_first_named, completed, without_effect
 from ganctl.models import MODELS, Model
 from ganctl.optim import OPTIMIZERS, Optimizer, PlayerName
 from ganctl.penalties import PENALTIES, Penalty
 from ganctl.registry import Component, Family, Spec
 from ganctl.schedules import ScheduleSpec
-from ganctl.seeds import MOST as MOST_SEEDS
-from ganctl.seeds import Seeds
 from ganctl.validation import validate
 
 AtLeastOne = Annotated[int, Field(ge=1)]
@@ -60,10 +58,14 @@ class DeviceConfig(Spec):
 
 
 class TrainLoop(Spec):
-    """How long and in which order the players learn."""
+    """How long, on how many samples and in which order the players learn.
+
+    The discriminator judges `pack` samples at once by one logit (PacGAN: Lin et al. 2018, section 3).
+    """
 
     steps: Annotated[int, Field(ge=1, le=10**12)]
     batch_size: Annotated[int, Field(ge=2)]
+    pack: AtLeastOne
     n_dis: Updates
     n_gen: Updates
     first: PlayerName
@@ -101,7 +103,7 @@ class LoggingConfig(Spec):
 
 
 class SampleConfig(Spec):
-    """How often and how many samples become a picture; every in steps."""
+    """How often, in steps, and how many samples are drawn into an image."""
 
     every: Count
     num: Annotated[int, Field(ge=1, le=10_000)]
@@ -200,31 +202,8 @@ class TrainConfig(Spec):
 
     def name_ending(self) -> str:
         """Return how derived names of runs end: with a digest of what determines their numbers."""
-        digest = hashlib.sha256(json.dumps(self.identity(), sort_keys=True).encode()).hexdigest()
+        digest = hashlib.sha256(json.dumps(as_first_named(self.identity()), sort_keys=True).encode()).hexdigest()
         return f"-{digest[:8]}"
-
-
-Which = Literal["newest", "best"]
-"""Which checkpoint of a run folder is taken."""
-
-FEW = 64
-"""What `ganctl sample` draws where neither `num` nor `seeds` says how many."""
-
-
-class SampleCommand(Spec):
-    """Everything that `ganctl sample` is told."""
-
-    ckpt: str
-    num: Annotated[int, Field(ge=1, le=MOST_SEEDS)] | None
-    seed: Count | None
-    seeds: Seeds | None
-    images: bool
-    ema: bool
-    plugins: list[str]
-    which: Which
-    batch_size: AtLeastOne
-    out: str | None
-    device: DeviceConfig
 
 
 def train_config(values: Mapping[str, Any]) -> TrainConfig:
@@ -248,22 +227,6 @@ def _train_schema(registered: tuple[type[Component], ...]) -> type[TrainConfig]:
     families[EXTRACTORS.key] = (EXTRACTORS.union() | None, ...)
     families |= {family.key: (dict.__class_getitem__((TermName, family.union())), ...) for family in SEVERAL_OF}
     return create_model("TrainConfig", __base__=TrainConfig, **families)
-
-
-def sample_command(values: Mapping[str, Any]) -> SampleCommand:
-    """Validate a composed config of `ganctl sample`.
-
-    Raises `ConfigError` that names the first wrong key.
-    """
-    return validate(SampleCommand, values)
-
-
-def folder_config(values: Mapping[str, Any]) -> Folder:
-    """Validate a composed config of `ganctl data`.
-
-    Raises `ConfigError` that names the first wrong key.
-    """
-    return validate(Folder, values)
 
 
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -13,6 +13,7 @@ from ganctl.errors import ConfigError
 from ganctl.models import Discriminator
 from ganctl.models.convolutions import gradients_at_samples_alone
 from ganctl.runtime.device import Device
+from ganctl.samples import SampleSpace
 
 Side = Literal["real", "fake"]
 SIDES: tuple[Side, ...] = ("real", "fake")
@@ -52,21 +53,12 @@ def _given(labels: Tensor | None) -> tuple[Tensor, ...]:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What a term is built for: shape and value range of samples, the device, its type, the run's seed."""
+    """What a term is built for: what samples are, the device, its type, the run's seed."""
 
-    shape: tuple[int, ...]
-    picture_range: tuple[float, float]
+    space: SampleSpace
     device: torch.device
     dtype: torch.dtype
     seed: int
-
-    def require_pictures(self, name: str) -> None:
-        """Raise `ConfigError` where samples are points."""
-        if len(self.shape) != 3:
-            raise ConfigError(
-                f"auxiliary: {name} compares pictures, but the data is {self.shape[0]}-dimensional points; "
-                "leave it out"
-            )
 
 
 class Round:

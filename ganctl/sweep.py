@@ -2,11 +2,11 @@
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Callable
 from typing import Any
 
-from ganctl.composed import Job
-from ganctl.errors import ConfigError
+from ganctl.errors import ConfigError, Stopped
+from ganctl.jobs import Job
 from ganctl.runtime.console import say
 from ganctl.runtime.disk import make_folder, write_whole
 
@@ -14,7 +14,7 @@ SIGNALS = 128
 """Exit codes above are those of signals."""
 
 
-class Table:
+class SweepTable:
     """Reports the jobs of a sweep while they run, and keeps a table of them in the sweep's folder.
 
     Nothing is written before a job has been accepted.
@@ -24,19 +24,32 @@ class Table:
         self._rows: list[dict[str, Any]] = []
         self._codes: list[int] = []
 
-    def begin(self, job: Job) -> None:
-        """Say which job starts."""
-        say(f"[{job.number:,}/{job.total:,}] {job.title()}")
+    def run(self, job: Job, work: Callable[[], int]) -> int:
+        """Do the work of a job and return its exit code; of a sweep's job, report that it starts and how it ended.
 
-    def end(self, job: Job, code: int, found: Mapping[str, Any]) -> None:
-        """Add how a job ended: its exit code, and what is `found` of its run: folder, status, step, score.
-
-        Raises `OSError` if the table cannot be written.
+        Raises what the work raises, and `OSError` if the table cannot be written.
         """
+        if job.folder is None:
+            return work()
+        say(f"[{job.number:,}/{job.total:,}] {job.title()}")
+        code = 1
+        try:
+            code = work()
+        except Stopped as stop:
+            code = stop.exit_code
+            raise
+        finally:
+            self._add(job, code)
+            if any(code != ConfigError.exit_code for code in self._codes):
+                make_folder(job.folder)
+                write_whole(job.folder / "sweep.csv", self._text().encode())
+        return code
+
+    def _add(self, job: Job, code: int) -> None:
         self._codes.append(code)
         status = "complete" if code == 0 else "stopped" if code > SIGNALS else f"failed (exit {code})"
         row = {"job": job.number, "words": job.title(), "folder": "", "status": status, "step": "", "score": ""}
-        told = {**row, **found}
+        told = {**row, **job.found}
         if code:
             told["status"] = status
         same = next(
@@ -46,12 +59,9 @@ class Table:
             told["status"] += f", same run as job {same}"
             say(f"note    job {job.number} is the run of job {same}: what differs leaves a run's numbers alone")
         self._rows.append(told)
-        if any(code != ConfigError.exit_code for code in self._codes):
-            make_folder(job.folder)
-            write_whole(job.folder / "sweep.csv", self._text().encode())
 
     def close(self) -> None:
-        """Say how the jobs ended, if there were any."""
+        """Report how many jobs succeeded and which failed, if there were any."""
         if not self._codes:
             return
         failed = [

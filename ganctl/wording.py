@@ -1,4 +1,4 @@
-"""The grammar of a command line's words, and what ganctl says in place of Hydra and OmegaConf."""
+"""The grammar of a command line's words, and ganctl's words for what Hydra and OmegaConf report."""
 
 import re
 
@@ -55,12 +55,12 @@ def quoted(word: str) -> str:
     """
     key, _, value = word.partition("=")
     plain = not set(value) & set("'\"\\,()[]{}$")
-    foreign = set(value) & set("!#&;<=>^`~") or not value.isascii()
-    return f"{key}='{value}'" if plain and foreign else word
+    special = set(value) & set("!#&;<=>^`~") or not value.isascii()
+    return f"{key}='{value}'" if plain and special else word
 
 
 def split(text: str) -> list[str]:
-    """Return the parts of a text between commas that lie in no brackets and no quotes."""
+    """Return the parts of a text between commas outside brackets and quotes."""
     parts, depth, quote = [""], 0, ""
     for letter in text:
         if quote:

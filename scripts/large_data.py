@@ -93,11 +93,10 @@ def train(path: Path, group: Path | None, rounds: int, steps: int, reads: int) -
     from ganctl.game.step import train_step
     from ganctl.runtime.memory import keep_freed_memory
 
-    values: dict[str, Any] = {}
-    compose.run("train", [], lambda resolve, sweep: values.update(resolve()) or 0)
-    config = train_config(values)
+    (job,) = compose.jobs("train", [])
+    config = train_config(job.values())
     keep_freed_memory()
-    device = open_configured(config.device, points=False)
+    device = open_configured(config.device, config.data.kind)
     pixels = MappedPixels(path)
     small = np.random.default_rng(1).integers(0, 256, (IN_MEMORY, SIDE, SIDE, CHANNELS), np.uint8)
     stores = {
@@ -119,7 +118,7 @@ def train(path: Path, group: Path | None, rounds: int, steps: int, reads: int) -
                 peaks = {kind: max(peaks[kind], now) for kind, now in memory_of(group).items()}
             device.synchronise()
             elapsed = time.perf_counter() - started
-            speeds[name].append(game.images_per_step * steps / elapsed)
+            speeds[name].append(game.draws.images_per_step * steps / elapsed)
             waits[name].append((game.draws.batches.waited - waited) / elapsed)
     found = {"speeds": speeds, "waits": waits, "peaks": peaks, "device": device.describe()}
     return found | {"reading": read(games["file"].batches, group, reads)}

@@ -10,8 +10,10 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 
 from ganctl import compose
 from ganctl.auxiliary import AUXILIARIES
-from ganctl.config import DeviceConfig, SampleCommand, TrainConfig
-from ganctl.data.sources import SOURCES, Folder
+from ganctl.commands.sample import SampleCommand
+from ganctl.config import DeviceConfig, TrainConfig
+from ganctl.data.sources import SOURCES
+from ganctl.data.sources.image_folder import Folder
 from ganctl.losses import LOSSES
 from ganctl.metrics import EXTRACTORS, METRICS
 from ganctl.models import MODELS

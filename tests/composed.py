@@ -1,6 +1,5 @@
 """What the command line composes, without running it."""
 
-from collections.abc import Callable
 from typing import Any
 
 from ganctl import compose
@@ -8,11 +7,5 @@ from ganctl import compose
 
 def composed(*words: str, command: str = "train") -> dict[str, Any]:
     """Return the config that the command's arguments compose to, as plain data."""
-    found: list[dict[str, Any]] = []
-
-    def job(resolve: Callable[[], dict[str, Any]], sweep: bool) -> int:
-        found.append(resolve())
-        return 0
-
-    assert compose.run(command, words, job) == 0
-    return found[0]
+    (job,) = compose.jobs(command, words)
+    return job.values()

@@ -25,8 +25,10 @@ import ganctl.commands.sample
 import ganctl.commands.train
 from ganctl import rules
 from ganctl.cli import main
-from ganctl.composed import Job
-from ganctl.config import SampleCommand, TrainConfig
+from ganctl.commands.sample import SampleCommand
+from ganctl.config import TrainConfig
+from ganctl.jobs import Job
+from ganctl.runs import generator
 from ganctl.runtime.signals import Signals
 from tests.command_lines import A_WRONG_WORD, FLAGS, FOLDER, RESUMING, SAMPLING, SWEPT, VALUES, right_words
 from tests.conftest import Outcome, contents
@@ -58,23 +60,21 @@ ACCEPTED: list[str] = []
 def _work_is_left_out(trained_outputs: Path) -> Iterator[None]:
     """Let every command end where its config has been accepted."""
 
-    def train(config: TrainConfig, signals: Signals, job: Job | None, found: dict[str, Any]) -> None:
+    def train(config: TrainConfig, job: Job, signals: Signals) -> None:
         rules.check(config)
-        ACCEPTED.append(config.run_name(sweep=job is not None))
+        ACCEPTED.append(config.run_name(sweep=job.folder is not None))
 
     def sample(command: SampleCommand) -> None:
-        ganctl.commands.sample.open_generator(
-            command.ckpt, command.device, average=command.ema, which=command.which
-        )
+        generator.open_generator(command)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ganctl.commands.train, "train", train)
         patch.setattr(
-            ganctl.commands.resume, "run", lambda config, folder, signals: train(config, signals, None, {})
+            ganctl.commands.resume, "run", lambda config, folder, signals: train(config, Job(dict), signals)
         )
         patch.setattr(ganctl.commands.sample, "sample", sample)
-        patch.setattr(ganctl.commands.sample, "open_configured", lambda device, points: None)
-        patch.setattr(ganctl.commands.sample, "load_generator", lambda *given, average: None)
+        patch.setattr(generator, "open_configured", lambda device, points: None)
+        patch.setattr(generator, "load_network", lambda *given, average: None)
         for action in ("prepare", "check", "info"):
             patch.setattr(ganctl.commands.data, action, lambda folder: None)
         RUNS[:] = [trained_outputs / "run"]

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from ganctl.commands.evaluate import EvaluateCommand
-from ganctl.config import ONE_OF, SEVERAL_OF, DeviceConfig, EvaluateConfig, SampleCommand, TrainLoop
+from ganctl.commands.sample import SampleCommand
+from ganctl.config import ONE_OF, SEVERAL_OF, DeviceConfig, EvaluateConfig, TrainLoop
 from ganctl.metrics import EXTRACTORS
 from ganctl.registry import Spec
 from tests.conftest import TINY, Cli

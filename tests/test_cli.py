@@ -3,7 +3,6 @@
 import functools
 import re
 import shlex
-import signal
 from pathlib import Path
 
 import pytest
@@ -11,9 +10,8 @@ import torch
 from safetensors.torch import save_file
 
 from ganctl import __version__
-from ganctl import cli as command_line
-from ganctl.errors import Stopped
-from ganctl.runs.folder import RunFolder
+from ganctl.commands import COMMANDS
+from ganctl.folders.run_folder import RunFolder
 from tests.conftest import TINY, Cli, Outcome, contents
 
 WRONG_COMMANDS = {
@@ -72,7 +70,7 @@ WRONG_VALUES = {
     "data.resolution=7": "data.resolution: must be at least 8, not 7",
     "data.resolution=30": "data.resolution: dcgan cannot make 30×30 pixels, which do not halve down to 4–7; "
     "take 28 or 32",
-    "data=ring": "model: dcgan makes pictures, but the data is 2-dimensional points; take model=mlp",
+    "data=ring": "model: dcgan makes pictures, but the data is points of 2 dimensions; take model=mlp",
     "loss=wgan": "loss: wgan needs a Lipschitz critic; take loss=wgan_gp",
     "data=folder": "data.path: required, but not given; add data.path=…",
     "device=cuda": "device.name: no CUDA device is usable here",
@@ -227,7 +225,7 @@ def test_resume_takes_new_steps_from_the_command_line(trained: Path, cli: Cli) -
     outcome = cli("resume", "outputs/run", "train.steps=3", "logging.every=1")
     assert (outcome.code, outcome.err) == (0, "")
     run = RunFolder(trained / "outputs/run")
-    assert run.checkpoint_files()[0].name == "step-00000003.safetensors"
+    assert run.checkpoints.files()[0].name == "step-00000003.safetensors"
     assert run.saved_config()["train"]["steps"] == 3
     assert run.saved_config()["logging"]["every"] == 1
 
@@ -262,7 +260,7 @@ def test_sample_writes_to_the_folder_it_is_told_to(trained: Path, cli: Cli) -> N
 def test_help_lists_every_command_and_the_exit_codes(words: list[str], workspace: Path, cli: Cli) -> None:
     outcome = cli(*words)
     assert (outcome.code, outcome.err) == (0, "")
-    for command in command_line.COMMANDS:
+    for command in COMMANDS:
         assert f"\n  ganctl {command} " in outcome.out
     assert "Exit codes: 0 done, 2 wrong command or config, 3 data, 4 checkpoint, 5 training" in outcome.out
     assert contents(workspace) == {}
@@ -296,58 +294,6 @@ def test_a_question_is_answered_and_nothing_is_written(
     for words in untold:
         assert words not in outcome.out
     assert contents(workspace) == {}
-
-
-@pytest.mark.parametrize(
-    ("end", "code", "told"),
-    [(Stopped(signal.SIGTERM), 143, "SIGTERM"), (KeyboardInterrupt(), 130, "SIGINT")],
-)
-def test_a_signal_is_one_line_and_128_more_than_its_number(
-    end: BaseException, code: int, told: str, monkeypatch: pytest.MonkeyPatch, cli: Cli
-) -> None:
-    def stop(arguments: list[str]) -> int:
-        raise end
-
-    monkeypatch.setitem(command_line.COMMANDS, "train", stop)
-    assert cli("train") == Outcome(code, "", f"ganctl: stopped by {told}\n")
-
-
-def test_a_failing_system_call_is_one_line_that_names_the_file(monkeypatch: pytest.MonkeyPatch, cli: Cli) -> None:
-    def fail(arguments: list[str]) -> int:
-        raise PermissionError(13, "Permission denied", "somewhere/metrics.jsonl")
-
-    monkeypatch.setitem(command_line.COMMANDS, "train", fail)
-    assert cli("train") == Outcome(2, "", "ganctl: somewhere/metrics.jsonl: Permission denied\n")
-
-
-def test_a_programmers_mistake_is_not_dressed_up_as_a_users(monkeypatch: pytest.MonkeyPatch, cli: Cli) -> None:
-    def fail(arguments: list[str]) -> int:
-        raise AssertionError("two of loss named hinge")
-
-    monkeypatch.setitem(command_line.COMMANDS, "train", fail)
-    with pytest.raises(AssertionError, match="two of loss"):
-        cli("train")
-
-
-@pytest.mark.parametrize(
-    "error",
-    [
-        MemoryError(),
-        RuntimeError("DefaultCPUAllocator: can't allocate memory: 9 bytes"),
-        RuntimeError("Storage size calculation overflowed with sizes=[256, 9223372036854775807]"),
-        RuntimeError("IntArrayRef contains an int that cannot be represented as a SymInt: -9223372036854775808"),
-    ],
-)
-def test_running_out_of_memory_is_one_line_that_says_what_to_lower(
-    error: Exception, monkeypatch: pytest.MonkeyPatch, cli: Cli
-) -> None:
-    def fail(arguments: list[str]) -> int:
-        raise error
-
-    monkeypatch.setitem(command_line.COMMANDS, "train", fail)
-    outcome = cli("train")
-    assert (outcome.code, outcome.err.count("\n")) == (2, 1)
-    assert "train.batch_size" in outcome.err
 
 
 def test_resume_without_a_run_asks_for_one(cli: Cli) -> None:

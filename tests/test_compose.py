@@ -3,18 +3,24 @@
 import shutil
 import signal
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ganctl import compose
-from ganctl.composed import Job as Sweep
-from ganctl.config import sample_command, train_config
-from ganctl.errors import ConfigError, Stopped
+from ganctl.commands import COMMANDS
+from ganctl.commands.sample import SampleCommand
+from ganctl.config import train_config
+from ganctl.errors import CheckpointError, ConfigError, DataError, Stopped
+from ganctl.jobs import Job, Typed
 from ganctl.optim import OPTIMIZERS
+from ganctl.runtime.signals import Signals
+from ganctl.validation import validate
 from tests.composed import composed
-from tests.conftest import TINY, Cli, contents
+from tests.conftest import TINY, Cli, Outcome, contents
 
 OPTIONS = sorted(
     f"{path.parent.name}={path.stem}"
@@ -29,17 +35,6 @@ NEEDED = {
 }
 """What an option cannot do without."""
 
-Job = Callable[[Callable[[], dict[str, Any]], Sweep], int]
-
-
-def recorder(seen: list[tuple[dict[str, Any], Sweep]], code: Callable[[dict[str, Any]], int]) -> Job:
-    def job(resolve: Callable[[], dict[str, Any]], sweep: Sweep) -> int:
-        values = resolve()
-        seen.append((values, sweep))
-        return code(values)
-
-    return job
-
 
 def plain(tree: Any) -> bool:
     """Whether this is data that JSON has too, and no interpolation is left in it."""
@@ -52,7 +47,7 @@ def plain(tree: Any) -> bool:
 
 @pytest.mark.parametrize(
     ("command", "words", "validate"),
-    [("train", [], train_config), ("sample", ["ckpt=outputs/run"], sample_command)],
+    [("train", [], train_config), ("sample", ["ckpt=outputs/run"], partial(validate, SampleCommand))],
     ids=["train", "sample"],
 )
 def test_the_defaults_of_a_command_are_plain_valid_data(
@@ -64,8 +59,10 @@ def test_the_defaults_of_a_command_are_plain_valid_data(
     assert contents(workspace) == {}
 
 
-def test_every_command_with_keys_has_a_primary_file() -> None:
-    assert {path.stem for path in compose.config_folder().glob("*.yaml")} >= {"train", "sample"}
+def test_a_command_is_a_row_of_the_table_and_a_file_of_its_keys() -> None:
+    with_keys = {name for name, command in COMMANDS.items() if not command.of_saved_config}
+    assert {path.stem for path in compose.config_folder().glob("*.yaml")} == with_keys
+    assert COMMANDS.keys() - with_keys == {"resume"}
 
 
 @pytest.mark.parametrize("option", OPTIONS)
@@ -85,7 +82,7 @@ def test_every_option_of_every_group_composes_and_validates(option: str) -> None
 
 @pytest.mark.parametrize("option", [option for option in OPTIONS if option.startswith("device=")])
 def test_every_device_option_serves_sample_too(option: str) -> None:
-    command = sample_command(composed("ckpt=outputs/run", option, command="sample"))
+    command = validate(SampleCommand, composed("ckpt=outputs/run", option, command="sample"))
     assert f"device={command.device.name}" == option
 
 
@@ -102,7 +99,7 @@ def test_several_auxiliary_terms_are_kept_each_under_its_own_key() -> None:
 
 def test_a_loss_that_is_a_pair_brings_its_penalty_its_turns_and_its_norm() -> None:
     values = composed("loss=wgan_gp")
-    assert values["loss"] == {"name": "wgan", "pack": 1}
+    assert values["loss"] == {"name": "wgan"}
     assert list(values["penalty"]) == ["gradient_penalty"]
     assert values["train"]["n_dis"] == 5
     assert values["model"]["discriminator"]["norm"] == "none"
@@ -164,59 +161,69 @@ def test_a_users_own_option_joins_a_group_and_the_list_of_its_options(workspace:
         composed("--config-dir", "mine", "loss=sotf")
 
 
-def test_a_sweep_runs_every_combination(workspace: Path) -> None:
-    seen: list[tuple[dict[str, Any], Sweep]] = []
-    words = ["loss=hinge,wgan_gp", "-m", "seed=1,2"]
-    assert compose.run("train", words, recorder(seen, lambda values: 0)) == 0
-    combinations = [(values["loss"]["name"], values["seed"]) for values, _ in seen]
+def test_a_sweep_is_a_job_for_every_combination(workspace: Path) -> None:
+    jobs = compose.jobs("train", ["loss=hinge,wgan_gp", "-m", "seed=1,2"])
+    found = [job.values() for job in jobs]
+    combinations = [(values["loss"]["name"], values["seed"]) for values in found]
     assert combinations == [("hinge", 1), ("hinge", 2), ("wgan", 1), ("wgan", 2)]
-    assert all(sweep for _, sweep in seen)
-    assert [list(values["penalty"]) for values, _ in seen] == [*[["r1"]] * 2, *[["gradient_penalty"]] * 2]
-    assert [sweep.words for _, sweep in seen][:2] == [("loss=hinge", "seed=1"), ("loss=hinge", "seed=2")]
-    assert [(sweep.number, sweep.total) for _, sweep in seen] == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert [list(values["penalty"]) for values in found] == [*[["r1"]] * 2, *[["gradient_penalty"]] * 2]
+    assert [job.differing for job in jobs][:2] == [("loss=hinge", "seed=1"), ("loss=hinge", "seed=2")]
+    assert [(job.number, job.total) for job in jobs] == [(1, 4), (2, 4), (3, 4), (4, 4)]
     assert contents(workspace) == {}
 
 
 def test_without_m_there_is_one_job_and_no_sweep(workspace: Path) -> None:
-    seen: list[tuple[dict[str, Any], Sweep]] = []
-    assert compose.run("train", ["seed=3"], recorder(seen, lambda values: 7)) == 7
-    assert [(values["seed"], sweep) for values, sweep in seen] == [(3, None)]
+    (job,) = compose.jobs("train", ["seed=3"])
+    assert (job.values()["seed"], job.folder) == (3, None)
     assert contents(workspace) == {}
 
 
-def test_a_failing_job_of_a_sweep_leaves_the_others_and_its_code(workspace: Path) -> None:
-    seen: list[tuple[dict[str, Any], Sweep]] = []
-    codes = {1: 0, 2: 3, 3: 4, 4: 0}
-    job = recorder(seen, lambda values: codes[values["seed"]])
-    assert compose.run("train", ["-m", "seed=1,2,3,4"], job) == 3
-    assert [values["seed"] for values, _ in seen] == [1, 2, 3, 4]
-
-
-def test_a_programmers_mistake_in_a_sweep_is_raised_after_the_other_jobs(workspace: Path) -> None:
-    seen: list[tuple[dict[str, Any], Sweep]] = []
-    job = recorder(seen, lambda values: 1 // (values["seed"] - 1))
-    with pytest.raises(ZeroDivisionError):
-        compose.run("train", ["-m", "seed=1,2"], job)
-    assert len(seen) == 2
-
-
-def test_a_signal_ends_a_sweep(workspace: Path) -> None:
+def sweeping(
+    monkeypatch: pytest.MonkeyPatch, cli: Cli, work: Callable[[int], None]
+) -> tuple[list[int], Callable[[], Outcome]]:
+    """Let `ganctl train` do `work` on each seed; return a list of the seeds done, and a sweep over 1 to 4."""
     seen: list[int] = []
 
-    def job(resolve: Callable[[], dict[str, Any]], sweep: Sweep) -> int:
-        seen.append(resolve()["seed"])
+    def run(values: Typed, job: Job, signals: Signals) -> None:
+        seen.append(values["seed"])
+        work(values["seed"])
+
+    monkeypatch.setitem(COMMANDS, "train", replace(COMMANDS["train"], run=run))
+    return seen, lambda: cli("train", "-m", "seed=1,2,3,4")
+
+
+def test_a_failing_job_of_a_sweep_leaves_the_others_and_its_code(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, cli: Cli
+) -> None:
+    def work(seed: int) -> None:
+        if seed in (2, 3):
+            raise {2: DataError, 3: CheckpointError}[seed]("no")
+
+    seen, sweep = sweeping(monkeypatch, cli, work)
+    assert sweep().code == 3
+    assert seen == [1, 2, 3, 4]
+
+
+def test_a_programmers_mistake_in_a_sweep_is_raised_after_the_other_jobs(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, cli: Cli
+) -> None:
+    seen, sweep = sweeping(monkeypatch, cli, lambda seed: print(1 // (seed - 1)))
+    with pytest.raises(ZeroDivisionError):
+        sweep()
+    assert seen == [1, 2, 3, 4]
+
+
+def test_a_signal_ends_a_sweep(workspace: Path, monkeypatch: pytest.MonkeyPatch, cli: Cli) -> None:
+    def work(seed: int) -> None:
         raise Stopped(signal.SIGTERM)
 
-    with pytest.raises(Stopped):
-        compose.run("train", ["-m", "seed=1,2"], job)
+    seen, sweep = sweeping(monkeypatch, cli, work)
+    assert sweep().code == 143
     assert seen == [1]
 
 
 def test_two_sweeps_have_two_folders_and_the_same_sweep_one(workspace: Path) -> None:
-    seen: list[tuple[dict[str, Any], Sweep]] = []
-    for seed in (1, 2, 1):
-        compose.run("train", ["-m", f"seed={seed}"], recorder(seen, lambda values: 0))
-    first, second, again = (sweep.folder for _, sweep in seen)
+    first, second, again = (compose.jobs("train", ["-m", f"seed={seed}"])[0].folder for seed in (1, 2, 1))
     assert first == again != second
 
 
@@ -265,14 +272,14 @@ def test_a_word_of_another_form_is_refused_by_name(word: str) -> None:
     assert "\n" not in str(refused.value)
 
 
-def test_a_sweep_whose_jobs_are_all_refused_leaves_nothing(workspace: Path) -> None:
-    assert compose.run("train", ["-m", "seed=1,2"], recorder([], lambda values: 2)) == 2
+def test_a_sweep_whose_jobs_are_all_refused_leaves_nothing(workspace: Path, cli: Cli) -> None:
+    assert cli("train", "-m", "train.steps=0,-1").code == 2
     assert contents(workspace) == {}
 
 
 def test_a_sweep_that_cannot_be_composed_leaves_nothing(workspace: Path) -> None:
     with pytest.raises(ConfigError, match="there is no 'wgn'"):
-        compose.run("train", ["-m", "loss=hinge,wgn"], lambda resolve, sweep: 0)
+        compose.jobs("train", ["-m", "loss=hinge,wgn"])
     assert contents(workspace) == {}
 
 

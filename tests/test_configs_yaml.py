@@ -16,6 +16,7 @@ from ganctl.models import MODELS
 from ganctl.optim import OPTIMIZERS
 from ganctl.penalties import PENALTIES
 from ganctl.registry import Component, Family, Spec
+from tests.conftest import Cli
 
 FOLDER = config_folder()
 FILES = {str(path.relative_to(FOLDER)): path for path in sorted(FOLDER.rglob("*.yaml"))}
@@ -60,17 +61,15 @@ def class_keys(cls: type[Spec]) -> set[str]:
 def values_without_comment(text: str) -> list[str]:
     """Return the lines that give a value and do not say what it means.
 
-    A name is explained by the head of its file, a reference (`${…}`) where the value it takes is stated, and
-    the block `hydra` is none of the user's.
+    A name is explained by the head of its file, a reference (`${…}`) where the value it takes is stated.
     """
-    ours = re.sub(r"^hydra:\n(?:[ \n].*\n|\n)*", "", text, flags=re.MULTILINE)
-    giving = re.findall(r"^ *(?:- )?[\w/@ ]+: *[^\s#].*$", ours, re.MULTILINE)
+    giving = re.findall(r"^ *(?:- )?[\w/@ ]+: *[^\s#].*$", text, re.MULTILINE)
     explained = re.compile(r" # \S|^ *name: \w+$|\$\{|^ *- override |^ *defaults:")
     return [line for line in giving if not explained.search(line)]
 
 
 def test_a_value_without_comment_is_found() -> None:
-    text = "# h\nname: x\na: 1\nb:\n  c: [1, 2]  # two numbers\n  d: ${a}\n  e: true\nhydra:\n  f: 1\n\n  g: 2\n"
+    text = "# h\nname: x\na: 1\nb:\n  c: [1, 2]  # two numbers\n  d: ${a}\n  e: true\n"
     assert values_without_comment(text) == ["a: 1", "  e: true"]
 
 
@@ -161,7 +160,15 @@ def test_penalty_stands_before_loss_so_that_a_pair_can_choose_its_penalty() -> N
     assert groups.index("penalty") < groups.index("loss")
 
 
-def test_the_help_of_sample_lists_the_devices_there_are() -> None:
-    options = ", ".join(sorted(path.stem for path in (FOLDER / "device").glob("*.yaml")))
-    template = yaml.safe_load(FILES["sample.yaml"].read_text())["hydra"]["help"]["template"]
-    assert f"\ndevice: {options}\n" in template
+@pytest.mark.parametrize("command", ["train", "sample", "evaluate", "data"])
+def test_a_command_chooses_from_its_own_groups_and_sets_nothing_of_hydras(command: str, cli: Cli) -> None:
+    shown = cli(command, "--help").out
+    tree = yaml.safe_load(FILES[f"{command}.yaml"].read_text())
+    groups = [
+        name for choice in tree["defaults"] if isinstance(choice, dict) for name in choice if "@" not in name
+    ]
+    for group in groups:
+        options = ", ".join(sorted(path.stem for path in (FOLDER / group).glob("*.yaml")))
+        assert f"\n{group}: {options}\n" in shown
+    assert ("Choices" in shown) == bool(groups)
+    assert "hydra" not in tree

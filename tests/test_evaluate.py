@@ -169,7 +169,7 @@ def test_other_data_than_the_generator_was_trained_on_is_refused(
     monkeypatch.setattr("ganctl.data.store.Store.fingerprint", "other")
     outcome = cli(*MODES)
     assert (outcome.code, outcome.err.count("\n")) == (3, 1)
-    assert "not the samples that this generator was trained on" in outcome.err
+    assert "step-00000001.safetensors was trained on it, or is read in another way; restore it" in outcome.err
 
 
 def test_the_help_lists_every_metric_and_extractor(cli: Cli) -> None:

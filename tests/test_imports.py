@@ -11,38 +11,41 @@ PACKAGE = ROOT / "ganctl"
 FILES = {str(path.relative_to(PACKAGE)): ast.parse(path.read_text()) for path in sorted(PACKAGE.rglob("*.py"))}
 """Each file of the package, parsed."""
 
-FOUNDATION = {"errors", "registry", "round", "runtime"}
+FOUNDATION = {"errors", "images", "registry", "round", "runtime", "samples"}
 FAMILIES = {"losses", "penalties", "auxiliary", "schedules", "optim", "models", "data"}
 MAY_IMPORT = {
     "errors": set(),
     "registry": set(),
     "runtime": {"errors"},
-    "round": {"errors", "models", "runtime"},
+    "round": {"errors", "models", "runtime", "samples"},
     "images": {"errors", "runtime"},
+    "samples": {"errors", "images"},
+    "loggers": {"runtime"},
     **dict.fromkeys(FAMILIES, FOUNDATION),
     # Mixtures know their modes and sources their labels; the classifier is made of the models' layers.
     "metrics": {"data", "models"} | FOUNDATION,
-    "composed": set(),
+    "jobs": set(),
     "synonyms": set(),
     "wording": set(),
-    "compose": {"composed", "errors", "synonyms", "wording"},
-    "sweep": {"composed", "errors", "runtime"},
+    "compose": {"jobs", "errors", "synonyms", "wording"},
+    "sweep": {"jobs", "errors", "runtime"},
     "plugins": {"errors"},
-    "validation": {"composed", "errors", "registry"},
+    "validation": {"jobs", "errors", "migrations", "registry"},
     "migrations": set(),
     "seeds": set(),
-    "config": {"composed", "errors", "metrics", "registry", "seeds", "validation", "migrations"} | FAMILIES,
+    "config": {"jobs", "errors", "metrics", "registry", "seeds", "validation", "migrations"} | FAMILIES,
     "rules": {"config", "errors", "penalties"},
     "game": {"config", "images", "metrics", "runs"} | FOUNDATION | FAMILIES,
     "checkpoints": {"config", "game", "plugins", "rules"} | FOUNDATION | FAMILIES,
-    "runs": {"checkpoints", "composed", "config", "game", "images", "metrics", "plugins", "rules"}
+    "folders": {"checkpoints", "jobs", "config", "loggers", "plugins"} | FOUNDATION,
+    "runs": {"checkpoints", "config", "folders", "game", "images", "loggers", "metrics", "plugins", "rules"}
     | FOUNDATION
     | FAMILIES,
-    "commands": {"checkpoints", "composed", "config", "game", "images", "metrics", "plugins", "runs", "seeds"}
-    | {"validation"}
+    "commands": {"checkpoints", "compose", "jobs", "config", "folders", "game", "images", "metrics", "runs"}
+    | {"migrations", "seeds", "validation"}
     | FOUNDATION
     | FAMILIES,
-    "cli": {"commands", "config", "compose", "composed", "errors", "plugins", "runtime", "sweep"},
+    "cli": {"commands", "jobs", "errors", "plugins", "runtime", "sweep"},
     "__main__": {"cli"},
     "__init__": set(),
 }
@@ -62,9 +65,11 @@ ATTRIBUTES_THAT_RUN_CODE = {
 STARTS_WITHOUT_TORCH = [
     *(
         "cli.py",
+        "commands/__init__.py",
+        "runtime/signals.py",
         "errors.py",
         "compose.py",
-        "composed.py",
+        "jobs.py",
         "synonyms.py",
         "wording.py",
         "__init__.py",
@@ -148,12 +153,13 @@ def test_a_question_is_answered_before_torch_is_imported(file: str) -> None:
     names = imported(at_module_level(FILES[file]))
     heavy = {"torch", "torchvision", "numpy", "pydantic", "safetensors"}
     assert not {name.split(".")[0] for name in names} & heavy
-    ours = {part_of(name) for name in names if name.split(".")[0] == "ganctl"}
-    assert ours <= {"errors", "cli", "composed", "synonyms", "wording", "__init__", "__version__"}
+    ours = {name.rpartition(".")[0] for name in names if name.split(".")[0] == "ganctl"}
+    light = {file.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for file in STARTS_WITHOUT_TORCH}
+    assert ours <= {f"ganctl.{part}" for part in light} | {"ganctl"}
 
 
 def test_help_needs_neither_hydra_nor_yaml() -> None:
-    for file in ("cli.py", "errors.py", "__init__.py", "__main__.py"):
+    for file in ("cli.py", "commands/__init__.py", "errors.py", "__init__.py", "__main__.py"):
         third_party = {name.split(".")[0] for name in imported(at_module_level(FILES[file]))}
         assert not third_party & {"hydra", "omegaconf", "yaml", "rich"}
 
@@ -183,12 +189,22 @@ def test_only_the_decoding_of_pictures_starts_processes() -> None:
         for file, tree in FILES.items()
         if {name.split(".")[0] for name in imported(ast.walk(tree))} & STARTS_PROGRAMS
     }
-    assert starting == {"data/parallel.py"}
+    assert starting == {"data/decoding/parallel.py"}
 
 
-def test_only_plugins_are_imported_by_name() -> None:
+def test_only_plugins_and_the_packages_own_modules_are_imported_by_name() -> None:
+    """The registry imports what a package of ganctl lists, and is told the package's own name."""
     importing = {file for file, tree in FILES.items() if "importlib.import_module" in uses(tree)}
-    assert importing == {"plugins.py"}
+    assert importing == {"plugins.py", "registry.py"}
+    calls = [
+        (file, ast.unparse(node))
+        for file, tree in FILES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_members")
+    ]
+    assert {call for _, call in calls} == {"import_members(__name__)"}
+    packages = ("metrics/__init__.py", "metrics/features/__init__.py", "models/__init__.py")
+    assert {file for file, _ in calls} == {"data/sources/__init__.py", *packages}
 
 
 @pytest.mark.parametrize("folder", ["ganctl", "tests", "scripts"])

@@ -41,7 +41,7 @@ class Quadratic(Discriminator):
 
 
 def quadratic_round(pack: int = 1) -> tuple[Round, Quadratic]:
-    game = small_game(*FP64, f"loss.pack={pack}", model="mlp", data="ring")
+    game = small_game(*FP64, f"train.pack={pack}", model="mlp", data="ring")
     quadratic = Quadratic(pack)
     game.discriminator.network = quadratic
     game.generator.trainable(False)
@@ -97,7 +97,7 @@ def test_dragan_is_the_squared_distance_from_the_target_near_real(target: float,
 @pytest.mark.parametrize(("pack", "count"), [(1, 64), (4, 16)])
 def test_interpolation_draws_one_share_a_logit_between_zero_and_one(pack: int, count: int) -> None:
     judgement = round_of(
-        small_game("train.batch_size=64", f"loss.pack={pack}"), "discriminator", 0, interpolation="uniform"
+        small_game("train.batch_size=64", f"train.pack={pack}"), "discriminator", 0, interpolation="uniform"
     )
     share = judgement.uniform("interpolation")
     assert share.shape == (count,)

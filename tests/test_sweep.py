@@ -6,9 +6,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ganctl.composed import Job
-from ganctl.sweep import Table
+from ganctl.jobs import Job, Typed
+from ganctl.sweep import SweepTable
 from tests.conftest import TINY, Cli
+
+
+def no_values() -> Typed:
+    return Typed({}, {})
 
 
 def table(workspace: Path) -> list[dict[str, str]]:
@@ -74,7 +78,7 @@ def test_a_sweep_finds_runs_under_their_earlier_names(workspace: Path, cli: Cli)
     ],
 )
 def test_words_are_made_fit_for_a_folders_name(words: tuple[str, ...], told: str) -> None:
-    assert Job(1, 2, words, Path()).in_name() == told
+    assert Job(no_values, differing=words).in_name() == told
 
 
 def test_the_jobs_of_a_sweep_are_shown(workspace: Path, cli: Cli) -> None:
@@ -134,8 +138,9 @@ def test_jobs_that_are_one_run_are_reported(workspace: Path, cli: Cli) -> None:
 
 
 def test_a_job_that_failed_is_so_in_the_table_though_its_folder_holds_a_complete_run(tmp_path: Path) -> None:
-    report = Table()
-    report.end(Job(1, 1, ("seed=1",), tmp_path), 3, {"folder": "outputs/run", "status": "complete", "step": 3})
+    found = {"folder": "outputs/run", "status": "complete", "step": 3}
+    job = Job(no_values, differing=("seed=1",), folder=tmp_path, found=found)
+    assert SweepTable().run(job, lambda: 3) == 3
     (row,) = csv.DictReader((tmp_path / "sweep.csv").read_text().splitlines())
     assert (row["status"], row["step"]) == ("failed (exit 3)", "3")
 

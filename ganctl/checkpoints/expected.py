@@ -11,6 +11,7 @@ from ganctl.config import TrainConfig
 from ganctl.errors import CheckpointError, ConfigError
 from ganctl.game.outline import PLAYERS, gigabytes, outline
 from ganctl.runtime.memory import memory_limit
+from ganctl.samples import SampleSpace
 
 LOGGED = "values."
 """First letters of the numbers that are only logged; mixed precision leaves any type of them."""
@@ -30,7 +31,8 @@ def check_tensors(checkpoint: Checkpoint, config: TrainConfig) -> None:
     scaled = any(name.startswith("scaler.") for name in rest)
     wide = any(name.startswith(PLAYERS) and entry[0] == "float64" for name, entry in rest.items())
     try:
-        members = outline(config, checkpoint.header.shape, torch.float64 if wide else torch.float32)
+        space = config.model.space(SampleSpace.of_shape(checkpoint.header.shape))
+        members = outline(config, space, torch.float64 if wide else torch.float32)
         for prefix, member in members.items():
             if member.may_lack(steps, scaled) and not any(name.startswith(f"{prefix}.") for name in rest):
                 continue

@@ -1,4 +1,4 @@
-"""ganctl evaluate: numbers that say how a generator's samples compare with the data it was trained on."""
+"""ganctl evaluate: numbers that compare a generator's samples with the data it was trained on."""
 
 import errno
 import json
@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,26 +18,14 @@ from pydantic import AfterValidator, Field, SerializeAsAny, create_model
 
 from ganctl import __version__
 from ganctl.checkpoints.file import Checkpoint
-from ganctl.commands.output import is_file, writing
-from ganctl.commands.sample import open_generator
-from ganctl.composed import Typed, typed_in
-from ganctl.config import DeviceConfig, TrainConfig, Which, train_config
-from ganctl.errors import ConfigError, DataError, WriteError
-from ganctl.game.sampling import at_once, drawn
-from ganctl.metrics import (
-    EXTRACTORS,
-    METRICS,
-    Comparison,
-    Extractor,
-    FeatureExtractor,
-    Floor,
-    Metric,
-    Numbers,
-    Surroundings,
-    interval,
-    of_store,
-)
-from ganctl.registry import Spec
+from ganctl.commands.output import file_named, writing
+from ganctl.config import TrainConfig, train_config
+from ganctl.errors import ConfigError, WriteError
+from ganctl.folders.naming import refuse_other_data
+from ganctl.jobs import Typed
+from ganctl.metrics import EXTRACTORS, METRICS, Baseline, FeatureExtractor, Metric, Numbers, interval
+from ganctl.runs.evaluation import Evaluator, report_left_out
+from ganctl.runs.generator import GeneratorCommand, TrainedGenerator, open_generator
 from ganctl.runtime.bounded import read_text
 from ganctl.runtime.console import say
 from ganctl.runtime.disk import write_whole
@@ -59,20 +48,15 @@ def _different(seeds: list[int]) -> list[int]:
     return seeds
 
 
-class EvaluateCommand(Spec):
+class EvaluateCommand(GeneratorCommand):
     """Everything that `ganctl evaluate` is told."""
 
-    ckpt: str
     num: Annotated[int, Field(ge=2, le=1_000_000)]
     seeds: Annotated[Seeds, AfterValidator(_different)]
     floor: bool
-    ema: bool
-    plugins: list[str]
-    which: Which
     batch_size: Annotated[int, Field(ge=1)] | None
     cache: str
-    out: str | None
-    device: DeviceConfig
+    data: dict[str, Any]
     metric: Annotated[dict[str, SerializeAsAny[Metric]], Field(min_length=1)]
     features: SerializeAsAny[FeatureExtractor]
 
@@ -94,94 +78,86 @@ def evaluate_command(values: Mapping[str, Any]) -> EvaluateCommand:
     return validate(create_model("EvaluateCommand", __base__=EvaluateCommand, **families), values)
 
 
-def evaluate(command: EvaluateCommand, moved: Mapping[str, Any]) -> None:
+def evaluate(command: EvaluateCommand, typed: Mapping[str, str]) -> None:
     """Measure a run or a checkpoint file, add the result to evaluation.json, and print a table.
 
-    `moved` are keys that say where the data lies now, such as data.path.
-
-    Raises `CheckpointError` if there is no whole checkpoint, `DataError` if its data is not there, `ConfigError`
-    for metrics that have no meaning here and for a file that cannot be written. What was measured is written
-    before it is shown.
+    `typed` is the text of the command line's keys. Raises `CheckpointError` if there is no intact checkpoint,
+    `DataError` if its data is not there, `ConfigError` for metrics that have no meaning here and for a file that
+    cannot be written. What was measured is written before it is shown.
     """
     keep_freed_memory()
-    checkpoint, config, device, network = open_generator(
-        command.ckpt, command.device, average=command.ema, which=command.which
-    )
-    config = _moved(config, moved)
+    trained = open_generator(command)
+    header = trained.checkpoint.header
+    config = _moved(trained.config, command.data, typed)
     store = config.data.load()
-    if store.fingerprint != checkpoint.header.data:
-        raise DataError("data: not the samples that this generator was trained on; restore them to compare with")
-    path = _place(command.out, checkpoint.path)
-    real = of_store(store, config.data)
-    extractor = command.features.open(Surroundings(config.data, store, device.torch_device, command.cache))
+    if store.fingerprint != header.data:
+        otherwise = "evaluate a generator that was trained on it"
+        refuse_other_data(trained.checkpoint.path, header.config.get("data"), config, otherwise)
+    path = _place(command.out, trained)
+    evaluator = Evaluator(config, store, trained.device, command.metric, command.features, command.cache)
     started = time.perf_counter()
     generated = {
-        seed: drawn(
-            network, config.model, store.shape, device, command.num, seed, command.batch_size or at_once(config)
-        )
-        for seed in command.seeds
+        seed: evaluator.samples(trained.network, command.num, seed, command.batch_size) for seed in command.seeds
     }
-    comparison = Comparison(command.metric, extractor, real, command.cache)
-    comparison.check(generated[command.seeds[0]])
-    found = {seed: comparison.numbers(samples, seed) for seed, samples in generated.items()}
-    beneath = comparison.floor(command.num, command.seeds[0]) if command.floor else None
-    result = _result(command, checkpoint, extractor, real.count, found, beneath)
-    result["precision"] = device.precision
+    evaluator.comparison.check(generated[command.seeds[0]])
+    found = {seed: evaluator.comparison.numbers(samples, seed) for seed, samples in generated.items()}
+    baseline = evaluator.comparison.baseline(command.num, command.seeds[0]) if command.floor else None
+    result = _result(command, trained.checkpoint, evaluator, found, baseline)
+    result["precision"] = trained.device.precision
     result["seconds"] = round(time.perf_counter() - started, 1)
     try:
         _write(path, result)
     finally:
         _show(result)
-    for line in beneath.left_out if beneath is not None else ():
-        say(f"not real vs real: {line}")
+    if baseline is not None:
+        report_left_out(baseline)
     say(f"written to {path}")
 
 
-def _moved(config: TrainConfig, moved: Mapping[str, Any]) -> TrainConfig:
+def _moved(config: TrainConfig, moved: Mapping[str, Any], typed: Mapping[str, str]) -> TrainConfig:
     """Return a run's config with its data in another place.
 
     Raises `ConfigError` for a key that says something else of the data.
     """
-    values = config.saved()
-    for key, value in moved.items():
-        _, _, name = key.partition(".")
-        if name not in config.data.placement:
+    for key in moved:
+        if key not in config.data.placement:
             may = ", ".join(f"data.{each}" for each in sorted(config.data.placement)) or "nothing"
             raise ConfigError(
-                f"{key}: cannot change, because a run is compared with the data that it was trained on; what may "
-                f"be given: {may}"
+                f"data.{key}: cannot change, because a run is compared with the data that it was trained on; what "
+                f"may be given: {may}"
             )
-        values["data"][name] = value
-    return train_config(Typed(values, typed_in(moved))) if moved else config
+    values = config.saved()
+    values["data"] |= moved
+    return train_config(Typed(values, typed)) if moved else config
 
 
 def _result(
     command: EvaluateCommand,
     checkpoint: Checkpoint,
-    extractor: Extractor,
-    references: int,
+    evaluator: Evaluator,
     found: Mapping[int, Numbers],
-    beneath: Floor | None,
+    baseline: Baseline | None,
 ) -> dict[str, Any]:
     """Return what was measured, and what it was compared with, as plain data."""
     header = checkpoint.header
-    lowest = beneath.numbers if beneath is not None else {}
+    lowest = baseline.numbers if baseline is not None else {}
     return {
         "checkpoint": checkpoint.path.name,
         "step": header.step,
         "asked": command.asked(),
-        "features": extractor.about(),
+        "features": evaluator.extractor.about(),
         "reference": {
             "data": header.config["data"]["name"],
             "split": header.config["data"].get("split", "all"),
             "fingerprint": header.data,
-            "count": references,
+            "count": evaluator.real.count,
         },
-        "floor": None if beneath is None else {"count": beneath.count, "reference": beneath.others},
+        "floor": None if baseline is None else {"count": baseline.count, "reference": baseline.others},
         "versions": {"ganctl": __version__, "torch": torch.__version__},
         "numbers": {
             key: {
-                name: _number([found[seed][key][name] for seed in command.seeds], lowest.get(key, {}).get(name))
+                name: asdict(interval([found[seed][key][name] for seed in command.seeds]))
+                | {"floor": lowest.get(key, {}).get(name)}
                 for name in found[command.seeds[0]][key]
             }
             for key in command.metric
@@ -189,23 +165,16 @@ def _result(
     }
 
 
-def _number(values: list[float], beneath: float | None) -> dict[str, Any]:
-    over = interval(values)
-    return {"mean": over.mean, "half_width": over.half_width, "values": values, "floor": beneath}
-
-
-def _place(out: str | None, checkpoint: Path) -> Path:
-    """Return where results go: to `out`, or beside the checkpoints of the run.
+def _place(out: str | None, trained: TrainedGenerator) -> Path:
+    """Return where results go: to `out`, or into the run's folder.
 
     Raises `ConfigError` for an `out` that holds something else or is of another kind, `WriteError` where nothing
     can be written.
     """
     if out is None:
-        inside = checkpoint.parent.name == "checkpoints"
-        path = (checkpoint.parent.parent if inside else checkpoint.parent) / NAME
+        path = trained.folder() / NAME
     else:
-        path = Path(os.path.expanduser(out))
-        path = path if path.is_file() or is_file(out, {"json"}) else path / NAME
+        path = Path(out) if os.path.isfile(out) else file_named(out, {"json"}) or Path(out) / NAME
     with writing(path):  # a place that cannot be had is refused before anything is computed
         if path.is_dir():
             raise WriteError.of(path, errno.EISDIR)
@@ -219,7 +188,7 @@ def _place(out: str | None, checkpoint: Path) -> Path:
 def _write(path: Path, result: dict[str, Any]) -> None:
     """Add a result to the file, in place of an earlier one of the same question.
 
-    A file that holds no results is kept under another name, which is said.
+    A file that holds no results is kept under another name, which is reported.
     """
     same = ("checkpoint", "step", "asked", "precision")
     try:
@@ -275,7 +244,7 @@ def _finite(value: Any) -> Any:
     """Return plain data with null for numbers that are not finite, which JSON does not know."""
     if isinstance(value, dict):
         return {key: _finite(inner) for key, inner in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [_finite(inner) for inner in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
@@ -291,8 +260,8 @@ def _show(result: Mapping[str, Any]) -> None:
         f"step {result['step']:,}: {result['asked']['num']:,} samples a seed against {reference['count']:,} of "
         f"{reference['data']}, by {features['name']}{told}"
     )
-    if (beneath := result["floor"]) is not None:
-        say(f"real vs real: {beneath['count']:,} of these against the other {beneath['reference']:,}")
+    if (baseline := result["floor"]) is not None:
+        say(f"real vs real: {baseline['count']:,} of these against the other {baseline['reference']:,}")
     table = Table("metric", "number", "value", "± 95 %", "real vs real")
     for key, numbers in result["numbers"].items():
         for name, number in numbers.items():

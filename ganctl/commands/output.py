@@ -1,7 +1,6 @@
 """Where a command's results go: to a file, told by its ending, or into a folder."""
 
 import contextlib
-import os
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
@@ -16,21 +15,21 @@ FILES = {
 """Endings that nobody gives to a folder."""
 
 
-def is_file(out: str, endings: Collection[str]) -> bool:
-    """Return whether `out` names a file of one of the endings, and not a folder.
+def file_named(out: str | None, endings: Collection[str]) -> Path | None:
+    """Return the file that `out` names, with one of the endings, or None for a folder and for no `out`.
 
-    A folder that is there is one whatever its name. Raises `ConfigError` for a file of another ending.
+    A folder that exists is one whatever its name. Raises `ConfigError` for a file of another ending.
     """
-    path = Path(os.path.expanduser(out))
+    path = Path(out or "")
     ending = path.suffix.removeprefix(".").lower()
-    if path.is_dir() or out.endswith("/") or ending not in FILES:
-        return False
+    if out is None or path.is_dir() or out.endswith("/") or ending not in FILES:
+        return None
     if ending not in endings:
         known = ", ".join(f".{each}" for each in sorted(endings))
         raise ConfigError(
             f"out: {out} would be a file of another kind than {known}; take one of these, or a folder"
         )
-    return True
+    return path
 
 
 @contextlib.contextmanager

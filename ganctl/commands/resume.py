@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ganctl.checkpoints.verify import saved_train_config
-from ganctl.composed import Typed, typed_in
+from ganctl.checkpoints.untrusted import saved_train_config
 from ganctl.config import TrainConfig, flatten, train_config
 from ganctl.errors import CheckpointError, ConfigError, nearest
-from ganctl.plugins import import_plugins
-from ganctl.runs.folder import RunFolder, find_run
-from ganctl.runs.runner import run
+from ganctl.folders.find import find_run
+from ganctl.folders.run_folder import RunFolder
+from ganctl.jobs import Typed, typed_in
+from ganctl.migrations import MOVED
+from ganctl.runs.start import run
 from ganctl.runtime.signals import Signals
 
 
@@ -27,8 +28,9 @@ def resume(path: str, overrides: Mapping[str, Any], signals: Signals) -> None:
         raise ConfigError(f"{path}: a run goes on from its newest checkpoint, not from any; `ganctl resume {own}`")
     folder = RunFolder(place)
     plugins = overrides.get("plugins", [])
-    import_plugins(plugins)
-    saved = saved_train_config(folder.saved_config() | {"plugins": plugins}, folder.config, folder.plugins())
+    saved = saved_train_config(
+        folder.saved_config() | {"plugins": plugins}, folder.config, folder.checkpoints.plugins()
+    )
     changed = {
         "device.name" if key == "device" else key: value for key, value in overrides.items() if key != "plugins"
     }
@@ -36,7 +38,7 @@ def resume(path: str, overrides: Mapping[str, Any], signals: Signals) -> None:
     for key, value in changed.items():
         _refuse(key, saved)
         _set(values, key, value)
-    config = train_config(Typed(values, typed_in(overrides)))
+    config = train_config(Typed(values, typed_in(overrides))) if changed else saved
     try:
         run(config, folder, signals)
     except ConfigError as error:
@@ -52,7 +54,8 @@ def _refuse(key: str, saved: TrainConfig) -> None:
     if inside and saved.may_change(key):
         raise ConfigError(f"{key}: is a group of keys; give the ones that shall change, such as {inside[0]}=…")
     if key not in known and not inside:
-        raise ConfigError(f"{key}: unknown key of this run{nearest(key, known)}")
+        moved = f"; here it is {MOVED[key]}" if key in MOVED else nearest(key, known)
+        raise ConfigError(f"{key}: unknown key of this run{moved}")
     if key == "train.steps" and not saved.may_change(key):
         ending = [f"schedule.{name}" for name, schedule in saved.schedule.each() if schedule.ends_with_the_run]
         raise ConfigError(

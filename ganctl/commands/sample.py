@@ -2,60 +2,72 @@
 
 import hashlib
 import io
-import os
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import torch
+from pydantic import Field
 from torch import Tensor
 
-from ganctl import images
-from ganctl.checkpoints.file import Checkpoint
-from ganctl.checkpoints.verify import config_of, open_checkpoint
-from ganctl.commands.output import is_file, writing
-from ganctl.config import FEW, DeviceConfig, SampleCommand, TrainConfig, Which
-from ganctl.errors import CheckpointError, ConfigError, counted
-from ganctl.game.assemble import build_network
-from ganctl.game.build import open_configured
+from ganctl.commands.output import file_named, writing
+from ganctl.errors import ConfigError, counted
 from ganctl.game.sampling import generate
-from ganctl.runs.folder import RunFolder, find_run
+from ganctl.images.png import encoded, save
+from ganctl.runs.generator import GeneratorCommand, open_generator
 from ganctl.runtime.console import say
-from ganctl.runtime.device import Device
 from ganctl.runtime.disk import write_whole
 from ganctl.runtime.memory import keep_freed_memory
 from ganctl.runtime.randomness import generator
+from ganctl.samples import POINTS, Kind
+from ganctl.seeds import MOST as MOST_SEEDS
+from ganctl.seeds import Seeds
 
 ENDINGS = frozenset({"png", "npy", "npz", "csv"})
-"""Of files that samples can be written to: a picture of them, or the numbers themselves."""
+"""Of files that samples can be written to: an image of them all, or the numbers themselves."""
+
+
+FEW = 64
+"""Samples that are drawn where neither `num` nor `seeds` says how many."""
+
+
+class SampleCommand(GeneratorCommand):
+    """Everything that `ganctl sample` is told."""
+
+    num: Annotated[int, Field(ge=1, le=MOST_SEEDS)] | None
+    seed: Annotated[int, Field(ge=0)] | None
+    seeds: Seeds | None
+    images: bool
+    batch_size: Annotated[int, Field(ge=1)]
 
 
 def sample(command: SampleCommand) -> None:
-    """Draw a picture of samples, and on request single images, or write their numbers, from a run or a checkpoint.
+    """Draw samples into one image, and on request also one image each, or write their numbers.
 
     Raises `CheckpointError` if there is no intact checkpoint, `ConfigError` for what does not go together and for
     a place that cannot be written.
     """
-    file = Path(os.path.expanduser(command.out)) if command.out and is_file(command.out, ENDINGS) else None
+    file = file_named(command.out, ENDINGS)
     _check(command, file)
     keep_freed_memory()
-    checkpoint, config, device, network = open_generator(
-        command.ckpt, command.device, average=command.ema, which=command.which
-    )
-    points = len(checkpoint.header.shape) == 1
+    trained = open_generator(command)
+    checkpoint, space, device = trained.checkpoint, trained.space, trained.device
+    points = space.kind is POINTS
     if points and command.images:
         raise ConfigError("images: this model draws points, which have no single images; leave images=false")
     if file is not None and file.suffix.lower() == ".csv" and not points:
         raise ConfigError(f"out: {file} would be a table, but this model draws images; take .png, .npy or .npz")
-    latents = _latents(config.model.latent, command).to(device.torch_device, device.dtype)
-    samples = generate(network, latents, device, command.batch_size)
-    values = samples.float().cpu().numpy() if points else images.to_bytes(samples, config.model.picture_range)
+    latents = _latents(trained.config.model.latent, command).to(device.torch_device, device.dtype)
+    samples = generate(trained.network, latents, device, command.batch_size)
+    rows = space.kind.store(samples, space.value_range)
     stem = "-".join([checkpoint.path.stem, _title(command), *([] if command.ema else ["raw"])])
-    path = file or _folder(command, checkpoint.path) / f"{stem}.png"
+    folder = trained.folder("samples") if command.out is None else Path(command.out)
+    path = file or folder / f"{stem}.png"
     with writing(path):
-        write_whole(path, _content(values, path.suffix.lower()))
-    say(f"{counted(len(values), 'point' if points else 'sample')} of step {checkpoint.header.step:,}: {path}")
+        write_whole(path, _content(rows, space.kind, path.suffix.lower()))
+    say(f"{counted(len(rows), 'point' if points else 'sample')} of step {checkpoint.header.step:,}: {path}")
     if command.images:
-        _write_images(values, path.with_suffix(""), command.seeds)
+        _write_images(rows.numpy(), path.with_suffix(""), command.seeds)
 
 
 def _check(command: SampleCommand, file: Path | None) -> None:
@@ -71,11 +83,11 @@ def _check(command: SampleCommand, file: Path | None) -> None:
         raise ConfigError(f"images: need a folder, but out={file} is a file; name a folder, or leave images=false")
 
 
-def _content(values: np.ndarray, ending: str) -> bytes:
-    """Return a file of images, uint8 [count, height, width, channels], or points, float32 [count, dimensions]."""
+def _content(rows: Tensor, kind: Kind, ending: str) -> bytes:
+    """Return a file of samples as a store has them, or of a drawing of them."""
     if ending == ".png":
-        return images.png(images.plot(values[:0], values) if values.ndim == 2 else images.grid(values))
-    content = io.BytesIO()
+        return encoded(kind.draw(rows))
+    values, content = rows.numpy(), io.BytesIO()
     if ending == ".npy":
         np.save(content, values)
     elif ending == ".npz":
@@ -83,63 +95,6 @@ def _content(values: np.ndarray, ending: str) -> bytes:
     else:
         np.savetxt(content, values, "%.9g", ",")
     return content.getvalue()
-
-
-def open_generator(
-    ckpt: str, wanted: DeviceConfig, *, average: bool, which: Which
-) -> tuple[Checkpoint, TrainConfig, Device, torch.nn.Module]:
-    """Open `ckpt`: a file, or a run folder's best checkpoint, or the newest whose generator can be read whole.
-
-    Raises `CheckpointError` if there is none, `ConfigError` where there is nothing to choose from.
-    """
-    path = find_run(ckpt)
-    if not path.is_dir():
-        if which == "best":
-            raise ConfigError(f"which: chooses within a run folder, but ckpt={path} is none; leave it out")
-        return _open_one(wanted, average, open_checkpoint(path))
-    folder = RunFolder(path)
-    if which == "best":
-        if not folder.best.exists():
-            folder.saved_config()
-            raise CheckpointError(
-                f"{path}: keeps no best checkpoint; train with evaluate.every=500, or leave which=best out"
-            )
-        return _open_one(wanted, average, open_checkpoint(folder.best))
-    for checkpoint in folder.checkpoints_whole_in_header():
-        try:
-            return _open_one(wanted, average, checkpoint)
-        except CheckpointError as error:
-            say(f"passed over a damaged checkpoint: {error}")
-    for newest in folder.checkpoint_files():
-        return _open_one(wanted, average, open_checkpoint(newest))  # raises what is wrong with it
-    folder.saved_config()
-    raise CheckpointError(f"{path}: a run without a whole checkpoint; train it further first")
-
-
-def _open_one(
-    wanted: DeviceConfig, average: bool, checkpoint: Checkpoint
-) -> tuple[Checkpoint, TrainConfig, Device, torch.nn.Module]:
-    config = config_of(checkpoint)
-    device = open_configured(wanted, points=len(checkpoint.header.shape) == 1)
-    return checkpoint, config, device, load_generator(checkpoint, config, device, average=average)
-
-
-def load_generator(
-    checkpoint: Checkpoint, config: TrainConfig, device: Device, *, average: bool
-) -> torch.nn.Module:
-    """Return the generator of a checkpoint, its average if there is one and it is wanted.
-
-    Only that network's tensors are read and verified. Raises `CheckpointError` if they are damaged.
-    """
-    averaged = average and any(name.startswith("ema.") for name in checkpoint.tensors)
-    prefix = "ema." if averaged else "generator."
-    tensors = checkpoint.read(lambda name: name.startswith(prefix))
-    network = build_network(config, "generator", checkpoint.header.shape, device)
-    try:
-        network.load_state_dict({name.removeprefix(prefix): tensor for name, tensor in tensors.items()})
-    except RuntimeError as error:
-        raise CheckpointError(f"{checkpoint.path}: its tensors do not fit its config ({error})") from error
-    return network.requires_grad_(False)
 
 
 def _latents(dimensions: int, command: SampleCommand) -> Tensor:
@@ -152,18 +107,11 @@ def _latents(dimensions: int, command: SampleCommand) -> Tensor:
     return torch.stack([torch.randn(dimensions, generator=source) for source in each])
 
 
-def _folder(command: SampleCommand, checkpoint: Path) -> Path:
-    if command.out is not None:
-        return Path(os.path.expanduser(command.out))
-    inside = checkpoint.parent.name == "checkpoints"
-    return checkpoint.parent.parent / "samples" if inside else checkpoint.parent
-
-
 def _write_images(pixels: np.ndarray, folder: Path, seeds: list[int] | None) -> None:
-    for number, picture in enumerate(pixels):
+    for number, image in enumerate(pixels):
         path = folder / (f"seed-{seeds[number]}.png" if seeds else f"{number:05d}.png")
         with writing(path):
-            images.save(picture, path)
+            save(image, path)
     say(f"{counted(len(pixels), 'single image')}: {folder}")
 
 

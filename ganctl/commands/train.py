@@ -4,32 +4,33 @@ from contextlib import suppress
 from typing import Any
 
 from ganctl.checkpoints.file import read_header
-from ganctl.composed import Job
 from ganctl.config import TrainConfig
 from ganctl.errors import CheckpointError
-from ganctl.runs.folder import RunFolder
-from ganctl.runs.naming import Naming
-from ganctl.runs.runner import run
+from ganctl.folders.naming import Naming
+from ganctl.folders.run_folder import RunFolder
+from ganctl.jobs import Job
+from ganctl.runs.start import run
 from ganctl.runtime.signals import Signals
 
 
-def train(config: TrainConfig, signals: Signals, job: Job | None, found: dict[str, Any]) -> None:
+def train(config: TrainConfig, job: Job, signals: Signals) -> None:
     """Train the run that the config, and data of the user's own, determine; in a sweep, `name` is a prefix.
 
-    Adds to `found` how far the run came: its folder, status, step and best score.
+    A sweep's job finds how far the run came: its folder, status, step and best score.
     """
-    naming = Naming(config, job)
+    swept = job.folder is not None
+    naming = Naming(config, job if swept else None)
     try:
         run(config, naming, signals)
     finally:
-        if job is not None and naming.chosen is not None and naming.chosen.path.is_dir():
-            found |= _state_of(naming.chosen)
+        if swept and naming.chosen is not None and naming.chosen.path.is_dir():
+            job.found.update(_state_of(naming.chosen))
 
 
 def _state_of(folder: RunFolder) -> dict[str, Any]:
     status = folder.read_status()
     found = {"folder": str(folder.path)} | {key: status[key] for key in ("status", "step") if key in status}
     with suppress(CheckpointError):
-        score = read_header(folder.best).header.score
+        score = read_header(folder.checkpoints.best).header.score
         found |= {"score": score.value} if score is not None else {}
     return found

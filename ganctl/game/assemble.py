@@ -10,27 +10,27 @@ from ganctl.auxiliary import Auxiliary
 from ganctl.config import TrainConfig
 from ganctl.errors import ConfigError, SizeError
 from ganctl.game.players import Player, Term
-from ganctl.models import Shape
 from ganctl.models.packed import build_discriminator
 from ganctl.optim import PlayerName
 from ganctl.penalties import Constraint, PenaltyTerm
 from ganctl.round import Distribution, Surroundings
 from ganctl.runtime.device import Device
 from ganctl.runtime.randomness import seeded
+from ganctl.samples import SampleSpace
 from ganctl.schedules import Schedule, ScheduleSpec
 
 REAL: Mapping[str, Distribution | None] = {"real": None}
 
 
-def make_network(config: TrainConfig, player: PlayerName, shape: Shape) -> nn.Module:
-    """Return one freshly initialised network for samples of this shape.
+def make_network(config: TrainConfig, player: PlayerName, space: SampleSpace) -> nn.Module:
+    """Return one freshly initialised network for such samples.
 
-    Raises `ConfigError` if the model cannot make or take that shape.
+    Raises `ConfigError` if the model cannot make or take them.
     """
     try:
         if player == "generator":
-            return config.model.build_generator(shape)
-        return build_discriminator(config.model, shape, config.loss.pack)
+            return config.model.build_generator(space)
+        return build_discriminator(config.model, space, config.train.pack)
     except SizeError as error:
         near = " or ".join(map(str, error.sides))
         if "resolution" in type(config.data).model_fields:
@@ -38,22 +38,22 @@ def make_network(config: TrainConfig, player: PlayerName, shape: Shape) -> nn.Mo
         raise ConfigError(f"model: {error}; resize the images to {near} pixels, or take model=mlp") from error
 
 
-def build_network(config: TrainConfig, player: PlayerName, shape: Shape, device: Device) -> nn.Module:
+def build_network(config: TrainConfig, player: PlayerName, space: SampleSpace, device: Device) -> nn.Module:
     """Return one network on the device, in channels-last memory, initialised by a function of the seed."""
     with seeded(config.seed, "initialise", player):
-        network = make_network(config, player, shape)
+        network = make_network(config, player, space)
     network.to(device.torch_device, device.dtype)
     return network.to(memory_format=torch.channels_last)
 
 
 def assemble_player(
-    config: TrainConfig, name: PlayerName, network: nn.Module, shape: Shape, device: Device
+    config: TrainConfig, name: PlayerName, network: nn.Module, space: SampleSpace, device: Device
 ) -> Player:
     """Return a player at step 0.
 
     On device "meta" it only says what it would save: of its terms, none but those with a state are built.
     """
-    surroundings = Surroundings(shape, config.model.picture_range, device.torch_device, device.dtype, config.seed)
+    surroundings = Surroundings(space, device.torch_device, device.dtype, config.seed)
     generates = name == "generator"
     penalties = [] if generates else list(config.penalty.values())
     return Player(

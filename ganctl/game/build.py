@@ -16,11 +16,12 @@ from ganctl.game.step import Game
 from ganctl.models.ema import Ema
 from ganctl.optim import PlayerName
 from ganctl.runtime.device import Device, open_device
+from ganctl.samples import Kind
 
 
-def open_configured(device: DeviceConfig, *, points: bool) -> Device:
-    """Open the device that a config asks for, to compute points or images."""
-    return open_device(device.name, device.precision, device.strict, device.threads, coarse=not points)
+def open_configured(device: DeviceConfig, kind: Kind) -> Device:
+    """Open the device that a config asks for, to compute samples of a kind."""
+    return open_device(device.name, device.precision, device.strict, device.threads, coarse=kind.bears_bf16)
 
 
 def build_game(config: TrainConfig, store: Store, device: Device) -> Game:
@@ -34,15 +35,16 @@ def build_game(config: TrainConfig, store: Store, device: Device) -> Game:
         raise ConfigError(
             f"device.compile: compiles for CUDA alone, not for {device.torch_device}; set it to false"
         )
-    check_memory(config, store.shape, device)
+    space = config.model.space(store.space)
+    check_memory(config, space, device)
     ema = None
     if config.ema.half_life > 0:
-        average = build_network(config, "generator", store.shape, device)
+        average = build_network(config, "generator", space, device)
         ema = Ema(average, config.ema.half_life, config.ema.ramp)
 
     def player(name: PlayerName) -> Player:
-        network = build_network(config, name, store.shape, device)
-        return assemble_player(config, name, network, store.shape, device)
+        network = build_network(config, name, space, device)
+        return assemble_player(config, name, network, space, device)
 
     game = Game(
         generator=player("generator"),
@@ -66,11 +68,11 @@ def build_game(config: TrainConfig, store: Store, device: Device) -> Game:
 def _draws(config: TrainConfig, store: Store, device: Device) -> Draws:
     loop, where = config.train, (device.torch_device, device.dtype)
     return Draws(
-        batches=Batches(store, loop.batch_size, config.seed, *where, config.model.picture_range),
+        batches=Batches(store, loop.batch_size, config.seed, *where, config.model.value_range),
         device=device,
         seed=config.seed,
         latent=config.model.latent,
-        pack=config.loss.pack,
+        pack=config.train.pack,
         accumulate=loop.accumulate,
         updates={"generator": loop.n_gen, "discriminator": loop.n_dis},
         share=loop.share_fakes and loop.first == "discriminator",

@@ -96,7 +96,7 @@ class Draws:
 
     def _drawn(self, distribution: Distribution, name: str, player: PlayerName, number: int) -> Tensor:
         count = self.batch_size * self.accumulate
-        shape = (count // self.pack,) if distribution == "uniform" else (count, *self.batches.store.shape)
+        shape = (count // self.pack,) if distribution == "uniform" else (count, *self.batches.store.space.shape)
         key = (self.seed, name, player, number)
         return drawn(DRAW[distribution], shape, self.device.torch_device, self.device.dtype, *key)
 

@@ -16,10 +16,10 @@ from ganctl.config import TrainConfig
 from ganctl.errors import ConfigError
 from ganctl.game.assemble import assemble_player, make_network
 from ganctl.game.members import Member, members
-from ganctl.models import Shape
 from ganctl.optim import PlayerName
 from ganctl.runtime.device import Device
 from ganctl.runtime.memory import memory_limit
+from ganctl.samples import SampleSpace
 
 PLAYERS: tuple[PlayerName, ...] = ("generator", "discriminator")
 
@@ -29,7 +29,7 @@ MOST_TENSORS = 2048
 MOST_MODULES = 2 * MOST_TENSORS
 
 
-def outline(config: TrainConfig, shape: Shape, dtype: torch.dtype = torch.float32) -> dict[str, Member]:
+def outline(config: TrainConfig, space: SampleSpace, dtype: torch.dtype = torch.float32) -> dict[str, Member]:
     """Return the members of a config's game on torch's device "meta": nothing is drawn, and nothing is filled.
 
     Raises `ConfigError` for networks of more tensors than `MOST_TENSORS`, and for sizes beyond 64 bits, besides
@@ -40,8 +40,8 @@ def outline(config: TrainConfig, shape: Shape, dtype: torch.dtype = torch.float3
     for name in PLAYERS:
         try:
             with _counted(name), device.torch_device, _WithoutValues():
-                network = make_network(config, name, shape).to(dtype)
-                players.append(assemble_player(config, name, network, shape, device))
+                network = make_network(config, name, space).to(dtype)
+                players.append(assemble_player(config, name, network, space, device))
         except (RuntimeError, TypeError, OverflowError) as error:
             if "overflow" not in str(error).lower():
                 raise
@@ -49,7 +49,7 @@ def outline(config: TrainConfig, shape: Shape, dtype: torch.dtype = torch.float3
     return members(players, players[0].network if config.ema.half_life > 0 else None)
 
 
-def check_memory(config: TrainConfig, shape: Shape, device: Device) -> None:
+def check_memory(config: TrainConfig, space: SampleSpace, device: Device) -> None:
     """Check that what training must hold at the very least fits into the memory of the device.
 
     That is all members with gradients, and one update's latents and samples; activations come on top. Raises
@@ -57,7 +57,7 @@ def check_memory(config: TrainConfig, shape: Shape, device: Device) -> None:
     """
     sizes = {
         name: sum(tensor.numel() for tensor in member.outline().values())
-        for name, member in outline(config, shape).items()
+        for name, member in outline(config, space).items()
     }
     weights = sum(sizes[player] for player in PLAYERS)
     number = torch.finfo(device.dtype).bits // 8
@@ -66,7 +66,8 @@ def check_memory(config: TrainConfig, shape: Shape, device: Device) -> None:
     what = f"{gigabytes(needed)} with gradients, optimizer and average, but {where} has {gigabytes(available)}"
     if needed > available:
         raise ConfigError(f"model: its {weights:,} weights need {what}; lower the model's widths")
-    batch = config.train.batch_size * (config.train.accumulate * config.model.latent + math.prod(shape)) * number
+    values = config.train.accumulate * config.model.latent + math.prod(space.shape)
+    batch = config.train.batch_size * values * number
     if needed + batch > available:
         raise ConfigError(
             f"train.batch_size: batches of {config.train.batch_size:,} need {gigabytes(batch)}, but "

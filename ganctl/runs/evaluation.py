@@ -1,6 +1,7 @@
-"""What a run measures of its samples while it trains, by the layers that `ganctl evaluate` uses."""
+"""Metrics opened for a run's data: for `ganctl evaluate`, and for a run while it trains."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from torch import nn
@@ -9,7 +10,7 @@ from ganctl.checkpoints.file import Score
 from ganctl.config import TrainConfig
 from ganctl.data.store import Store
 from ganctl.game.sampling import at_once, drawn
-from ganctl.metrics import Comparison, Floor, Numbers, Surroundings, of_store
+from ganctl.metrics import Baseline, Comparison, FeatureExtractor, Metric, Numbers, Reference, Samples, of_store
 from ganctl.runtime.console import say
 from ganctl.runtime.device import Device
 
@@ -18,15 +19,15 @@ SEED = 0
 
 
 @dataclass(frozen=True)
-class Found:
+class Measured:
     """The numbers of one evaluation, and the one by which checkpoints are compared, if there is one and finite."""
 
     numbers: Numbers
-    floor: Floor
+    floor: Baseline
     score: Score | None
 
     def describe(self) -> str:
-        """Return every number in few words, beside it what real samples have."""
+        """Return every number in few words, each with that of real samples."""
         told = []
         for key, found in self.numbers.items():
             for name, value in found.items():
@@ -35,7 +36,7 @@ class Found:
         return ", ".join(told)
 
     def scalars(self) -> dict[str, float]:
-        """Return the numbers as they are logged: `evaluate/<metric>/<number>`, and `…/floor` of real samples."""
+        """Return the numbers as they are logged: `evaluate/<metric>/<number>`, and `…/floor` for the baseline."""
         sides = (("", self.numbers), ("/floor", self.floor.numbers))
         return {
             f"evaluate/{key}/{name}{end}": value
@@ -45,8 +46,36 @@ class Found:
         }
 
 
+class Evaluator:
+    """Metrics opened for a run's data: what is read of the real samples is collected once.
+
+    Raises `ConfigError` or `DataError` where the features have no meaning for the data.
+    """
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        store: Store,
+        device: Device,
+        metrics: Mapping[str, Metric],
+        features: FeatureExtractor,
+        cache: str = "auto",
+    ) -> None:
+        self._config = config
+        self._space = config.model.space(store.space)
+        self._device = device
+        self.extractor = features.open(Reference(config.data, store, device.torch_device, cache))
+        self.real = of_store(store, config.data)
+        self.comparison = Comparison(metrics, self.extractor, self.real, cache)
+
+    def samples(self, network: nn.Module, count: int, seed: int, batch_size: int | None = None) -> Samples:
+        """Return `count` samples of a generator, drawn where they are read, `batch_size` at once."""
+        size = batch_size or at_once(self._config)
+        return drawn(network, self._config.model.latent, self._space, self._device, count, seed, size)
+
+
 class Evaluation:
-    """The metrics of a run, opened for its data; what is known of real samples is looked at once and kept.
+    """The metrics of a run while it trains.
 
     Every evaluation draws the same latents, so that evaluating disturbs no other random number.
 
@@ -56,29 +85,20 @@ class Evaluation:
     def __init__(self, config: TrainConfig, store: Store, device: Device) -> None:
         assert config.features is not None
         self._config = config
-        self._device = device
-        self._shape = store.shape
-        self._extractor = config.features.open(Surroundings(config.data, store, device.torch_device, "auto"))
-        real = of_store(store, config.data)
-        self._comparison = Comparison(config.metric, self._extractor, real, "auto")
-        self._floor: Floor | None = None
+        self._evaluator = Evaluator(config, store, device, config.metric, config.features)
+        self._floor: Baseline | None = None
         choosing = (key for key, metric in config.metric.items() if metric.better is not None)
         self._best = config.evaluate.best or next(choosing, None)
-        counted = drawn(nn.Identity(), config.model, store.shape, device, config.evaluate.num, SEED, 1)
-        self._comparison.check(counted)
+        self._evaluator.comparison.check(self._evaluator.samples(nn.Identity(), config.evaluate.num, SEED))
 
-    def measure(self, network: nn.Module) -> Found:
+    def measure(self, network: nn.Module) -> Measured:
         """Return what the metrics find in samples of a generator."""
-        config = self._config
-        generated = drawn(
-            network, config.model, self._shape, self._device, config.evaluate.num, SEED, at_once(config)
-        )
-        numbers = self._comparison.numbers(generated, SEED)
+        count, comparison = self._config.evaluate.num, self._evaluator.comparison
+        numbers = comparison.numbers(self._evaluator.samples(network, count, SEED), SEED)
         if self._floor is None:
-            self._floor = self._comparison.floor(config.evaluate.num, SEED)
-            for line in self._floor.left_out:
-                say(f"not real vs real: {line}")
-        return Found(numbers, self._floor, self._score(numbers))
+            self._floor = comparison.baseline(count, SEED)
+            report_left_out(self._floor)
+        return Measured(numbers, self._floor, self._score(numbers))
 
     def _score(self, numbers: Numbers) -> Score | None:
         if self._best is None:
@@ -87,8 +107,12 @@ class Evaluation:
         value = numbers[self._best][metric.value]
         if metric.better is None or not math.isfinite(value):
             return None
-        by = (
-            f"{self._best}.{metric.value} of {self._config.evaluate.num} samples by {self._extractor.describe()}: "
-            f"{metric!r}"
-        )
+        features = self._evaluator.extractor.describe()
+        by = f"{self._best}.{metric.value} of {self._config.evaluate.num} samples by {features}: {metric!r}"
         return Score(by=by, value=value, better=metric.better)
+
+
+def report_left_out(floor: Baseline) -> None:
+    """Report which metrics have no number of real samples, and why."""
+    for line in floor.left_out:
+        say(f"not real vs real: {line}")

@@ -14,7 +14,7 @@ from ganctl import compose
 from ganctl.commands.evaluate import EvaluateCommand, evaluate_command
 from ganctl.config import TrainConfig, train_config
 from ganctl.errors import DivergenceError, GanctlError
-from ganctl.runs.folder import RunFolder
+from ganctl.folders.run_folder import RunFolder
 from ganctl.runs.progress import clock
 from scripts.tables import results
 from scripts.tables.launch import STOPPED, Ended, Launcher
@@ -31,14 +31,8 @@ def composed(words: Sequence[str]) -> dict[str, Any]:
 
     Raises `ConfigError` as that command would.
     """
-    values: dict[str, Any] = {}
-
-    def take(resolve: Callable[[], dict[str, Any]], job: Any) -> int:
-        values.update(resolve())
-        return 0
-
-    compose.run(words[0], words[1:], take)
-    return values
+    (job,) = compose.jobs(words[0], words[1:])
+    return job.values()
 
 
 @dataclass(frozen=True)

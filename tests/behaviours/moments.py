@@ -7,7 +7,7 @@ MOMENTS = {
     "load": "ganctl.data.sources.Digits.load",
     "update": "ganctl.game.step.update",
     "step": "ganctl.runs.runner.train_step",
-    "picture": "ganctl.runs.runner.generate",
+    "picture": "ganctl.runs.drawing.generate",
     "write": "ganctl.checkpoints.file.write",
     "save": "ganctl.checkpoints.file.save_file",
     "synced": "ganctl.checkpoints.file.sync",

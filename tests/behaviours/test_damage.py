@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ganctl.runs.tracking import EVENTS
+from ganctl.loggers.tensorboard import EVENTS
 from tests.behaviours.runs import TINY, events, numbers, traces
 from tests.behaviours.warm import Warm
 

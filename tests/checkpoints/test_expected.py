@@ -22,6 +22,7 @@ from ganctl.game.outline import outline
 from ganctl.game.step import Game, train_step
 from ganctl.optim import OPTIMIZERS
 from ganctl.penalties import PENALTIES
+from ganctl.samples import POINTS, SampleSpace
 from tests.game.games import small_config
 
 SETTINGS = [
@@ -39,7 +40,7 @@ VALUE = "values.generator.adversarial"
 
 def played(*words: str, steps: int = 2) -> tuple[TrainConfig, Game]:
     config = small_config(*words, model="mlp", data="ring")
-    game = build_game(config, config.data.load(), open_configured(config.device, points=True))
+    game = build_game(config, config.data.load(), open_configured(config.device, POINTS))
     for step in range(steps):
         train_step(game, step)
     return config, game
@@ -69,7 +70,8 @@ def test_what_an_optimizer_keeps_is_what_it_is_expected_to_keep(words: list[str]
     for precision in ("fp32", "fp64"):
         config, game = played(*words, f"device.precision={precision}")
         for player in (game.generator, game.discriminator):
-            expected = outline(config, (2,), game.device.dtype)[f"optimizer.{player.name}"].outline()
+            members = outline(config, SampleSpace.of_shape((2,)), game.device.dtype)
+            expected = members[f"optimizer.{player.name}"].outline()
             prefix = f"optimizer.{player.name}."
             there = {
                 name.removeprefix(prefix): (value.shape, value.dtype)
@@ -120,7 +122,7 @@ def test_the_values_that_are_expected_are_those_that_an_update_leaves(name: str)
     options = [option for option in family if option not in ("ssim", "perceptual")]
     config, game = played(f"{name}=[{','.join(options)}]")
     for player in (game.generator, game.discriminator):
-        expected = outline(config, (2,))[f"values.{player.name}"].outline()
+        expected = outline(config, SampleSpace.of_shape((2,)))[f"values.{player.name}"].outline()
         assert set(player.values) == set(expected)
 
 

@@ -1,0 +1,102 @@
+"""A trained generator: found by what a user calls it, read, verified, and built on a device."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator
+from torch import nn
+
+from ganctl.checkpoints.file import Checkpoint
+from ganctl.checkpoints.verify import open_checkpoint
+from ganctl.config import DeviceConfig, TrainConfig
+from ganctl.errors import CheckpointError, ConfigError
+from ganctl.folders.find import find_run
+from ganctl.folders.run_folder import RunFolder
+from ganctl.game.assemble import build_network
+from ganctl.game.build import open_configured
+from ganctl.registry import Spec
+from ganctl.runtime.console import say
+from ganctl.runtime.device import Device
+from ganctl.samples import SampleSpace
+
+
+class GeneratorCommand(Spec):
+    """What every command is told that works with a trained generator: which one, where, and where results go."""
+
+    ckpt: str
+    which: Literal["newest", "best"]
+    ema: bool
+    plugins: list[str]
+    out: Annotated[str, AfterValidator(os.path.expanduser)] | None
+    device: DeviceConfig
+
+
+@dataclass(frozen=True)
+class TrainedGenerator:
+    """A generator on a device, what it makes, its checkpoint, and the config that it was trained by."""
+
+    network: nn.Module
+    space: SampleSpace
+    checkpoint: Checkpoint
+    config: TrainConfig
+    device: Device
+
+    def folder(self, below: str = "") -> Path:
+        """Return where results go by default: a folder below the run's own, or beside a single checkpoint."""
+        beside = self.checkpoint.path.parent
+        return beside.parent / below if beside.name == "checkpoints" else beside
+
+
+def open_generator(command: GeneratorCommand) -> TrainedGenerator:
+    """Open a checkpoint file, or a run's best checkpoint, or its newest whose generator is intact.
+
+    Raises `CheckpointError` if there is none, `ConfigError` where there is nothing to choose from.
+    """
+    path = find_run(command.ckpt)
+    if not path.is_dir():
+        if command.which == "best":
+            raise ConfigError(f"which: chooses within a run folder, but ckpt={path} is none; leave it out")
+        return _load(open_checkpoint(path), command)
+    folder = RunFolder(path)
+    if command.which == "best":
+        if folder.checkpoints.best.exists():
+            return _load(open_checkpoint(folder.checkpoints.best), command)
+        folder.saved_config()  # which tells if this is no run folder
+        raise CheckpointError(
+            f"{path}: keeps no best checkpoint; train with evaluate.every=500, or leave which=best out"
+        )
+    for checkpoint in folder.checkpoints.intact():
+        try:
+            return _load(checkpoint, command)
+        except CheckpointError as error:
+            say(f"passed over a damaged checkpoint: {error}")
+    for newest in folder.checkpoints.files():
+        return _load(open_checkpoint(newest), command)  # raises what is wrong with it
+    folder.saved_config()
+    raise CheckpointError(f"{path}: a run without a whole checkpoint; train it further first")
+
+
+def _load(checkpoint: Checkpoint, command: GeneratorCommand) -> TrainedGenerator:
+    config = checkpoint.config
+    space = config.model.space(SampleSpace.of_shape(checkpoint.header.shape))
+    device = open_configured(command.device, space.kind)
+    network = load_network(checkpoint, space, device, average=command.ema)
+    return TrainedGenerator(network, space, checkpoint, config, device)
+
+
+def load_network(checkpoint: Checkpoint, space: SampleSpace, device: Device, *, average: bool) -> nn.Module:
+    """Return the generator of a checkpoint, its average if there is one and it is wanted.
+
+    Only that network's tensors are read and verified. Raises `CheckpointError` if they are damaged.
+    """
+    averaged = average and any(name.startswith("ema.") for name in checkpoint.tensors)
+    prefix = "ema." if averaged else "generator."
+    tensors = checkpoint.read(lambda name: name.startswith(prefix))
+    network = build_network(checkpoint.config, "generator", space, device)
+    try:
+        network.load_state_dict({name.removeprefix(prefix): tensor for name, tensor in tensors.items()})
+    except RuntimeError as error:
+        raise CheckpointError(f"{checkpoint.path}: its tensors do not fit its config ({error})") from error
+    return network.requires_grad_(False)
