@@ -1,6 +1,6 @@
 """Adversarial losses: what the players want, as functions of the discriminator's logits.
 
-Logits are float32 of shape [judgements]: one a sample, or one a pack of `pack` samples. Every loss is the
+Logits are float32 of shape [judgements]: one a sample, or one a pack of `train.pack` samples. Every loss is the
 mean over them, a scalar to be minimised.
 """
 
@@ -39,8 +39,11 @@ class Loss(Component):
     boundary: ClassVar[float | None] = 0.0
     """The logit that parts real from fake; None where only differences between logits have a meaning."""
 
-    pack: Annotated[int, Field(ge=1)]
-    """Samples that the discriminator judges at once, by one logit (PacGAN: Lin et al. 2018, section 3)."""
+    saturates: ClassVar[bool] = False
+    """Whether the generator learns nothing from samples that the discriminator is sure are fake."""
+
+    softened_by: ClassVar[str | None] = None
+    """The parameter that makes the discriminator less sure, 0 where it is off."""
 
     def discriminator(self, logits: Logits) -> Tensor:
         """Return what the discriminator minimises."""
@@ -61,6 +64,7 @@ class LabelledLoss(Loss):
     ones 0; a share `label_noise` of either gets the other's label. The generator aims at 1.
     """
 
+    softened_by = "label_smoothing"
     label_smoothing: Share
     label_noise: Share
 
@@ -104,11 +108,9 @@ class NonSaturating(CrossEntropy):
 
 @LOSSES.register
 class Minimax(CrossEntropy):
-    """The zero-sum game: the generator minimises log(1 − σ(D(G(z)))) (Goodfellow et al. 2014, equation 1).
+    """The zero-sum game: the generator minimises log(1 − σ(D(G(z)))) (Goodfellow et al. 2014, equation 1)."""
 
-    It saturates: where the discriminator is sure that a sample is fake, the generator learns nothing.
-    """
-
+    saturates = True
     name: Literal["minimax"]
 
     def generator(self, logits: Logits) -> Tensor:

@@ -7,14 +7,19 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Added:
-    """A dotted key that a later version added, and the value that leaves a run as it was before.
+    """A dotted key that a later version added, with the value that leaves a run as it was before.
 
     `names` are the options of its group that have the key; empty for all.
     """
 
     key: str
     value: Any
-    names: frozenset[str] = frozenset()
+    names: tuple[str, ...] = ()
+
+    @property
+    def group(self) -> str:
+        """The first part of the key."""
+        return self.key.partition(".")[0]
 
 
 def _constant(key: str, final: float) -> list[Added]:
@@ -36,49 +41,62 @@ ADDED = (
     *_constant("learning_rate", 0.0),
     *_constant("penalty", 1.0),
     *_constant("ema", 1.0),
-    Added("loss.pack", 1),
-    Added("loss.label_smoothing", 0.0, frozenset({"nonsaturating"})),
-    Added("loss.label_noise", 0.0, frozenset({"nonsaturating"})),
-    Added("data.cache", None, frozenset({"folder"})),
-    Added("data.range", None, frozenset({"folder"})),
-    Added("data.frames", "first", frozenset({"folder"})),
-    Added("model.generator.maxout", 1, frozenset({"mlp"})),
-    Added("model.discriminator.maxout", 1, frozenset({"mlp"})),
-    Added("model.generator.base_layers", 0, frozenset({"dcgan"})),
+    Added("train.pack", 1),
+    Added("loss.label_smoothing", 0.0, ("nonsaturating",)),
+    Added("loss.label_noise", 0.0, ("nonsaturating",)),
+    Added("data.cache", None, ("folder",)),
+    Added("data.range", None, ("folder",)),
+    Added("data.frames", "first", ("folder",)),
+    Added("model.generator.maxout", 1, ("mlp",)),
+    Added("model.discriminator.maxout", 1, ("mlp",)),
+    Added("model.generator.base_layers", 0, ("dcgan",)),
 )
-"""Every added key; a group that is missing wholly is made of its keys."""
+"""Every added key; only the group `schedule` may be missing altogether."""
+
+MOVED = {"loss.pack": "train.pack"}
+"""Keys of groups by their earlier names. A run's hash is of these, so that old runs keep theirs."""
 
 
 def completed(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a config with every added key that it lacks; what it holds, right or wrong, is left as it is."""
-    whole = dict(config)
+    """Return a config with moved keys in their new places, and with every added key that it lacks.
+
+    Whatever else it holds, right or wrong, is left as it is.
+    """
+    whole = {group: dict(keys) if isinstance(keys, Mapping) else keys for group, keys in config.items()}
+    for earlier, moved in MOVED.items():
+        (group, key), (other, name) = earlier.split("."), moved.split(".")
+        old, new = whole.get(group), whole.get(other)
+        if isinstance(old, dict) and isinstance(new, dict) and key in old and name not in new:
+            new[name] = old.pop(key)
     for added in ADDED:
-        group, _, _ = added.key.partition(".")
-        option = whole.get(group)
-        name = option.get("name") if isinstance(option, Mapping) else None
-        if not added.names or (isinstance(name, str) and name in added.names):
-            _fill(whole, added.key.split("."), added.value, missing_groups=group == "schedule")
+        option = whole.get(added.group)
+        if not added.names or (isinstance(option, dict) and option.get("name") in added.names):
+            _fill(whole, *added.key.split("."), value=added.value, missing=added.group == "schedule")
     return whole
 
 
-def _fill(tree: dict[str, Any], path: list[str], value: Any, *, missing_groups: bool) -> None:
-    first, *rest = path
+def _fill(tree: dict[str, Any], first: str, *rest: str, value: Any, missing: bool) -> None:
+    """Set a key that a tree lacks, and make the `missing` groups above it."""
     if not rest:
         tree.setdefault(first, value)
-        return
-    inner = tree.get(first, {} if missing_groups else None)
-    if isinstance(inner, Mapping):
+    elif isinstance(inner := tree.get(first, {} if missing else None), Mapping):
         tree[first] = dict(inner)
-        _fill(tree[first], rest, value, missing_groups=missing_groups)
+        _fill(tree[first], *rest, value=value, missing=missing)
 
 
-def without_effect(names: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the added keys, dotted, with the values that leave a run as it was before.
+def as_first_named(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values with dotted keys under the names that these had first."""
+    first = {moved: earlier for earlier, moved in MOVED.items()}
+    return {first.get(key, key): value for key, value in values.items()}
 
-    `names` are the options chosen, by keys such as data.name: an option that had a key from the start keeps it.
+
+def without_effect(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the added keys with the values that leave a run as it was before.
+
+    `values` are a config's, by dotted keys: an option that had a key from the start keeps it.
     """
     return {
         added.key: added.value
         for added in ADDED
-        if not added.names or names.get(f"{added.key.partition('.')[0]}.name") in added.names
+        if not added.names or values.get(f"{added.group}.name") in added.names
     }

@@ -96,7 +96,7 @@ def train(path: Path, group: Path | None, rounds: int, steps: int, reads: int) -
     (job,) = compose.jobs("train", [])
     config = train_config(job.values())
     keep_freed_memory()
-    device = open_configured(config.device, points=False)
+    device = open_configured(config.device, config.data.kind)
     pixels = MappedPixels(path)
     small = np.random.default_rng(1).integers(0, 256, (IN_MEMORY, SIDE, SIDE, CHANNELS), np.uint8)
     stores = {

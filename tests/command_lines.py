@@ -12,7 +12,8 @@ from ganctl import compose
 from ganctl.auxiliary import AUXILIARIES
 from ganctl.commands.sample import SampleCommand
 from ganctl.config import DeviceConfig, TrainConfig
-from ganctl.data.sources import SOURCES, Folder
+from ganctl.data.sources import SOURCES
+from ganctl.data.sources.image_folder import Folder
 from ganctl.losses import LOSSES
 from ganctl.metrics import EXTRACTORS, METRICS
 from ganctl.models import MODELS

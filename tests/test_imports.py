@@ -11,13 +11,14 @@ PACKAGE = ROOT / "ganctl"
 FILES = {str(path.relative_to(PACKAGE)): ast.parse(path.read_text()) for path in sorted(PACKAGE.rglob("*.py"))}
 """Each file of the package, parsed."""
 
-FOUNDATION = {"errors", "registry", "runtime"}
+FOUNDATION = {"errors", "images", "registry", "runtime", "samples"}
 FAMILIES = {"losses", "penalties", "auxiliary", "schedules", "optim", "models", "data"}
 MAY_IMPORT = {
     "errors": set(),
     "registry": set(),
     "runtime": {"errors"},
     "images": {"errors", "runtime"},
+    "samples": {"errors", "images"},
     "loggers": {"runtime"},
     **dict.fromkeys(FAMILIES, FOUNDATION),
     # Mixtures know their modes and sources their labels; the classifier is made of the models' layers.
@@ -28,7 +29,7 @@ MAY_IMPORT = {
     "compose": {"jobs", "errors", "synonyms", "wording"},
     "sweep": {"jobs", "errors", "runtime"},
     "plugins": {"errors"},
-    "validation": {"jobs", "errors", "registry"},
+    "validation": {"jobs", "errors", "migrations", "registry"},
     "migrations": set(),
     "seeds": set(),
     "config": {"jobs", "errors", "metrics", "registry", "seeds", "validation", "migrations"} | FAMILIES,
@@ -39,8 +40,8 @@ MAY_IMPORT = {
     "runs": {"checkpoints", "config", "folders", "game", "images", "loggers", "metrics", "plugins", "rules"}
     | FOUNDATION
     | FAMILIES,
-    "commands": {"checkpoints", "compose", "jobs", "config", "folders", "game", "images", "metrics", "runs"}
-    | {"seeds", "validation"}
+    "commands": {"checkpoints", "compose", "config", "folders", "game", "images", "jobs", "metrics", "migrations"}
+    | {"runs", "samples", "seeds", "validation"}
     | FOUNDATION
     | FAMILIES,
     "cli": {"commands", "jobs", "errors", "plugins", "runtime", "sweep"},
@@ -187,12 +188,22 @@ def test_only_the_decoding_of_pictures_starts_processes() -> None:
         for file, tree in FILES.items()
         if {name.split(".")[0] for name in imported(ast.walk(tree))} & STARTS_PROGRAMS
     }
-    assert starting == {"data/parallel.py"}
+    assert starting == {"data/decoding/parallel.py"}
 
 
-def test_only_plugins_are_imported_by_name() -> None:
+def test_only_plugins_and_the_packages_own_modules_are_imported_by_name() -> None:
+    """The registry imports what a package of ganctl lists, and is told the package's own name."""
     importing = {file for file, tree in FILES.items() if "importlib.import_module" in uses(tree)}
-    assert importing == {"plugins.py"}
+    assert importing == {"plugins.py", "registry.py"}
+    calls = [
+        (file, ast.unparse(node))
+        for file, tree in FILES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_members")
+    ]
+    assert {call for _, call in calls} == {"import_members(__name__)"}
+    packages = ("metrics/__init__.py", "metrics/features/__init__.py", "models/__init__.py")
+    assert {file for file, _ in calls} == {"data/sources/__init__.py", *packages}
 
 
 @pytest.mark.parametrize("folder", ["ganctl", "tests", "scripts"])

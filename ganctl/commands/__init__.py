@@ -133,7 +133,7 @@ def _words_of_data(words: list[str]) -> tuple[str, list[str]]:
 
 def _data(values: Typed, job: Job, signals: Signals) -> None:
     from ganctl.commands import data
-    from ganctl.data.sources import Folder
+    from ganctl.data.sources.image_folder import Folder
     from ganctl.validation import validate
 
     {"prepare": data.prepare, "check": data.check, "info": data.info}[job.subject](validate(Folder, values))

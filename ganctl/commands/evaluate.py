@@ -23,7 +23,7 @@ from ganctl.config import TrainConfig, train_config
 from ganctl.errors import ConfigError, WriteError
 from ganctl.folders.naming import refuse_other_data
 from ganctl.jobs import Typed
-from ganctl.metrics import EXTRACTORS, METRICS, FeatureExtractor, Floor, Metric, Numbers, interval
+from ganctl.metrics import EXTRACTORS, METRICS, Baseline, FeatureExtractor, Metric, Numbers, interval
 from ganctl.runs.evaluation import Evaluator, report_left_out
 from ganctl.runs.generator import GeneratorCommand, TrainedGenerator, open_generator
 from ganctl.runtime.bounded import read_text
@@ -101,7 +101,7 @@ def evaluate(command: EvaluateCommand, typed: Mapping[str, str]) -> None:
     }
     evaluator.comparison.check(generated[command.seeds[0]])
     found = {seed: evaluator.comparison.numbers(samples, seed) for seed, samples in generated.items()}
-    baseline = evaluator.comparison.floor(command.num, command.seeds[0]) if command.floor else None
+    baseline = evaluator.comparison.baseline(command.num, command.seeds[0]) if command.floor else None
     result = _result(command, trained.checkpoint, evaluator, found, baseline)
     result["precision"] = trained.device.precision
     result["seconds"] = round(time.perf_counter() - started, 1)
@@ -136,7 +136,7 @@ def _result(
     checkpoint: Checkpoint,
     evaluator: Evaluator,
     found: Mapping[int, Numbers],
-    baseline: Floor | None,
+    baseline: Baseline | None,
 ) -> dict[str, Any]:
     """Return what was measured, and what it was compared with, as plain data."""
     header = checkpoint.header

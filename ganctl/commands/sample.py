@@ -10,15 +10,16 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from ganctl import images
 from ganctl.commands.output import file_named, writing
 from ganctl.errors import ConfigError, counted
 from ganctl.game.sampling import generate
+from ganctl.images.png import encoded, save
 from ganctl.runs.generator import GeneratorCommand, open_generator
 from ganctl.runtime.console import say
 from ganctl.runtime.disk import write_whole
 from ganctl.runtime.memory import keep_freed_memory
 from ganctl.runtime.randomness import generator
+from ganctl.samples import POINTS, Kind
 from ganctl.seeds import MOST as MOST_SEEDS
 from ganctl.seeds import Seeds
 
@@ -50,23 +51,23 @@ def sample(command: SampleCommand) -> None:
     _check(command, file)
     keep_freed_memory()
     trained = open_generator(command)
-    checkpoint, config, device = trained.checkpoint, trained.config, trained.device
-    points = len(checkpoint.header.shape) == 1
+    checkpoint, config, device, space = trained.checkpoint, trained.config, trained.device, trained.space
+    points = space.kind is POINTS
     if points and command.images:
         raise ConfigError("images: this model draws points, which have no single images; leave images=false")
     if file is not None and file.suffix.lower() == ".csv" and not points:
         raise ConfigError(f"out: {file} would be a table, but this model draws images; take .png, .npy or .npz")
     latents = _latents(config.model.latent, command).to(device.torch_device, device.dtype)
     samples = generate(trained.network, latents, device, command.batch_size)
-    values = samples.float().cpu().numpy() if points else images.to_bytes(samples, config.model.picture_range)
+    rows = space.kind.store(samples, space.value_range)
     stem = "-".join([checkpoint.path.stem, _title(command), *([] if command.ema else ["raw"])])
     folder = trained.folder("samples") if command.out is None else Path(command.out)
     path = file or folder / f"{stem}.png"
     with writing(path):
-        write_whole(path, _content(values, path.suffix.lower()))
-    say(f"{counted(len(values), 'point' if points else 'sample')} of step {checkpoint.header.step:,}: {path}")
+        write_whole(path, _content(rows, space.kind, path.suffix.lower()))
+    say(f"{counted(len(rows), 'point' if points else 'sample')} of step {checkpoint.header.step:,}: {path}")
     if command.images:
-        _write_images(values, path.with_suffix(""), command.seeds)
+        _write_images(rows.numpy(), path.with_suffix(""), command.seeds)
 
 
 def _check(command: SampleCommand, file: Path | None) -> None:
@@ -82,11 +83,11 @@ def _check(command: SampleCommand, file: Path | None) -> None:
         raise ConfigError(f"images: need a folder, but out={file} is a file; name a folder, or leave images=false")
 
 
-def _content(values: np.ndarray, ending: str) -> bytes:
-    """Return a file of images, uint8 [count, height, width, channels], or points, float32 [count, dimensions]."""
+def _content(rows: Tensor, kind: Kind, ending: str) -> bytes:
+    """Return a file of samples as a store has them, or of a drawing of them."""
     if ending == ".png":
-        return images.png(images.plot(values[:0], values) if values.ndim == 2 else images.grid(values))
-    content = io.BytesIO()
+        return encoded(kind.draw(rows))
+    values, content = rows.numpy(), io.BytesIO()
     if ending == ".npy":
         np.save(content, values)
     elif ending == ".npz":
@@ -110,7 +111,7 @@ def _write_images(pixels: np.ndarray, folder: Path, seeds: list[int] | None) -> 
     for number, image in enumerate(pixels):
         path = folder / (f"seed-{seeds[number]}.png" if seeds else f"{number:05d}.png")
         with writing(path):
-            images.save(image, path)
+            save(image, path)
     say(f"{counted(len(pixels), 'single image')}: {folder}")
 
 

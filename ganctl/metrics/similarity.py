@@ -1,4 +1,4 @@
-"""How much the samples of one set resemble each other."""
+"""How similar the samples of one set are to each other."""
 
 from typing import Annotated, Literal
 
@@ -7,11 +7,11 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
+from ganctl.images.blur import WINDOW, gaussian_means
 from ganctl.metrics.extractor import Extractor
-from ganctl.metrics.metric import METRICS, Metric, require_count, require_pictures
-from ganctl.metrics.samples import Samples
+from ganctl.metrics.metric import METRICS, Metric
+from ganctl.metrics.sample_sets import Samples
 from ganctl.metrics.statistics import Statistics
-from ganctl.runtime.blur import WINDOW, gaussian_means
 
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 AT_ONCE = 64
@@ -22,7 +22,7 @@ SMALL, LARGE = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 class MsSsim(Metric):
     """The mean multi-scale structural similarity of random pairs of samples (Odena et al. 2017, section 4.2).
 
-    It falls with diversity; beside it stands that of the real samples, below which none needs to go.
+    It falls with diversity, and need not fall below that of the real samples.
     """
 
     value = "ms_ssim"
@@ -32,8 +32,8 @@ class MsSsim(Metric):
 
     def check(self, real: Samples, generated: Samples, extractor: Extractor) -> None:
         """Refuse points, and sets without a pair."""
-        require_pictures("ms_ssim", real)
-        require_count("ms_ssim", 2, "to make a pair", real, generated)
+        self.require_images(real)
+        self.require_count(2, "to make a pair", real, generated)
 
     def compute(self, real: Statistics, generated: Statistics, seed: int) -> dict[str, float]:
         """Return `ms_ssim` of generated samples and `ms_ssim_real`, 0 to 1, of up to `pairs` pairs of each."""
@@ -47,9 +47,9 @@ class MsSsim(Metric):
         total, left = 0.0, min(self.pairs, samples.count // 2)
         pairs = left
         for chunk in samples.chunks(AT_ONCE):
-            pictures = chunk[: 2 * left].to(device).permute(0, 3, 1, 2).float()
-            count = len(pictures) // 2
-            total += float(similarity(pictures[: 2 * count : 2], pictures[1 : 2 * count : 2]).sum())
+            images = chunk[: 2 * left].to(device).permute(0, 3, 1, 2).float()
+            count = len(images) // 2
+            total += float(similarity(images[: 2 * count : 2], images[1 : 2 * count : 2]).sum())
             left -= count
             if left == 0:
                 break
@@ -57,7 +57,7 @@ class MsSsim(Metric):
 
 
 def similarity(first: Tensor, second: Tensor) -> Tensor:
-    """Return the multi-scale structural similarity of pairs of pictures [n, channels, height, width], as [n].
+    """Return the multi-scale structural similarity of pairs of images [n, channels, height, width], as [n].
 
     Values lie in [0, 255]. Scales are halved, up to five, as long as the window of 11 pixels fits in. Their
     weights are divided by their sum, which is 1.0001 for the paper's five. A negative contrast term counts as 0.

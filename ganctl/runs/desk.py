@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from ganctl import images
 from ganctl.checkpoints import file as checkpoint
 from ganctl.checkpoints.file import Header
 from ganctl.config import TrainConfig
@@ -17,6 +16,7 @@ from ganctl.errors import WriteError
 from ganctl.folders.earlier import keep_logs
 from ganctl.folders.run_folder import RunFolder
 from ganctl.game.scalars import ordering
+from ganctl.images.png import encoded
 from ganctl.loggers import LOGGERS
 from ganctl.loggers.logger import Logger
 from ganctl.runs.progress import ProgressDisplay
@@ -94,7 +94,7 @@ class Desk:
     def image(self, step: int, pixels: np.ndarray) -> None:
         """Write and log an image of samples, uint8 [height, width, channels]."""
         if self.first:
-            png = images.png(pixels)
+            png = encoded(pixels)
             self.folder.check_held()
             write_whole(self.folder.samples / f"step-{step:08d}.png", png)
             for logger in self._loggers:

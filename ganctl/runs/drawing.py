@@ -1,17 +1,13 @@
 """The image of a run's samples that is written while it trains: always of the same latents."""
 
 import numpy as np
-from torch import nn
+from torch import Tensor, nn
 
-from ganctl import images
 from ganctl.config import TrainConfig
 from ganctl.data.store import Store
 from ganctl.game.sampling import generate
 from ganctl.game.step import Game
 from ganctl.runtime.randomness import normal, permutation
-
-POINTS_A_SAMPLE = 32
-"""A scatter plot shows so many times `sample.num` points, of which one says less than an image."""
 
 
 def shown(game: Game) -> nn.Module:
@@ -21,11 +17,12 @@ def shown(game: Game) -> nn.Module:
 
 def draw(game: Game, store: Store, config: TrainConfig) -> np.ndarray:
     """Return a grid of images, or a plot of points over real ones; uint8 [height, width, channels]."""
-    count = config.sample.num * (1 if store.is_pictures else POINTS_A_SAMPLE)
-    device = game.device
+    space, device = config.model.space(store.space), game.device
+    count = space.kind.shown(config.sample.num)
     latents = normal((count, game.latent), device.torch_device, device.dtype, config.seed, "latents", "fixed")
     samples = generate(shown(game), latents, device, game.batch_size)
-    if store.is_pictures:
-        return images.grid(images.to_bytes(samples, config.model.picture_range))
-    plotted = permutation(len(store), config.seed, "plot")[:count]
-    return images.plot(store.samples[plotted].numpy(), samples.float().cpu().numpy())
+
+    def real() -> Tensor:
+        return store.samples[permutation(len(store), config.seed, "plot")[:count]]
+
+    return space.kind.draw(space.kind.store(samples, space.value_range), real)

@@ -10,7 +10,7 @@ from ganctl.checkpoints.file import Score
 from ganctl.config import TrainConfig
 from ganctl.data.store import Store
 from ganctl.game.sampling import at_once, drawn
-from ganctl.metrics import Comparison, FeatureExtractor, Floor, Metric, Numbers, Samples, Surroundings, of_store
+from ganctl.metrics import Baseline, Comparison, FeatureExtractor, Metric, Numbers, Reference, Samples, of_store
 from ganctl.runtime.console import say
 from ganctl.runtime.device import Device
 
@@ -23,7 +23,7 @@ class Measured:
     """The numbers of one evaluation, and the one by which checkpoints are compared, if there is one and finite."""
 
     numbers: Numbers
-    floor: Floor
+    floor: Baseline
     score: Score | None
 
     def describe(self) -> str:
@@ -62,16 +62,16 @@ class Evaluator:
         cache: str = "auto",
     ) -> None:
         self._config = config
-        self._shape = store.shape
+        self._space = config.model.space(store.space)
         self._device = device
-        self.extractor = features.open(Surroundings(config.data, store, device.torch_device, cache))
+        self.extractor = features.open(Reference(config.data, store, device.torch_device, cache))
         self.real = of_store(store, config.data)
         self.comparison = Comparison(metrics, self.extractor, self.real, cache)
 
     def samples(self, network: nn.Module, count: int, seed: int, batch_size: int | None = None) -> Samples:
         """Return `count` samples of a generator, drawn where they are read, `batch_size` at once."""
         size = batch_size or at_once(self._config)
-        return drawn(network, self._config.model, self._shape, self._device, count, seed, size)
+        return drawn(network, self._config.model.latent, self._space, self._device, count, seed, size)
 
 
 class Evaluation:
@@ -86,7 +86,7 @@ class Evaluation:
         assert config.features is not None
         self._config = config
         self._evaluator = Evaluator(config, store, device, config.metric, config.features)
-        self._floor: Floor | None = None
+        self._floor: Baseline | None = None
         choosing = (key for key, metric in config.metric.items() if metric.better is not None)
         self._best = config.evaluate.best or next(choosing, None)
         self._evaluator.comparison.check(self._evaluator.samples(nn.Identity(), config.evaluate.num, SEED))
@@ -96,7 +96,7 @@ class Evaluation:
         count, comparison = self._config.evaluate.num, self._evaluator.comparison
         numbers = comparison.numbers(self._evaluator.samples(network, count, SEED), SEED)
         if self._floor is None:
-            self._floor = comparison.floor(count, SEED)
+            self._floor = comparison.baseline(count, SEED)
             report_left_out(self._floor)
         return Measured(numbers, self._floor, self._score(numbers))
 
@@ -112,7 +112,7 @@ class Evaluation:
         return Score(by=by, value=value, better=metric.better)
 
 
-def report_left_out(floor: Floor) -> None:
+def report_left_out(baseline: Baseline) -> None:
     """Report which metrics have no number of real samples, and why."""
-    for line in floor.left_out:
+    for line in baseline.left_out:
         say(f"not real vs real: {line}")

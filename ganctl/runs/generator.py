@@ -18,6 +18,7 @@ from ganctl.game.build import build_network, open_configured
 from ganctl.registry import Spec
 from ganctl.runtime.console import say
 from ganctl.runtime.device import Device
+from ganctl.samples import SampleSpace
 
 
 class GeneratorCommand(Spec):
@@ -33,11 +34,12 @@ class GeneratorCommand(Spec):
 
 @dataclass(frozen=True)
 class TrainedGenerator:
-    """A generator on a device, the checkpoint that it was read from, and the config that it was trained by."""
+    """A generator on a device, the checkpoint that it was read from, its config, and what its samples are."""
 
     network: nn.Module
     checkpoint: Checkpoint
     config: TrainConfig
+    space: SampleSpace
     device: Device
 
     def folder(self, below: str = "") -> Path:
@@ -77,12 +79,15 @@ def open_generator(command: GeneratorCommand) -> TrainedGenerator:
 
 def _load(checkpoint: Checkpoint, command: GeneratorCommand) -> TrainedGenerator:
     config = checkpoint.config
-    device = open_configured(command.device, points=len(checkpoint.header.shape) == 1)
-    network = load_network(checkpoint, config, device, average=command.ema)
-    return TrainedGenerator(network, checkpoint, config, device)
+    space = config.model.space(SampleSpace.of_shape(checkpoint.header.shape))
+    device = open_configured(command.device, space.kind)
+    network = load_network(checkpoint, config, space, device, average=command.ema)
+    return TrainedGenerator(network, checkpoint, config, space, device)
 
 
-def load_network(checkpoint: Checkpoint, config: TrainConfig, device: Device, *, average: bool) -> nn.Module:
+def load_network(
+    checkpoint: Checkpoint, config: TrainConfig, space: SampleSpace, device: Device, *, average: bool
+) -> nn.Module:
     """Return the generator of a checkpoint, its average if there is one and it is wanted.
 
     Only that network's tensors are read and verified. Raises `CheckpointError` if they are damaged.
@@ -90,7 +95,7 @@ def load_network(checkpoint: Checkpoint, config: TrainConfig, device: Device, *,
     averaged = average and any(name.startswith("ema.") for name in checkpoint.tensors)
     prefix = "ema." if averaged else "generator."
     tensors = checkpoint.read(lambda name: name.startswith(prefix))
-    network = build_network(config, "generator", checkpoint.header.shape, device)
+    network = build_network(config, "generator", space, device)
     try:
         network.load_state_dict({name.removeprefix(prefix): tensor for name, tensor in tensors.items()})
     except RuntimeError as error:

@@ -111,7 +111,7 @@ class Saving:
         return Header(
             config=self._config.saved(),
             step=step,
-            shape=self._store.shape,
+            shape=self._store.space.shape,
             data=self._store.fingerprint,
             versions=self._environment,
             logs=self._desk.lengths(),

@@ -30,7 +30,7 @@ def run(config: TrainConfig, place: RunFolder | Naming, signals: Signals) -> Non
         _tell_complete(folder, config, last)
         return
     keep_freed_memory()
-    device = open_configured(config.device, points=config.data.points)
+    device = open_configured(config.device, config.data.kind)
     store = config.data.load()
     if isinstance(place, Naming):
         folder = folder or place.by_data(store.fingerprint)

@@ -1,4 +1,4 @@
-"""Whole commands from the shell to the shell: what a start takes, and drawing and judging samples."""
+"""DecodedSet commands from the shell to the shell: what a start takes, and drawing and judging samples."""
 
 import argparse
 import os

@@ -30,7 +30,7 @@ def opened(words: Sequence[str]) -> tuple[TrainConfig, Device, Store]:
     """Return what `ganctl train <words>` trains on, the allocator set as it sets it."""
     keep_freed_memory()
     config = train_config(composed(("train", *words)))
-    device = open_configured(config.device, points=config.data.points)
+    device = open_configured(config.device, config.data.kind)
     return config, device, config.data.load()
 
 
@@ -72,7 +72,7 @@ def whole(config: TrainConfig, device: Device, store: Store) -> Step:
 
 def sampling(config: TrainConfig, device: Device, store: Store) -> Step:
     """Return the drawing of one batch, as `ganctl sample` draws it."""
-    network = build_network(config, "generator", store.shape, device)
+    network = build_network(config, "generator", config.model.space(store.space), device)
     latents = torch.randn(config.train.batch_size, config.model.latent, device=device.torch_device)
 
     def step() -> None:

@@ -1,4 +1,4 @@
-"""Whole runs in processes of their own, and what they leave behind."""
+"""DecodedSet runs in processes of their own, and what they leave behind."""
 
 import hashlib
 import json
