@@ -33,7 +33,7 @@ class Extractor:
     `extract` maps a chunk of samples as stored to what is `Extracted` of them. `identity` is a digest of
     architecture and weights: equal ones give comparable numbers. `classes` is 0 without logits. `takes` are the
     only samples that it was made for, None for images of 1 or 3 channels and any size. `accuracy` is the share
-    of held-out images that it classifies right.
+    of held-out images that it classifies right. Statistics of a `cheap` one are not cached.
     """
 
     name: str
@@ -46,6 +46,7 @@ class Extractor:
     resizer: str = "none"
     precision: str = "fp32"
     accuracy: float | None = None
+    cheap: bool = False
 
     @property
     def arithmetic(self) -> torch.device:

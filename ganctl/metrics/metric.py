@@ -2,7 +2,7 @@
 
 from typing import ClassVar, Literal
 
-from ganctl.errors import ConfigError, DataError
+from ganctl.errors import ConfigError
 from ganctl.metrics.extractor import KEY, Extractor
 from ganctl.metrics.sample_sets import Samples
 from ganctl.metrics.statistics import Need, Statistics
@@ -46,18 +46,6 @@ class Metric(Component):
                 f"metric.{self.name}: reads classes, which {KEY}={extractor.name} does not tell; take "
                 f"{KEY}=classifier"
             )
-
-    def require_labels(self, real: Samples) -> None:
-        """Raise `DataError` if the real samples have no labels."""
-        if real.labels is None:
-            raise DataError(
-                f"metric.{self.name}: needs labelled data, and this has no labels; take another metric, or data "
-                "with classes (a folder for each)"
-            )
-
-    def require_images(self, samples: Samples) -> None:
-        """Raise `ConfigError` if samples are points."""
-        samples.space.require_images(f"metric.{self.name}: compares pictures", "leave it out")
 
 
 METRICS: Family[Metric] = Family("metric")

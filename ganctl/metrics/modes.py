@@ -39,7 +39,11 @@ class ModeCount(Metric):
 
     def check(self, real: Samples, generated: Samples, extractor: Extractor) -> None:
         """Refuse data without labels, and extractors that tell no classes or others than the data's."""
-        self.require_labels(real)
+        if real.labels is None:
+            raise DataError(
+                "metric.mode_count: needs labelled data, and this has no labels; take another metric, or data "
+                "with classes (a folder for each)"
+            )
         self.require_classes(extractor)
         if extractor.classes != len(real.classes):
             raise ConfigError(

@@ -1,6 +1,5 @@
 """The sliced Wasserstein distance: of points, or of patches of images at every level of a Laplacian pyramid."""
 
-from collections.abc import Iterator
 from typing import Annotated, Literal
 
 import torch
@@ -72,7 +71,7 @@ class SlicedWasserstein(Metric):
         channels = samples.space.shape[0]
         patches = torch.empty(count, self.patches, channels, PATCH * PATCH, device=device)
         done = 0
-        for chunk in _first_chunks(samples, count):
+        for chunk in samples.part(0, count).chunks():
             images = chunk.to(device).permute(0, 3, 1, 2).float()
             patches[done : done + len(chunk)] = _draw(pyramid_level(images, level), self.patches, source)
             done += len(chunk)
@@ -80,15 +79,6 @@ class SlicedWasserstein(Metric):
             channel -= channel.double().mean().float()
             channel /= channel.square().mean(dtype=torch.float64).sqrt().clamp(min=1e-12).float()
         return patches.flatten(2).flatten(0, 1)
-
-
-def _first_chunks(samples: Samples, count: int) -> Iterator[Tensor]:
-    done = 0
-    for chunk in samples.chunks():
-        yield chunk[: count - done]
-        done += len(chunk)
-        if done >= count:
-            return
 
 
 def level_sides(shape: tuple[int, ...]) -> list[int]:

@@ -13,16 +13,16 @@ from ganctl.runtime.randomness import permutation
 from ganctl.samples import SampleSpace
 
 CHUNK = 256
-"""Samples that are looked at in one forward."""
+"""Samples that are read and sent through an extractor at once."""
 
 
 @dataclass(frozen=True)
 class Samples:
-    """Real or generated samples, as a `Store` holds them.
+    """Real or generated samples as stored.
 
     `read(start, stop)` returns a range of them, the same each time: uint8 [n, height, width, channels] or float32
     [n, dimensions]. Real ones have a `source`, `labels`, int64 [count], where there are any, and a digest of their
-    `content`, under which their statistics are cached; with None nothing is cached.
+    `content`; statistics of samples without one are not cached.
     """
 
     count: int
@@ -51,30 +51,15 @@ class Samples:
 
     def first(self, count: int) -> Tensor:
         """Return the first `count` samples, or all if there are fewer, read in chunks."""
-        ends = [min(start + CHUNK, count, self.count) for start in range(0, min(count, self.count), CHUNK)]
-        return torch.cat([self.read(start, end) for start, end in zip([0, *ends], ends, strict=False)])
+        return torch.cat([*self.part(0, min(count, self.count)).chunks()])
 
 
 def of_store(store: Store, source: Source | None, count: int | None = None, seed: int = 0) -> Samples:
     """Return a store's samples, or `count` of them, without repetition and in an order that the seed draws.
 
-    A store may be sorted by class; in this order the first few are like all.
+    A store may hold its samples class by class; in this order the first few represent all.
     """
-    return _chosen(store, source, permutation(len(store), "reference", seed)[:count])
-
-
-def parted(samples: Samples, count: int) -> tuple[Samples, Samples]:
-    """Return the first `count` samples, or half of all if that is less, and the others."""
-    size = min(count, samples.count // 2)
-    return samples.part(0, size), samples.part(size, samples.count)
-
-
-def of_tensor(samples: Tensor) -> Samples:
-    """Return samples that are in memory as a store holds them, such as generated ones."""
-    return Samples(len(samples), SampleSpace.of_rows(samples), lambda start, stop: samples[start:stop])
-
-
-def _chosen(store: Store, source: Source | None, chosen: Tensor) -> Samples:
+    chosen = permutation(len(store), "reference", seed)[:count]
     rows = chosen.numpy().tobytes()
     return Samples(
         count=len(chosen),
@@ -85,3 +70,14 @@ def _chosen(store: Store, source: Source | None, chosen: Tensor) -> Samples:
         classes=store.classes,
         content=hashlib.sha256(store.fingerprint.encode() + rows).hexdigest(),
     )
+
+
+def parted(samples: Samples, count: int) -> tuple[Samples, Samples]:
+    """Return the first `count` samples, or half of all if that is less, and the others."""
+    size = min(count, samples.count // 2)
+    return samples.part(0, size), samples.part(size, samples.count)
+
+
+def of_tensor(samples: Tensor) -> Samples:
+    """Return samples that are in memory, as stored, such as generated ones."""
+    return Samples(len(samples), SampleSpace.of_rows(samples), lambda start, stop: samples[start:stop])

@@ -32,7 +32,7 @@ class MsSsim(Metric):
 
     def check(self, real: Samples, generated: Samples, extractor: Extractor) -> None:
         """Refuse points, and sets without a pair."""
-        self.require_images(real)
+        real.space.require_images("metric.ms_ssim: compares pictures", "leave it out")
         self.require_count(2, "to make a pair", real, generated)
 
     def compute(self, real: Statistics, generated: Statistics, seed: int) -> dict[str, float]:
@@ -44,15 +44,10 @@ class MsSsim(Metric):
         }
 
     def _mean(self, samples: Samples, device: torch.device) -> float:
-        total, left = 0.0, min(self.pairs, samples.count // 2)
-        pairs = left
-        for chunk in samples.chunks(AT_ONCE):
-            images = chunk[: 2 * left].to(device).permute(0, 3, 1, 2).float()
-            count = len(images) // 2
-            total += float(similarity(images[: 2 * count : 2], images[1 : 2 * count : 2]).sum())
-            left -= count
-            if left == 0:
-                break
+        total, pairs = 0.0, min(self.pairs, samples.count // 2)
+        for chunk in samples.part(0, 2 * pairs).chunks(AT_ONCE):
+            images = chunk.to(device).permute(0, 3, 1, 2).float()
+            total += float(similarity(images[::2], images[1::2]).sum())
         return total / pairs
 
 

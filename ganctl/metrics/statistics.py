@@ -117,7 +117,7 @@ def collect(
     """
     if not needs:
         return Statistics(samples, extractor, {})
-    if cache is None or samples.content is None or extractor.name == "raw":
+    if cache is None or samples.content is None or extractor.cheap:
         return Statistics(samples, extractor, _extracted(samples, extractor, needs))
     cached = TensorCache(cache, "statistics")
     question = [STATISTICS_VERSION, samples.content, extractor.describe(), sorted(needs)]
@@ -142,8 +142,8 @@ def _forms(samples: Samples, extractor: Extractor, needs: Collection[Need]) -> d
 @torch.no_grad()
 def _extracted(samples: Samples, extractor: Extractor, needs: Collection[Need]) -> dict[str, Tensor]:
     total = MomentSum(extractor.dimension, extractor.arithmetic) if "moments" in needs else None
-    widths = {"features": extractor.dimension, "logits": extractor.classes}
-    found = {need: torch.empty(samples.count, width) for need, width in widths.items() if need in needs}
+    forms = _forms(samples, extractor, needs)
+    found = {name: torch.empty(forms[name][1]) for name in sorted(ROWS & forms.keys())}
     done = 0
     with exact_fp32():
         for chunk in track(samples.chunks(), -(-samples.count // CHUNK), f"looking by {extractor.name}"):

@@ -99,7 +99,7 @@ def costly(look: Extractor, calls: list[int]) -> Extractor:
         calls.append(len(chunk))
         return look.extract(chunk)
 
-    return replace(look, name="costly", extract=counted)
+    return replace(look, name="costly", cheap=False, extract=counted)
 
 
 @pytest.fixture

@@ -31,4 +31,4 @@ class Raw(FeatureExtractor):
         def extract(rows: Tensor) -> Extracted:
             return Extracted(kind.numbers(rows))
 
-        return Extractor("raw", extract, "raw", dimension, reference.device, takes=store.space)
+        return Extractor("raw", extract, "raw", dimension, reference.device, takes=store.space, cheap=True)
