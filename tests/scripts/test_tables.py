@@ -26,7 +26,7 @@ from scripts.tables.runs import Run, Shift, plan
 from scripts.tables.table import Job, Row, Table, jobs
 from tests.test_configs_yaml import values_without_comment
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 MIXTURES = TABLES["mixtures"]
 TINY = (
     "data.num=64",

@@ -12,7 +12,7 @@ from scripts.tables import figure, report, results
 from scripts.tables.__main__ import TABLES
 from scripts.tables.table import Column, Job, Part, Row, Table
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 def recorded(row: str, seed: int, settings: str = "a", **other: Any) -> dict[str, Any]:
