@@ -11,8 +11,9 @@ import torch
 from ganctl.checkpoints import state
 from ganctl.game.scalars import measure
 from ganctl.game.step import train_step
-from tests.behaviours.runs import TINY, events, last_step, numbers, start, traces, wait_for_step
-from tests.behaviours.warm import Warm
+from scripts.soaks.traces import events, last_step, numbers, start, traces
+from scripts.soaks.warm import Warm
+from tests.behaviours.runs import TINY, wait_for_step
 from tests.game.games import small_game
 
 RUN = Path("outputs/run")

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.behaviours.runs import TINY, numbers, start, traces
-from tests.behaviours.warm import Warm
+from scripts.soaks.traces import numbers, start, traces
+from scripts.soaks.warm import Warm
+from tests.behaviours.runs import TINY
 from tests.conftest import contents
 
 TWENTY = ["train", *TINY, "train.steps=20", "logging.every=1", "sample.every=10", "checkpoint.every=5"]

@@ -14,22 +14,10 @@ from PIL import Image
 from ganctl.config import CheckpointConfig
 from ganctl.errors import ConfigError
 from ganctl.runs.folder import RunFolder
-from tests.behaviours.runs import (
-    TINY,
-    WALL_CLOCK,
-    events,
-    files,
-    finish,
-    kill,
-    last_step,
-    numbers,
-    start,
-    traces,
-    wait_for,
-    wait_for_step,
-)
-from tests.behaviours.warm import Warm
-from tests.game.parts import DATA, prepare
+from scripts.soaks.parts import DATA, prepare
+from scripts.soaks.traces import WALL_CLOCK, events, files, last_step, numbers, start, traces
+from scripts.soaks.warm import Warm
+from tests.behaviours.runs import TINY, finish, kill, wait_for, wait_for_step
 
 FORTY = [
     "train",

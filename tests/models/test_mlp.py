@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from ganctl.models import MODELS
-from tests.composed import composed
+from scripts.composed import composed
 
 
 def spec(*overrides: str) -> Any:

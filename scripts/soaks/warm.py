@@ -57,7 +57,7 @@ class Warm:
 
     def __enter__(self) -> "Warm":
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.behaviours.warm"],
+            [sys.executable, "-m", "scripts.soaks.warm"],
             cwd=Path(__file__).parents[2],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -109,7 +109,7 @@ def _modules() -> list[str]:
 
 
 def _fork(request: Request) -> Ended:
-    from tests.behaviours.kills import Whereabouts
+    from scripts.soaks.kills import Whereabouts
 
     threads = len(os.listdir("/proc/self/task"))
     assert threads == 1, f"{threads} threads: a fork would lack the others"
@@ -130,7 +130,7 @@ def _fork(request: Request) -> Ended:
 
 def _live(request: Request, whereabouts: Any) -> None:
     from ganctl.cli import main
-    from tests.behaviours.kills import STAGES, arm
+    from scripts.soaks.kills import STAGES, arm
 
     code = 70
     try:

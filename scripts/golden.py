@@ -20,9 +20,9 @@ from ganctl.data.store import Store
 from ganctl.game.build import build_game, open_configured
 from ganctl.game.scalars import measure
 from ganctl.game.step import train_step
-from tests.composed import composed
+from scripts.composed import composed
 
-FOLDER = Path(__file__).parent.parent / "golden"
+FOLDER = Path(__file__).parents[1] / "tests/golden"
 EXPERIMENTS = sorted(path.stem for path in (config_folder() / "experiment").glob("*.yaml"))
 STEPS = 20
 PLAYERS = ("discriminator", "generator")

@@ -7,12 +7,15 @@ from ganctl import compose
 
 
 def composed(*words: str, command: str = "train") -> dict[str, Any]:
-    """Return the config that the command's arguments compose to, as plain data."""
+    """Return the config that a command's words compose to, as plain data.
+
+    Raises `ConfigError` as the command would.
+    """
     found: list[dict[str, Any]] = []
 
-    def job(resolve: Callable[[], dict[str, Any]], sweep: bool) -> int:
+    def take(resolve: Callable[[], dict[str, Any]], job: Any) -> int:
         found.append(resolve())
         return 0
 
-    assert compose.run(command, words, job) == 0
+    compose.run(command, words, take)
     return found[0]
