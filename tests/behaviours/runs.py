@@ -7,6 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from scripts.soaks.traces import last_step, start
+from scripts.soaks.warm import Started
+
+Process = subprocess.Popen[str] | Started
 
 TINY = [
     "model.generator.width=4",
@@ -28,7 +31,7 @@ def finish(folder: Path, *words: str) -> tuple[int, str, str]:
     return process.returncode, out, err
 
 
-def wait_for(process: subprocess.Popen[str], condition: Callable[[], bool], what: str) -> None:
+def wait_for(process: Process, condition: Callable[[], bool], what: str) -> None:
     """Wait until a process has brought something about."""
     deadline = time.monotonic() + 90
     while time.monotonic() < deadline and process.poll() is None:
@@ -38,12 +41,12 @@ def wait_for(process: subprocess.Popen[str], condition: Callable[[], bool], what
     raise AssertionError(f"{what} never came: {process.communicate()}")
 
 
-def wait_for_step(process: subprocess.Popen[str], run: Path, step: int) -> None:
+def wait_for_step(process: Process, run: Path, step: int) -> None:
     """Wait until the run has logged a step."""
     wait_for(process, lambda: last_step(run) >= step, f"step {step}")
 
 
-def kill(process: subprocess.Popen[str]) -> None:
+def kill(process: Process) -> None:
     """Kill a process, which must still be alive."""
     process.send_signal(signal.SIGKILL)
     process.communicate()
