@@ -28,7 +28,7 @@ LOOK_EVERY = 0.2
 
 @dataclass(frozen=True)
 class Run:
-    """A job with the config and the question that its words mean, and what lies in its folder."""
+    """A job with the config and the question that its words mean, and what its folder holds."""
 
     job: Job
     config: TrainConfig
@@ -88,7 +88,7 @@ def plan(jobs: Sequence[Job]) -> list[Run]:
 
 @dataclass(frozen=True)
 class Done:
-    """What came of a run: what was said of its times, and why it is not over, if it is not."""
+    """What became of a run: its times in words, and why it has not ended, if it has not."""
 
     times: str
     problem: str | None = None
