@@ -257,3 +257,12 @@ def test_no_two_modules_and_no_two_public_classes_have_one_name() -> None:
         if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
     )
     assert {name for name, count in classes.items() if count > 1} == STILL_CLASSES_OF_ONE_NAME
+
+
+NO_PACKAGE = {"behaviours", "gpu", "scripts"}
+"""Folders of tests beside those of packages: of whole runs, for a card, of what people run."""
+
+
+def test_folders_of_tests_are_those_of_the_package() -> None:
+    folders = {path.relative_to(ROOT / "tests").parts[0] for path in (ROOT / "tests").glob("*/**/test_*.py")}
+    assert {folder for folder in folders if not (PACKAGE / folder).is_dir()} == NO_PACKAGE
