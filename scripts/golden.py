@@ -20,7 +20,7 @@ from ganctl.data.store import Store
 from ganctl.game.build import build_game, open_configured
 from ganctl.game.scalars import measure
 from ganctl.game.step import train_step
-from scripts.composed import composed
+from scripts.tables.runs import composed
 
 FOLDER = Path(__file__).parents[1] / "tests/golden"
 EXPERIMENTS = sorted(path.stem for path in (config_folder() / "experiment").glob("*.yaml"))
@@ -39,7 +39,7 @@ def golden_config(experiment: str) -> TrainConfig:
     words += ["device=cpu", "device.precision=fp32", "device.threads=1"]
     if "override /data: folder" in (config_folder() / "experiment" / f"{experiment}.yaml").read_text():
         words.append("data.path=images")
-    return train_config(composed(*words))
+    return train_config(composed(["train", *words]))
 
 
 def stand_in(config: TrainConfig) -> Store:

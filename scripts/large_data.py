@@ -83,15 +83,17 @@ def train(path: Path, group: Path | None, rounds: int, steps: int, reads: int) -
     """
     import torch
 
+    from ganctl import compose
     from ganctl.config import train_config
     from ganctl.data.mapped import MappedPixels, MappedStore
     from ganctl.data.store import Store
     from ganctl.game.build import build_game, open_configured
     from ganctl.game.step import train_step
     from ganctl.runtime.memory import keep_freed_memory
-    from scripts.composed import composed
 
-    config = train_config(composed())
+    values: dict[str, Any] = {}
+    compose.run("train", [], lambda resolve, sweep: values.update(resolve()) or 0)
+    config = train_config(values)
     keep_freed_memory()
     device = open_configured(config.device, points=False)
     pixels = MappedPixels(path)

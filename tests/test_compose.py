@@ -13,7 +13,7 @@ from ganctl.composed import Job as Sweep
 from ganctl.config import sample_command, train_config
 from ganctl.errors import ConfigError, Stopped
 from ganctl.optim import OPTIMIZERS
-from scripts.composed import composed
+from tests.composed import composed
 from tests.conftest import TINY, Cli, contents
 
 OPTIONS = sorted(

@@ -20,7 +20,7 @@ from ganctl.penalties import PENALTIES
 from ganctl.plugins import import_plugins
 from ganctl.registry import Spec
 from ganctl.runs.folder import RunFolder
-from scripts.composed import composed
+from tests.composed import composed
 from tests.conftest import TINY, Cli
 
 PLUGIN = """

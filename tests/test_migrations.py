@@ -11,7 +11,7 @@ from ganctl.checkpoints import file as checkpoint
 from ganctl.config import flatten, train_config
 from ganctl.migrations import ADDED, Added, completed, without_effect
 from ganctl.runs.folder import RunFolder
-from scripts.composed import composed
+from tests.composed import composed
 from tests.conftest import TINY, Cli
 
 LOSSES_BEFORE = ["nonsaturating", "hinge", "wgan"]

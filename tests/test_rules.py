@@ -9,7 +9,7 @@ from ganctl import rules
 from ganctl.config import train_config
 from ganctl.errors import ConfigError
 from ganctl.rules import RULES, Rule
-from scripts.composed import composed
+from tests.composed import composed
 from tests.conftest import TINY, Cli
 from tests.game.games import small_game
 

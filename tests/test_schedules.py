@@ -12,7 +12,7 @@ from ganctl.config import train_config
 from ganctl.game.scalars import measure
 from ganctl.game.step import train_step
 from ganctl.schedules import SHAPES, Schedule, ScheduleSpec
-from scripts.composed import composed
+from tests.composed import composed
 from tests.conftest import TINY, Cli, contents
 from tests.game.games import small_game
 

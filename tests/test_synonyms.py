@@ -5,7 +5,7 @@ import pytest
 from ganctl import compose
 from ganctl.config import flatten
 from ganctl.synonyms import CHOICES, KEYS, Advice
-from scripts.composed import composed
+from tests.composed import composed
 from tests.conftest import Cli
 
 NEEDED = {"sample": ["ckpt=run"], "evaluate": ["ckpt=run"], "data": ["path=images"]}

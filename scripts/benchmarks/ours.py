@@ -20,7 +20,7 @@ from ganctl.runtime.device import Device
 from ganctl.runtime.memory import keep_freed_memory
 from ganctl.runtime.signals import Signals
 from scripts.benchmarks.cases import CASES, EAGER, Case, random_images, words_of
-from scripts.composed import composed
+from scripts.tables.runs import composed
 
 Step = Callable[[], None]
 
@@ -28,7 +28,7 @@ Step = Callable[[], None]
 def opened(words: Sequence[str]) -> tuple[TrainConfig, Device, Store]:
     """Return what `ganctl train <words>` trains on, the allocator set as it sets it."""
     keep_freed_memory()
-    config = train_config(composed(*words))
+    config = train_config(composed(("train", *words)))
     device = open_configured(config.device, points=config.data.points)
     return config, device, config.data.load()
 

@@ -3,8 +3,8 @@
 from ganctl import rules
 from ganctl.config import train_config
 from ganctl.errors import ConfigError
-from scripts.composed import composed
 from scripts.soaks.parts import DATA, pairwise, words_of
+from scripts.tables.runs import composed
 
 SMALL = {
     "dcgan": (
@@ -119,7 +119,9 @@ def matrix() -> dict[str, list[str]]:
     for number, case in enumerate(pairwise(), 1):
         model, data, words = words_of(case)
         try:
-            rules.check(train_config(composed(*small_words(*words, *EVERY_RUN, model=model, data=data))))
+            rules.check(
+                train_config(composed(["train", *small_words(*words, *EVERY_RUN, model=model, data=data)]))
+            )
         except ConfigError:
             words += ["model.discriminator.norm=spectral"]
         configs[f"case {number:02d}"] = [*small_words(*words, model=model, data=data), *EVERY_FIFTH]

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ganctl import compose
 from ganctl.commands.evaluate import EvaluateCommand, evaluate_command
 from ganctl.config import TrainConfig, train_config
 from ganctl.errors import DivergenceError, GanctlError
 from ganctl.runs.folder import RunFolder
 from ganctl.runs.progress import clock
-from scripts.composed import composed
 from scripts.tables import results
 from scripts.tables.launch import STOPPED, Ended, Launcher
 from scripts.tables.table import Job, Table
@@ -24,6 +24,21 @@ Say = Callable[[str], None]
 
 LOOK_EVERY = 0.2
 """Seconds between looks at whether a signal has come."""
+
+
+def composed(words: Sequence[str]) -> dict[str, Any]:
+    """Return what `ganctl <words>` composes, as plain data.
+
+    Raises `ConfigError` as that command would.
+    """
+    values: dict[str, Any] = {}
+
+    def take(resolve: Callable[[], dict[str, Any]], job: Any) -> int:
+        values.update(resolve())
+        return 0
+
+    compose.run(words[0], words[1:], take)
+    return values
 
 
 @dataclass(frozen=True)
@@ -76,11 +91,11 @@ def plan(jobs: Sequence[Job]) -> list[Run]:
     """
     configs: dict[str, TrainConfig] = {}
     runs = []
-    question = evaluate_command(composed(*jobs[0].evaluate[1:], command="evaluate")) if jobs else None
+    question = evaluate_command(composed(jobs[0].evaluate)) if jobs else None
     for job in jobs:
         assert question is not None
         if job.group not in configs:
-            configs[job.group] = train_config(composed(*job.train[1:]))
+            configs[job.group] = train_config(composed(job.train))
         config = configs[job.group].model_copy(update={"seed": job.seed, "name": job.name})
         runs.append(Run(job, config, question))
     return runs
@@ -88,7 +103,7 @@ def plan(jobs: Sequence[Job]) -> list[Run]:
 
 @dataclass(frozen=True)
 class Done:
-    """What became of a run: its times in words, and why it has not ended, if it has not."""
+    """What came of a run: what was said of its times, and why it is not over, if it is not."""
 
     times: str
     problem: str | None = None

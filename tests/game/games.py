@@ -5,8 +5,8 @@ from typing import Any
 from ganctl.config import TrainConfig, train_config
 from ganctl.game.build import build_game, open_configured
 from ganctl.game.step import Game
-from scripts.composed import composed
 from scripts.soaks.configs import small_words
+from tests.composed import composed
 
 
 def small_config(*overrides: str, model: str = "dcgan", data: str = "digits", **more: Any) -> TrainConfig:

@@ -9,7 +9,7 @@ from torch import nn
 from ganctl.errors import ConfigError, SizeError
 from ganctl.models import MODELS
 from ganctl.models.dcgan import RESOLUTIONS
-from scripts.composed import composed
+from tests.composed import composed
 
 
 def spec(*overrides: str) -> Any:

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from ganctl.models import MODELS
-from scripts.composed import composed
+from tests.composed import composed
 
 
 def spec(*overrides: str) -> Any:

@@ -16,7 +16,7 @@ from scripts.benchmarks import commands, decoding, peak, profile, scale, steps
 from scripts.benchmarks.cases import CASES, EAGER, MODES, random_images, words_of
 from scripts.benchmarks.plain import Tutorial, dcgan, in_bf16, loaded, mlp, resident
 from scripts.benchmarks.turns import Measured
-from scripts.composed import composed
+from tests.composed import composed
 
 CPU = torch.device("cpu")
 

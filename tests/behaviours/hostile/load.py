@@ -25,11 +25,11 @@ from ganctl.commands.sample import sample
 from ganctl.config import sample_command, train_config
 from ganctl.runs.folder import RunFolder
 from ganctl.runtime.signals import Signals
-from scripts.composed import composed
 from tests.behaviours.hostile.audit import Guard
 from tests.behaviours.hostile.configs import HOSTILE_VALUES, HOSTILE_YAML
 from tests.behaviours.hostile.corpus import CORPUS, ONE_OF_EACH, ONLY_RESUME
 from tests.behaviours.hostile.parts import Parts, set_key, take_apart
+from tests.composed import composed
 
 GOOD, NEWEST = "step-00000001.safetensors", "step-00000009.safetensors"
 SAMPLE = ("num=2", "device=cpu", "out=drawn")

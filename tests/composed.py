@@ -7,15 +7,12 @@ from ganctl import compose
 
 
 def composed(*words: str, command: str = "train") -> dict[str, Any]:
-    """Return the config that a command's words compose to, as plain data.
-
-    Raises `ConfigError` as the command would.
-    """
+    """Return the config that the command's arguments compose to, as plain data."""
     found: list[dict[str, Any]] = []
 
-    def take(resolve: Callable[[], dict[str, Any]], job: Any) -> int:
+    def job(resolve: Callable[[], dict[str, Any]], sweep: bool) -> int:
         found.append(resolve())
         return 0
 
-    compose.run(command, words, take)
+    assert compose.run(command, words, job) == 0
     return found[0]
