@@ -16,7 +16,7 @@ from PIL import Image
 from ganctl.cli import main
 
 ROOT = Path(__file__).parent.parent
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 SMALL = {
     "dcgan": ["model.generator.width=2", "model.discriminator.width=2"],
     "mlp": ["model.generator.hidden=[4]", "model.discriminator.hidden=[4]"],

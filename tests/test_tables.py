@@ -81,16 +81,16 @@ class Here:
 def place(workspace: Path) -> Path:
     """Return a folder with the recipes and a page without results."""
     (workspace / "scripts").symlink_to(ROOT / "scripts")
-    (workspace / "docs").mkdir()
-    page = (ROOT / report.PAGE).read_text()
-    (workspace / report.PAGE).write_text(
-        re.sub(r"(<!-- table: \w+ -->\n).*?(<!-- end)", r"\1\2", page, flags=re.S)
+    (workspace / "docs/results").mkdir(parents=True)
+    page = report.page_of("mixtures")
+    (workspace / page).write_text(
+        re.sub(r"(<!-- table: \w+ -->\n).*?(<!-- end)", r"\1\2", (ROOT / page).read_text(), flags=re.S)
     )
     return workspace
 
 
 def page_of(place: Path) -> str:
-    return (place / report.PAGE).read_text()
+    return (place / report.page_of("mixtures")).read_text()
 
 
 def test_a_table_is_trained_measured_told_and_not_done_twice_nor_mixed_with_another(
