@@ -90,9 +90,11 @@ def test_the_examples_of_a_page_run(page: Path, place: Path, capsys: pytest.Capt
     for line in lines:
         code = main(shrunk(line))
         assert code == 0, (line, capsys.readouterr().err)
-    if page.name == "runs.md":
+    if page.name in ("README.md", "runs.md"):
         for block in blocks(page, "python"):
-            exec(compile(block.replace("step-00000400", "step-00000004"), str(page), "exec"), {})
+            names: dict[str, object] = {}
+            exec(compile(block.replace("step-00000400", "step-00000004"), str(page), "exec"), names)
+            assert names.get("code", 0) == 0, capsys.readouterr().err
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "console")], ids=lambda page: page.name)
