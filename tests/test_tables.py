@@ -198,12 +198,12 @@ def test_the_words_of_every_row_mean_a_config(name: str, monkeypatch: pytest.Mon
     seen = {run.config.train.steps * run.config.train.n_dis * run.config.train.batch_size for run in runs.values()}
     told = " ".join((table.protocol, *table.deviations))
     if name == "losses":
-        assert seen == {int(re.findall(r"sees ([\d,]+) pictures", told)[0].replace(",", ""))}
+        assert seen == {int(re.findall(r"sees ([\d,]+) images", told)[0].replace(",", ""))}
         assert {run.job.row.key for run in runs.values()} == {path.stem for path in Path("configs/loss").glob("*")}
     else:
         plain = next(run for group, run in runs.items() if "-plain" in group)
         assert f"{plain.config.train.steps:,} updates" in told
-        assert f"{plain.config.train.batch_size} judgements a batch" in told
+        assert f"{plain.config.train.batch_size} packs a batch" in told
         packed = [run.config for run in runs.values() if run.config.loss.pack > 1]
         assert all(one.train.batch_size == one.loss.pack * plain.config.train.batch_size for one in packed)
         assert all(one.train.steps == plain.config.train.steps for one in packed)

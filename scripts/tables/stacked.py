@@ -23,7 +23,7 @@ DEVIATIONS = (
     "128,000 triples are drawn once; theirs are drawn anew for each batch.",
     "The classifier is ours, taught on the same 60,000 digits but for those held out.",
     'The row "ganctl" takes 4,000 updates of each player, and is measured by an average of the generator\'s '
-    "weights, which the other rows have not.",
+    "weights, unlike the other rows.",
     "A pack of m holds m times 128 images a batch, as in the published code of PacGAN.",
 )
 
