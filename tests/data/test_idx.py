@@ -10,7 +10,7 @@ import pytest
 from ganctl.data import download as downloading
 from ganctl.data.idx import load_idx, read_idx
 from ganctl.errors import DataError
-from ganctl.runtime import untrusted
+from ganctl.runtime import bounded
 from tests.data import drawn
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (5, 28, 28), np.uint8)
@@ -129,7 +129,7 @@ def test_a_damaged_gzip_file_is_refused_by_name(tmp_path, damage):
 def test_a_gzip_file_that_unpacks_to_more_than_memory_holds_is_refused_before_it_is_unpacked(
     tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(untrusted, "memory_limit", lambda: 8 << 20)
+    monkeypatch.setattr(bounded, "memory_limit", lambda: 8 << 20)
     path = tmp_path / "bomb-idx3-ubyte.gz"
     path.write_bytes(gzip.compress(bytes(64 << 20)))
     with pytest.raises(DataError, match=r"cannot be read \(more than 2,097,152 bytes unpacked\)$"):

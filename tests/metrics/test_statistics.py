@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ganctl.data.store import Store
-from ganctl.metrics import Extractor, Samples, kept, of_store, of_tensor, parted
+from ganctl.metrics import Extractor, Samples, cache, of_store, of_tensor, parted
 from ganctl.metrics.extractor import Seen
 from ganctl.metrics.statistics import MomentSum, collect
 from tests.metrics.measured import CPU, normal, raw, source
@@ -248,7 +248,7 @@ def test_kept_statistics_of_another_form_are_made_again_though_their_digest_is_r
     (file,) = (tmp_path / "statistics").iterdir()
     with safe_open(file, "pt") as opened:
         question = opened.metadata()["answer"].split()[0]
-    save_file(HOSTILE[kind], file, {"answer": f"{question} {kept.digest(HOSTILE[kind])}"})
+    save_file(HOSTILE[kind], file, {"answer": f"{question} {cache.digest(HOSTILE[kind])}"})
     found = collect(kept_samples, look, {"moments"}, str(tmp_path))
     assert torch.equal(found.moments.covariance, expected.moments.covariance)
     assert f"{file} is damaged" in capsys.readouterr().out
