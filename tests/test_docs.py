@@ -113,3 +113,9 @@ def test_the_answers_on_a_page_are_the_answers(
 def test_links_and_pictures_exist(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text()):
         assert target.startswith("https://") or (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_scripts_and_tests_that_a_page_names_exist(page: Path) -> None:
+    for path in re.findall(r"\b(?:scripts|tests)/[\w./]*\w", page.read_text()):
+        assert (ROOT / path).exists(), path
