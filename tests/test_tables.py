@@ -204,8 +204,8 @@ def test_the_words_of_every_row_mean_a_config(name: str, monkeypatch: pytest.Mon
         plain = next(run for group, run in runs.items() if "-plain" in group)
         assert f"{plain.config.train.steps:,} updates" in told
         assert f"{plain.config.train.batch_size} packs a batch" in told
-        packed = [run.config for run in runs.values() if run.config.loss.pack > 1]
-        assert all(one.train.batch_size == one.loss.pack * plain.config.train.batch_size for one in packed)
+        packed = [run.config for run in runs.values() if run.config.train.pack > 1]
+        assert all(one.train.batch_size == one.train.pack * plain.config.train.batch_size for one in packed)
         assert all(one.train.steps == plain.config.train.steps for one in packed)
 
 

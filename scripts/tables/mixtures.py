@@ -64,7 +64,7 @@ GRID = {
 
 def _rows(data: str, published: Mapping[str, Mapping[str, str]]) -> tuple[Row, ...]:
     def pack(size: int) -> tuple[str, ...]:
-        return ("experiment=pacgan", f"data={data}", f"loss.pack={size}", f"train.batch_size={100 * size}")
+        return ("experiment=pacgan", f"data={data}", f"train.pack={size}", f"train.batch_size={100 * size}")
 
     rows = [Row("plain", "plain GAN", pack(1), published.get("plain", {}))]
     rows += [

@@ -62,7 +62,7 @@ def section(table: Table, runs: Sequence[Record]) -> str:
         paragraphs += [f"![Numbers over time]({_link(path)})", _filled(table.figure)]
     if runs:
         paragraphs += [
-            "What was typed for the first run of each row that is in; every run is measured by the same words:",
+            "The commands that repeat the first run of each row, and how each run is measured:",
             _commands(table, runs),
         ]
     return "\n\n".join(paragraphs)

@@ -60,7 +60,7 @@ TRIED = (
 
 
 def _pack(size: int) -> tuple[str, ...]:
-    return ("experiment=unrolled", f"loss.pack={size}", f"train.batch_size={128 * size}")
+    return ("experiment=unrolled", f"train.pack={size}", f"train.batch_size={128 * size}")
 
 
 def _published(key: str, label: str, modes: str, kl: str) -> Row:
