@@ -18,7 +18,7 @@ from ganctl.composed import Typed, typed_in
 from ganctl.data.sources import SOURCES, Folder, Source
 from ganctl.losses import LOSSES, Loss
 from ganctl.metrics import EXTRACTORS, METRICS, FeatureExtractor, Metric
-from ganctl.migrations import completed, without_effect
+from ganctl.migrations import as_first_named, completed, without_effect
 from ganctl.models import MODELS, Model
 from ganctl.optim import OPTIMIZERS, Optimizer, PlayerName
 from ganctl.penalties import PENALTIES, Penalty
@@ -60,10 +60,14 @@ class DeviceConfig(Spec):
 
 
 class TrainLoop(Spec):
-    """How long and in which order the players learn."""
+    """How long, on how many samples and in which order the players learn.
+
+    The discriminator judges `pack` samples at once by one logit (PacGAN: Lin et al. 2018, section 3).
+    """
 
     steps: Annotated[int, Field(ge=1, le=10**12)]
     batch_size: Annotated[int, Field(ge=2)]
+    pack: AtLeastOne
     n_dis: Updates
     n_gen: Updates
     first: PlayerName
@@ -200,7 +204,7 @@ class TrainConfig(Spec):
 
     def name_ending(self) -> str:
         """Return how derived names of runs end: with a digest of what determines their numbers."""
-        digest = hashlib.sha256(json.dumps(self.identity(), sort_keys=True).encode()).hexdigest()
+        digest = hashlib.sha256(json.dumps(as_first_named(self.identity()), sort_keys=True).encode()).hexdigest()
         return f"-{digest[:8]}"
 
 

@@ -1,6 +1,6 @@
 """Adversarial losses: what the players want, as functions of the discriminator's logits.
 
-Logits are float32 of shape [judgements]: one a sample, or one a pack of `pack` samples. Every loss is the
+Logits are float32 of shape [judgements]: one a sample, or one a pack of `train.pack` samples. Every loss is the
 mean over them, a scalar to be minimised.
 """
 
@@ -38,9 +38,6 @@ class Loss(Component):
 
     boundary: ClassVar[float | None] = 0.0
     """The logit that parts real from fake; None where only differences between logits have a meaning."""
-
-    pack: Annotated[int, Field(ge=1)]
-    """Samples that the discriminator judges at once, by one logit (PacGAN: Lin et al. 2018, section 3)."""
 
     def discriminator(self, logits: Logits) -> Tensor:
         """Return what the discriminator minimises."""

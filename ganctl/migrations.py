@@ -36,7 +36,7 @@ ADDED = (
     *_constant("learning_rate", 0.0),
     *_constant("penalty", 1.0),
     *_constant("ema", 1.0),
-    Added("loss.pack", 1),
+    Added("train.pack", 1),
     Added("loss.label_smoothing", 0.0, frozenset({"nonsaturating"})),
     Added("loss.label_noise", 0.0, frozenset({"nonsaturating"})),
     Added("data.cache", None, frozenset({"folder"})),
@@ -49,9 +49,18 @@ ADDED = (
 """Every added key; a group that is missing wholly is made of its keys."""
 
 
+MOVED = {"loss.pack": "train.pack"}
+"""Keys by their earlier names; runs are told apart by these, so that old ones keep their hash."""
+
+
 def completed(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a config with every added key that it lacks; what it holds, right or wrong, is left as it is."""
+    """Return a config with moved keys in their new places, and every added key that it lacks.
+
+    What it holds, right or wrong, is left as it is.
+    """
     whole = dict(config)
+    for earlier, key in MOVED.items():
+        _move(whole, earlier.split("."), key.split("."))
     for added in ADDED:
         group, _, _ = added.key.partition(".")
         option = whole.get(group)
@@ -59,6 +68,21 @@ def completed(config: Mapping[str, Any]) -> dict[str, Any]:
         if not added.names or (isinstance(name, str) and name in added.names):
             _fill(whole, added.key.split("."), added.value, missing_groups=group == "schedule")
     return whole
+
+
+def _move(tree: dict[str, Any], source: list[str], target: list[str]) -> None:
+    """Move a key of one group to another that lacks it."""
+    (group, key), (other, name) = source, target
+    old, new = tree.get(group), tree.get(other)
+    if isinstance(old, Mapping) and isinstance(new, Mapping) and key in old and name not in new:
+        tree[group] = {each: value for each, value in old.items() if each != key}
+        tree[other] = {**new, name: old[key]}
+
+
+def as_first_named(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values with dotted keys under the names that these had first."""
+    first = {key: earlier for earlier, key in MOVED.items()}
+    return {first.get(key, key): value for key, value in values.items()}
 
 
 def _fill(tree: dict[str, Any], path: list[str], value: Any, *, missing_groups: bool) -> None:

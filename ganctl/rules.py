@@ -58,19 +58,19 @@ def _names_of_terms_that_are_taken(config: TrainConfig) -> str | None:
 
 
 def _pack_does_not_divide_the_batch(config: TrainConfig) -> str | None:
-    pack, batch = config.loss.pack, config.train.batch_size
+    pack, batch = config.train.pack, config.train.batch_size
     if batch % pack == 0:
         return None
     near = batch // pack * pack or pack
-    return f"loss.pack: {pack} does not divide train.batch_size={batch}; take train.batch_size={near}"
+    return f"train.pack: {pack} does not divide train.batch_size={batch}; take train.batch_size={near}"
 
 
 def _batch_norm_over_one_judgement(config: TrainConfig) -> str | None:
-    if not config.model.mixes_samples or config.train.batch_size != config.loss.pack or config.loss.pack == 1:
+    if not config.model.mixes_samples or config.train.batch_size != config.train.pack or config.train.pack == 1:
         return None
     return (
-        f"loss.pack: {config.loss.pack} makes one judgement of train.batch_size={config.train.batch_size}, and "
-        "batch norm in the discriminator needs two; lower loss.pack or set model.discriminator.norm=layer or none"
+        f"train.pack: {config.train.pack} makes one judgement of train.batch_size={config.train.batch_size}, and "
+        "batch norm in the discriminator needs two; lower train.pack or set model.discriminator.norm=layer or none"
     )
 
 

@@ -37,6 +37,7 @@ TRAIN: dict[str, Advice] = {
     ),
     **_all(Advice("train.steps"), "steps iterations iters n_iter max_steps max_iter total_steps num_steps kimg"),
     **_all(Advice("train.batch_size"), "batch_size batch batchsize bs batch-size batch_gpu"),
+    **_all(Advice("train.pack"), "loss.pack pack packing pac"),
     **_all(Advice("train.n_dis"), "n_critic ncritic n_dis d_steps num_d_steps critic_iters"),
     **_all(
         Advice("train.accumulate"), "accumulate grad_accum gradient_accumulate_every gradient_accumulation_steps"

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from ganctl.composed import Typed, typed_in
 from ganctl.errors import ConfigError, UnknownNameError, nearest
+from ganctl.migrations import MOVED
 from ganctl.registry import Component, Spec
 
 S = TypeVar("S", bound=Spec)
@@ -75,6 +76,8 @@ def _explain(schema: type[Spec], values: Mapping[str, Any], place: tuple[int | s
     key = ".".join(map(str, _typed_path(values, place)))
     kind, context, got = problem["type"], problem.get("ctx", {}), problem["input"]
     if kind == "extra_forbidden":
+        if key in MOVED:
+            return f"{key}: unknown key; here it is {MOVED[key]}"
         known = _sibling_keys(schema, place)
         return f"{key}: unknown key{nearest(str(place[-1]), known)}"
     if kind == "missing":

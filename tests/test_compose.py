@@ -102,7 +102,7 @@ def test_several_auxiliary_terms_are_kept_each_under_its_own_key() -> None:
 
 def test_a_loss_that_is_a_pair_brings_its_penalty_its_turns_and_its_norm() -> None:
     values = composed("loss=wgan_gp")
-    assert values["loss"] == {"name": "wgan", "pack": 1}
+    assert values["loss"] == {"name": "wgan"}
     assert list(values["penalty"]) == ["gradient_penalty"]
     assert values["train"]["n_dis"] == 5
     assert values["model"]["discriminator"]["norm"] == "none"

@@ -199,7 +199,7 @@ def test_flatten_keeps_empty_mappings_and_lists_as_values() -> None:
         ("penalty.r1.name", "zz", f"penalty.r1: unknown name 'zz'; there are {', '.join(PENALTIES)}"),
         ("loss", {}, "loss: needs a name, such as one of the files in configs/loss/"),
         ("auxiliary", {"a": {}}, "auxiliary.a: needs a name, such as one of the files in configs/auxiliary/"),
-        ("loss.pack", 0, "loss.pack: must be at least 1, not 0"),
+        ("train.pack", 0, "train.pack: must be at least 1, not 0"),
         ("loss.label_noise", 0.5, "loss.label_noise: must be below 0.5, not 0.5"),
         ("schedule.ema.final", -1, "schedule.ema.final: must be at least 0.0, not -1"),
         (

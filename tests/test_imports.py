@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "compose": {"composed", "errors", "synonyms", "wording"},
     "sweep": {"composed", "errors", "runtime"},
     "plugins": {"errors"},
-    "validation": {"composed", "errors", "registry"},
+    "validation": {"composed", "errors", "migrations", "registry"},
     "migrations": set(),
     "seeds": set(),
     "config": {"composed", "errors", "metrics", "registry", "seeds", "validation", "migrations"} | FAMILIES,
@@ -39,7 +39,7 @@ MAY_IMPORT = {
     | FOUNDATION
     | FAMILIES,
     "commands": {"checkpoints", "composed", "config", "game", "images", "metrics", "plugins", "runs", "seeds"}
-    | {"validation"}
+    | {"migrations", "validation"}
     | FOUNDATION
     | FAMILIES,
     "cli": {"commands", "config", "compose", "composed", "errors", "plugins", "runtime", "sweep"},

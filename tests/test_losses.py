@@ -62,7 +62,7 @@ LABELLED = sorted(name for name in LOSSES if issubclass(LOSSES[name], LabelledLo
 
 def build(name: str, **settings: Any) -> Loss:
     plain = {"label_smoothing": 0.0, "label_noise": 0.0} if name in LABELLED else {}
-    return LOSSES[name](name=name, pack=1, **plain | settings)
+    return LOSSES[name](name=name, **plain | settings)
 
 
 def seen(real: Any = REAL, fake: Any = FAKE, dtype: torch.dtype = torch.float64) -> Any:

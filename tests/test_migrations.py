@@ -9,7 +9,8 @@ import yaml
 
 from ganctl.checkpoints import file as checkpoint
 from ganctl.config import flatten, train_config
-from ganctl.migrations import ADDED, Added, completed, without_effect
+from ganctl.errors import ConfigError
+from ganctl.migrations import ADDED, MOVED, Added, completed, without_effect
 from ganctl.runs.folder import RunFolder
 from tests.composed import composed
 from tests.conftest import TINY, Cli
@@ -40,6 +41,7 @@ def test_a_config_from_before_is_the_same_run(loss: str) -> None:
     values = composed(f"loss={loss}", AS_BEFORE)
     old = before(values)
     assert set(old["loss"]) == {"name"}
+    assert "pack" not in old["train"]
     assert not {"schedule", "auxiliary"} & set(old)
     assert train_config(old).run_name() == train_config(values).run_name()
     assert train_config(old).saved() == train_config(values | NOT_EVALUATED).saved()
@@ -64,15 +66,14 @@ def test_each_added_key_is_filled_in_with_the_value_that_changes_nothing(number:
 
 
 def test_what_a_config_holds_is_left_as_it_is() -> None:
-    values = composed("loss.pack=2", "loss.label_noise=0.1", "schedule.ema.warmup=5", "auxiliary=[ssim]")
+    values = composed("train.pack=2", "loss.label_noise=0.1", "schedule.ema.warmup=5", "auxiliary=[ssim]")
     assert completed(values) == values
 
 
 def test_a_key_that_only_some_options_have_is_given_to_those() -> None:
-    assert completed({"loss": {"name": "hinge"}})["loss"] == {"name": "hinge", "pack": 1}
+    assert completed({"loss": {"name": "hinge"}})["loss"] == {"name": "hinge"}
     assert completed({"loss": {"name": "nonsaturating"}})["loss"].keys() == {
         "name",
-        "pack",
         "label_smoothing",
         "label_noise",
     }
@@ -86,9 +87,39 @@ def test_added_keys_count_in_a_runs_name_only_where_they_have_an_effect() -> Non
     idle = {key: value for key, value in idle.items() if not plain.may_change(key)}
     saved = flatten(plain.saved())
     assert {key: saved[key] for key in idle} == idle
-    words = ["loss.pack=2", "loss.label_smoothing=0.1", "loss.label_noise=0.1", "auxiliary=[ssim]"]
+    words = ["train.pack=2", "loss.label_smoothing=0.1", "loss.label_noise=0.1", "auxiliary=[ssim]"]
     runs = {train_config(composed(AS_BEFORE, word)).run_name() for word in words}
     assert len(runs | {plain.run_name()}) == len(words) + 1
+
+
+def moved_back(values: dict[str, Any]) -> dict[str, Any]:
+    """Return a config with every moved key where it was."""
+    values = copy.deepcopy(values)
+    for earlier, key in MOVED.items():
+        (group, name), (other, there) = earlier.split("."), key.split(".")
+        values[group][name] = values[other].pop(there)
+    return values
+
+
+@pytest.mark.parametrize(("words", "digest"), [((), "20a0095c"), (("train.pack=2",), "769a7194")])
+def test_a_moved_key_is_read_from_its_earlier_place_as_the_same_run(words: tuple[str, ...], digest: str) -> None:
+    new = composed(*words)
+    assert completed(moved_back(new)) == new
+    assert train_config(moved_back(new)).saved() == train_config(new).saved()
+    assert train_config(new).run_name() == f"digits-dcgan-nonsaturating-{digest}"
+
+
+def test_a_moved_key_in_both_places_is_refused_by_its_earlier_name() -> None:
+    values = composed()
+    values["loss"]["pack"] = 2
+    with pytest.raises(ConfigError, match=r"^loss.pack: unknown key; here it is train.pack$"):
+        train_config(values)
+
+
+def test_a_moved_key_of_resume_is_answered_by_its_new_name(trained: Path, cli: Cli) -> None:
+    outcome = cli("resume", "outputs/run", "loss.pack=2")
+    assert outcome.code == 2
+    assert outcome.err == "ganctl: loss.pack: unknown key of this run; here it is train.pack\n"
 
 
 def test_an_option_that_had_a_key_before_others_got_it_keeps_its_names() -> None:
@@ -113,7 +144,7 @@ def old_run(trained: Path) -> RunFolder:
     header.config.update(before(whole.header.config))
     checkpoint.write(path, header, whole.read())
     assert "schedule" not in run.saved_config()
-    assert "pack" not in checkpoint.read_header(path).header.config["loss"]
+    assert "pack" not in checkpoint.read_header(path).header.config["train"]
     return run
 
 
@@ -127,7 +158,7 @@ def test_a_run_from_before_is_complete_resumes_and_samples(old_run: RunFolder, c
 
 
 @pytest.mark.parametrize(
-    "word", ["schedule.learning_rate.shape=cosine", "loss.pack=2", "loss.label_noise=0.1", "auxiliary={}"]
+    "word", ["schedule.learning_rate.shape=cosine", "train.pack=2", "loss.label_noise=0.1", "auxiliary={}"]
 )
 @pytest.mark.parametrize("folder", ["old_run", "trained"])
 def test_an_added_key_cannot_change_when_a_run_goes_on(
@@ -141,7 +172,7 @@ def test_an_added_key_cannot_change_when_a_run_goes_on(
 
 def test_an_added_key_that_differs_is_told_with_both_values(trained: Path, cli: Cli) -> None:
     words = RunFolder(trained / "outputs/run").saved_config()
-    assert words["loss"]["pack"] == 1
-    outcome = cli("train", *TINY, "name=run", "loss.pack=2", "schedule.ema.warmup=1")
+    assert words["train"]["pack"] == 1
+    outcome = cli("train", *TINY, "name=run", "train.pack=2", "schedule.ema.warmup=1")
     assert outcome.code == 2
-    assert "loss.pack (1 there, 2 here), schedule.ema.warmup (0 there, 1 here)" in outcome.err
+    assert "schedule.ema.warmup (0 there, 1 here), train.pack (1 there, 2 here)" in outcome.err

@@ -40,7 +40,7 @@ class Quadratic(Discriminator):
 
 
 def quadratic_round(pack: int = 1) -> tuple[Round, Quadratic]:
-    game = small_game(*FP64, f"loss.pack={pack}", model="mlp", data="ring")
+    game = small_game(*FP64, f"train.pack={pack}", model="mlp", data="ring")
     quadratic = Quadratic(pack)
     game.discriminator.network = quadratic
     game.generator.trainable(False)
@@ -95,7 +95,7 @@ def test_dragan_is_the_squared_distance_from_the_target_near_real(target: float,
 
 @pytest.mark.parametrize(("pack", "count"), [(1, 64), (4, 16)])
 def test_interpolation_draws_one_share_a_judgement_between_zero_and_one(pack: int, count: int) -> None:
-    judgement = Round(small_game("train.batch_size=64", f"loss.pack={pack}"), "discriminator", 0, 0)
+    judgement = Round(small_game("train.batch_size=64", f"train.pack={pack}"), "discriminator", 0, 0)
     share = judgement.uniform("interpolation")
     assert share.shape == (count,)
     assert 0 <= share.min() < 0.2

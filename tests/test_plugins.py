@@ -40,7 +40,7 @@ def _here(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Work in a folder with a plugin, which is on no path, as for the installed command."""
     (workspace / "my_losses.py").write_text(LOSS)
     (workspace / "configs/loss").mkdir(parents=True)
-    (workspace / "configs/loss/mine.yaml").write_text("name: mine\npack: 1\n")
+    (workspace / "configs/loss/mine.yaml").write_text("name: mine\n")
     monkeypatch.setattr(sys, "path", [place for place in sys.path if place])
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     yield

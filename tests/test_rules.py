@@ -35,15 +35,15 @@ CASES: dict[str, tuple[list[str], list[str], str]] = {
         "penalty=[weight_clipping], or set model.discriminator.norm=spectral",
     ),
     "_pack_does_not_divide_the_batch": (
-        ["loss.pack=3"],
-        ["loss.pack=4"],
-        "loss.pack: 3 does not divide train.batch_size=4; take train.batch_size=3",
+        ["train.pack=3"],
+        ["train.pack=4"],
+        "train.pack: 3 does not divide train.batch_size=4; take train.batch_size=3",
     ),
     "_batch_norm_over_one_judgement": (
-        ["loss.pack=4", BATCH_NORM],
-        ["loss.pack=2", BATCH_NORM],
-        "loss.pack: 4 makes one judgement of train.batch_size=4, and batch norm in the discriminator needs two; "
-        "lower loss.pack or set model.discriminator.norm=layer or none",
+        ["train.pack=4", BATCH_NORM],
+        ["train.pack=2", BATCH_NORM],
+        "train.pack: 4 makes one judgement of train.batch_size=4, and batch norm in the discriminator needs two; "
+        "lower train.pack or set model.discriminator.norm=layer or none",
     ),
     "_schedule_without_end": (
         [LINEAR, "schedule.learning_rate.warmup=1"],
@@ -91,8 +91,8 @@ MORE = [
         ["_schedule_without_end", "_schedule_past_the_end"],
     ),
     *((["device.compile=true", f"penalty=[{name}]"], ["_compiled_and_differentiated_twice"]) for name in TWICE),
-    (["loss.pack=8"], ["_pack_does_not_divide_the_batch"]),
-    (["train.batch_size=8", "loss.pack=8", "model.discriminator.norm=layer"], []),
+    (["train.pack=8"], ["_pack_does_not_divide_the_batch"]),
+    (["train.batch_size=8", "train.pack=8", "model.discriminator.norm=layer"], []),
 ]
 """Further configs, with the rules that they break."""
 
@@ -155,7 +155,7 @@ def test_a_warning_is_said_once_and_the_run_goes_on(name: str, workspace: Path, 
 
 @pytest.mark.parametrize("norm", ["layer", "none"])
 def test_what_a_rule_advises_trains(norm: str, workspace: Path, cli: Cli) -> None:
-    outcome = cli("train", *TINY, "loss.pack=4", f"model.discriminator.norm={norm}")
+    outcome = cli("train", *TINY, "train.pack=4", f"model.discriminator.norm={norm}")
     assert (outcome.code, outcome.err) == (0, "")
     assert "note" not in outcome.out
 

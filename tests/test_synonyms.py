@@ -13,6 +13,7 @@ EVERYDAY = {
     "lr=1": "lr: unknown key; here it is optimizer.lr=… (of one player, optimizer.generator.lr or",
     "epochs=1": "epochs: unknown key; here it is train.steps=… (an epoch is",
     "batch_size=32": "batch_size: unknown key; here it is train.batch_size=…",
+    "loss.pack=2": "loss.pack: unknown key; here it is train.pack=…",
     "outdir=x": "outdir: unknown key; here it is name=… (the folder is outputs/<name>)",
     "gpus=2": "gpus: unknown key; not there; one process trains on one device",
     "device=gpu": "device=gpu: here it is device=cuda",

@@ -7,6 +7,7 @@ from ganctl.checkpoints.verify import saved_train_config
 from ganctl.composed import Typed, typed_in
 from ganctl.config import TrainConfig, flatten, train_config
 from ganctl.errors import CheckpointError, ConfigError, nearest
+from ganctl.migrations import MOVED
 from ganctl.plugins import import_plugins
 from ganctl.runs.folder import RunFolder, find_run
 from ganctl.runs.runner import run
@@ -52,7 +53,8 @@ def _refuse(key: str, saved: TrainConfig) -> None:
     if inside and saved.may_change(key):
         raise ConfigError(f"{key}: is a group of keys; give the ones that shall change, such as {inside[0]}=…")
     if key not in known and not inside:
-        raise ConfigError(f"{key}: unknown key of this run{nearest(key, known)}")
+        moved = f"; here it is {MOVED[key]}" if key in MOVED else nearest(key, known)
+        raise ConfigError(f"{key}: unknown key of this run{moved}")
     if key == "train.steps" and not saved.may_change(key):
         ending = [f"schedule.{name}" for name, schedule in saved.schedule.each() if schedule.ends_with_the_run]
         raise ConfigError(

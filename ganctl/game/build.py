@@ -59,7 +59,7 @@ def build_game(config: TrainConfig, store: Store, device: Device) -> Game:
         watch=Watch(device.torch_device, overflowing),
         seed=config.seed,
         latent=config.model.latent,
-        pack=config.loss.pack,
+        pack=config.train.pack,
         boundary=config.loss.boundary,
         first=loop.first,
         share_fakes=loop.share_fakes,

@@ -38,7 +38,7 @@ def make_network(config: TrainConfig, player: PlayerName, shape: Shape) -> nn.Mo
     try:
         if player == "generator":
             return config.model.build_generator(shape)
-        return build_discriminator(config.model, shape, config.loss.pack)
+        return build_discriminator(config.model, shape, config.train.pack)
     except SizeError as error:
         near = " or ".join(map(str, error.sides))
         if "resolution" in type(config.data).model_fields:

@@ -41,8 +41,8 @@ def of_a_vanishing_gradient(config: TrainConfig) -> list[str]:
 
 def of_samples_that_are_alike(config: TrainConfig) -> list[str]:
     """Return what lets the discriminator see it, and keeps the players in step."""
-    pack, size = 2 * config.loss.pack, config.train.batch_size
-    packs = [f"loss.pack={pack}"] if size > pack and size % pack == 0 else []
+    pack, size = 2 * config.train.pack, config.train.batch_size
+    packs = [f"train.pack={pack}"] if size > pack and size % pack == 0 else []
     ahead = _rate_of(config, "generator") >= _rate_of(config, "discriminator")
     rate = _rate(config, "generator", "below" if ahead else "above")
     return [*_smoother(config), *packs, *rate, f"train.batch_size={2 * size}"]

@@ -94,7 +94,7 @@ CONFIGS = {
         *small_words(
             *DATA["array"].split()[1:],
             "loss=hinge",
-            "loss.pack=2",
+            "train.pack=2",
             "optimizer=sgd",
             "optimizer.momentum=0.9",
             "device.precision=fp16",

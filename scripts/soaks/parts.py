@@ -37,7 +37,7 @@ PARTS: dict[str, list[str]] = {
     "half-life": [f"schedule.ema.shape={shape}" for shape in SHAPES],
     "average": ["ema.half_life=0", "ema.half_life=20"],
     "precision": [f"device.precision={name}" for name in get_args(Precision)],
-    "pack": ["loss.pack=1", "loss.pack=2"],
+    "pack": ["train.pack=1", "train.pack=2"],
     "data": list(DATA.values()),
     "model": [f"model={name}" for name in MODELS],
 }

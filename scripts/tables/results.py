@@ -14,6 +14,7 @@ from filelock import FileLock
 from PIL import Image
 
 from ganctl.config import TrainConfig
+from ganctl.migrations import as_first_named
 from ganctl.runs.folder import RunFolder
 from ganctl.runtime.disk import write_whole
 from scripts.tables.table import Job, command
@@ -60,7 +61,7 @@ def add(table: str, record: Record) -> list[str]:
 def settings(config: TrainConfig, asked: Mapping[str, Any]) -> str:
     """Return a digest of all that a row's numbers depend on but the seed."""
     identity = {key: value for key, value in config.identity().items() if key != "seed"}
-    told = json.dumps([identity, config.train.steps, dict(asked)], sort_keys=True)
+    told = json.dumps([as_first_named(identity), config.train.steps, dict(asked)], sort_keys=True)
     return hashlib.sha256(told.encode()).hexdigest()[:8]
 
 

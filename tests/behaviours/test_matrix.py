@@ -61,7 +61,7 @@ def test_every_component_takes_20_finite_steps(choice: str, model: str, data: st
 @pytest.mark.parametrize(("model", "data"), SYSTEMS[::2])
 @pytest.mark.parametrize("loss", [choice for choice in CHOICES if choice.startswith("loss=")])
 def test_every_loss_takes_20_finite_steps_in_packs(loss: str, model: str, data: str, precision: str) -> None:
-    packed = (loss, "loss.pack=2", f"device.precision={precision}")
+    packed = (loss, "train.pack=2", f"device.precision={precision}")
     game = small_game(*packed, model=model, data=data)
     assert_trained(game)
     assert len(game.discriminator.logits["real"]) == game.batch_size // 2
@@ -73,4 +73,4 @@ def test_everything_at_once_takes_20_finite_steps() -> None:
         "auxiliary": [name for name in AUXILIARIES if name != "perceptual"],
     }
     choices = [f"{group}=[{','.join(names)}]" for group, names in every.items()]
-    assert_trained(small_game(*choices, "loss.pack=2", "loss.label_noise=0.1", "train.accumulate=2"))
+    assert_trained(small_game(*choices, "train.pack=2", "loss.label_noise=0.1", "train.accumulate=2"))

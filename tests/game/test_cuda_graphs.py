@@ -49,7 +49,7 @@ CASES: list[tuple[str, ...]] = [
     ("train.first=generator", "train.n_gen=2"),
     ("train.n_dis=3", "loss=relativistic", "penalty=[r1,r2]"),
     ("train.clip_norm=0.1", "train.clip_value=1e-3"),
-    ("loss.pack=2", "loss.label_noise=0.1", "loss.label_smoothing=0.1"),
+    ("train.pack=2", "loss.label_noise=0.1", "loss.label_smoothing=0.1"),
     ("model.discriminator.dropout=0.4", "model.generator.dropout=0.2"),
     ("device.precision=bf16", "auxiliary=[feature_matching]", *TWO),
     ("device.precision=fp16", *TWO),

@@ -41,7 +41,7 @@ def test_a_pack_of_one_is_the_plain_discriminator(name: str) -> None:
 @pytest.mark.parametrize("pack", [1, 2, 4])
 @pytest.mark.parametrize(("model", "data", "values"), [("dcgan", "digits", 64), ("mlp", "ring", 2)])
 def test_everything_a_round_says_is_by_judgements(model: str, data: str, values: int, pack: int) -> None:
-    game = small_game("train.batch_size=8", f"loss.pack={pack}", model=model, data=data)
+    game = small_game("train.batch_size=8", f"train.pack={pack}", model=model, data=data)
     game.generator.trainable(False)
     this = Round(game, "discriminator", 0, 0)
     judgements = 8 // pack
@@ -52,7 +52,7 @@ def test_everything_a_round_says_is_by_judgements(model: str, data: str, values:
 
 
 def test_a_packs_gradient_is_that_of_its_one_logit_by_all_its_values() -> None:
-    game = small_game("train.batch_size=8", "loss.pack=4", "device.precision=fp64")
+    game = small_game("train.batch_size=8", "train.pack=4", "device.precision=fp64")
     this = Round(game, "discriminator", 0, 0)
 
     def logit_of_second_pack(samples: Tensor) -> Tensor:
@@ -64,7 +64,7 @@ def test_a_packs_gradient_is_that_of_its_one_logit_by_all_its_values() -> None:
 
 
 def test_packs_in_accumulated_batches_equal_those_of_the_large_batch() -> None:
-    choices = ("penalty=[r1,r2,gradient_penalty]", "loss.label_noise=0.3", "device.precision=fp64", "loss.pack=2")
+    choices = ("penalty=[r1,r2,gradient_penalty]", "loss.label_noise=0.3", "device.precision=fp64", "train.pack=2")
     sizes = ({"train.batch_size": size, "train.accumulate": 16 // size} for size in (16, 4))
     games = [
         small_game(*choices, *(f"{key}={value}" for key, value in each.items()), model="mlp", data="ring")
@@ -84,15 +84,15 @@ def test_packs_in_accumulated_batches_equal_those_of_the_large_batch() -> None:
 def test_a_pack_that_does_not_divide_the_batch_is_refused(
     pack: int, size: int, near: str, workspace: object, cli: Cli
 ) -> None:
-    outcome = cli("train", *TINY, f"loss.pack={pack}", f"train.batch_size={size}")
-    told = f"ganctl: loss.pack: {pack} does not divide train.batch_size={size}; take "
+    outcome = cli("train", *TINY, f"train.pack={pack}", f"train.batch_size={size}")
+    told = f"ganctl: train.pack: {pack} does not divide train.batch_size={size}; take "
     assert (outcome.code, outcome.err.count("\n")) == (2, 1)
     assert outcome.err.startswith(told)
     assert outcome.err.endswith(f"{near}\n")
 
 
 def test_a_packed_run_trains_resumes_and_samples(workspace: object, cli: Cli) -> None:
-    words = (*TINY, "name=run", "loss.pack=2")
+    words = (*TINY, "name=run", "train.pack=2")
     assert cli("train", *words).code == 0
     outcome = cli("train", *words, "train.steps=3")
     assert (outcome.code, outcome.err) == (0, "")
@@ -101,7 +101,7 @@ def test_a_packed_run_trains_resumes_and_samples(workspace: object, cli: Cli) ->
 
 
 def test_packed_pictures_keep_the_fast_memory_layout() -> None:
-    game = small_game("loss.pack=2", "train.batch_size=8")
+    game = small_game("train.pack=2", "train.batch_size=8")
     packed = game.discriminator.network
     assert isinstance(packed, Packed)
     seen: list[Tensor] = []

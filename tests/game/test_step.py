@@ -101,7 +101,7 @@ def test_the_adversarial_update_equals_textbook_gradient_descent() -> None:
         (("loss=relativistic", "penalty=[r1,r2]"), 4, 4, 1),
         (("auxiliary=[feature_matching]",), 4, 3, 1),
         (("loss=relativistic", "auxiliary=[feature_matching]"), 4, 4, 1),
-        (("auxiliary=[ssim]", "penalty=[orthogonal]", "loss.pack=2"), 3, 3, 1),
+        (("auxiliary=[ssim]", "penalty=[orthogonal]", "train.pack=2"), 3, 3, 1),
         (("train.share_fakes=false",), 3, 3, 2),
         (("train.first=generator",), 3, 3, 2),
         (("train.n_dis=3", "train.n_gen=2"), 8, 8, 4),

@@ -23,7 +23,7 @@ TERMS = [
     *(f"penalty=[{name}]" for name in PENALTIES),
     *(f"optimizer={name}" for name in OPTIMIZERS),
     "auxiliary=[feature_matching]",
-    "loss.pack=2",
+    "train.pack=2",
     "loss.label_noise=0.1",
 ]
 HEADER = Header(config={}, step=3, shape=(1, 8, 8), data="", versions={}, logs={})
@@ -50,7 +50,7 @@ def test_every_term_takes_20_steps_in_every_precision(precision: str, terms: str
     [
         ["train.clip_norm=1"],
         ["penalty=[r1,r2,dragan,orthogonal,weight_clipping]", "schedule.learning_rate.shape=cosine"],
-        ["auxiliary=[feature_matching,ssim]", "loss.label_noise=0.1", "loss.pack=2"],
+        ["auxiliary=[feature_matching,ssim]", "loss.label_noise=0.1", "train.pack=2"],
     ],
     ids=str,
 )

@@ -73,7 +73,7 @@ def test_diversity_of_samples_that_are_all_alike_is_0_and_is_no_number_beside_su
 
 
 @pytest.mark.parametrize(
-    "words", [["loss=relativistic"], ["loss=wgan_gp"], ["loss.pack=2"], ["train.accumulate=2"]]
+    "words", [["loss=relativistic"], ["loss=wgan_gp"], ["train.pack=2"], ["train.accumulate=2"]]
 )
 def test_every_game_has_the_three_numbers_of_its_last_step(words: list[str]) -> None:
     game = small_game(*words)
@@ -164,7 +164,7 @@ def test_a_critic_may_tell_everything_apart_but_not_worse_than_by_guessing() -> 
     "words",
     [
         ["penalty=[]", "loss=hinge"],
-        ["penalty=[r1]", "loss.pack=2", "train.n_dis=2", "optimizer=sgd", "optimizer.generator.lr=1e-5"],
+        ["penalty=[r1]", "train.pack=2", "train.n_dis=2", "optimizer=sgd", "optimizer.generator.lr=1e-5"],
         ["penalty=[orthogonal,dragan]", "loss=minimax", "train.n_gen=2", "train.batch_size=6"],
         ["loss=wgan_gp"],
         ["loss=wgan", "penalty=[weight_clipping]", "optimizer=rmsprop"],

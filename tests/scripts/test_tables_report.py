@@ -116,6 +116,6 @@ def test_an_axis_puts_equal_ratios_at_equal_distances() -> None:
 @pytest.mark.parametrize("name", TABLES)
 def test_the_page_is_what_the_results_generate(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    page = report.PAGE.read_text()
+    page = report.page_of(name).read_text()
     section = report.section(TABLES[name], results.read(name))
     assert report.with_section(page, name, section) == page, f"scripts/tables/{name} --report"

@@ -67,7 +67,7 @@ HOSTILE_VALUES: list[tuple[str, Any]] = [
     ("model", "mlp"),
     ("model", []),
     ("loss", {}),
-    ("loss.pack", 10**12),
+    ("train.pack", 10**12),
     ("more", 1),
     ("m" * 1_000_000, 1),
     ("\x1b[31mred", 1),
