@@ -37,7 +37,7 @@ def composed(words: Sequence[str]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Run:
-    """A job with the config and the question that its words mean, and what lies in its folder."""
+    """A job with the config and the question that its words mean, and what its folder holds."""
 
     job: Job
     config: TrainConfig

@@ -25,8 +25,8 @@ from ganctl.runs.health import (
     diversity,
     separation,
 )
+from scripts.soaks.warm import Warm
 from tests.behaviours.runs import TINY
-from tests.behaviours.warm import Warm
 from tests.game.games import small_config, small_game
 
 SEPARATION, GRADIENT, DIVERSITY = "health/separation", "health/generator_gradient", "health/diversity"
