@@ -13,10 +13,11 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from ganctl.errors import ConfigError
+from ganctl.images.blur import gaussian_means
+from ganctl.images.pretrained import open_image_network, weights_digest
 from ganctl.registry import Component, Family
-from ganctl.runtime.blur import gaussian_means
-from ganctl.runtime.image_network import open_image_network, weights_digest
-from ganctl.runtime.torchvision import torchvision_version
+from ganctl.runtime.torchvision_import import torchvision_version
+from ganctl.samples import SampleSpace
 
 STABILISERS = (0.01, 0.03)
 
@@ -43,21 +44,12 @@ class View(Protocol):
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What a term is computed on: shape and value range of samples, the device, its type, the run's seed."""
+    """What a term is computed on: what samples are, the device, its type, the run's seed."""
 
-    shape: tuple[int, ...]
-    picture_range: tuple[float, float]
+    space: SampleSpace
     device: torch.device
     dtype: torch.dtype
     seed: int
-
-    def require_pictures(self, name: str) -> None:
-        """Raise `ConfigError` where samples are points."""
-        if len(self.shape) != 3:
-            raise ConfigError(
-                f"auxiliary: {name} compares pictures, but the data is {self.shape[0]}-dimensional points; "
-                "leave it out"
-            )
 
 
 class Auxiliary(Component):
@@ -108,8 +100,8 @@ class Ssim(Auxiliary):
 
     def build(self, surroundings: Surroundings) -> Callable[[View], Tensor]:
         """Return the likeness among the fakes of a batch, −1 to 1."""
-        surroundings.require_pictures("ssim")
-        low, high = surroundings.picture_range
+        surroundings.space.require_images("auxiliary: ssim compares pictures", "leave it out")
+        low, high = surroundings.space.value_range
 
         def likeness(view: View) -> Tensor:
             light = view.fake - low
@@ -140,14 +132,14 @@ class Perceptual(Auxiliary):
 
         Raises `ConfigError` for a network, a layer or weights that do not exist or do not fit.
         """
-        surroundings.require_pictures("perceptual")
+        surroundings.space.require_images("auxiliary: perceptual compares pictures", "leave it out")
         network = open_image_network(
             "auxiliary.perceptual",
             self.network,
             self.layers,
             self.weights,
             surroundings.seed,
-            surroundings.picture_range,
+            surroundings.space.value_range,
         ).to(surroundings.device, surroundings.dtype)
         self._try(network, surroundings)
 
@@ -161,9 +153,11 @@ class Perceptual(Auxiliary):
         return distance
 
     def _try(self, network: nn.Module, surroundings: Surroundings) -> None:
-        height, width = surroundings.shape[1:]
+        height, width = surroundings.space.shape[1:]
         try:
-            network(torch.zeros(1, *surroundings.shape, device=surroundings.device, dtype=surroundings.dtype))
+            network(
+                torch.zeros(1, *surroundings.space.shape, device=surroundings.device, dtype=surroundings.dtype)
+            )
         except (RuntimeError, AssertionError, AttributeError) as error:
             raise ConfigError(
                 f"auxiliary.perceptual.layers: {height}×{width} pixels do not pass {self.network} up to "

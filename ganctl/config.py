@@ -15,7 +15,8 @@ from pydantic import AfterValidator, Field, SerializeAsAny, create_model
 
 from ganctl.auxiliary import AUXILIARIES, Auxiliary
 from ganctl.composed import Typed, typed_in
-from ganctl.data.sources import SOURCES, Folder, Source
+from ganctl.data.sources import SOURCES, Source
+from ganctl.data.sources.image_folder import Folder
 from ganctl.losses import LOSSES, Loss
 from ganctl.metrics import EXTRACTORS, METRICS, FeatureExtractor, Metric
 from ganctl.migrations import as_first_named, completed, without_effect

@@ -39,6 +39,12 @@ class Loss(Component):
     boundary: ClassVar[float | None] = 0.0
     """The logit that parts real from fake; None where only differences between logits have a meaning."""
 
+    saturates: ClassVar[bool] = False
+    """Whether the generator learns nothing from samples that the discriminator is sure are fake."""
+
+    softened_by: ClassVar[str | None] = None
+    """The parameter that makes the discriminator less sure, 0 where it is off."""
+
     def discriminator(self, logits: Logits) -> Tensor:
         """Return what the discriminator minimises."""
         raise NotImplementedError
@@ -58,6 +64,7 @@ class LabelledLoss(Loss):
     ones 0; a share `label_noise` of either gets the other's label. The generator aims at 1.
     """
 
+    softened_by = "label_smoothing"
     label_smoothing: Share
     label_noise: Share
 
@@ -101,11 +108,9 @@ class NonSaturating(CrossEntropy):
 
 @LOSSES.register
 class Minimax(CrossEntropy):
-    """The zero-sum game: the generator minimises log(1 − σ(D(G(z)))) (Goodfellow et al. 2014, equation 1).
+    """The zero-sum game: the generator minimises log(1 − σ(D(G(z)))) (Goodfellow et al. 2014, equation 1)."""
 
-    It saturates: where the discriminator is sure that a sample is fake, the generator learns nothing.
-    """
-
+    saturates = True
     name: Literal["minimax"]
 
     def generator(self, logits: Logits) -> Tensor:

@@ -7,14 +7,19 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Added:
-    """A dotted key that a later version added, and the value that leaves a run as it was before.
+    """A dotted key that a later version added, with the value that leaves a run as it was before.
 
     `names` are the options of its group that have the key; empty for all.
     """
 
     key: str
     value: Any
-    names: frozenset[str] = frozenset()
+    names: tuple[str, ...] = ()
+
+    @property
+    def group(self) -> str:
+        """The first part of the key."""
+        return self.key.partition(".")[0]
 
 
 def _constant(key: str, final: float) -> list[Added]:
@@ -37,72 +42,61 @@ ADDED = (
     *_constant("penalty", 1.0),
     *_constant("ema", 1.0),
     Added("train.pack", 1),
-    Added("loss.label_smoothing", 0.0, frozenset({"nonsaturating"})),
-    Added("loss.label_noise", 0.0, frozenset({"nonsaturating"})),
-    Added("data.cache", None, frozenset({"folder"})),
-    Added("data.range", None, frozenset({"folder"})),
-    Added("data.frames", "first", frozenset({"folder"})),
-    Added("model.generator.maxout", 1, frozenset({"mlp"})),
-    Added("model.discriminator.maxout", 1, frozenset({"mlp"})),
-    Added("model.generator.base_layers", 0, frozenset({"dcgan"})),
+    Added("loss.label_smoothing", 0.0, ("nonsaturating",)),
+    Added("loss.label_noise", 0.0, ("nonsaturating",)),
+    Added("data.cache", None, ("folder",)),
+    Added("data.range", None, ("folder",)),
+    Added("data.frames", "first", ("folder",)),
+    Added("model.generator.maxout", 1, ("mlp",)),
+    Added("model.discriminator.maxout", 1, ("mlp",)),
+    Added("model.generator.base_layers", 0, ("dcgan",)),
 )
-"""Every added key; a group that is missing wholly is made of its keys."""
-
+"""Every added key; only the group `schedule` may be missing altogether."""
 
 MOVED = {"loss.pack": "train.pack"}
-"""Keys by their earlier names; runs are told apart by these, so that old ones keep their hash."""
+"""Keys of groups by their earlier names. A run's hash is of these, so that old runs keep theirs."""
 
 
 def completed(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a config with moved keys in their new places, and every added key that it lacks.
+    """Return a config with moved keys in their new places, and with every added key that it lacks.
 
-    What it holds, right or wrong, is left as it is.
+    Whatever else it holds, right or wrong, is left as it is.
     """
-    whole = dict(config)
-    for earlier, key in MOVED.items():
-        _move(whole, earlier.split("."), key.split("."))
+    whole = {group: dict(keys) if isinstance(keys, Mapping) else keys for group, keys in config.items()}
+    for earlier, moved in MOVED.items():
+        (group, key), (other, name) = earlier.split("."), moved.split(".")
+        old, new = whole.get(group), whole.get(other)
+        if isinstance(old, dict) and isinstance(new, dict) and key in old and name not in new:
+            new[name] = old.pop(key)
     for added in ADDED:
-        group, _, _ = added.key.partition(".")
-        option = whole.get(group)
-        name = option.get("name") if isinstance(option, Mapping) else None
-        if not added.names or (isinstance(name, str) and name in added.names):
-            _fill(whole, added.key.split("."), added.value, missing_groups=group == "schedule")
+        option = whole.get(added.group)
+        if not added.names or (isinstance(option, dict) and option.get("name") in added.names):
+            _fill(whole, *added.key.split("."), value=added.value, missing=added.group == "schedule")
     return whole
 
 
-def _move(tree: dict[str, Any], source: list[str], target: list[str]) -> None:
-    """Move a key of one group to another that lacks it."""
-    (group, key), (other, name) = source, target
-    old, new = tree.get(group), tree.get(other)
-    if isinstance(old, Mapping) and isinstance(new, Mapping) and key in old and name not in new:
-        tree[group] = {each: value for each, value in old.items() if each != key}
-        tree[other] = {**new, name: old[key]}
+def _fill(tree: dict[str, Any], first: str, *rest: str, value: Any, missing: bool) -> None:
+    """Set a key that a tree lacks, and make the `missing` groups above it."""
+    if not rest:
+        tree.setdefault(first, value)
+    elif isinstance(inner := tree.get(first, {} if missing else None), Mapping):
+        tree[first] = dict(inner)
+        _fill(tree[first], *rest, value=value, missing=missing)
 
 
 def as_first_named(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return values with dotted keys under the names that these had first."""
-    first = {key: earlier for earlier, key in MOVED.items()}
+    first = {moved: earlier for earlier, moved in MOVED.items()}
     return {first.get(key, key): value for key, value in values.items()}
 
 
-def _fill(tree: dict[str, Any], path: list[str], value: Any, *, missing_groups: bool) -> None:
-    first, *rest = path
-    if not rest:
-        tree.setdefault(first, value)
-        return
-    inner = tree.get(first, {} if missing_groups else None)
-    if isinstance(inner, Mapping):
-        tree[first] = dict(inner)
-        _fill(tree[first], rest, value, missing_groups=missing_groups)
+def without_effect(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the added keys with the values that leave a run as it was before.
 
-
-def without_effect(names: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the added keys, dotted, with the values that leave a run as it was before.
-
-    `names` are the options chosen, by keys such as data.name: an option that had a key from the start keeps it.
+    `values` are a config's, by dotted keys: an option that had a key from the start keeps it.
     """
     return {
         added.key: added.value
         for added in ADDED
-        if not added.names or names.get(f"{added.key.partition('.')[0]}.name") in added.names
+        if not added.names or values.get(f"{added.group}.name") in added.names
     }

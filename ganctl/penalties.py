@@ -64,6 +64,12 @@ class Penalty(Component):
     R1 and R2 only make the slope small, that of a mixture too.
     """
 
+    smoothed_by: ClassVar[str | None] = None
+    """The parameter that makes the discriminator smoother the larger it is."""
+
+    loosened_by: ClassVar[str | None] = None
+    """The parameter of a bound that leaves the generator more of a gradient the larger it is."""
+
 
 class PenaltyTerm(Penalty):
     """A term added to the discriminator's loss."""
@@ -107,6 +113,7 @@ class R1(PenaltyTerm):
     """(1/2)·E‖∇D(x)‖² on real samples (Mescheder et al. 2018, equation 9)."""
 
     differentiates = True
+    smoothed_by = "weight"
     name: Literal["r1"]
 
     def __call__(self, judgement: Judgement) -> Tensor:
@@ -119,6 +126,7 @@ class R2(PenaltyTerm):
     """(1/2)·E‖∇D(G(z))‖² on generated samples (Mescheder et al. 2018, equation 10)."""
 
     differentiates = True
+    smoothed_by = "weight"
     name: Literal["r2"]
 
     def __call__(self, judgement: Judgement) -> Tensor:
@@ -133,6 +141,7 @@ class GradientPenalty(PenaltyTerm):
     differentiates = True
     lipschitz = True
     single_samples = True
+    smoothed_by = "weight"
     name: Literal["gradient_penalty"]
     target: Annotated[float, Field(ge=0)]
 
@@ -152,6 +161,7 @@ class Dragan(PenaltyTerm):
 
     differentiates = True
     single_samples = True
+    smoothed_by = "weight"
     name: Literal["dragan"]
     target: Annotated[float, Field(ge=0)]
     noise: Positive
@@ -185,6 +195,7 @@ class WeightClipping(Constraint):
     """Weights in [−limit, limit]: the first way to a Lipschitz critic (Arjovsky et al. 2017, algorithm 1)."""
 
     lipschitz = True
+    loosened_by = "limit"
     name: Literal["weight_clipping"]
     limit: Positive
 

@@ -1,5 +1,8 @@
 """The closed tables from a name in YAML to a class, and the base of every class in them."""
 
+import importlib
+import pkgutil
+import sys
 from collections.abc import Iterator
 from typing import Annotated, Any, Generic, TypeVar, Union, get_args
 
@@ -24,8 +27,8 @@ C = TypeVar("C", bound=Component)
 class Family(Generic[C]):
     """One family of components, such as losses: the only way from a name to a class.
 
-    A member is a `Component` whose field `name` is a `Literal` of one string; decorating it with `register`
-    adds it. Nothing else resolves a name, so neither a config nor a checkpoint can reach other code.
+    A member is a `Component` whose field `name` is a `Literal` of one string; `register` adds it. No config and no
+    checkpoint can reach other code.
     """
 
     def __init__(self, key: str) -> None:
@@ -33,7 +36,7 @@ class Family(Generic[C]):
         self._classes: dict[str, type[C]] = {}
 
     def register(self, cls: type[C]) -> type[C]:
-        """Add a class under the name its `name` field states."""
+        """Add the decorated class under the name that its `name` field states."""
         (name,) = get_args(cls.model_fields["name"].annotation)
         assert self._classes.get(name, cls).__qualname__ == cls.__qualname__, f"two of {self.key} named {name}"
         self._classes[name] = cls
@@ -48,3 +51,9 @@ class Family(Generic[C]):
     def union(self) -> Any:
         """Return the discriminated union of all members, as an annotation for pydantic."""
         return Annotated[Union[tuple(self._classes.values())], Field(discriminator="name")]  # noqa: UP007
+
+
+def import_members(package: str) -> None:
+    """Import every module of a package of ganctl's own, so that its components register."""
+    for module in pkgutil.iter_modules(sys.modules[package].__path__):
+        importlib.import_module(f"{package}.{module.name}")

@@ -20,6 +20,7 @@ from ganctl.data.store import Store
 from ganctl.game.build import build_game, open_configured
 from ganctl.game.scalars import measure
 from ganctl.game.step import train_step
+from ganctl.samples import POINTS
 from scripts.tables.runs import composed
 
 FOLDER = Path(__file__).parents[1] / "tests/golden"
@@ -44,7 +45,7 @@ def golden_config(experiment: str) -> TrainConfig:
 
 def stand_in(config: TrainConfig) -> Store:
     """Return 256 smooth images of the size and channels that the experiment trains on, or its own points."""
-    if config.data.points:
+    if config.data.kind is POINTS:
         return config.data.load()
     side = getattr(config.data, "resolution", None) or 64
     channels = getattr(config.data, "channels", 3 if config.data.name in ("cifar10", "celeba") else 1)
@@ -61,7 +62,7 @@ def stand_in(config: TrainConfig) -> Store:
 def first_losses(experiment: str) -> dict[str, list[float]]:
     """Return both players' losses in the first steps."""
     config = golden_config(experiment)
-    device = open_configured(config.device, points=config.data.points)
+    device = open_configured(config.device, config.data.kind)
     game = build_game(config, stand_in(config), device)
     losses: dict[str, list[float]] = {player: [] for player in PLAYERS}
     for step in range(STEPS):

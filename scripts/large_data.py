@@ -95,7 +95,7 @@ def train(path: Path, group: Path | None, rounds: int, steps: int, reads: int) -
     compose.run("train", [], lambda resolve, sweep: values.update(resolve()) or 0)
     config = train_config(values)
     keep_freed_memory()
-    device = open_configured(config.device, points=False)
+    device = open_configured(config.device, config.data.kind)
     pixels = MappedPixels(path)
     small = np.random.default_rng(1).integers(0, 256, (IN_MEMORY, SIDE, SIDE, CHANNELS), np.uint8)
     stores = {

@@ -11,7 +11,8 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 from ganctl import compose
 from ganctl.auxiliary import AUXILIARIES
 from ganctl.config import DeviceConfig, SampleCommand, TrainConfig
-from ganctl.data.sources import SOURCES, Folder
+from ganctl.data.sources import SOURCES
+from ganctl.data.sources.image_folder import Folder
 from ganctl.losses import LOSSES
 from ganctl.metrics import EXTRACTORS, METRICS
 from ganctl.models import MODELS

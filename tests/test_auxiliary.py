@@ -15,7 +15,8 @@ from ganctl.auxiliary import AUXILIARIES, Surroundings, structural_similarity
 from ganctl.errors import ConfigError
 from ganctl.game.scalars import measure
 from ganctl.game.step import Round, train_step, update
-from ganctl.runtime.image_network import open_image_network
+from ganctl.images.pretrained import open_image_network
+from ganctl.samples import SampleSpace
 from tests.conftest import TINY, Cli, contents
 from tests.game.games import small_game
 
@@ -24,8 +25,8 @@ SETTINGS: dict[str, dict[str, Any]] = {"feature_matching": {}, "ssim": {}, "perc
 PICTURES = [word for word in TINY if not word.startswith("data")] + ["data=digits", "data.resolution=8"]
 
 
-def surroundings(shape: tuple[int, ...], picture_range: tuple[float, float] = (-1.0, 1.0)) -> Surroundings:
-    return Surroundings(shape, picture_range, torch.device("cpu"), torch.float32, seed=3)
+def surroundings(shape: tuple[int, ...], value_range: tuple[float, float] = (-1.0, 1.0)) -> Surroundings:
+    return Surroundings(SampleSpace.of_shape(shape, value_range), torch.device("cpu"), torch.float32, seed=3)
 
 
 def term(name: str, *given: Any) -> Any:
@@ -109,13 +110,13 @@ def test_ssim_says_the_same_of_the_same_pictures_in_either_range() -> None:
     torch.testing.assert_close(of_sigmoid, of_tanh)
 
 
-@pytest.mark.parametrize(("picture_range", "width"), [((-1.0, 1.0), 2.0), ((0.0, 1.0), 1.0)])
+@pytest.mark.parametrize(("value_range", "width"), [((-1.0, 1.0), 2.0), ((0.0, 1.0), 1.0)])
 def test_ssim_compares_each_fake_with_its_neighbour_in_the_models_range(
-    picture_range: tuple[float, float], width: float
+    value_range: tuple[float, float], width: float
 ) -> None:
     light = pictures(3, 1, 8) + 1
     neighbours = torch.stack([light[2], light[0], light[1]])
-    likeness = term("ssim", (1, 8, 8), picture_range)(SimpleNamespace(fake=light + picture_range[0]))
+    likeness = term("ssim", (1, 8, 8), value_range)(SimpleNamespace(fake=light + value_range[0]))
     assert likeness.item() == pytest.approx(structural_similarity(light, neighbours, width).mean().item())
 
 
@@ -200,7 +201,7 @@ def test_an_auxiliary_term_counts_by_its_weight_in_the_generators_loss() -> None
 def test_points_are_refused_by_terms_of_pictures(name: str, workspace: Path, cli: Cli) -> None:
     before = contents(workspace)
     outcome = cli("train", *TINY, f"auxiliary=[{name}]")
-    told = f"ganctl: auxiliary: {name} compares pictures, but the data is 2-dimensional points; leave it out\n"
+    told = f"ganctl: auxiliary: {name} compares pictures, but the data is points of 2 dimensions; leave it out\n"
     assert (outcome.code, outcome.err) == (2, told)
     assert contents(workspace) == before
 

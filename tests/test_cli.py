@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from ganctl import __version__
 from ganctl import cli as command_line
 from ganctl.errors import Stopped
-from ganctl.runs.folder import RunFolder
+from ganctl.folders.run_folder import RunFolder
 from tests.conftest import TINY, Cli, Outcome, contents
 
 WRONG_COMMANDS = {
@@ -72,7 +72,7 @@ WRONG_VALUES = {
     "data.resolution=7": "data.resolution: must be at least 8, not 7",
     "data.resolution=30": "data.resolution: dcgan cannot make 30×30 pixels, which do not halve down to 4–7; "
     "take 28 or 32",
-    "data=ring": "model: dcgan makes pictures, but the data is 2-dimensional points; take model=mlp",
+    "data=ring": "model: dcgan makes pictures, but the data is points of 2 dimensions; take model=mlp",
     "loss=wgan": "loss: wgan needs a Lipschitz critic; take loss=wgan_gp",
     "data=folder": "data.path: required, but not given; add data.path=…",
     "device=cuda": "device.name: no CUDA device is usable here",
@@ -227,7 +227,7 @@ def test_resume_takes_new_steps_from_the_command_line(trained: Path, cli: Cli) -
     outcome = cli("resume", "outputs/run", "train.steps=3", "logging.every=1")
     assert (outcome.code, outcome.err) == (0, "")
     run = RunFolder(trained / "outputs/run")
-    assert run.checkpoint_files()[0].name == "step-00000003.safetensors"
+    assert run.checkpoints.files()[0].name == "step-00000003.safetensors"
     assert run.saved_config()["train"]["steps"] == 3
     assert run.saved_config()["logging"]["every"] == 1
 

@@ -15,11 +15,11 @@ from ganctl.checkpoints import file as checkpoint
 from ganctl.config import TrainConfig, flatten, sample_command, train_config
 from ganctl.data.sources import SOURCES
 from ganctl.errors import ConfigError
+from ganctl.folders.run_folder import RunFolder
 from ganctl.losses import LOSSES
 from ganctl.penalties import PENALTIES
 from ganctl.plugins import import_plugins
 from ganctl.registry import Spec
-from ganctl.runs.folder import RunFolder
 from tests.composed import composed
 from tests.conftest import TINY, Cli
 
@@ -368,7 +368,7 @@ def test_no_config_in_a_run_folder_imports_anything(plugin: str, trained: Path, 
 
 
 def test_no_config_in_a_checkpoint_imports_anything(plugin: str, trained: Path, cli: Cli) -> None:
-    good = next(RunFolder(trained / "outputs/run").checkpoints_whole_in_header())
+    good = next(RunFolder(trained / "outputs/run").checkpoints.intact())
     header = copy.deepcopy(good.header)
     header.config["plugins"] = [plugin]
     checkpoint.write(trained / "strange.safetensors", header, good.read())

@@ -10,8 +10,8 @@ import yaml
 from ganctl.checkpoints import file as checkpoint
 from ganctl.config import flatten, train_config
 from ganctl.errors import ConfigError
+from ganctl.folders.run_folder import RunFolder
 from ganctl.migrations import ADDED, MOVED, Added, completed, without_effect
-from ganctl.runs.folder import RunFolder
 from tests.composed import composed
 from tests.conftest import TINY, Cli
 
@@ -137,7 +137,7 @@ def old_run(trained: Path) -> RunFolder:
     """A run of one step whose config and checkpoint are from before the keys were added."""
     run = RunFolder(trained / "outputs/run")
     run.config.write_text(yaml.safe_dump(before(run.saved_config())))
-    (path,) = run.checkpoint_files()
+    (path,) = run.checkpoints.files()
     whole = checkpoint.read_header(path)
     header = copy.deepcopy(whole.header)
     header.config.clear()

@@ -5,8 +5,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ganctl.metrics import EXTRACTORS, Extractor, FeatureExtractor, Surroundings
-from ganctl.metrics.extractor import Seen
+from ganctl.metrics import EXTRACTORS, Extracted, Extractor, FeatureExtractor, Reference
 
 
 @EXTRACTORS.register
@@ -15,13 +14,13 @@ class Outline(FeatureExtractor):
 
     name: Literal["outline"]
 
-    def open(self, surroundings: Surroundings) -> Extractor:
+    def open(self, reference: Reference) -> Extractor:
         """Return the extractor; its identity changes whenever its numbers would."""
-        shape = surroundings.store.shape
-        return Extractor("outline", look, "outline 1", dimension=2, device=surroundings.device, takes=shape)
+        space = reference.store.space
+        return Extractor("outline", extract, "outline 1", dimension=2, device=reference.device, takes=space)
 
 
-def look(samples: Tensor) -> Seen:
-    """Return features, float32 [n, 2], of samples as they rest in a store."""
+def extract(samples: Tensor) -> Extracted:
+    """Return features, float32 [n, 2], of samples as stored."""
     values = samples.flatten(1).float()
-    return Seen(torch.stack([values.mean(1), values.std(1)], dim=1))
+    return Extracted(torch.stack([values.mean(1), values.std(1)], dim=1))

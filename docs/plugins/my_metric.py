@@ -1,4 +1,4 @@
-"""A metric: how far apart the means of real and generated features lie."""
+"""A metric: the distance between the means of real and generated features."""
 
 from typing import Literal
 

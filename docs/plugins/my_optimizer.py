@@ -12,7 +12,7 @@ from ganctl.optim import OPTIMIZERS, Optimizer, PlayerName
 
 @OPTIMIZERS.register
 class NAdam(Optimizer):
-    """Adam with Nesterov's momentum (Dozat 2016). What it keeps must be tensors, as torch's are."""
+    """Adam with Nesterov's momentum (Dozat 2016). An optimizer's state must be tensors, as torch's is."""
 
     name: Literal["nadam"]
     lr: Annotated[float, Field(gt=0)]

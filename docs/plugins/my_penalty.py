@@ -12,6 +12,7 @@ class Steepest(PenaltyTerm):
     """max ‖∇D(x)‖² over the real samples of a batch."""
 
     differentiates = True
+    smoothed_by = "weight"
     name: Literal["steepest"]
 
     def __call__(self, judgement: Judgement) -> Tensor:

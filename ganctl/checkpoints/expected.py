@@ -16,6 +16,7 @@ from ganctl.game.players import SKIPPED
 from ganctl.optim import PlayerName
 from ganctl.penalties import PenaltyTerm
 from ganctl.runtime.memory import memory_limit
+from ganctl.samples import SampleSpace
 
 WIDE = ("float32", "float64")
 FLOATS = (*WIDE, "bfloat16", "float16")
@@ -33,8 +34,8 @@ def check_tensors(checkpoint: Checkpoint, config: TrainConfig) -> None:
     """
     place = checkpoint.path
     try:
-        shape = checkpoint.header.shape
-        outlines: dict[PlayerName, Outline] = {player: outline(config, player, shape) for player in PLAYERS}
+        space = config.model.space(SampleSpace.of_shape(checkpoint.header.shape))
+        outlines: dict[PlayerName, Outline] = {player: outline(config, player, space) for player in PLAYERS}
         networks = {str(player): network for player, network in outlines.items()}
         if config.ema.half_life > 0:
             networks["ema"] = outlines["generator"]

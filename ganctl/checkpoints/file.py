@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -21,14 +22,22 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from ganctl.checkpoints.untrusted import FILE_NAME, LONGEST_HEADER, check_config, check_length, parse_json
+from ganctl.checkpoints.untrusted import (
+    FILE_NAME,
+    LONGEST_HEADER,
+    check_config,
+    check_length,
+    parse_json,
+    saved_train_config,
+)
+from ganctl.config import TrainConfig
 from ganctl.errors import CheckpointError, DamageError, DivergenceError, WriteError
+from ganctl.plugins import named_in
 from ganctl.runtime.disk import sync, temporary
 
-FORMAT = 1
-PLAYERS = "generator|discriminator"
-NAME = re.compile(rf"({PLAYERS}|ema|(optimizer|scaler|values)\.({PLAYERS}))(\.[A-Za-z0-9_-]+)+")
-"""What the tensors of a state are called; at most `LONGEST_NAME` characters."""
+CHECKPOINT_FORMAT = 1
+TENSOR_NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+")
+"""How tensors may be called, in at most `LONGEST_NAME` characters; which there are follows from the config."""
 
 LONGEST_NAME = 500
 DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -130,6 +139,14 @@ class Checkpoint:
     header: Header
     tensors: dict[str, list[Any]]
 
+    @cached_property
+    def config(self) -> TrainConfig:
+        """The config of its run, which is validated once.
+
+        Raises `CheckpointError` if this ganctl knows no such config, `PluginError` if a plugin is missing.
+        """
+        return saved_train_config(self.header.config, self.path, named_in(self.header.versions))
+
     def read(self, wanted: Callable[[str], bool] = lambda name: True) -> dict[str, Tensor]:
         """Return the tensors whose names are wanted, on the CPU.
 
@@ -151,7 +168,7 @@ class Checkpoint:
 
 
 def write(path: Path, header: Header, tensors: Mapping[str, Tensor]) -> None:
-    """Write a checkpoint: a file in a temporary folder, synced, then renamed, so that `path` is whole or absent.
+    """Write a checkpoint: a file in a temporary folder, synced, then renamed, so that `path` is intact or absent.
 
     The folder is for the library, which writes under a name of its own first; so all that a kill leaves is in it.
 
@@ -164,7 +181,7 @@ def write(path: Path, header: Header, tensors: Mapping[str, Tensor]) -> None:
         if _is_broken(name, tensor):
             raise DivergenceError(f"training diverged: {name} holds numbers that are not finite")
     identities = {name: _identity(tensor) for name, tensor in still.items()}
-    text = json.dumps({"format": FORMAT, **header.model_dump(), "tensors": identities}, sort_keys=True)
+    text = json.dumps({"format": CHECKPOINT_FORMAT, **header.model_dump(), "tensors": identities}, sort_keys=True)
     assert 2 * len(text) < LONGEST_HEADER, "longer than what can be read back"
     folder = temporary(path)
     unfinished = folder / path.name
@@ -201,9 +218,9 @@ def read_header(path: Path) -> Checkpoint:
         try:
             fields = parse_json(text)
             version, tensors = fields.pop("format"), fields.pop("tensors")
-            if version != FORMAT:
+            if version != CHECKPOINT_FORMAT:
                 raise CheckpointError(
-                    f"{path}: written in format {version}, but this ganctl reads format {FORMAT}"
+                    f"{path}: written in format {version}, but this ganctl reads format {CHECKPOINT_FORMAT}"
                 )
             header = Header.model_validate_json(json.dumps(fields))
             check_config(header.config)
@@ -252,7 +269,7 @@ def _first(error: ValidationError) -> str:
 
 
 def _is_name(name: str) -> bool:
-    return len(name) <= LONGEST_NAME and NAME.fullmatch(name) is not None
+    return len(name) <= LONGEST_NAME and TENSOR_NAME.fullmatch(name) is not None
 
 
 def _is_broken(name: str, tensor: Tensor) -> bool:

@@ -1,25 +1,26 @@
-"""Files that anyone may have written: what is looked at before any of it is believed.
+"""Files that anyone may have written: what is checked before any of it is used.
 
-Everything here is arithmetic on lengths and a walk over plain data: nothing that a file names is looked up,
+Everything here is arithmetic on lengths, a walk over plain data and its validation: nothing that a file names is
 opened or imported.
 """
 
 import json
 import math
+import os
 import re
-import stat
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
 import yaml
 
-from ganctl.errors import CheckpointError, DamageError
-from ganctl.runtime.bounded import opened, read_text
+from ganctl.config import TrainConfig, train_config
+from ganctl.errors import CheckpointError, ConfigError, DamageError, PluginError, UnknownNameError
+from ganctl.runtime.bounded import UntrustedFileError, opened, read_text
 
 LONGEST_HEADER = 8 << 20
-"""Bytes of a checkpoint's header. A tensor takes about 350 of them, and two networks of `size.MOST_TENSORS` make
-at most nine times as many with average and optimizer slots: 6.5 MB."""
+"""Bytes of a checkpoint's header. A tensor takes about 350 of them, and two networks of `outline.MOST_TENSORS`
+make at most nine times as many with average and optimizer slots: 6.5 MB."""
 
 MOST_PARTS = 200_000
 """Of lists and mappings in a header, and of commas: each costs a reader many times its bytes. A tensor has about
@@ -40,56 +41,38 @@ FILE_NAME = re.compile(r"(?!\.\.?$)[^/\\\x00-\x1f\x7f]{1,255}")
 KEY = re.compile(r"[A-Za-z][\w-]{0,99}", re.ASCII)
 
 
-def check_regular(path: Path) -> int:
-    """Return a file's length in bytes.
-
-    Raises `CheckpointError` if it is missing, or a folder, pipe or device, which is never opened.
-    """
-    try:
-        found = path.stat()
-    except FileNotFoundError as error:
-        raise CheckpointError(f"{path}: does not exist") from error
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path}: cannot be read ({error})") from error
-    if not stat.S_ISREG(found.st_mode):
-        raise CheckpointError(f"{path}: not a regular file")
-    return found.st_size
-
-
 def check_length(path: Path) -> None:
-    """Check the length of a safetensors file's header, which its first 8 bytes say, before anything parses it.
+    """Check the length of a safetensors file's header, which its first 8 bytes hold, before anything parses it.
 
-    Raises `CheckpointError` if it is more than the file, or more than any checkpoint needs.
+    Raises `CheckpointError` if it is more than the file, or more than any checkpoint needs, and if the file is
+    missing, or a folder, pipe or device, which is never opened.
     """
-    there = check_regular(path)
     try:
         with opened(path) as file:
-            first = file.read(8)
-    except OSError as error:
+            there, first = os.fstat(file.fileno()).st_size, file.read(8)
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{path}: does not exist") from error
+    except UntrustedFileError as error:
+        raise CheckpointError(f"{path}: not a regular file") from error
+    except (OSError, ValueError) as error:
         raise CheckpointError(f"{path}: cannot be read ({error})") from error
-    said = int.from_bytes(first, "little")
-    if len(first) < 8 or said > there - 8:
+    announced = int.from_bytes(first, "little")
+    if len(first) < 8 or announced > there - 8:
         raise CheckpointError(f"{path}: not a whole safetensors file (its header would end beyond the file)")
-    if said > LONGEST_HEADER:
-        raise CheckpointError(f"{path}: its header of {said:,} bytes is longer than any checkpoint's")
+    if announced > LONGEST_HEADER:
+        raise CheckpointError(f"{path}: its header of {announced:,} bytes is longer than any checkpoint's")
 
 
 def parse_json(text: str) -> Any:
     """Return the plain data in a JSON text.
 
-    Raises `ValueError` for what no writer of ours makes: duplicate keys, numbers that are not finite or fit
-    no 64 bits, more nesting or more parts than a checkpoint has.
+    Raises `ValueError` for what no writer of ours makes: duplicate keys, more nesting or more parts than a
+    checkpoint has.
     """
     if text.count("[") + text.count("{") > MOST_PARTS or text.count(",") > MOST_PARTS:
         raise ValueError("more parts than any checkpoint has")
     try:
-        values = json.loads(
-            text,
-            object_pairs_hook=_without_duplicates,
-            parse_constant=_refused,
-            parse_int=_whole,
-            parse_float=_finite,
-        )
+        values = json.loads(text, object_pairs_hook=_without_duplicates)
     except RecursionError:
         raise ValueError("nested too deep") from None
     inner = [values]
@@ -158,13 +141,30 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return values
 
 
+def saved_train_config(values: Mapping[str, Any], place: Path, plugins: Iterable[str] = ()) -> TrainConfig:
+    """Validate a config that was read from a file; whatever is wrong with it is the file's fault.
+
+    `plugins` are those that it is known to have been trained with, to be named if something is missing. Raises
+    `CheckpointError` that names the file and the first wrong key, `PluginError` for a name that no table has.
+    """
+    try:
+        return train_config(values)
+    except UnknownNameError as error:
+        known = ",".join(plugins)
+        source = "it comes from a plugin:" if known else "if it comes from a plugin of yours,"
+        told = f"{error.key}.name '{error.name}' is none of ganctl's own; {source} add plugins=[{known or '…'}]"
+        raise PluginError(f"{place}: {told}") from error
+    except ConfigError as error:
+        raise CheckpointError(f"{place}: its config cannot be used here: {error}") from error
+
+
 class PlainLoader(yaml.BaseLoader):
     """YAML without tags, aliases (which can make a few bytes stand for gigabytes) and deep nesting."""
 
     depth = 0
 
     def compose_node(self, parent: Any, index: Any) -> Any:
-        """Return the next node; a tag, an alias, or one that lies too deep, is a mistake in the file."""
+        """Return the next node; a tag, an alias, or too deep a node is a mistake in the file."""
         event = self.peek_event()
         if isinstance(event, yaml.AliasEvent):
             self._refuse("an alias")
@@ -240,20 +240,3 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(values) < len(pairs):
         raise ValueError("one key twice")
     return values
-
-
-def _refused(word: str) -> float:
-    raise ValueError(f"{word} is no number")
-
-
-def _whole(digits: str) -> int:
-    if len(digits) > 20 or int(digits) not in WHOLE_NUMBERS:
-        raise ValueError("a number beyond 64 bits")
-    return int(digits)
-
-
-def _finite(digits: str) -> float:
-    number = float(digits)
-    if not math.isfinite(number):
-        raise ValueError("a number that is not finite")
-    return number

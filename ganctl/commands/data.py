@@ -1,4 +1,4 @@
-"""ganctl data: pictures of one's own, prepared, checked or described before a run trains on them."""
+"""ganctl data: images of one's own, prepared, checked or described before a run trains on them."""
 
 import re
 import sys
@@ -8,12 +8,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from statistics import median
 
-from ganctl.data.cache import Cache, Pictures, unusable
-from ganctl.data.files import Found, search
-from ganctl.data.folder import accept, refuse, remarks
-from ganctl.data.sources import Folder
-from ganctl.data.survey import Survey, survey
-from ganctl.data.whole import Notes
+from ganctl.data.decoding.decoded_set import Notes
+from ganctl.data.decoding.files import FoundImages, search
+from ganctl.data.prepared.entries import Cache, unusable
+from ganctl.data.prepared.image_set import ImageSet
+from ganctl.data.prepared.survey import Survey, survey
+from ganctl.data.sources.image_folder import Folder, accept, refuse, remarks
 from ganctl.errors import ConfigError, GanctlError, counted
 from ganctl.runtime.console import say
 from ganctl.runtime.signals import Signals
@@ -36,19 +36,19 @@ def prepare(source: Folder) -> None:
         found = search(source.path, source.subfolder)
         for line in remarks(found):
             say(f"path: {_as_typed(line)}")
-        pictures = _pictures(source, found)
+        images = _image_set(source, found)
         started = time.perf_counter()
         try:
-            prepared = Cache(source.cache).prepare(pictures, source.workers)
+            prepared = Cache(source.cache).prepare(images, source.workers)
         except OSError as error:
             raise unusable(source.cache, error) from error
         seconds = time.perf_counter() - started
-        store = accept(pictures, prepared, source.max_bad_fraction)
+        store = accept(images, prepared, source.max_bad_fraction)
     word = "prepared" if prepared.fresh else "already prepared"
     say(f"{word}: {store.describe()}, {_bytes(store.samples.nbytes)}")
     say(f"in {prepared.folder}")
     if prepared.fresh:
-        number = len(pictures.files)
+        number = len(images.files)
         say(f"decoded {counted(number, 'file')} in {seconds:.1f} s ({number / seconds:,.0f}/s)")
 
 
@@ -59,49 +59,49 @@ def check(source: Folder) -> None:
     """
     with _own_keys(), Signals():
         found = search(source.path, source.subfolder)
-        pictures = _pictures(source, found)
-        told = survey(pictures, source.workers)
+        images = _image_set(source, found)
+        told = survey(images, source.workers)
         _show([*_findings(source, told), *_beside(found)])
-        refuse(pictures, told.prepared, source.max_bad_fraction)
-        if told.doubt is not None:
-            raise told.doubt
+        refuse(images, told.prepared, source.max_bad_fraction)
+        if told.whole.doubt is not None:
+            raise told.whole.doubt
 
 
 def info(source: Folder) -> None:
-    """Say what a data set holds and whether it is prepared, without decoding or reading its pictures."""
+    """Say what a data set holds and whether it is prepared, without decoding or reading its images."""
     with _own_keys():
         found = search(source.path, source.subfolder)
-        pictures = _pictures(source, found)
-        kind = "zip file" if pictures.files[0].member is not None else "folder"
-        size = sum(file.size for file in pictures.files)
-        classes = Counter(file.belongs_to[1] for file in pictures.files)
+        images = _image_set(source, found)
+        kind = "zip file" if images.files[0].member is not None else "folder"
+        size = sum(file.size for file in images.files)
+        classes = Counter(file.belongs_to[1] for file in images.files)
         _show(
             [
                 ("path", f"{source.path} ({kind})"),
-                ("pictures", f"{len(pictures.files):,}, {_bytes(size)} undecoded"),
+                ("pictures", f"{len(images.files):,}, {_bytes(size)} undecoded"),
                 *_classes(classes),
                 *_beside(found),
-                *_prepared(source, pictures),
+                *_prepared(source, images),
             ]
         )
 
 
-def _pictures(source: Folder, found: Found) -> Pictures:
-    return Pictures(source.path, source.subfolder, found.files, source.decoding)
+def _image_set(source: Folder, found: FoundImages) -> ImageSet:
+    return ImageSet(source.path, source.subfolder, found.files, source.decoding)
 
 
-def _beside(found: Found) -> Rows:
+def _beside(found: FoundImages) -> Rows:
     """Say what was passed over or left out, and what folders were taken for."""
     rows = [("passed over", found.passed_over), ("left out", found.left_out)]
     rows += [("note", _as_typed(remark)) for remark in found.remarks]
     return [(label, text) for label, text in rows if text]
 
 
-def _prepared(source: Folder, pictures: Pictures) -> Rows:
+def _prepared(source: Folder, images: ImageSet) -> Rows:
     """Say where a data set is prepared, and what was found then."""
     if source.cache is None:
         return [("prepared", "no, because cache=null keeps nothing")]
-    prepared = Cache(source.cache).find(pictures)
+    prepared = Cache(source.cache).find(images)
     if prepared is None or prepared.store is None:
         return [("prepared", "no, or the files have changed; `ganctl data prepare` sees to it, as does training")]
     text = f"{prepared.store.describe()}, {_bytes(prepared.store.samples.nbytes)}, in {prepared.folder}"
@@ -113,15 +113,16 @@ def _notes(notes: Notes) -> Rows:
 
 
 def _findings(source: Folder, found: Survey) -> Iterator[tuple[str, str]]:
-    good = found.total - found.skipped
+    whole = found.whole
+    total, skipped = len(whole.files), len(whole.bad)
     shape = f"{found.side}×{found.side}×{source.channels}"
-    yield "pictures", f"{good:,} of {found.total:,} decode, to {shape}"
-    if good:
+    yield "pictures", f"{total - skipped:,} of {total:,} decode, to {shape}"
+    if skipped < total:
         yield "modes", _most(found.modes.most_common())
         yield from _sizes(source, found)
         yield from _classes(found.classes)
-        yield from _notes(found.notes)
-        if found.doubt is None:  # else nothing of more than 8 bits has pixels yet
+        yield from _notes(whole.notes)
+        if whole.doubt is None:  # else nothing of more than 8 bits has pixels yet
             yield "duplicates", _duplicates(found)
             if found.blank:
                 yield "blank", f"{len(found.blank):,} of one single colour, the first {found.blank[0]}"
@@ -129,11 +130,11 @@ def _findings(source: Folder, found: Survey) -> Iterator[tuple[str, str]]:
         first = found.warned[0]
         odd = f"{len(found.warned):,} that Pillow or libtiff warn of"
         yield "odd", f"{odd}, the first {first.relative}: {first.reason}"
-    yield "corrupt", f"{found.skipped:,}" if found.skipped else "none"
-    for failure in found.failures[:LISTED_FAILURES]:
+    yield "corrupt", f"{skipped:,}" if skipped else "none"
+    for failure in whole.failures[:LISTED_FAILURES]:
         yield "", f"{failure.relative}: {failure.reason}"
-    if found.skipped > LISTED_FAILURES:
-        yield "", f"and {found.skipped - LISTED_FAILURES:,} more"
+    if skipped > LISTED_FAILURES:
+        yield "", f"and {skipped - LISTED_FAILURES:,} more"
 
 
 def _sizes(source: Folder, found: Survey) -> Iterator[tuple[str, str]]:

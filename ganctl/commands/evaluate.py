@@ -26,13 +26,13 @@ from ganctl.game.sampling import at_once, drawn
 from ganctl.metrics import (
     EXTRACTORS,
     METRICS,
+    Baseline,
     Comparison,
     Extractor,
     FeatureExtractor,
-    Floor,
     Metric,
     Numbers,
-    Surroundings,
+    Reference,
     interval,
     of_store,
 )
@@ -113,18 +113,19 @@ def evaluate(command: EvaluateCommand, moved: Mapping[str, Any]) -> None:
         raise DataError("data: not the samples that this generator was trained on; restore them to compare with")
     path = _place(command.out, checkpoint.path)
     real = of_store(store, config.data)
-    extractor = command.features.open(Surroundings(config.data, store, device.torch_device, command.cache))
+    extractor = command.features.open(Reference(config.data, store, device.torch_device, command.cache))
+    space = config.model.space(store.space)
     started = time.perf_counter()
     generated = {
         seed: drawn(
-            network, config.model, store.shape, device, command.num, seed, command.batch_size or at_once(config)
+            network, config.model.latent, space, device, command.num, seed, command.batch_size or at_once(config)
         )
         for seed in command.seeds
     }
     comparison = Comparison(command.metric, extractor, real, command.cache)
     comparison.check(generated[command.seeds[0]])
     found = {seed: comparison.numbers(samples, seed) for seed, samples in generated.items()}
-    beneath = comparison.floor(command.num, command.seeds[0]) if command.floor else None
+    beneath = comparison.baseline(command.num, command.seeds[0]) if command.floor else None
     result = _result(command, checkpoint, extractor, real.count, found, beneath)
     result["precision"] = device.precision
     result["seconds"] = round(time.perf_counter() - started, 1)
@@ -161,7 +162,7 @@ def _result(
     extractor: Extractor,
     references: int,
     found: Mapping[int, Numbers],
-    beneath: Floor | None,
+    beneath: Baseline | None,
 ) -> dict[str, Any]:
     """Return what was measured, and what it was compared with, as plain data."""
     header = checkpoint.header

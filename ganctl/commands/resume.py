@@ -3,14 +3,15 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ganctl.checkpoints.verify import saved_train_config
+from ganctl.checkpoints.untrusted import saved_train_config
 from ganctl.composed import Typed, typed_in
 from ganctl.config import TrainConfig, flatten, train_config
 from ganctl.errors import CheckpointError, ConfigError, nearest
+from ganctl.folders.find import find_run
+from ganctl.folders.run_folder import RunFolder
 from ganctl.migrations import MOVED
 from ganctl.plugins import import_plugins
-from ganctl.runs.folder import RunFolder, find_run
-from ganctl.runs.runner import run
+from ganctl.runs.start import run
 from ganctl.runtime.signals import Signals
 
 
@@ -29,7 +30,9 @@ def resume(path: str, overrides: Mapping[str, Any], signals: Signals) -> None:
     folder = RunFolder(place)
     plugins = overrides.get("plugins", [])
     import_plugins(plugins)
-    saved = saved_train_config(folder.saved_config() | {"plugins": plugins}, folder.config, folder.plugins())
+    saved = saved_train_config(
+        folder.saved_config() | {"plugins": plugins}, folder.config, folder.checkpoints.plugins()
+    )
     changed = {
         "device.name" if key == "device" else key: value for key, value in overrides.items() if key != "plugins"
     }

@@ -9,20 +9,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganctl import images
 from ganctl.checkpoints.file import Checkpoint
-from ganctl.checkpoints.verify import config_of, open_checkpoint
+from ganctl.checkpoints.verify import open_checkpoint
 from ganctl.commands.output import is_file, writing
 from ganctl.config import FEW, DeviceConfig, SampleCommand, TrainConfig, Which
 from ganctl.errors import CheckpointError, ConfigError, counted
+from ganctl.folders.find import find_run
+from ganctl.folders.run_folder import RunFolder
 from ganctl.game.build import build_network, open_configured
 from ganctl.game.sampling import generate
-from ganctl.runs.folder import RunFolder, find_run
+from ganctl.images.png import encoded, save
 from ganctl.runtime.console import say
 from ganctl.runtime.device import Device
 from ganctl.runtime.disk import write_whole
 from ganctl.runtime.memory import keep_freed_memory
 from ganctl.runtime.randomness import generator
+from ganctl.samples import POINTS, Kind, SampleSpace
 
 ENDINGS = frozenset({"png", "npy", "npz", "csv"})
 """Of files that samples can be written to: a picture of them, or the numbers themselves."""
@@ -40,21 +42,22 @@ def sample(command: SampleCommand) -> None:
     checkpoint, config, device, network = open_generator(
         command.ckpt, command.device, average=command.ema, which=command.which
     )
-    points = len(checkpoint.header.shape) == 1
+    space = _space(checkpoint, config)
+    points = space.kind is POINTS
     if points and command.images:
         raise ConfigError("images: this model draws points, which have no single images; leave images=false")
     if file is not None and file.suffix.lower() == ".csv" and not points:
         raise ConfigError(f"out: {file} would be a table, but this model draws images; take .png, .npy or .npz")
     latents = _latents(config.model.latent, command).to(device.torch_device, device.dtype)
     samples = generate(network, latents, device, command.batch_size)
-    values = samples.float().cpu().numpy() if points else images.to_bytes(samples, config.model.picture_range)
+    rows = space.kind.store(samples, space.value_range)
     stem = "-".join([checkpoint.path.stem, _title(command), *([] if command.ema else ["raw"])])
     path = file or _folder(command, checkpoint.path) / f"{stem}.png"
     with writing(path):
-        write_whole(path, _content(values, path.suffix.lower()))
-    say(f"{counted(len(values), 'point' if points else 'sample')} of step {checkpoint.header.step:,}: {path}")
+        write_whole(path, _content(rows, space.kind, path.suffix.lower()))
+    say(f"{counted(len(rows), 'point' if points else 'sample')} of step {checkpoint.header.step:,}: {path}")
     if command.images:
-        _write_images(values, path.with_suffix(""), command.seeds)
+        _write_images(rows.numpy(), path.with_suffix(""), command.seeds)
 
 
 def _check(command: SampleCommand, file: Path | None) -> None:
@@ -70,11 +73,11 @@ def _check(command: SampleCommand, file: Path | None) -> None:
         raise ConfigError(f"images: need a folder, but out={file} is a file; name a folder, or leave images=false")
 
 
-def _content(values: np.ndarray, ending: str) -> bytes:
-    """Return a file of images, uint8 [count, height, width, channels], or points, float32 [count, dimensions]."""
+def _content(rows: Tensor, kind: Kind, ending: str) -> bytes:
+    """Return a file of samples as a store has them, or of a drawing of them."""
     if ending == ".png":
-        return images.png(images.plot(values[:0], values) if values.ndim == 2 else images.grid(values))
-    content = io.BytesIO()
+        return encoded(kind.draw(rows))
+    values, content = rows.numpy(), io.BytesIO()
     if ending == ".npy":
         np.save(content, values)
     elif ending == ".npz":
@@ -98,18 +101,18 @@ def open_generator(
         return _open_one(wanted, average, open_checkpoint(path))
     folder = RunFolder(path)
     if which == "best":
-        if not folder.best.exists():
+        if not folder.checkpoints.best.exists():
             folder.saved_config()
             raise CheckpointError(
                 f"{path}: keeps no best checkpoint; train with evaluate.every=500, or leave which=best out"
             )
-        return _open_one(wanted, average, open_checkpoint(folder.best))
-    for checkpoint in folder.checkpoints_whole_in_header():
+        return _open_one(wanted, average, open_checkpoint(folder.checkpoints.best))
+    for checkpoint in folder.checkpoints.intact():
         try:
             return _open_one(wanted, average, checkpoint)
         except CheckpointError as error:
             say(f"passed over a damaged checkpoint: {error}")
-    for newest in folder.checkpoint_files():
+    for newest in folder.checkpoints.files():
         return _open_one(wanted, average, open_checkpoint(newest))  # raises what is wrong with it
     folder.saved_config()
     raise CheckpointError(f"{path}: a run without a whole checkpoint; train it further first")
@@ -118,8 +121,8 @@ def open_generator(
 def _open_one(
     wanted: DeviceConfig, average: bool, checkpoint: Checkpoint
 ) -> tuple[Checkpoint, TrainConfig, Device, torch.nn.Module]:
-    config = config_of(checkpoint)
-    device = open_configured(wanted, points=len(checkpoint.header.shape) == 1)
+    config = checkpoint.config
+    device = open_configured(wanted, _space(checkpoint, config).kind)
     return checkpoint, config, device, load_generator(checkpoint, config, device, average=average)
 
 
@@ -133,12 +136,16 @@ def load_generator(
     averaged = average and any(name.startswith("ema.") for name in checkpoint.tensors)
     prefix = "ema." if averaged else "generator."
     tensors = checkpoint.read(lambda name: name.startswith(prefix))
-    network = build_network(config, "generator", checkpoint.header.shape, device)
+    network = build_network(config, "generator", _space(checkpoint, config), device)
     try:
         network.load_state_dict({name.removeprefix(prefix): tensor for name, tensor in tensors.items()})
     except RuntimeError as error:
         raise CheckpointError(f"{checkpoint.path}: its tensors do not fit its config ({error})") from error
     return network.requires_grad_(False)
+
+
+def _space(checkpoint: Checkpoint, config: TrainConfig) -> SampleSpace:
+    return config.model.space(SampleSpace.of_shape(checkpoint.header.shape))
 
 
 def _latents(dimensions: int, command: SampleCommand) -> Tensor:
@@ -162,7 +169,7 @@ def _write_images(pixels: np.ndarray, folder: Path, seeds: list[int] | None) -> 
     for number, picture in enumerate(pixels):
         path = folder / (f"seed-{seeds[number]}.png" if seeds else f"{number:05d}.png")
         with writing(path):
-            images.save(picture, path)
+            save(picture, path)
     say(f"{counted(len(pixels), 'single image')}: {folder}")
 
 

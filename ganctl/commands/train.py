@@ -7,9 +7,9 @@ from ganctl.checkpoints.file import read_header
 from ganctl.composed import Job
 from ganctl.config import TrainConfig
 from ganctl.errors import CheckpointError
-from ganctl.runs.folder import RunFolder
-from ganctl.runs.naming import Naming
-from ganctl.runs.runner import run
+from ganctl.folders.naming import Naming
+from ganctl.folders.run_folder import RunFolder
+from ganctl.runs.start import run
 from ganctl.runtime.signals import Signals
 
 
@@ -30,6 +30,6 @@ def _state_of(folder: RunFolder) -> dict[str, Any]:
     status = folder.read_status()
     found = {"folder": str(folder.path)} | {key: status[key] for key in ("status", "step") if key in status}
     with suppress(CheckpointError):
-        score = read_header(folder.best).header.score
+        score = read_header(folder.checkpoints.best).header.score
         found |= {"score": score.value} if score is not None else {}
     return found

@@ -1,4 +1,4 @@
-"""Real samples: where they come from, how they are kept, and which of them a step sees.
+"""Real samples: where they come from, how they are stored, and which of them a step sees.
 
-Nothing is imported here, so that processes that only decode pictures start without torch.
+Nothing is imported here, so that processes that only decode images start without torch.
 """

@@ -1,13 +1,12 @@
 """Which real samples each update sees: a pure function of the seed and the update's number."""
 
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from time import perf_counter
 
 import torch
 from torch import Tensor
 
-from ganctl.data.mapped import MappedStore
-from ganctl.data.prefetch import Prefetch
+from ganctl.data.mapped import MappedStore, Prefetch
 from ganctl.data.store import Store
 from ganctl.runtime.randomness import permutation
 
@@ -15,12 +14,12 @@ from ganctl.runtime.randomness import permutation
 class Batches:
     """Serves normalised batches of a store on a device.
 
-    Samples are taken in the order of one permutation after another, each keyed by (seed, stream, epoch),
-    and batches run on across their borders; so a batch depends on nothing but its own number, and every
-    sample is seen once an epoch. Pictures become `dtype` in `picture_range`, in channels-last memory;
-    points are passed on unscaled. The set lies on the device if it takes less than half of what is free there,
-    else it stays where it is: in host memory, or in a file, from which the next batch of each stream is then read
-    ahead. With `rows`, int64 [n], only those are served, as if they were the whole set.
+    Samples are taken in the order of one permutation after another, each keyed by (seed, stream, epoch), and
+    batches run on across their borders; so a batch depends on nothing but its own number, and every sample is
+    seen once an epoch. They become `dtype`, images in `value_range`. The set is copied to the device if it takes
+    less than half of what is free there; else it stays where it is, in host memory or in a file, from which the
+    next batch of each stream is then read ahead. With `rows`, int64 [n], only those are served, as if they were
+    the whole set. A batch is drawn for all `world` processes; `rank` is served its part of it.
 
     `waited` is the time in s that callers of `samples` have waited for rows to be found and gathered.
     """
@@ -32,8 +31,11 @@ class Batches:
         seed: int,
         device: torch.device,
         dtype: torch.dtype,
-        picture_range: tuple[float, float],
+        value_range: tuple[float, float],
         rows: Tensor | None = None,
+        *,
+        rank: int = 0,
+        world: int = 1,
     ) -> None:
         self.store = store
         self._rows = rows
@@ -42,8 +44,9 @@ class Batches:
         self.seed = seed
         self.device = device
         self.dtype = dtype
-        low, high = picture_range
-        self._scale, self._shift = (high - low) / 255, low
+        self._range = value_range
+        self._share = batch_size // world
+        self._first = rank * self._share
         self._home = device if _fits(store.samples, device) else store.samples.device
         self._samples = store.samples.to(self._home)
         self._prefetch: Prefetch | None = None
@@ -62,10 +65,10 @@ class Batches:
         return order.pin_memory().to(self._home, non_blocking=True)
 
     def indices(self, stream: str, number: int) -> Tensor:
-        """Return which samples batch `number` (from 0) of a stream holds, int64 [batch], where the set lies."""
-        start = number * self.batch_size
+        """Return which samples this rank's part of batch `number` (from 0) holds, int64, in the set's memory."""
+        start = number * self.batch_size + self._first
         parts = []
-        wanted = self.batch_size
+        wanted = self._share
         while wanted > 0:
             epoch, offset = divmod(start, self._count)
             part = self._order(stream, epoch)[offset : offset + wanted]
@@ -74,23 +77,25 @@ class Batches:
         return parts[0] if len(parts) == 1 else torch.cat(parts)
 
     def samples(self, stream: str, number: int) -> Tensor:
-        """Return batch `number` (from 0) of a stream, [batch, *shape] on the device."""
+        """Return this rank's part of batch `number` (from 0) of a stream, [part, *shape] on the device."""
         started = perf_counter()
         chosen = self._gather(stream, number)
         self.waited += perf_counter() - started
-        return self.normalise(chosen.to(self.device, non_blocking=True))
+        return self.store.space.kind.normalise(chosen.to(self.device, non_blocking=True), self._range, self.dtype)
+
+    def labels(self, stream: str, number: int) -> Tensor | None:
+        """Return the labels of what `samples` returns, int64 [part] on the device, or None."""
+        return None if self._labels is None else self._labels[self.indices(stream, number)].to(self.device)
+
+    @cached_property
+    def _labels(self) -> Tensor | None:
+        return None if self.store.labels is None else self.store.labels.to(self._home)
 
     def _gather(self, stream: str, number: int) -> Tensor:
         if self._prefetch is not None:
             return self._prefetch.rows(stream, number, self.indices)
         chosen = self._samples.index_select(0, self.indices(stream, number))
         return chosen.pin_memory() if self._home != self.device else chosen
-
-    def normalise(self, samples: Tensor) -> Tensor:
-        """Return samples as they rest in a store in the step's layout, type and value range."""
-        if not self.store.is_pictures:
-            return samples.to(self.dtype)
-        return samples.permute(0, 3, 1, 2).to(self.dtype).mul_(self._scale).add_(self._shift)
 
 
 def _fits(samples: Tensor, device: torch.device) -> bool:

@@ -3,11 +3,11 @@
 import mmap
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -24,10 +24,17 @@ FAULT_BYTES = 64 << 10
 """What Linux maps around a page that is touched."""
 
 
+def read_only(array: np.ndarray) -> Tensor:
+    """Return an array as a tensor on the same memory, to which nothing may be written."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The given NumPy array is not writable", UserWarning)
+        return torch.from_numpy(array)
+
+
 class MappedPixels:
     """A .npy file of uint8 [count, height, width, channels], or without channels, mapped read-only.
 
-    Raises `ValueError` if it is no such file or not whole, `OSError` if it cannot be read.
+    Raises `ValueError` if it is no such file or incomplete, `OSError` if it cannot be read.
     """
 
     def __init__(self, path: Path) -> None:
@@ -76,9 +83,7 @@ class MappedPixels:
 
     def tensor(self) -> Tensor:
         """Return the samples as a tensor on the same pages, which must not be written to."""
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "The given NumPy array is not writable", UserWarning)
-            return torch.from_numpy(self.array)
+        return read_only(self.array)
 
     def _advise(self, name: str, start: int, length: int) -> None:
         if hasattr(mmap, name):
@@ -87,7 +92,7 @@ class MappedPixels:
 
 @dataclass(frozen=True, kw_only=True)
 class MappedStore(Store):
-    """A store whose samples lie in a file; `sha256` is the fingerprint that was taken when it was written."""
+    """A store whose samples stay in a file; `sha256` is the fingerprint that was taken when it was written."""
 
     pixels: MappedPixels
     sha256: str
@@ -98,15 +103,39 @@ class MappedStore(Store):
         return self.sha256
 
     def intact(self) -> bool:
-        """Return whether samples and labels are those that were written; reads all of them."""
-        return _Read(self.samples, self.labels, pixels=self.pixels).fingerprint == self.sha256
+        """Return whether samples and labels are those that were written.
+
+        Reads the whole file, past the map, which would read page by page.
+        """
+        return self.digest(self.pixels.blocks()) == self.sha256
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Read(Store):
-    """A store whose fingerprint is taken from the file, not through the map, which would read page by page."""
+class Prefetch:
+    """Gathers rows of a mapped store, ahead of time and in one thread of its own where numbers follow each other.
 
-    pixels: MappedPixels
+    That thread touches NumPy alone: an operation of torch in it would start a second team of OpenMP threads, which
+    takes the processor from the step's. `pinned` puts rows into memory from which CUDA copies without waiting.
+    """
 
-    def _blocks(self) -> Iterator[Any]:
-        return self.pixels.blocks()
+    def __init__(self, store: MappedStore, pinned: bool) -> None:
+        self._pixels = store.pixels
+        self._pinned = pinned
+        self._thread = ThreadPoolExecutor(1, "ganctl-prefetch")
+        self._ahead: dict[str, tuple[int, Future[None], Tensor]] = {}
+
+    def rows(self, stream: str, number: int, indices: Callable[[str, int], Tensor]) -> Tensor:
+        """Return batch `number` of a stream, uint8 [batch, height, width, channels], and start on the next.
+
+        `indices(stream, number)` says which rows a batch holds.
+        """
+        ready, future, batch = self._ahead.pop(stream, (None, None, None))
+        if ready != number or future is None or batch is None:
+            future, batch = self._start(indices(stream, number))
+        self._ahead[stream] = (number + 1, *self._start(indices(stream, number + 1)))
+        future.result()
+        return batch
+
+    def _start(self, chosen: Tensor) -> tuple[Future[None], Tensor]:
+        shape = (len(chosen), *self._pixels.array.shape[1:])
+        batch = torch.empty(shape, dtype=torch.uint8, pin_memory=self._pinned)
+        return self._thread.submit(self._pixels.gather, chosen.numpy(), batch.numpy()), batch

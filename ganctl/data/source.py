@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field
 
 from ganctl.data.store import Store
 from ganctl.registry import Component, Family
+from ganctl.samples import IMAGES, Kind
 
 Resolution = Annotated[int, Field(ge=8, le=256)]
 Workers = Annotated[int, Field(ge=1, le=1024)]
@@ -29,10 +30,10 @@ class Source(Component):
     """A data set by name."""
 
     placement: ClassVar[frozenset[str]] = frozenset()
-    """Keys that say where the data lies or how it is read, and do not change what is read."""
+    """Keys that say where the data is or how it is read; they do not change what is read."""
 
     stacked: ClassVar[bool] = False
-    """Whether each channel is a picture of its own, and a sample's class the list of its channels' classes."""
+    """Whether each channel is an image of its own, and a sample's class the list of its channels' classes."""
 
     @property
     def own(self) -> str | None:
@@ -52,12 +53,12 @@ class Source(Component):
         return words[:LONGEST_TITLE] or self.name
 
     @property
-    def points(self) -> bool:
-        """Whether samples are points rather than pictures; known without reading more than a file's header.
+    def kind(self) -> Kind:
+        """Whether samples are images or points; known without reading more than a file's header.
 
         Raises `DataError` if there is such a file and its header cannot be read.
         """
-        return False
+        return IMAGES
 
     def load(self) -> Store:
         """Return the samples.
@@ -67,7 +68,7 @@ class Source(Component):
         raise NotImplementedError
 
     def labelled(self, store: Store) -> Store:
-        """Return pictures to teach a classifier by: the store that `load` gave, or the single ones it stacks.
+        """Return images to teach a classifier by: the store that `load` gave, or the single ones it stacks.
 
         Raises `DataError` for data that is missing or cannot be used.
         """

@@ -1,7 +1,7 @@
-"""Real samples as they rest in memory."""
+"""Real samples in memory."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ganctl.errors import counted
+from ganctl.samples import SampleSpace
 
 BLOCK = 64 << 20
 """Bytes that are hashed at once."""
@@ -17,9 +17,9 @@ BLOCK = 64 << 20
 
 @dataclass(frozen=True)
 class Store:
-    """A whole data set, decoded once.
+    """A data set, decoded once.
 
-    `samples` is uint8 [count, height, width, channels] for pictures, the layout that a batch in
+    `samples` is uint8 [count, height, width, channels] for images, the layout that a batch in
     channels-last memory is gathered from without a transposition, or float32 [count, dimensions] for
     points. `labels` is int64 [count], indices into `classes`. `skipped` counts files that did not decode.
     """
@@ -39,39 +39,27 @@ class Store:
     def __len__(self) -> int:
         return len(self.samples)
 
-    @property
-    def is_pictures(self) -> bool:
-        """Whether samples are pictures rather than points."""
-        return self.samples.dtype == torch.uint8
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Of one sample: (channels, height, width) or (dimensions,)."""
-        if not self.is_pictures:
-            return tuple(self.samples.shape[1:])
-        _, height, width, channels = self.samples.shape
-        return (channels, height, width)
+    @cached_property
+    def space(self) -> SampleSpace:
+        """What one sample is; the model decides on the value range of images."""
+        return SampleSpace.of_rows(self.samples, self.classes)
 
     @cached_property
     def fingerprint(self) -> str:
         """sha256 over samples and labels: two stores with the same one train alike."""
+        blocks = self.samples.contiguous().view(torch.uint8).view(-1).split(BLOCK)
+        return self.digest(block.numpy() for block in blocks)
+
+    def digest(self, blocks: Iterable[Any]) -> str:
+        """Return the fingerprint of a store with these labels, and samples whose bytes are read block by block."""
         digest = hashlib.sha256(repr((tuple(self.samples.shape), self.samples.dtype)).encode())
-        for block in self._blocks():  # a signal is heeded between blocks
+        for block in blocks:  # signals are handled between blocks
             digest.update(block)
         if self.labels is not None:
             labels: Any = self.labels.contiguous().numpy()
             digest.update(labels)
         return digest.hexdigest()
 
-    def _blocks(self) -> Iterator[Any]:
-        """Yield the samples' bytes, part by part."""
-        for block in self.samples.contiguous().view(torch.uint8).view(-1).split(BLOCK):
-            yield block.numpy()
-
     def describe(self) -> str:
-        """Return the set's size and shape for people, such as "1,797 pictures of 32×32×1"."""
-        if not self.is_pictures:
-            return f"{counted(len(self), 'point')} of {counted(self.shape[0], 'dimension')}"
-        channels, height, width = self.shape
-        classes = f" in {len(self.classes)} classes" if self.classes else ""
-        return f"{counted(len(self), 'picture')} of {height}×{width}×{channels}{classes}"
+        """Return the set's size and shape for people, such as "1,797 images of 32×32×1"."""
+        return self.space.kind.describe_set(len(self), self.space.shape, len(self.classes))

@@ -15,18 +15,18 @@ from ganctl.game.divergence import Watch
 from ganctl.game.outline import check_memory, make_network
 from ganctl.game.players import Player, Term
 from ganctl.game.step import Game
-from ganctl.models import Shape
 from ganctl.models.ema import Ema
 from ganctl.optim import PlayerName
 from ganctl.penalties import Constraint, PenaltyTerm
 from ganctl.runtime.device import Device, open_device
 from ganctl.runtime.randomness import seeded
+from ganctl.samples import Kind, SampleSpace
 from ganctl.schedules import Schedule, ScheduleSpec
 
 
-def open_configured(device: DeviceConfig, *, points: bool) -> Device:
-    """Open the device that a config asks for, to compute points or pictures."""
-    return open_device(device.name, device.precision, device.strict, device.threads, coarse=not points)
+def open_configured(device: DeviceConfig, kind: Kind) -> Device:
+    """Open the device that a config asks for, to compute samples of a kind."""
+    return open_device(device.name, device.precision, device.strict, device.threads, coarse=kind.bears_bf16)
 
 
 def build_game(config: TrainConfig, store: Store, device: Device) -> Game:
@@ -40,21 +40,20 @@ def build_game(config: TrainConfig, store: Store, device: Device) -> Game:
         raise ConfigError(
             f"device.compile: compiles for CUDA alone, not for {device.torch_device}; set it to false"
         )
-    check_memory(config, store.shape, device)
+    space = config.model.space(store.space)
+    check_memory(config, space, device)
     loop = config.train
     ema = None
     if config.ema.half_life > 0:
-        average = build_network(config, "generator", store.shape, device)
+        average = build_network(config, "generator", space, device)
         ema = Ema(average, config.ema.half_life, config.ema.ramp)
     overflowing = frozenset({"gradient_norm"}) if device.precision == "fp16" else frozenset()
     game = Game(
-        generator=_player(config, "generator", store.shape, device),
-        discriminator=_player(config, "discriminator", store.shape, device),
+        generator=_player(config, "generator", space, device),
+        discriminator=_player(config, "discriminator", space, device),
         ema=ema,
         ema_schedule=_schedule(config, config.schedule.ema),
-        batches=Batches(
-            store, loop.batch_size, config.seed, device.torch_device, device.dtype, config.model.picture_range
-        ),
+        batches=Batches(store, loop.batch_size, config.seed, device.torch_device, device.dtype, space.value_range),
         device=device,
         watch=Watch(device.torch_device, overflowing),
         seed=config.seed,
@@ -82,23 +81,23 @@ def compile_networks(game: Game) -> None:
             setattr(network, name, torch.compile(getattr(network, name)))
 
 
-def build_network(config: TrainConfig, player: PlayerName, shape: Shape, device: Device) -> nn.Module:
+def build_network(config: TrainConfig, player: PlayerName, space: SampleSpace, device: Device) -> nn.Module:
     """Return one network on the device, in channels-last memory, initialised by a function of the seed."""
     with seeded(config.seed, "initialise", player):
-        network = make_network(config, player, shape)
+        network = make_network(config, player, space)
     network.to(device.torch_device, device.dtype)
     return network.to(memory_format=torch.channels_last)
 
 
-def _player(config: TrainConfig, name: PlayerName, shape: Shape, device: Device) -> Player:
-    network = build_network(config, name, shape, device)
+def _player(config: TrainConfig, name: PlayerName, space: SampleSpace, device: Device) -> Player:
+    network = build_network(config, name, space, device)
     generates = name == "generator"
     return Player(
         name=name,
         network=network,
         optimizer=config.optimizer.build(name, network.parameters()),
         schedule=_schedule(config, config.schedule.learning_rate),
-        terms=_generator_terms(config, shape, device) if generates else _discriminator_terms(config),
+        terms=_generator_terms(config, space, device) if generates else _discriminator_terms(config),
         constraints=[] if generates else _constraints(config),
         scaler=device.gradient_scaler(),
         turns=config.train.n_gen if generates else config.train.n_dis,
@@ -120,8 +119,8 @@ def _constraints(config: TrainConfig) -> list[Callable[[list[nn.Parameter]], Non
     return [penalty.constrain for penalty in config.penalty.values() if isinstance(penalty, Constraint)]
 
 
-def _generator_terms(config: TrainConfig, shape: Shape, device: Device) -> list[Term]:
-    surroundings = Surroundings(shape, config.model.picture_range, device.torch_device, device.dtype, config.seed)
+def _generator_terms(config: TrainConfig, space: SampleSpace, device: Device) -> list[Term]:
+    surroundings = Surroundings(space, device.torch_device, device.dtype, config.seed)
     auxiliaries = [
         Term(key, auxiliary.build(surroundings), Schedule.constant(), auxiliary.weight, auxiliary.every)
         for key, auxiliary in config.auxiliary.items()

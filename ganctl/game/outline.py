@@ -1,5 +1,6 @@
 """How large a config's networks are, found out without any memory for them."""
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,11 +14,11 @@ from torch.overrides import TorchFunctionMode
 
 from ganctl.config import TrainConfig
 from ganctl.errors import ConfigError, SizeError
-from ganctl.models import Shape
 from ganctl.models.packed import build_discriminator
 from ganctl.optim import PlayerName
 from ganctl.runtime.device import Device
 from ganctl.runtime.memory import memory_limit
+from ganctl.samples import SampleSpace
 
 PLAYERS: tuple[PlayerName, ...] = ("generator", "discriminator")
 
@@ -30,15 +31,15 @@ Outline = dict[str, Tensor]
 """The tensors of a network by name, with type and shape, but without memory; weights are `Parameter`s."""
 
 
-def make_network(config: TrainConfig, player: PlayerName, shape: Shape) -> nn.Module:
-    """Return one freshly initialised network for samples of this shape.
+def make_network(config: TrainConfig, player: PlayerName, space: SampleSpace) -> nn.Module:
+    """Return one freshly initialised network for such samples.
 
-    Raises `ConfigError` if the model cannot make or take that shape.
+    Raises `ConfigError` if the model cannot make or take them.
     """
     try:
         if player == "generator":
-            return config.model.build_generator(shape)
-        return build_discriminator(config.model, shape, config.train.pack)
+            return config.model.build_generator(space)
+        return build_discriminator(config.model, space, config.train.pack)
     except SizeError as error:
         near = " or ".join(map(str, error.sides))
         if "resolution" in type(config.data).model_fields:
@@ -46,7 +47,7 @@ def make_network(config: TrainConfig, player: PlayerName, shape: Shape) -> nn.Mo
         raise ConfigError(f"model: {error}; resize the images to {near} pixels, or take model=mlp") from error
 
 
-def outline(config: TrainConfig, player: PlayerName, shape: Shape) -> Outline:
+def outline(config: TrainConfig, player: PlayerName, space: SampleSpace) -> Outline:
     """Return the state of one network, on torch's device "meta"; nothing is drawn and nothing is filled.
 
     Raises `ConfigError` for networks of more tensors than `MOST_TENSORS`, and for sizes beyond 64 bits, besides
@@ -54,7 +55,7 @@ def outline(config: TrainConfig, player: PlayerName, shape: Shape) -> Outline:
     """
     try:
         with _counted(player), torch.device("meta"), _WithoutValues():
-            return dict(make_network(config, player, shape).state_dict(keep_vars=True))
+            return dict(make_network(config, player, space).state_dict(keep_vars=True))
     except (RuntimeError, TypeError, OverflowError) as error:
         if "overflow" not in str(error).lower():
             raise
@@ -66,7 +67,7 @@ def weights_of(network: Outline) -> Outline:
     return {name: tensor for name, tensor in network.items() if isinstance(tensor, nn.Parameter)}
 
 
-def check_memory(config: TrainConfig, shape: Shape, device: Device) -> None:
+def check_memory(config: TrainConfig, space: SampleSpace, device: Device) -> None:
     """Check that what training must hold at the very least fits into the memory of the device.
 
     That is both networks with gradients and optimizer slots, the average, and one update's latents and samples;
@@ -75,7 +76,7 @@ def check_memory(config: TrainConfig, shape: Shape, device: Device) -> None:
     number = torch.finfo(device.dtype).bits // 8
     weights = needed = 0
     for player in PLAYERS:
-        there = outline(config, player, shape)
+        there = outline(config, player, space)
         values = sum(tensor.numel() for tensor in there.values())
         slots = config.optimizer.kept(player, weights_of(there))
         averaged = player == "generator" and config.ema.half_life > 0
@@ -86,7 +87,7 @@ def check_memory(config: TrainConfig, shape: Shape, device: Device) -> None:
     if needed > available:
         raise ConfigError(f"model: its {weights:,} weights need {what}; lower the model's widths")
     batch = config.train.batch_size * config.train.accumulate * config.model.latent
-    batch += config.train.batch_size * _product(shape)
+    batch += config.train.batch_size * math.prod(space.shape)
     if needed + batch * number > available:
         raise ConfigError(
             f"train.batch_size: batches of {config.train.batch_size:,} need {gigabytes(batch * number)}, but "
@@ -139,13 +140,6 @@ def _memory(device: Device) -> tuple[int, str]:
     if device.torch_device.type == "cuda":
         return torch.cuda.get_device_properties(device.torch_device).total_memory, str(device.torch_device)
     return memory_limit(), "this machine"
-
-
-def _product(shape: Shape) -> int:
-    product = 1
-    for size in shape:
-        product *= size
-    return product
 
 
 def gigabytes(count: int) -> str:

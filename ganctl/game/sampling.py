@@ -5,12 +5,11 @@ from functools import lru_cache
 import torch
 from torch import Tensor, nn
 
-from ganctl import images
 from ganctl.config import TrainConfig
 from ganctl.metrics import Samples
-from ganctl.models import Model, Shape
 from ganctl.runtime.device import Device
 from ganctl.runtime.randomness import generator
+from ganctl.samples import SampleSpace
 
 
 @torch.no_grad()
@@ -34,7 +33,7 @@ def at_once(config: TrainConfig) -> int:
 
 
 def drawn(
-    network: nn.Module, model: Model, shape: Shape, device: Device, count: int, seed: int, batch_size: int
+    network: nn.Module, latent: int, space: SampleSpace, device: Device, count: int, seed: int, batch_size: int
 ) -> Samples:
     """Return `count` samples of a seed for a measurement, drawn where they are read, `batch_size` at once.
 
@@ -44,15 +43,13 @@ def drawn(
     @lru_cache(maxsize=2)
     def block(number: int) -> Tensor:
         source = generator(torch.device("cpu"), "evaluate", seed, number)
-        latents = torch.randn(LATENTS, model.latent, generator=source)
+        latents = torch.randn(LATENTS, latent, generator=source)
         samples = generate(network, latents.to(device.torch_device, device.dtype), device, batch_size)
-        if len(shape) == 1:
-            return samples.float().cpu()
-        return torch.from_numpy(images.to_bytes(samples, model.picture_range))
+        return space.kind.store(samples, space.value_range)
 
     def read(start: int, stop: int) -> Tensor:
         first = start // LATENTS
         rows = torch.cat([block(number) for number in range(first, (stop - 1) // LATENTS + 1)])
         return rows[start - first * LATENTS : stop - first * LATENTS]
 
-    return Samples(count, shape, read)
+    return Samples(count, space, read)

@@ -1,72 +1,45 @@
-"""Evaluation in layers that know nothing of training: features → statistics → number.
+"""Evaluation in layers that know nothing of training: samples → features → statistics → numbers.
 
-1. **Samples** (`samples`): real or generated ones as they rest in a store, read in chunks. Generated pictures
-   are rounded to bytes as real ones are, so that no metric can tell the two by their type.
-2. **Extractors** (`extractor`, one module each; `configs/metric/features/`): from a chunk to features and, where
-   there are classes, logits. `raw` takes values as they are, `classifier` is taught the data's own labels and
-   works offline, `torchvision` and `inception` are networks of others, with weights from a file. Each states
-   its dimension, a digest of architecture and weights, what it takes, its resizer and precision.
+1. **Samples** (`sample_sets`): real or generated ones as stored, read in chunks. Generated images are rounded to
+   bytes as real ones are, so that no metric can tell the two by their type.
+2. **Extractors** (`extractor`, `features/`; `configs/metric/features/`): from a chunk to features and, where
+   there are classes, logits. `raw` takes values as they are, `classifier` learns the data's own labels and works
+   offline, `torchvision_layers` and `inception` are networks of others. Each states its dimension, a digest of
+   architecture and weights, what it takes, its resizer and precision.
 3. **Statistics** (`statistics`): what metrics read, collected in one pass: mean and covariance merged chunk by
-   chunk in float64, features and logits in float32 where a metric asks for them. Those of real samples are kept
-   on disk under the digest of the samples and the extractor.
-4. **Metrics** (`metric`, a module a kind; `configs/metric/`): from both sides' statistics to numbers. A metric
-   says beforehand, and in one line, where it has no meaning: too few samples, no labels, points.
-5. **Measuring** (`measure`): any metrics at once, the same of a part of the real data beside the rest (the
-   floor), and Student's interval over seeds.
+   chunk in float64, features and logits in float32. Those of real samples are cached on disk (`tensor_cache`).
+4. **Metrics** (`metric`, a module a kind; `configs/metric/`): from both sides' statistics to numbers. Where a
+   metric has no meaning (too few samples, no labels, points), it says so in one line before a sample is read.
+5. **Comparison** (`comparison`): all metrics at once, the real-vs-real baseline, and Student's interval over
+   seeds.
 
-Formulas that take a few lines are written out here and checked in the tests against torch-fidelity, SciPy,
-scikit-learn or closed forms: torch-fidelity is an extra that only `inception` needs.
-
-Importing the package fills the tables `EXTRACTORS` and `METRICS`.
+Short formulas are written out here and tested against torch-fidelity, SciPy, scikit-learn or closed forms.
 """
 
-from ganctl.metrics import classifier as _classifier
-from ganctl.metrics import frechet as _frechet
-from ganctl.metrics import inception as _inception
-from ganctl.metrics import kernel as _kernel
-from ganctl.metrics import manifolds as _manifolds
-from ganctl.metrics import modes as _modes
-from ganctl.metrics import pyramid as _pyramid
-from ganctl.metrics import raw as _raw
-from ganctl.metrics import score as _score
-from ganctl.metrics import similarity as _similarity
-from ganctl.metrics import torchvision as _torchvision
-from ganctl.metrics.comparison import Comparison, Floor, Interval, Numbers, interval
-from ganctl.metrics.extractor import EXTRACTORS, Extractor, FeatureExtractor, Surroundings
+from ganctl.metrics.comparison import Baseline, Comparison, Numbers, interval
+from ganctl.metrics.extractor import EXTRACTORS, Extracted, Extractor, FeatureExtractor, Reference
 from ganctl.metrics.metric import METRICS, Metric
-from ganctl.metrics.samples import Samples, of_store, of_tensor, parted
-from ganctl.metrics.statistics import Statistics, collect
+from ganctl.metrics.sample_sets import Samples, of_store, of_tensor, parted
+from ganctl.metrics.statistics import Statistics
+from ganctl.registry import import_members
 
 __all__ = [
     "EXTRACTORS",
     "METRICS",
+    "Baseline",
     "Comparison",
+    "Extracted",
     "Extractor",
     "FeatureExtractor",
-    "Floor",
-    "Interval",
     "Metric",
     "Numbers",
+    "Reference",
     "Samples",
     "Statistics",
-    "Surroundings",
-    "collect",
     "interval",
     "of_store",
     "of_tensor",
     "parted",
 ]
 
-del (
-    _classifier,
-    _frechet,
-    _inception,
-    _kernel,
-    _manifolds,
-    _modes,
-    _pyramid,
-    _raw,
-    _score,
-    _similarity,
-    _torchvision,
-)
+import_members(__name__)

@@ -1,4 +1,4 @@
-"""Metrics of generated samples, what the same metrics say of real samples alone, and means over seeds."""
+"""Metrics of generated samples, their real-vs-real baseline, and means over seeds."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ganctl.errors import ConfigError
 from ganctl.metrics.extractor import Extractor, exact_fp32
 from ganctl.metrics.metric import Metric
-from ganctl.metrics.samples import Samples, parted
+from ganctl.metrics.sample_sets import Samples, parted
 from ganctl.metrics.statistics import Need, Statistics, collect
 
 Numbers = dict[str, dict[str, float]]
@@ -15,11 +15,10 @@ Numbers = dict[str, dict[str, float]]
 
 
 @dataclass(frozen=True)
-class Floor:
-    """What metrics say of a part of the real samples beside the others, and how many these are.
+class Baseline:
+    """The numbers of `count` real samples compared with the `others`: what a perfect generator would get.
 
-    What a perfect generator would get: not 0, for every metric of finite samples has a bias or a spread.
-    `left_out` says of metrics without such numbers why they have none.
+    Not 0, for every metric of finite samples has a bias or a spread. `left_out` says why metrics have no baseline.
     """
 
     numbers: Numbers
@@ -29,9 +28,9 @@ class Floor:
 
 
 class Comparison:
-    """Metrics of generated samples beside all real ones, of which what is read is collected once.
+    """Metrics of generated samples compared with all real ones, whose statistics are collected once.
 
-    With a folder `cache` (auto = the system's) it is kept there, too. Seeds determine what metrics draw.
+    They are also stored in the folder `cache` (auto = the system's), if there is one.
     """
 
     def __init__(
@@ -44,23 +43,23 @@ class Comparison:
         self._collected: Statistics | None = None
 
     def check(self, generated: Samples) -> None:
-        """Raise `ConfigError` or `DataError` for the first metric that has no meaning here; reads no sample."""
+        """Raise `ConfigError` or `DataError` for the first metric that has no meaning here; read no sample."""
         for samples in (self._real, generated):
-            self._extractor.require(samples.shape)
+            self._extractor.require(samples.space)
         for metric in self._metrics.values():
             metric.check(self._real, generated, self._extractor)
 
     def numbers(self, generated: Samples, seed: int) -> Numbers:
-        """Return every metric's numbers of generated samples, which are looked at once.
+        """Return every metric's numbers of generated samples; the seed determines what metrics draw.
 
         Raises what `check` raises.
         """
         self.check(generated)
-        ours = collect(generated, self._extractor, _needed(self._metrics))
-        return compare(self._metrics, self._known(), ours, seed)
+        ours = collect(generated, self._extractor, self._needed())
+        return _compare(self._metrics, self._known(), ours, seed)
 
-    def floor(self, count: int, seed: int) -> Floor:
-        """Return the numbers of `count` real samples beside the others; of half of them if there are too few."""
+    def baseline(self, count: int, seed: int) -> Baseline:
+        """Return the numbers of `count` real samples, at most half of them, compared with the others."""
         part, rest = parted(self._real, count)
         possible, left_out = {}, []
         for key, metric in self._metrics.items():
@@ -71,31 +70,28 @@ class Comparison:
                 left_out.append(str(error))
         numbers: Numbers = {}
         if possible:
-            needs = _needed(self._metrics) | _needed_of_real(self._metrics)
+            needs = self._needed() | self._needed_of_real()
             first = collect(part, self._extractor, needs, self._cache)
-            numbers = compare(possible, self._known().without_first(first, rest), first, seed)
-        return Floor(numbers, part.count, rest.count, tuple(left_out))
+            numbers = _compare(possible, self._known().without_first(first, rest), first, seed)
+        return Baseline(numbers, part.count, rest.count, tuple(left_out))
 
     def _known(self) -> Statistics:
         if self._collected is None:
-            needs = _needed_of_real(self._metrics)
-            self._collected = collect(self._real, self._extractor, needs, self._cache)
+            self._collected = collect(self._real, self._extractor, self._needed_of_real(), self._cache)
         return self._collected
 
+    def _needed(self) -> frozenset[Need]:
+        return frozenset(need for metric in self._metrics.values() for need in metric.needs)
 
-def compare(metrics: Mapping[str, Metric], real: Statistics, generated: Statistics, seed: int) -> Numbers:
-    """Return every metric's numbers from collected statistics."""
+    def _needed_of_real(self) -> frozenset[Need]:
+        metrics = self._metrics.values()
+        needs = (metric.needs if metric.needs_real is None else metric.needs_real for metric in metrics)
+        return frozenset(need for each in needs for need in each)
+
+
+def _compare(metrics: Mapping[str, Metric], real: Statistics, generated: Statistics, seed: int) -> Numbers:
     with exact_fp32():
         return {key: metric.compute(real, generated, seed) for key, metric in metrics.items()}
-
-
-def _needed(metrics: Mapping[str, Metric]) -> frozenset[Need]:
-    return frozenset(need for metric in metrics.values() for need in metric.needs)
-
-
-def _needed_of_real(metrics: Mapping[str, Metric]) -> frozenset[Need]:
-    needs = (metric.needs if metric.needs_real is None else metric.needs_real for metric in metrics.values())
-    return frozenset(need for each in needs for need in each)
 
 
 @dataclass(frozen=True)

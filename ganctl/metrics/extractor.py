@@ -11,16 +11,16 @@ from torch import Tensor
 from ganctl.data.source import Source
 from ganctl.data.store import Store
 from ganctl.errors import ConfigError
-from ganctl.models import Shape
 from ganctl.registry import Component, Family
+from ganctl.samples import SampleSpace
 
 KEY = "metric/features"
 """The group of configs in which an extractor is chosen."""
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What an extractor makes of a chunk: features, float32 [n, dimension], and logits, float32 [n, classes]."""
+class Extracted:
+    """Features of a chunk, float32 [n, dimension], and logits, float32 [n, classes], where there are classes."""
 
     features: Tensor
     logits: Tensor | None = None
@@ -30,22 +30,23 @@ class Seen:
 class Extractor:
     """An opened extractor.
 
-    `look` maps samples as they rest in a store to what is `Seen` of them. `identity` is a digest of
-    architecture and weights: equal ones give comparable numbers. `classes` is 0 without logits. `takes` is the
-    one shape that it was made for, None for pictures of 1 or 3 channels and any size. `accuracy` is the share
-    of held-out pictures whose class it tells.
+    `extract` maps a chunk of samples as stored to what is `Extracted` of them. `identity` is a digest of
+    architecture and weights: equal ones give comparable numbers. `classes` is 0 without logits. `takes` are the
+    only samples that it was made for, None for images of 1 or 3 channels and any size. `accuracy` is the share
+    of held-out images that it classifies right. Statistics of a `cheap` one are not cached.
     """
 
     name: str
-    look: Callable[[Tensor], Seen]
+    extract: Callable[[Tensor], Extracted]
     identity: str
     dimension: int
     device: torch.device
     classes: int = 0
-    takes: Shape | None = None
+    takes: SampleSpace | None = None
     resizer: str = "none"
     precision: str = "fp32"
     accuracy: float | None = None
+    cheap: bool = False
 
     @property
     def arithmetic(self) -> torch.device:
@@ -58,56 +59,41 @@ class Extractor:
 
     def about(self) -> dict[str, Any]:
         """Return what a reader of a number must know of the extractor, as plain data."""
-        return {
-            "name": self.name,
-            "identity": self.identity,
-            "dimension": self.dimension,
-            "classes": self.classes,
-            "resizer": self.resizer,
-            "precision": self.precision,
-            "accuracy": self.accuracy,
-        }
+        told = ("name", "identity", "dimension", "classes", "resizer", "precision", "accuracy")
+        return {name: getattr(self, name) for name in told}
 
-    def require(self, shape: Shape) -> None:
-        """Raise `ConfigError` for samples of a shape that the extractor does not take."""
-        if self.takes is not None and shape != self.takes:
+    def require(self, space: SampleSpace) -> None:
+        """Raise `ConfigError` for samples that the extractor does not take."""
+        if self.takes is None:
+            space.require_images(f"{KEY}: {self.name} looks at pictures", f"take {KEY}=raw")
+        elif space.shape != self.takes.shape:
             raise ConfigError(
-                f"{KEY}: {self.name} was made for samples of {_words(self.takes)}, not of {_words(shape)}; "
+                f"{KEY}: {self.name} was made for samples of {self.takes.describe()}, not of {space.describe()}; "
                 "measure what was trained on the same data"
-            )
-        if self.takes is None and len(shape) != 3:
-            raise ConfigError(
-                f"{KEY}: {self.name} looks at pictures, but the data is {_words(shape)}; take {KEY}=raw"
             )
 
 
 @dataclass(frozen=True)
-class Surroundings:
-    """What an extractor is opened for: the real data, the device, and the folder of caches (auto = the system's).
-
-    `source` is where the store came from.
-    """
+class Reference:
+    """The real data that an extractor is opened for, with its source, the device and the folder of caches."""
 
     source: Source
     store: Store
     device: torch.device
     cache: str
 
-    def require_pictures(self, name: str) -> None:
+    def require_images(self, name: str) -> None:
         """Raise `ConfigError` where samples are points."""
-        if not self.store.is_pictures:
-            raise ConfigError(
-                f"{KEY}: {name} looks at pictures, but the data is {_words(self.store.shape)}; take {KEY}=raw"
-            )
+        self.store.space.require_images(f"{KEY}: {name} looks at pictures", f"take {KEY}=raw")
 
 
 class FeatureExtractor(Component):
-    """A way to look at samples, by name."""
+    """A way to extract features from samples, by name."""
 
-    def open(self, surroundings: Surroundings) -> Extractor:
+    def open(self, reference: Reference) -> Extractor:
         """Return the extractor, with its weights on the device.
 
-        Raises `ConfigError` or `DataError` if it cannot look at these samples or its weights cannot be had.
+        Raises `ConfigError` or `DataError` if it does not take these samples or its weights cannot be had.
         """
         raise NotImplementedError
 
@@ -117,7 +103,7 @@ EXTRACTORS: Family[FeatureExtractor] = Family("features")
 
 @contextmanager
 def exact_fp32() -> Iterator[None]:
-    """Compute products of float32 as such within the block, also where TF32 is allowed outside it."""
+    """Compute products of float32 without TF32 within the block, also where it is allowed outside."""
     matmul, convolutions = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
     torch.set_float32_matmul_precision("highest")
     torch.backends.cudnn.allow_tf32 = False
@@ -126,10 +112,3 @@ def exact_fp32() -> Iterator[None]:
     finally:
         torch.set_float32_matmul_precision(matmul)
         torch.backends.cudnn.allow_tf32 = convolutions
-
-
-def _words(shape: Shape) -> str:
-    if len(shape) != 3:
-        return f"points of {shape[0]} dimension{'s' if shape[0] > 1 else ''}"
-    channels, height, width = shape
-    return f"{height}×{width} pixels in {channels} channel{'s' if channels > 1 else ''}"

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from ganctl.metrics.extractor import Extractor
-from ganctl.metrics.metric import METRICS, Metric, require_count
-from ganctl.metrics.samples import Samples
+from ganctl.metrics.metric import METRICS, Metric
+from ganctl.metrics.sample_sets import Samples
 from ganctl.metrics.statistics import Moments, Statistics
 
 
@@ -23,7 +23,7 @@ class Fid(Metric):
     def check(self, real: Samples, generated: Samples, extractor: Extractor) -> None:
         """Refuse fewer samples than determine a covariance: one more than features have dimensions."""
         why = f"for the covariance of {extractor.dimension:,} features"
-        require_count("fid", extractor.dimension + 1, why, real, generated)
+        self.require_count(extractor.dimension + 1, why, real, generated)
 
     def compute(self, real: Statistics, generated: Statistics, seed: int) -> dict[str, float]:
         """Return `fid`, the squared distance, ≥ 0; it falls with more samples, so compare equal counts."""

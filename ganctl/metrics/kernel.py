@@ -7,8 +7,8 @@ from pydantic import Field
 from torch import Tensor
 
 from ganctl.metrics.extractor import Extractor
-from ganctl.metrics.metric import METRICS, Metric, require_count
-from ganctl.metrics.samples import Samples
+from ganctl.metrics.metric import METRICS, Metric
+from ganctl.metrics.sample_sets import Samples
 from ganctl.metrics.statistics import Statistics
 from ganctl.runtime.randomness import permutation
 
@@ -25,7 +25,7 @@ class Kid(Metric):
 
     def check(self, real: Samples, generated: Samples, extractor: Extractor) -> None:
         """Refuse fewer samples than a subset holds."""
-        require_count("kid", self.size, f"for subsets of metric.kid.size={self.size:,}", real, generated)
+        self.require_count(self.size, f"for subsets of metric.kid.size={self.size:,}", real, generated)
 
     def compute(self, real: Statistics, generated: Statistics, seed: int) -> dict[str, float]:
         """Return `kid`, the mean over subsets drawn by the seed, and `kid_std`; near 0, also below, = alike."""

@@ -1,4 +1,4 @@
-"""Which samples lie among those of the other side, by distances to the nearest neighbours in feature space."""
+"""Metrics by distances to the nearest neighbours in feature space."""
 
 import math
 from collections.abc import Iterator
@@ -9,8 +9,8 @@ from pydantic import Field
 from torch import Tensor
 
 from ganctl.metrics.extractor import Extractor
-from ganctl.metrics.metric import METRICS, Metric, require_count
-from ganctl.metrics.samples import Samples
+from ganctl.metrics.metric import METRICS, Metric
+from ganctl.metrics.sample_sets import Samples
 from ganctl.metrics.statistics import Statistics
 from ganctl.runtime.console import track
 from ganctl.runtime.randomness import permutation
@@ -18,19 +18,19 @@ from ganctl.runtime.randomness import permutation
 Neighbours = Annotated[int, Field(ge=1, le=10_000)]
 
 ROWS, COLUMNS = 512, 8192
-"""Of a matrix of distances so many rows are held at once, computed by so many columns."""
+"""The block of a matrix of distances that is computed at once; blocks of all columns are held at once."""
 
 CANCELLED = 1e-8
-"""Squares of distances below this share of the features' own squares are what rounding leaves of a difference."""
+"""Squared distances below this share of the features' own squares are mostly rounding errors."""
 
 MANY = 64
-"""Where one of so many pairs cancels, as among samples that are alike, differences of all cost less."""
+"""If more than one pair in so many cancels, as among equal samples, differences of all pairs cost less."""
 
 PAIRS = 1 << 24
 """Values of pairs whose distances are computed again at once."""
 
 RARE = 0.01
-"""The share of real samples that lie as near to another one as counts for near."""
+"""The share of real samples that sets how near counts as a copy."""
 
 
 def distances(rows: Tensor, columns: Tensor, device: torch.device) -> Iterator[tuple[int, Tensor]]:
@@ -45,7 +45,7 @@ def distances(rows: Tensor, columns: Tensor, device: torch.device) -> Iterator[t
 
 
 def _distances(rows: Tensor, columns: Tensor) -> Tensor:
-    """Return distances by one product of matrices, those that cancel in it by the differences themselves."""
+    """Return distances by one matrix product, those that cancel in it by the differences themselves."""
     found = torch.cdist(rows, columns, compute_mode="use_mm_for_euclid_dist")
     squares = rows.square().sum(1)[:, None] + columns.square().sum(1)
     cancelled = (found.square() <= CANCELLED * squares).nonzero()
@@ -79,10 +79,10 @@ def share_inside(features: Tensor, centres: Tensor, around: Tensor, device: torc
 
 
 class ManifoldMetric(Metric):
-    """A metric by balls that reach from each sample to its k-th neighbour.
+    """A metric by balls that reach from each sample to its k-th nearest neighbour.
 
-    Of either side the first samples are taken, as many as the smaller side has: with unequal counts, the balls of
-    the larger side are smaller, and equal distributions look different.
+    Both sides give as many samples as the smaller one has. Otherwise the balls of the larger side would be
+    smaller, and equal distributions would look different.
     """
 
     needs = frozenset({"features"})
@@ -91,18 +91,18 @@ class ManifoldMetric(Metric):
 
     def check(self, real: Samples, generated: Samples, extractor: Extractor) -> None:
         """Refuse sets without so many neighbours."""
-        require_count(self.name, self.neighbours + 1, f"for {self.neighbours} neighbours", real, generated)
+        self.require_count(self.neighbours + 1, f"for {self.neighbours} neighbours", real, generated)
 
 
 @METRICS.register
 class PrecisionRecall(ManifoldMetric):
-    """Improved precision and recall: balls to the k-th neighbour (Kynkäänniemi et al. 2019, equations 1 and 2)."""
+    """Improved precision and recall (Kynkäänniemi et al. 2019, equations 1 and 2)."""
 
     value = "f_score"
     name: Literal["precision_recall"]
 
     def compute(self, real: Statistics, generated: Statistics, seed: int) -> dict[str, float]:
-        """Return `precision`, the share of generated samples among real ones, and `recall`, the reverse.
+        """Return `precision`, the share of generated samples in balls of real ones, and `recall`, the reverse.
 
         `f_score` is their harmonic mean.
         """
@@ -119,7 +119,7 @@ class PrecisionRecall(ManifoldMetric):
 
 @METRICS.register
 class DensityCoverage(ManifoldMetric):
-    """Both by balls of real samples, of which outliers have fewer (Naeem et al. 2020, equations 3 and 4)."""
+    """Density and coverage of the balls of real samples (Naeem et al. 2020, equations 3 and 4)."""
 
     value = "coverage"
     name: Literal["density_coverage"]
@@ -142,9 +142,9 @@ class DensityCoverage(ManifoldMetric):
 
 @METRICS.register
 class NearestNeighbour(Metric):
-    """Distance of generated samples to the real ones that were trained on, beside that of real ones to each other.
+    """Distance from generated samples to real ones, compared with that between real ones.
 
-    A generator that repeats what it saw comes nearer than other real samples do.
+    A generator that copies comes nearer to the real samples than these are to each other.
     """
 
     needs = frozenset({"features"})
@@ -155,15 +155,15 @@ class NearestNeighbour(Metric):
 
     def check(self, real: Samples, generated: Samples, extractor: Extractor) -> None:
         """Refuse less than two samples."""
-        require_count("nearest_neighbour", 2, "to have a neighbour", real, generated)
+        self.require_count(2, "to have a neighbour", real, generated)
 
     def compute(self, real: Statistics, generated: Statistics, seed: int) -> dict[str, float]:
         """Return medians of distances and the share of copies, from up to `num` samples of each side.
 
-        `distance` is to the nearest of all real samples, `distance_real` that of real samples to their nearest
-        other one, `distance_ratio` the first over the second: 1 for new samples like the data, 0 for copies, NaN
-        where most real samples have an equal one. `copies` is the share of generated samples as near as the
-        nearest 1 % of the real ones: 0.01 for new samples, 1 for copies.
+        `distance` is from generated samples to the nearest real one, `distance_real` from real samples to the
+        nearest other one. `distance_ratio` is the first over the second: 1 for new samples like the data, 0 for
+        copies, NaN where most real samples have an equal one. `copies` is the share of generated samples as near
+        as the nearest 1 % of the real ones: 0.01 for new samples, 1 for copies.
         """
         device = real.extractor.arithmetic
         ours = self._nearest(generated.features[: self.num], real.features, None, device)

@@ -1,4 +1,4 @@
-"""Modes that a generator hits or misses: classes of labelled data, Gaussians of a mixture."""
+"""Modes that a generator hits or misses: classes of labelled data or Gaussians of a mixture."""
 
 from typing import Annotated, Literal
 
@@ -6,11 +6,11 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from ganctl.data.mixtures import Mixture
+from ganctl.data.sources.mixtures import Mixture
 from ganctl.errors import ConfigError, DataError
 from ganctl.metrics.extractor import KEY, Extractor
-from ganctl.metrics.metric import METRICS, Metric, require_classes, require_labels
-from ganctl.metrics.samples import CHUNK, Samples
+from ganctl.metrics.metric import METRICS, Metric
+from ganctl.metrics.sample_sets import CHUNK, Samples
 from ganctl.metrics.statistics import Statistics
 
 AtLeastOne = Annotated[int, Field(ge=1)]
@@ -26,7 +26,7 @@ def divergence(shares: Tensor, reference: Tensor) -> float:
 class ModeCount(Metric):
     """Classes that the classifier sees among generated samples, and how evenly (Srivastava et al. 2017).
 
-    In stacked pictures a class is the digits of all channels: 1,000 modes of stacked MNIST.
+    In stacked images a class is the digits of all channels: 1,000 modes of stacked MNIST.
     """
 
     needs = frozenset({"logits"})
@@ -39,8 +39,12 @@ class ModeCount(Metric):
 
     def check(self, real: Samples, generated: Samples, extractor: Extractor) -> None:
         """Refuse data without labels, and extractors that tell no classes or others than the data's."""
-        require_labels("mode_count", real)
-        require_classes("mode_count", extractor)
+        if real.labels is None:
+            raise DataError(
+                "metric.mode_count: needs labelled data, and this has no labels; take another metric, or data "
+                "with classes (a folder for each)"
+            )
+        self.require_classes(extractor)
         if extractor.classes != len(real.classes):
             raise ConfigError(
                 f"metric.mode_count: {extractor.name} tells {extractor.classes:,} classes, and the data has "

@@ -1,6 +1,5 @@
-"""The sliced Wasserstein distance: of points, or of patches of pictures at every level of a Laplacian pyramid."""
+"""The sliced Wasserstein distance: of points, or of patches of images at every level of a Laplacian pyramid."""
 
-from collections.abc import Iterator
 from typing import Annotated, Literal
 
 import torch
@@ -9,10 +8,11 @@ from torch import Tensor
 from torch.nn.functional import conv2d, pad
 
 from ganctl.metrics.extractor import Extractor
-from ganctl.metrics.metric import METRICS, Metric, require_count
-from ganctl.metrics.samples import Samples
+from ganctl.metrics.metric import METRICS, Metric
+from ganctl.metrics.sample_sets import Samples
 from ganctl.metrics.statistics import Statistics
 from ganctl.runtime.randomness import generator
+from ganctl.samples import POINTS
 
 PATCH, SMALLEST = 7, 16
 """Pixels a side of a patch, and of the coarsest level."""
@@ -29,7 +29,7 @@ CPU = torch.device("cpu")
 class SlicedWasserstein(Metric):
     """The mean Wasserstein-1 distance of projections on random directions (Rabin et al. 2011).
 
-    Of pictures, as the progressive GAN has it: 7×7 patches of each level of a Laplacian pyramid down to 16
+    Of images, as the progressive GAN has it: 7×7 patches of each level of a Laplacian pyramid down to 16
     pixels, each channel brought to mean 0 and standard deviation 1, times 1,000 (Karras et al. 2018, section 5).
     Of points, as they are.
     """
@@ -42,7 +42,7 @@ class SlicedWasserstein(Metric):
 
     def check(self, real: Samples, generated: Samples, extractor: Extractor) -> None:
         """Refuse empty sets."""
-        require_count(self.name, 1, "to compare", real, generated)
+        self.require_count(1, "to compare", real, generated)
 
     def compute(self, real: Statistics, generated: Statistics, seed: int) -> dict[str, float]:
         """Return `swd`, the mean over levels, and `swd_<pixels>` of each level, ≥ 0.
@@ -51,11 +51,11 @@ class SlicedWasserstein(Metric):
         """
         count = min(self.num, real.samples.count, generated.samples.count)
         device = real.extractor.arithmetic
-        if not real.samples.is_pictures:
+        if real.samples.space.kind is POINTS:
             ours, theirs = (side.samples.first(count).to(device, torch.float64) for side in (real, generated))
             return {"swd": sliced_distance(ours, theirs, self.directions, seed)}
         found = {}
-        for level, side in enumerate(level_sides(real.samples.shape)):
+        for level, side in enumerate(level_sides(real.samples.space.shape)):
             ours, theirs = (
                 self._patches(each.samples, count, level, seed, name, device)
                 for name, each in (("real", real), ("generated", generated))
@@ -68,26 +68,17 @@ class SlicedWasserstein(Metric):
     ) -> Tensor:
         """Return normalised patches of a level, float32 [count · patches, channels · 49]."""
         source = generator(CPU, "sliced_wasserstein", seed, level, name)
-        channels = samples.shape[0]
+        channels = samples.space.shape[0]
         patches = torch.empty(count, self.patches, channels, PATCH * PATCH, device=device)
         done = 0
-        for chunk in _first_chunks(samples, count):
-            pictures = chunk.to(device).permute(0, 3, 1, 2).float()
-            patches[done : done + len(chunk)] = _draw(pyramid_level(pictures, level), self.patches, source)
+        for chunk in samples.part(0, count).chunks():
+            images = chunk.to(device).permute(0, 3, 1, 2).float()
+            patches[done : done + len(chunk)] = _draw(pyramid_level(images, level), self.patches, source)
             done += len(chunk)
         for channel in patches.unbind(2):
             channel -= channel.double().mean().float()
             channel /= channel.square().mean(dtype=torch.float64).sqrt().clamp(min=1e-12).float()
         return patches.flatten(2).flatten(0, 1)
-
-
-def _first_chunks(samples: Samples, count: int) -> Iterator[Tensor]:
-    done = 0
-    for chunk in samples.chunks():
-        yield chunk[: count - done]
-        done += len(chunk)
-        if done >= count:
-            return
 
 
 def level_sides(shape: tuple[int, ...]) -> list[int]:
@@ -100,46 +91,46 @@ def level_sides(shape: tuple[int, ...]) -> list[int]:
     return sides
 
 
-def pyramid_level(pictures: Tensor, level: int) -> Tensor:
-    """Return a level of the Laplacian pyramid of pictures [n, channels, height, width] (Burt and Adelson 1983).
+def pyramid_level(images: Tensor, level: int) -> Tensor:
+    """Return a level of the Laplacian pyramid of images [n, channels, height, width] (Burt and Adelson 1983).
 
     All levels but the coarsest are what the next one lacks.
     """
-    last = len(level_sides(tuple(pictures.shape[1:]))) - 1
+    last = len(level_sides(tuple(images.shape[1:]))) - 1
     for _ in range(level):
-        pictures = smaller(pictures)
-    return pictures if level == last else pictures - larger(smaller(pictures))
+        images = smaller(images)
+    return images if level == last else images - larger(smaller(images))
 
 
-def smaller(pictures: Tensor) -> Tensor:
-    """Return pictures blurred and of half the size."""
-    return _blurred(pictures)[..., ::2, ::2]
+def smaller(images: Tensor) -> Tensor:
+    """Return images blurred and of half the size."""
+    return _blurred(images)[..., ::2, ::2]
 
 
-def larger(pictures: Tensor) -> Tensor:
-    """Return pictures of twice the size, blurred."""
-    count, channels, height, width = pictures.shape
-    spread = pictures.new_zeros(count, channels, 2 * height, 2 * width)
-    spread[..., ::2, ::2] = 4 * pictures
+def larger(images: Tensor) -> Tensor:
+    """Return images of twice the size, blurred."""
+    count, channels, height, width = images.shape
+    spread = images.new_zeros(count, channels, 2 * height, 2 * width)
+    spread[..., ::2, ::2] = 4 * images
     return _blurred(spread)
 
 
-def _blurred(pictures: Tensor) -> Tensor:
-    window = pictures.new_tensor(BINOMIAL)
-    planes = pad(pictures.flatten(0, 1)[:, None], (2, 2, 2, 2), mode="reflect")
+def _blurred(images: Tensor) -> Tensor:
+    window = images.new_tensor(BINOMIAL)
+    planes = pad(images.flatten(0, 1)[:, None], (2, 2, 2, 2), mode="reflect")
     planes = conv2d(conv2d(planes, window.view(1, 1, -1, 1)), window.view(1, 1, 1, -1))
-    return planes.view_as(pictures)
+    return planes.view_as(images)
 
 
-def _draw(pictures: Tensor, count: int, source: torch.Generator) -> Tensor:
-    """Return `count` patches at random places of each picture, [n, count, channels, 49]."""
-    number, channels, height, width = pictures.shape
+def _draw(images: Tensor, count: int, source: torch.Generator) -> Tensor:
+    """Return `count` patches at random places of each image, [n, count, channels, 49]."""
+    number, channels, height, width = images.shape
     tops = torch.randint(height - PATCH + 1, (number, count), generator=source)
     lefts = torch.randint(width - PATCH + 1, (number, count), generator=source)
     offsets = (torch.arange(PATCH)[:, None] * width + torch.arange(PATCH)).flatten()
     places = (tops * width + lefts)[..., None] + offsets
-    places = places.to(pictures.device)[:, :, None].expand(-1, -1, channels, -1)
-    planes = pictures.flatten(2)[:, None].expand(-1, count, -1, -1)
+    places = places.to(images.device)[:, :, None].expand(-1, -1, channels, -1)
+    planes = images.flatten(2)[:, None].expand(-1, count, -1, -1)
     return planes.gather(3, places)
 
 

@@ -8,8 +8,8 @@ from pydantic import Field
 from torch import Tensor
 
 from ganctl.metrics.extractor import Extractor
-from ganctl.metrics.metric import METRICS, Metric, require_classes, require_count
-from ganctl.metrics.samples import Samples
+from ganctl.metrics.metric import METRICS, Metric
+from ganctl.metrics.sample_sets import Samples
 from ganctl.metrics.statistics import Statistics
 
 
@@ -28,8 +28,8 @@ class InceptionScore(Metric):
 
     def check(self, real: Samples, generated: Samples, extractor: Extractor) -> None:
         """Refuse extractors without classes, and fewer samples than there are splits."""
-        require_classes("inception_score", extractor)
-        require_count("inception_score", self.splits, f"for {self.splits} splits", real, generated)
+        self.require_classes(extractor)
+        self.require_count(self.splits, f"for {self.splits} splits", real, generated)
 
     def compute(self, real: Statistics, generated: Statistics, seed: int) -> dict[str, float]:
         """Return `inception_score`, the mean over splits, `inception_score_std`, and the data's own, `…_real`.

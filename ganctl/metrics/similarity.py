@@ -1,4 +1,4 @@
-"""How much the samples of one set resemble each other."""
+"""How similar the samples of one set are to each other."""
 
 from typing import Annotated, Literal
 
@@ -7,11 +7,11 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
+from ganctl.images.blur import WINDOW, gaussian_means
 from ganctl.metrics.extractor import Extractor
-from ganctl.metrics.metric import METRICS, Metric, require_count, require_pictures
-from ganctl.metrics.samples import Samples
+from ganctl.metrics.metric import METRICS, Metric
+from ganctl.metrics.sample_sets import Samples
 from ganctl.metrics.statistics import Statistics
-from ganctl.runtime.blur import WINDOW, gaussian_means
 
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 AT_ONCE = 64
@@ -22,7 +22,7 @@ SMALL, LARGE = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 class MsSsim(Metric):
     """The mean multi-scale structural similarity of random pairs of samples (Odena et al. 2017, section 4.2).
 
-    It falls with diversity; beside it stands that of the real samples, below which none needs to go.
+    It falls with diversity, and need not fall below that of the real samples.
     """
 
     value = "ms_ssim"
@@ -32,8 +32,8 @@ class MsSsim(Metric):
 
     def check(self, real: Samples, generated: Samples, extractor: Extractor) -> None:
         """Refuse points, and sets without a pair."""
-        require_pictures("ms_ssim", real)
-        require_count("ms_ssim", 2, "to make a pair", real, generated)
+        real.space.require_images("metric.ms_ssim: compares pictures", "leave it out")
+        self.require_count(2, "to make a pair", real, generated)
 
     def compute(self, real: Statistics, generated: Statistics, seed: int) -> dict[str, float]:
         """Return `ms_ssim` of generated samples and `ms_ssim_real`, 0 to 1, of up to `pairs` pairs of each."""
@@ -44,20 +44,15 @@ class MsSsim(Metric):
         }
 
     def _mean(self, samples: Samples, device: torch.device) -> float:
-        total, left = 0.0, min(self.pairs, samples.count // 2)
-        pairs = left
-        for chunk in samples.chunks(AT_ONCE):
-            pictures = chunk[: 2 * left].to(device).permute(0, 3, 1, 2).float()
-            count = len(pictures) // 2
-            total += float(similarity(pictures[: 2 * count : 2], pictures[1 : 2 * count : 2]).sum())
-            left -= count
-            if left == 0:
-                break
+        total, pairs = 0.0, min(self.pairs, samples.count // 2)
+        for chunk in samples.part(0, 2 * pairs).chunks(AT_ONCE):
+            images = chunk.to(device).permute(0, 3, 1, 2).float()
+            total += float(similarity(images[::2], images[1::2]).sum())
         return total / pairs
 
 
 def similarity(first: Tensor, second: Tensor) -> Tensor:
-    """Return the multi-scale structural similarity of pairs of pictures [n, channels, height, width], as [n].
+    """Return the multi-scale structural similarity of pairs of images [n, channels, height, width], as [n].
 
     Values lie in [0, 255]. Scales are halved, up to five, as long as the window of 11 pixels fits in. Their
     weights are divided by their sum, which is 1.0001 for the paper's five. A negative contrast term counts as 0.

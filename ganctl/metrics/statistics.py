@@ -7,18 +7,18 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ganctl.metrics.cache import Form, Kept
 from ganctl.metrics.extractor import Extractor, exact_fp32
-from ganctl.metrics.samples import CHUNK, Samples
+from ganctl.metrics.sample_sets import CHUNK, Samples
+from ganctl.metrics.tensor_cache import Form, TensorCache
 from ganctl.runtime.console import track
 
 Need = Literal["moments", "features", "logits"]
 
 ROWS = frozenset({"features", "logits"})
-"""The needs of which there is a row for each sample."""
+"""The needs that have a row for each sample."""
 
-FORMAT = 2
-"""Of what is kept; it changes with what its files hold."""
+STATISTICS_VERSION = 2
+"""Raised with every change of what is cached."""
 
 
 @dataclass(frozen=True)
@@ -109,27 +109,27 @@ class Statistics:
 def collect(
     samples: Samples, extractor: Extractor, needs: Collection[Need], cache: str | None = None
 ) -> Statistics:
-    """Look at every sample once and return the statistics that are needed.
+    """Extract the features of every sample once and return the statistics that are needed.
 
     Moments take memory for two square matrices of the dimension, features and logits for count × dimension and
-    count × classes numbers of float32. With a folder `cache` (auto = the system's), those of samples whose
-    content is known are found there again.
+    count × classes numbers of float32. With a folder `cache` (auto = the system's), those of samples whose content
+    is known are found there the next time.
     """
     if not needs:
         return Statistics(samples, extractor, {})
-    if cache is None or samples.content is None or extractor.name == "raw":
-        return Statistics(samples, extractor, _look(samples, extractor, needs))
-    kept = Kept(cache, "statistics")
-    question = [FORMAT, samples.content, extractor.describe(), sorted(needs)]
-    if (found := kept.read(question, _forms(samples, extractor, needs))) is not None:
+    if cache is None or samples.content is None or extractor.cheap:
+        return Statistics(samples, extractor, _extracted(samples, extractor, needs))
+    cached = TensorCache(cache, "statistics")
+    question = [STATISTICS_VERSION, samples.content, extractor.describe(), sorted(needs)]
+    if (found := cached.read(question, _forms(samples, extractor, needs))) is not None:
         return Statistics(samples, extractor, found)
-    tensors = _look(samples, extractor, needs)
-    kept.write(question, tensors)
+    tensors = _extracted(samples, extractor, needs)
+    cached.write(question, tensors)
     return Statistics(samples, extractor, tensors)
 
 
 def _forms(samples: Samples, extractor: Extractor, needs: Collection[Need]) -> dict[str, Form]:
-    """Return the type and shape of what `_look` finds."""
+    """Return the type and shape of what `_extracted` returns."""
     width, count = extractor.dimension, samples.count
     forms: dict[Need, dict[str, Form]] = {
         "moments": {"mean": (torch.float64, (width,)), "covariance": (torch.float64, (width, width))},
@@ -140,14 +140,14 @@ def _forms(samples: Samples, extractor: Extractor, needs: Collection[Need]) -> d
 
 
 @torch.no_grad()
-def _look(samples: Samples, extractor: Extractor, needs: Collection[Need]) -> dict[str, Tensor]:
+def _extracted(samples: Samples, extractor: Extractor, needs: Collection[Need]) -> dict[str, Tensor]:
     total = MomentSum(extractor.dimension, extractor.arithmetic) if "moments" in needs else None
-    widths = {"features": extractor.dimension, "logits": extractor.classes}
-    found = {need: torch.empty(samples.count, width) for need, width in widths.items() if need in needs}
+    forms = _forms(samples, extractor, needs)
+    found = {name: torch.empty(forms[name][1]) for name in sorted(ROWS & forms.keys())}
     done = 0
     with exact_fp32():
         for chunk in track(samples.chunks(), -(-samples.count // CHUNK), f"looking by {extractor.name}"):
-            seen = extractor.look(chunk)
+            seen = extractor.extract(chunk)
             if total is not None:
                 total.add(seen.features)
             for need, rows in found.items():

@@ -1,9 +1,8 @@
 """Generators and discriminators; importing the package fills the table `MODELS`."""
 
-from ganctl.models import dcgan as _dcgan
-from ganctl.models import mlp as _mlp
-from ganctl.models.model import MODELS, Discriminator, Generator, Model, Shape
+from ganctl.models.model import MODELS, Discriminator, Generator, Model
+from ganctl.registry import import_members
 
-__all__ = ["MODELS", "Discriminator", "Generator", "Model", "Shape"]
+__all__ = ["MODELS", "Discriminator", "Generator", "Model"]
 
-del _dcgan, _mlp
+import_members(__name__)

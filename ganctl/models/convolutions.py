@@ -1,11 +1,12 @@
-"""Convolutions in the form that a CPU computes fastest; the values are torch's but for rounding.
+"""Convolutions that are faster on a CPU than torch's; results differ by rounding only.
 
-oneDNN is several times slower at spreading many channels over a few pixels' than at gathering them: at a
-transposed convolution to pixels, and at the gradient of a convolution at its pixels. Both are a matrix product,
-which gives each place's share in the patch around it, and the sum of overlapping patches. At the gradient at the
-weight of a layer with few places and many channels it is slower than at a forward convolution in which samples and
-channels have changed roles, and which has as many operations. A convolution with one place, which a kernel covers
-wholly, is a dense layer.
+Three cases are slow in oneDNN and are computed otherwise here:
+
+- A transposed convolution to an image of few channels, and the gradient of a convolution with respect to such an
+  image: a matrix product and `fold`.
+- The gradient with respect to the weight of a layer with many channels and few output positions: a forward
+  convolution over the batch, with samples and channels swapped.
+- A kernel as large as its input, which has one output position: a dense layer.
 """
 
 from collections.abc import Iterator
@@ -17,14 +18,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, conv_transpose2d, fold, linear
 
-FEW = 4
-"""Channels up to which they are pixels."""
-PLACES = 16
-"""Places of a map up to which gradients at weights are convolutions over the batch: above, they were slower."""
-CHANNELS = 64
-"""Channels of the pixels from which they are."""
-SAMPLES = 256
-"""Samples up to which they are in fp32; in bf16 they always were faster."""
+MAX_IMAGE_CHANNELS = 4
+"""The most channels that an image has; feature maps have more."""
+
+MAX_POSITIONS = 16
+"""The most output positions at which the weight's gradient is a convolution over the batch."""
+
+MIN_CHANNELS = 64
+"""The fewest input channels at which it is."""
+
+MAX_SAMPLES = 256
+"""The largest batch at which it is in fp32; in bf16 it is faster at any."""
 
 Size = tuple[int, int]
 
@@ -33,9 +37,9 @@ _weights_wanted = ContextVar("_weights_wanted", default=True)
 
 @contextmanager
 def gradients_at_samples_alone() -> Iterator[None]:
-    """Let no convolution compute the gradient at its weight in a backward pass inside the block.
+    """Skip the gradients of convolutions' weights in a backward pass inside the block.
 
-    For gradients that are asked for at the samples: a function of ours is not told that nobody asks for others.
+    For gradients with respect to samples: autograd does not tell a custom function that no others are wanted.
     """
     token = _weights_wanted.set(False)
     try:
@@ -45,17 +49,17 @@ def gradients_at_samples_alone() -> Iterator[None]:
 
 
 class Conv2d(nn.Conv2d):
-    """`torch.nn.Conv2d`, faster on a CPU: where it has one place, at gradients at pixels and at weights."""
+    """`torch.nn.Conv2d`, faster on a CPU."""
 
     def forward(self, input: Tensor) -> Tensor:
         """Return the convolution of [batch, inputs, height, width]."""
         if not _on_cpu(self, input):
             return super().forward(input)
         if input.shape[2:] == self.kernel_size and self.padding == (0, 0):
-            judged = linear(_channels_last(input), _channels_last(self.weight), self.bias)
-            return judged[:, :, None, None]
-        pixels = self.in_channels <= FEW and input.requires_grad
-        if not (pixels or _few_places(input, self.in_channels, self.stride)):
+            outputs = linear(_channels_last(input), _channels_last(self.weight), self.bias)
+            return outputs[:, :, None, None]
+        from_image = self.in_channels <= MAX_IMAGE_CHANNELS and input.requires_grad
+        if not (from_image or _few_positions(input, self.in_channels, self.stride)):
             return super().forward(input)
         bias = None if self.bias is None else _cast(self.bias)
         result: Tensor = _Gather.apply(_cast(input), _cast(self.weight), bias, self.stride, self.padding)
@@ -63,7 +67,7 @@ class Conv2d(nn.Conv2d):
 
 
 class ConvTranspose2d(nn.ConvTranspose2d):
-    """`torch.nn.ConvTranspose2d`, faster on a CPU: from one place, to pixels, at gradients at weights."""
+    """`torch.nn.ConvTranspose2d`, faster on a CPU."""
 
     def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
         """Return the transposed convolution of [batch, inputs, height, width]."""
@@ -72,7 +76,7 @@ class ConvTranspose2d(nn.ConvTranspose2d):
         if input.shape[2:] == (1, 1) and self.padding == self.output_padding == (0, 0):
             base = input.flatten(1) @ _channels_last(self.weight)
             return self._biased(base.unflatten(1, (*self.kernel_size, -1)).permute(0, 3, 1, 2))
-        if not (self.out_channels <= FEW or _few_places(input, self.out_channels)):
+        if not (self.out_channels <= MAX_IMAGE_CHANNELS or _few_positions(input, self.out_channels)):
             return super().forward(input)
         assert not isinstance(self.padding, str)
         sides = zip(input.shape[2:], self.kernel_size, self.stride, self.padding, self.output_padding, strict=True)
@@ -101,10 +105,11 @@ def _cast(values: Tensor) -> Tensor:
     return values.to(torch.get_autocast_dtype("cpu")) if torch.is_autocast_enabled("cpu") else values
 
 
-def _few_places(maps: Tensor, channels: int, stride: tuple[int, ...] = (1, 1)) -> bool:
-    """Return whether the gradient at a weight is best a convolution over the batch."""
-    places = -(-maps.shape[2] // stride[0]) * -(-maps.shape[3] // stride[1])
-    return places <= PLACES and channels >= CHANNELS and (len(maps) <= SAMPLES or _in_bf16(maps))
+def _few_positions(maps: Tensor, channels: int, stride: tuple[int, ...] = (1, 1)) -> bool:
+    """Return whether the weight's gradient is computed fastest as a convolution over the batch."""
+    positions = -(-maps.shape[2] // stride[0]) * -(-maps.shape[3] // stride[1])
+    fits = len(maps) <= MAX_SAMPLES or _in_bf16(maps)
+    return positions <= MAX_POSITIONS and channels >= MIN_CHANNELS and fits
 
 
 def _in_bf16(values: Tensor) -> bool:
@@ -113,7 +118,7 @@ def _in_bf16(values: Tensor) -> bool:
 
 
 class _Gather(torch.autograd.Function):
-    """A convolution whose gradient at its input is a `_Spread`, and so on for gradients of gradients."""
+    """A convolution whose gradient with respect to its input is a `_Spread`; so are higher derivatives."""
 
     @staticmethod
     def forward(
@@ -139,17 +144,17 @@ class _Gather(torch.autograd.Function):
 
 
 class _Spread(torch.autograd.Function):
-    """A transposed convolution, to pixels by a matrix product; its gradient at its input is a `_Gather`."""
+    """A transposed convolution, to images by a matrix product; its gradient is a `_Gather`."""
 
     @staticmethod
     def forward(ctx: Any, maps: Tensor, weight: Tensor, stride: Size, padding: Size, size: Size) -> Tensor:
         ctx.save_for_backward(maps, weight)
         ctx.settings = stride, padding
-        if weight.shape[1] <= FEW:
+        if weight.shape[1] <= MAX_IMAGE_CHANNELS:
             patches = weight.flatten(1).t() @ maps.flatten(2)
             return fold(patches, size, weight.shape[2:], padding=padding, stride=stride)
         sides = zip(size, maps.shape[2:], weight.shape[2:], stride, padding, strict=True)
-        extra = [side - ((places - 1) * step - 2 * edge + kernel) for side, places, kernel, step, edge in sides]
+        extra = [side - ((count - 1) * step - 2 * edge + kernel) for side, count, kernel, step, edge in sides]
         return conv_transpose2d(maps, weight, None, stride, padding, extra)
 
     @staticmethod
@@ -167,8 +172,8 @@ class _Spread(torch.autograd.Function):
 
 
 def _at_weight(pixels: Tensor, gradient: Tensor, weight: Tensor, stride: Size, padding: Size) -> Tensor:
-    """Return the gradient at the weight of a convolution of pixels, differentiable where that is recorded."""
-    if _few_places(gradient, weight.shape[1]) and not torch.is_grad_enabled():
+    """Return the gradient of the weight of a convolution of `pixels`, differentiable where that is recorded."""
+    if _few_positions(gradient, weight.shape[1]) and not torch.is_grad_enabled():
         return _samples_as_channels(pixels, gradient, weight, stride, padding)
     mask = [False, True, False]
     found: Tensor = torch.ops.aten.convolution_backward(
@@ -178,10 +183,9 @@ def _at_weight(pixels: Tensor, gradient: Tensor, weight: Tensor, stride: Size, p
 
 
 def _samples_as_channels(pixels: Tensor, gradient: Tensor, weight: Tensor, stride: Size, padding: Size) -> Tensor:
-    """Return the gradient at the weight by a convolution over the batch.
+    """Return the gradient of the weight by a forward convolution over the batch, dilated by `stride`.
 
-    The pixels of one channel in all samples are convolved with the gradients at one output, whose places lie
-    `stride` apart: that is a forward convolution, of as many operations.
+    The input of one channel in all samples is convolved with the gradient of one output channel.
     """
     height, width = weight.shape[2:]
     found = conv2d(

@@ -8,19 +8,9 @@ from torch import Tensor, nn
 
 from ganctl.errors import ConfigError, SizeError
 from ganctl.models.convolutions import Conv2d, ConvTranspose2d
-from ganctl.models.layers import (
-    Activation,
-    Dropout,
-    Norm,
-    Width,
-    activation,
-    dropout_layers,
-    has_bias,
-    norm_layers,
-    weighted,
-)
-from ganctl.models.model import MODELS, Discriminator, Generator, GeneratorSpec, Model, Shape
-from ganctl.registry import Spec
+from ganctl.models.layers import LayeredModel, LayersSpec, Width, activation, has_bias, weighted
+from ganctl.models.model import MODELS, Discriminator, Generator, GeneratorSpec
+from ganctl.samples import SampleSpace
 
 Kernel = Literal[4, 5]
 BASE_KERNEL = 5
@@ -28,15 +18,13 @@ BASES = (4, 5, 6, 7)
 RESOLUTIONS = sorted({base << halvings for base in BASES for halvings in range(1, 7) if base << halvings <= 256})
 
 
-class ConvolutionsSpec(Spec):
+class ConvolutionsSpec(LayersSpec):
     """Convolutions of either network."""
 
+    dimensions = 2
     width: Width
     max_width: Width
     kernel: Kernel
-    norm: Norm
-    activation: Activation
-    dropout: Dropout
 
 
 class DcganGeneratorSpec(ConvolutionsSpec, GeneratorSpec):
@@ -45,16 +33,13 @@ class DcganGeneratorSpec(ConvolutionsSpec, GeneratorSpec):
     base_layers: Annotated[int, Field(ge=0, le=16)]
 
 
-def halvings_of(shape: Shape) -> int:
-    """Return how often pictures of this shape are halved to reach the 4–7 pixel base.
+def halvings_of(space: SampleSpace) -> int:
+    """Return how often images of this shape are halved to reach the 4–7 pixel base.
 
-    Raises `ConfigError` for points, for pictures that are not square, and for sides outside `RESOLUTIONS`.
+    Raises `ConfigError` for points, for images that are not square, and for sides outside `RESOLUTIONS`.
     """
-    if len(shape) != 3:
-        raise ConfigError(
-            f"model: dcgan makes pictures, but the data is {shape[0]}-dimensional points; take model=mlp"
-        )
-    _, height, width = shape
+    space.require_images("model: dcgan makes pictures", "take model=mlp")
+    _, height, width = space.shape
     if height != width:
         raise ConfigError(f"model: dcgan makes square pictures, but the data is {height}×{width} pixels")
     if height not in RESOLUTIONS:
@@ -70,73 +55,59 @@ def _widths(spec: ConvolutionsSpec, halvings: int) -> list[int]:
     return [min(spec.width << level, spec.max_width) for level in range(halvings)]
 
 
+def _transposed(inputs: int, outputs: int, kernel: int, stride: int, *, bias: bool) -> ConvTranspose2d:
+    """Return a transposed convolution to `stride` times the side."""
+    odd = kernel % 2
+    return ConvTranspose2d(
+        inputs, outputs, kernel, stride, padding=1 + odd, output_padding=stride - 2 + odd, bias=bias
+    )
+
+
 class DcganGenerator(Generator):
     """Projects latents to a base of 4–7 pixels and doubles it by transposed convolutions."""
 
-    def __init__(self, model: "Dcgan", shape: Shape) -> None:
+    def __init__(self, model: "Dcgan", space: SampleSpace) -> None:
         super().__init__()
         spec, std = model.generator, model.init_std
-        halvings = halvings_of(shape)
-        channels, side, _ = shape
+        halvings = halvings_of(space)
+        channels, side, _ = space.shape
         widths = [*reversed(_widths(spec, halvings)), channels]
         base = side >> halvings
         bias = has_bias(spec.norm)
-        self.project = nn.Sequential(
-            weighted(ConvTranspose2d(model.latent, widths[0], base, bias=bias), spec.norm, std),
-            *norm_layers(spec.norm, widths[0], std, dimensions=2),
-            activation(spec.activation),
-        )
+        projection = ConvTranspose2d(model.latent, widths[0], base, bias=bias)
+        self.project = nn.Sequential(*spec.block(projection, widths[0], std))
         doublings: list[nn.Module] = []
         hidden = [widths[0]] * spec.base_layers + widths[:-1]
         for level, (inputs, outputs) in enumerate(pairwise(hidden)):
             stride = 1 if level < spec.base_layers else 2
-            doublings += [
-                self._layer(inputs, outputs, spec, std, stride, bias=bias),
-                *norm_layers(spec.norm, outputs, std, dimensions=2),
-                activation(spec.activation),
-                *dropout_layers(spec.dropout),
-            ]
-        self.doublings = nn.Sequential(*doublings, self._layer(widths[-2], channels, spec, std, 2, bias=True))
+            layer = _transposed(inputs, outputs, spec.kernel if stride == 2 else BASE_KERNEL, stride, bias=bias)
+            doublings += [*spec.block(layer, outputs, std), *spec.dropped()]
+        last = weighted(_transposed(widths[-2], channels, spec.kernel, 2, bias=True), spec.norm, std)
+        self.doublings = nn.Sequential(*doublings, last)
         self.output = activation(spec.output)
 
-    @staticmethod
-    def _layer(
-        inputs: int, outputs: int, spec: DcganGeneratorSpec, std: float, stride: int, *, bias: bool
-    ) -> nn.Module:
-        kernel = spec.kernel if stride == 2 else BASE_KERNEL
-        odd = kernel % 2
-        layer = ConvTranspose2d(
-            inputs, outputs, kernel, stride, padding=1 + odd, output_padding=stride - 2 + odd, bias=bias
-        )
-        return weighted(layer, spec.norm, std)
-
-    def forward(self, latents: Tensor) -> Tensor:
-        """Return pictures [batch, channels, side, side]."""
-        pictures: Tensor = self.output(self.doublings(self.project(latents[:, :, None, None])))
-        return pictures
+    def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Return images [batch, channels, side, side]."""
+        images: Tensor = self.output(self.doublings(self.project(latents[:, :, None, None])))
+        return images
 
 
 class DcganDiscriminator(Discriminator):
-    """Halves pictures by strided convolutions down to the base, and judges that by one last convolution."""
+    """Halves images by strided convolutions down to the base, of which one last convolution makes a logit."""
 
-    def __init__(self, model: "Dcgan", shape: Shape) -> None:
+    def __init__(self, model: "Dcgan", space: SampleSpace) -> None:
         super().__init__()
         spec, std = model.discriminator, model.init_std
-        halvings = halvings_of(shape)
-        channels, side, _ = shape
+        halvings = halvings_of(space)
+        channels, side, _ = space.shape
         layers: list[nn.Module] = []
         for level, width in enumerate(_widths(spec, halvings)):
             # The first layer sees pixels, whose mean and contrast batch norm would take away (section 3).
-            norm: Norm = spec.norm if level > 0 or spec.norm == "spectral" else "none"
+            norm = spec.norm if level > 0 or spec.norm == "spectral" else "none"
             convolution = Conv2d(
                 channels, width, spec.kernel, stride=2, padding=1 + spec.kernel % 2, bias=has_bias(norm)
             )
-            layers += [
-                weighted(convolution, norm, std),
-                *norm_layers(norm, width, std, dimensions=2),
-                activation(spec.activation),
-                *dropout_layers(spec.dropout),
-            ]
+            layers += [*spec.block(convolution, width, std, norm), *spec.dropped()]
             channels = width
         self.halvings = nn.Sequential(*layers)
         self.judge = weighted(Conv2d(channels, 1, side >> halvings), spec.norm, std)
@@ -146,35 +117,25 @@ class DcganDiscriminator(Discriminator):
         features: Tensor = self.halvings(samples)
         return features
 
-    def logits(self, features: Tensor) -> Tensor:
+    def logits(self, features: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return logits [batch]."""
         logits: Tensor = self.judge(features)
         return logits.flatten()
 
 
 @MODELS.register
-class Dcgan(Model):
-    """DCGAN for square pictures of 4, 5, 6 or 7 times a power of two pixels, from 8 to 256."""
+class Dcgan(LayeredModel):
+    """DCGAN for square images of 4, 5, 6 or 7 times a power of two pixels, from 8 to 256."""
 
     name: Literal["dcgan"]
     init_std: Annotated[float, Field(gt=0)]
     generator: DcganGeneratorSpec
     discriminator: ConvolutionsSpec
 
-    @property
-    def lipschitz(self) -> bool:
-        """Whether every layer of the discriminator is spectrally normalised."""
-        return self.discriminator.norm == "spectral"
+    def build_generator(self, space: SampleSpace) -> Generator:
+        """Return a generator whose sizes follow from the samples."""
+        return DcganGenerator(self, space)
 
-    @property
-    def mixes_samples(self) -> bool:
-        """Whether the discriminator has batch norm."""
-        return self.discriminator.norm == "batch"
-
-    def build_generator(self, shape: Shape) -> Generator:
-        """Return a generator whose depth follows from the resolution."""
-        return DcganGenerator(self, shape)
-
-    def build_discriminator(self, shape: Shape) -> Discriminator:
-        """Return the generator's mirror."""
-        return DcganDiscriminator(self, shape)
+    def build_discriminator(self, space: SampleSpace) -> Discriminator:
+        """Return a discriminator whose sizes follow from the samples."""
+        return DcganDiscriminator(self, space)

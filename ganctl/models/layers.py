@@ -1,10 +1,13 @@
-"""The small pieces that networks are built of."""
+"""What networks of layers are built of."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
+
+from ganctl.models.model import Model
+from ganctl.registry import Spec
 
 Norm = Literal["batch", "layer", "instance", "spectral", "none"]
 Activation = Literal["relu", "leaky_relu", "elu", "gelu", "silu"]
@@ -56,31 +59,67 @@ def weighted(layer: nn.Module, norm: Norm, init_std: float | None) -> nn.Module:
     return spectral_norm(layer) if norm == "spectral" else layer
 
 
-def norm_layers(norm: Norm, channels: int, init_std: float | None, dimensions: Literal[1, 2]) -> list[nn.Module]:
-    """Return the normalisation after a layer, as a list of none or one module.
-
-    `dimensions` is 2 behind convolutions and 1 behind dense layers. Layer norm of pictures is taken over
-    channels and pixels. Scales start at N(1, init_std²), shifts at 0.
-    """
-    module: nn.Module
-    if norm == "batch":
-        module = nn.BatchNorm2d(channels) if dimensions == 2 else nn.BatchNorm1d(channels)
-    elif norm == "layer":
-        module = nn.GroupNorm(1, channels) if dimensions == 2 else nn.LayerNorm(channels)
-    elif norm == "instance":
-        module = nn.InstanceNorm2d(channels, affine=True)
-    else:
-        return []
-    if init_std is not None:
-        nn.init.normal_(module.weight, 1.0, init_std)
-    return [module]
-
-
 def has_bias(norm: Norm) -> bool:
     """Return whether a layer before this normalisation needs a bias, which most norms would take out again."""
     return norm in ("spectral", "none")
 
 
-def dropout_layers(share: float) -> list[nn.Module]:
-    """Return dropout as a list of none or one module."""
-    return [nn.Dropout(share)] if share > 0 else []
+class LayersSpec(Spec):
+    """The hidden layers of a network."""
+
+    dimensions: ClassVar[Literal[1, 2]]
+    """2 for convolutions, 1 for dense layers."""
+
+    norm: Norm
+    activation: Activation
+    dropout: Dropout
+
+    def nonlinearity(self) -> nn.Module:
+        """Return what follows a layer's normalisation."""
+        return activation(self.activation)
+
+    def block(
+        self, layer: nn.Module, width: int, init_std: float | None, norm: Norm | None = None
+    ) -> list[nn.Module]:
+        """Return a layer of `width` outputs, initialised, with its normalisation (`norm`) and non-linearity."""
+        norm = norm or self.norm
+        return [weighted(layer, norm, init_std), *self._normalised(norm, width, init_std), self.nonlinearity()]
+
+    def dropped(self) -> list[nn.Module]:
+        """Return dropout as a list of none or one module."""
+        return [nn.Dropout(self.dropout)] if self.dropout > 0 else []
+
+    def _normalised(self, norm: Norm, width: int, init_std: float | None) -> list[nn.Module]:
+        """Return the normalisation as a list of none or one module; scales start at N(1, init_std²), shifts at 0.
+
+        Layer norm of images is taken over channels and pixels.
+        """
+        images = self.dimensions == 2
+        module: nn.Module
+        if norm == "batch":
+            module = nn.BatchNorm2d(width) if images else nn.BatchNorm1d(width)
+        elif norm == "layer":
+            module = nn.GroupNorm(1, width) if images else nn.LayerNorm(width)
+        elif norm == "instance":
+            module = nn.InstanceNorm2d(width, affine=True)
+        else:
+            return []
+        if init_std is not None:
+            nn.init.normal_(module.weight, 1.0, init_std)
+        return [module]
+
+
+class LayeredModel(Model):
+    """A model whose discriminator is a stack of layers with one norm."""
+
+    discriminator: LayersSpec
+
+    @property
+    def lipschitz(self) -> bool:
+        """Whether every layer of the discriminator is spectrally normalised."""
+        return self.discriminator.norm == "spectral"
+
+    @property
+    def mixes_samples(self) -> bool:
+        """Whether the discriminator has batch norm."""
+        return self.discriminator.norm == "batch"

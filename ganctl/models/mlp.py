@@ -6,32 +6,22 @@ from typing import Annotated, Literal
 from pydantic import Field
 from torch import Tensor, nn
 
-from ganctl.models.layers import (
-    Activation,
-    Dropout,
-    Maxout,
-    Norm,
-    Width,
-    activation,
-    dropout_layers,
-    has_bias,
-    norm_layers,
-    weighted,
-)
-from ganctl.models.model import MODELS, Discriminator, Generator, GeneratorSpec, Model, Shape
-from ganctl.registry import Spec
-
-DenseNorm = Literal["batch", "layer", "spectral", "none"]
+from ganctl.models.layers import LayeredModel, LayersSpec, Maxout, Width, activation, has_bias, weighted
+from ganctl.models.model import MODELS, Discriminator, Generator, GeneratorSpec
+from ganctl.samples import IMAGES, SampleSpace
 
 
-class DenseSpec(Spec):
+class DenseSpec(LayersSpec):
     """Hidden layers of either network."""
 
+    dimensions = 1
+    norm: Literal["batch", "layer", "spectral", "none"]
     hidden: Annotated[list[Width], Field(max_length=256)]
-    norm: DenseNorm
-    activation: Activation
     maxout: Annotated[int, Field(ge=1, le=64)]
-    dropout: Dropout
+
+    def nonlinearity(self) -> nn.Module:
+        """Return maxout, or the activation."""
+        return Maxout(self.maxout) if self.maxout > 1 else super().nonlinearity()
 
 
 class MlpGeneratorSpec(DenseSpec, GeneratorSpec):
@@ -39,30 +29,25 @@ class MlpGeneratorSpec(DenseSpec, GeneratorSpec):
 
 
 def _dense(inputs: int, spec: DenseSpec, outputs: int, init_std: float | None) -> nn.Sequential:
-    norm: Norm = spec.norm
     layers: list[nn.Module] = []
     for width in spec.hidden:
         maps = width * spec.maxout
-        layers += [
-            weighted(nn.Linear(inputs, maps, bias=has_bias(norm)), norm, init_std),
-            *norm_layers(norm, maps, init_std, dimensions=1),
-            Maxout(spec.maxout) if spec.maxout > 1 else activation(spec.activation),
-            *dropout_layers(spec.dropout),
-        ]
+        dense = nn.Linear(inputs, maps, bias=has_bias(spec.norm))
+        layers += [*spec.block(dense, maps, init_std), *spec.dropped()]
         inputs = width
-    return nn.Sequential(*layers, weighted(nn.Linear(inputs, outputs), norm, init_std))
+    return nn.Sequential(*layers, weighted(nn.Linear(inputs, outputs), spec.norm, init_std))
 
 
 class MlpGenerator(Generator):
     """Dense layers, then pixels through `output` or points as they are."""
 
-    def __init__(self, spec: "Mlp", shape: Shape) -> None:
+    def __init__(self, spec: "Mlp", space: SampleSpace) -> None:
         super().__init__()
-        self.shape = shape
-        self.dense = _dense(spec.latent, spec.generator, math.prod(shape), spec.init_std)
-        self.output = activation(spec.generator.output) if len(shape) == 3 else nn.Identity()
+        self.shape = space.shape
+        self.dense = _dense(spec.latent, spec.generator, math.prod(space.shape), spec.init_std)
+        self.output = activation(spec.generator.output) if space.kind is IMAGES else nn.Identity()
 
-    def forward(self, latents: Tensor) -> Tensor:
+    def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return samples [batch, *shape]."""
         samples: Tensor = self.output(self.dense(latents))
         return samples.reshape(len(samples), *self.shape)
@@ -71,9 +56,9 @@ class MlpGenerator(Generator):
 class MlpDiscriminator(Discriminator):
     """Flattened samples through dense layers."""
 
-    def __init__(self, spec: "Mlp", shape: Shape) -> None:
+    def __init__(self, spec: "Mlp", space: SampleSpace) -> None:
         super().__init__()
-        self.dense = _dense(math.prod(shape), spec.discriminator, 1, spec.init_std)
+        self.dense = _dense(math.prod(space.shape), spec.discriminator, 1, spec.init_std)
 
     def features(self, samples: Tensor) -> Tensor:
         """Return the last hidden layer, [batch, width]; the flattened samples if there is none."""
@@ -82,35 +67,25 @@ class MlpDiscriminator(Discriminator):
             features = layer(features)
         return features
 
-    def logits(self, features: Tensor) -> Tensor:
+    def logits(self, features: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return logits [batch]."""
         logits: Tensor = self.dense[-1](features)
         return logits.squeeze(1)
 
 
 @MODELS.register
-class Mlp(Model):
-    """Multi-layer perceptrons; the sizes of the first and last layer follow from the data."""
+class Mlp(LayeredModel):
+    """Multi-layer perceptrons; the sizes of the first and last layer follow from the samples."""
 
     name: Literal["mlp"]
     init_std: Annotated[float, Field(gt=0)] | None
     generator: MlpGeneratorSpec
     discriminator: DenseSpec
 
-    @property
-    def lipschitz(self) -> bool:
-        """Whether every layer of the discriminator is spectrally normalised."""
-        return self.discriminator.norm == "spectral"
+    def build_generator(self, space: SampleSpace) -> Generator:
+        """Return a generator whose sizes follow from the samples."""
+        return MlpGenerator(self, space)
 
-    @property
-    def mixes_samples(self) -> bool:
-        """Whether the discriminator has batch norm."""
-        return self.discriminator.norm == "batch"
-
-    def build_generator(self, shape: Shape) -> Generator:
-        """Return a generator of pictures or points."""
-        return MlpGenerator(self, shape)
-
-    def build_discriminator(self, shape: Shape) -> Discriminator:
-        """Return a discriminator of pictures or points."""
-        return MlpDiscriminator(self, shape)
+    def build_discriminator(self, space: SampleSpace) -> Discriminator:
+        """Return a discriminator whose sizes follow from the samples."""
+        return MlpDiscriminator(self, space)

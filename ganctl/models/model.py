@@ -1,14 +1,13 @@
-"""What every pair of networks promises to the rest of ganctl."""
+"""What a generator, a discriminator and their model are to the rest of ganctl."""
 
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from pydantic import Field
 from torch import Tensor, nn
 
 from ganctl.registry import Component, Family, Spec
-
-Shape = tuple[int, ...]
-"""Of one sample: (channels, height, width) for pictures, (dimensions,) for points."""
+from ganctl.samples import SampleSpace
 
 Output = Literal["tanh", "sigmoid"]
 
@@ -16,25 +15,25 @@ Output = Literal["tanh", "sigmoid"]
 class Generator(nn.Module):
     """Maps latents [batch, latent] to samples [batch, *shape]."""
 
-    def forward(self, latents: Tensor) -> Tensor:
-        """Return generated samples in the value range of the model."""
+    def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Return samples in the value range of the model; `labels`, int64 [batch], say of which classes."""
         raise NotImplementedError
 
 
 class Discriminator(nn.Module):
-    """Maps samples [batch, *shape] to features, and these to logits [judgements], one a sample or a pack."""
+    """Maps samples [batch, *shape] to features, and these to logits, one for each sample or pack."""
 
     def features(self, samples: Tensor) -> Tensor:
-        """Return what the last layer reads, [judgements, …]."""
+        """Return the last layer's input, [logits, …]."""
         raise NotImplementedError
 
-    def logits(self, features: Tensor) -> Tensor:
-        """Return the last layer's logits: above zero for "real"."""
+    def logits(self, features: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Return the last layer's logits: above zero for "real", and of the class that a label names."""
         raise NotImplementedError
 
-    def forward(self, samples: Tensor) -> Tensor:
+    def forward(self, samples: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return the logits of samples."""
-        return self.logits(self.features(samples))
+        return self.logits(self.features(samples), labels)
 
 
 class GeneratorSpec(Spec):
@@ -60,21 +59,25 @@ class Model(Component):
         return False
 
     @property
-    def picture_range(self) -> tuple[float, float]:
-        """Lowest and highest value of a picture's pixels, for generated and real ones alike."""
+    def value_range(self) -> tuple[float, float]:
+        """Black and white of images in a step, generated and real ones alike."""
         return (-1.0, 1.0) if self.generator.output == "tanh" else (0.0, 1.0)
 
-    def build_generator(self, shape: Shape) -> Generator:
-        """Return a freshly initialised generator of samples of this shape.
+    def space(self, samples: SampleSpace) -> SampleSpace:
+        """Return the space of samples with this model's value range."""
+        return replace(samples, value_range=self.value_range)
 
-        Raises `ConfigError` if the model cannot make that shape.
+    def build_generator(self, space: SampleSpace) -> Generator:
+        """Return a freshly initialised generator of such samples.
+
+        Raises `ConfigError` if the model cannot make them.
         """
         raise NotImplementedError
 
-    def build_discriminator(self, shape: Shape) -> Discriminator:
-        """Return a freshly initialised discriminator for samples of this shape.
+    def build_discriminator(self, space: SampleSpace) -> Discriminator:
+        """Return a freshly initialised discriminator of such samples.
 
-        Raises `ConfigError` if the model cannot take that shape.
+        Raises `ConfigError` if the model cannot take them.
         """
         raise NotImplementedError
 

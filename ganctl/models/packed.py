@@ -1,13 +1,16 @@
-"""A discriminator that judges several samples at once, so that it sees when they are too much alike."""
+"""A discriminator that sees several samples at once, and so whether they are too much alike."""
+
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
-from ganctl.models.model import Discriminator, Model, Shape
+from ganctl.models.model import Discriminator, Model
+from ganctl.samples import SampleSpace
 
 
 class Packed(Discriminator):
-    """Judges each `pack` samples of a batch as one of as many times the channels (Lin et al. 2018, section 3)."""
+    """Joins each `pack` samples of a batch along the channels to one (Lin et al. 2018, section 3)."""
 
     def __init__(self, judge: Discriminator, pack: int) -> None:
         super().__init__()
@@ -21,16 +24,17 @@ class Packed(Discriminator):
             packs = packs.contiguous(memory_format=torch.channels_last)
         return self.judge.features(packs)
 
-    def logits(self, features: Tensor) -> Tensor:
+    def logits(self, features: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return logits [batch / pack]."""
-        return self.judge.logits(features)
+        return self.judge.logits(features, labels)
 
 
-def build_discriminator(model: Model, shape: Shape, pack: int) -> Discriminator:
-    """Return a freshly initialised discriminator that judges `pack` samples of this shape at once.
+def build_discriminator(model: Model, space: SampleSpace, pack: int) -> Discriminator:
+    """Return a freshly initialised discriminator that sees `pack` samples at once.
 
-    Raises `ConfigError` if the model cannot take that shape.
+    Raises `ConfigError` if the model cannot take them.
     """
     if pack == 1:
-        return model.build_discriminator(shape)
-    return Packed(model.build_discriminator((pack * shape[0], *shape[1:])), pack)
+        return model.build_discriminator(space)
+    channels, *sides = space.shape
+    return Packed(model.build_discriminator(replace(space, shape=(pack * channels, *sides))), pack)

@@ -3,40 +3,39 @@
 import math
 
 from ganctl.config import TrainConfig
-from ganctl.losses import LabelledLoss
 from ganctl.optim import PlayerName
-from ganctl.penalties import PenaltyTerm, WeightClipping
-
-SMOOTHING = frozenset({"r1", "r2", "gradient_penalty", "dragan"})
-"""The penalties that keep the discriminator's slope small."""
 
 
 def of_a_discriminator_that_has_won(config: TrainConfig) -> list[str]:
     """Return what holds the discriminator back, or lets the generator catch up."""
     loop = config.train
-    turns = f"train.n_dis={loop.n_dis - 1}" if loop.n_dis > 1 else f"train.n_gen={loop.n_gen + 1}"
-    sure = isinstance(config.loss, LabelledLoss) and config.loss.label_smoothing == 0
-    softer = ["loss.label_smoothing=0.1"] if sure else []
-    return [*_slower(config), *_smoother(config), turns, *softer]
+    updates = f"train.n_dis={loop.n_dis - 1}" if loop.n_dis > 1 else f"train.n_gen={loop.n_gen + 1}"
+    key = config.loss.softened_by
+    softer = [f"loss.{key}=0.1"] if key is not None and getattr(config.loss, key) == 0 else []
+    return [*_slower(config), *_smoother(config), updates, *softer]
 
 
 def of_a_discriminator_that_has_lost(config: TrainConfig) -> list[str]:
     """Return what lets the discriminator catch up."""
     loop = config.train
-    turns = f"train.n_gen={loop.n_gen - 1}" if loop.n_gen > 1 else f"train.n_dis={loop.n_dis + 1}"
-    weights = [f"penalty.{key}.weight below {weight:g}" for key, weight in _smoothing(config).items()]
-    return [*_rate(config, "discriminator", "above"), *_rate(config, "generator", "below"), turns, *weights]
+    updates = f"train.n_gen={loop.n_gen - 1}" if loop.n_gen > 1 else f"train.n_dis={loop.n_dis + 1}"
+    rates = [*_rate(config, "discriminator", "above"), *_rate(config, "generator", "below")]
+    return [*rates, updates, *_moved(_smoothing(config), "below")]
 
 
 def of_a_vanishing_gradient(config: TrainConfig) -> list[str]:
     """Return what gives the generator a slope to go down."""
-    if config.loss.critic:
-        clipping = {key: each for key, each in config.penalty.items() if isinstance(each, WeightClipping)}
-        limits = [f"penalty.{key}.limit above {each.limit:g}" for key, each in clipping.items()]
-        other = [] if _smoothing(config) else ["loss=wgan_gp"]
-        return [*limits, *other, *_rate(config, "generator", "above"), f"train.n_dis={config.train.n_dis + 1}"]
-    loss = "loss=nonsaturating" if config.loss.name == "minimax" else "loss=wgan_gp"
-    return [loss, *_smoother(config), *_slower(config)]
+    if not config.loss.critic:
+        loss = "loss=nonsaturating" if config.loss.saturates else "loss=wgan_gp"
+        return [loss, *_smoother(config), *_slower(config)]
+    bounds = {
+        f"penalty.{key}.{penalty.loosened_by}": float(getattr(penalty, penalty.loosened_by))
+        for key, penalty in config.penalty.items()
+        if penalty.loosened_by is not None
+    }
+    other = [] if _smoothing(config) else ["loss=wgan_gp"]
+    rate = _rate(config, "generator", "above")
+    return [*_moved(bounds, "above"), *other, *rate, f"train.n_dis={config.train.n_dis + 1}"]
 
 
 def of_samples_that_are_alike(config: TrainConfig) -> list[str]:
@@ -57,7 +56,7 @@ def _slower(config: TrainConfig) -> list[str]:
 def _rate(config: TrainConfig, player: PlayerName, way: str) -> list[str]:
     """Return advice on a player's learning rate; none where an optimizer of the user's own has no such key."""
     rate = _rate_of(config, player)
-    return [] if math.isnan(rate) else [f"optimizer.{player}.lr {way} {rate:g}"]
+    return [] if math.isnan(rate) else _moved({f"optimizer.{player}.lr": rate}, way)
 
 
 def _rate_of(config: TrainConfig, player: PlayerName) -> float:
@@ -65,17 +64,18 @@ def _rate_of(config: TrainConfig, player: PlayerName) -> float:
 
 
 def _smoothing(config: TrainConfig) -> dict[str, float]:
-    """Return the weights of the smoothing penalties, by key."""
+    """Return the keys by which penalties smooth the discriminator, with their values."""
     return {
-        key: penalty.weight
+        f"penalty.{key}.{penalty.smoothed_by}": float(getattr(penalty, penalty.smoothed_by))
         for key, penalty in config.penalty.items()
-        if isinstance(penalty, PenaltyTerm) and penalty.name in SMOOTHING
+        if penalty.smoothed_by is not None
     }
 
 
 def _smoother(config: TrainConfig) -> list[str]:
     """Return advice that makes the discriminator smoother."""
-    weights = _smoothing(config)
-    if not weights:
-        return [f"penalty=[{','.join([*config.penalty, 'r1'])}]"]
-    return [f"penalty.{key}.weight above {weight:g}" for key, weight in weights.items()]
+    return _moved(_smoothing(config), "above") or [f"penalty=[{','.join([*config.penalty, 'r1'])}]"]
+
+
+def _moved(values: dict[str, float], way: str) -> list[str]:
+    return [f"{key} {way} {value:g}" for key, value in values.items()]

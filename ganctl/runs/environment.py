@@ -1,4 +1,4 @@
-"""What, beside its config, the bits of a run depend on."""
+"""What the bits of a run depend on, apart from its config."""
 
 import platform
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from ganctl.runtime.device import Device
 
 
 def environment(config: TrainConfig, device: Device) -> dict[str, str]:
-    """Return what, beside the config, the bits of a run depend on."""
+    """Return what the bits of a run depend on, apart from its config: versions, plugins, device and precision."""
     terms: dict[str, str] = {}
     compiled = " compiled" if config.device.compile else ""
     for auxiliary in config.auxiliary.values():
@@ -39,7 +39,7 @@ def other_plugins(theirs: Mapping[str, str], config: TrainConfig) -> str:
 
 
 def changes(header: Header, ours: dict[str, str]) -> tuple[Inexact, ...]:
-    """Return, and say, what keeps a run from going on from a checkpoint bit for bit; `ours` is its environment."""
+    """Report and return what keeps a run from going on from a checkpoint bit for bit, in an environment `ours`."""
     changed = [
         f"{key} {header.versions.get(key)} → {ours.get(key)}"
         for key in {**header.versions, **ours}

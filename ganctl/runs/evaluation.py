@@ -1,4 +1,4 @@
-"""What a run measures of its samples while it trains, by the layers that `ganctl evaluate` uses."""
+"""The measuring of samples while a run trains, by the layers that `ganctl evaluate` uses."""
 
 import math
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from ganctl.checkpoints.file import Score
 from ganctl.config import TrainConfig
 from ganctl.data.store import Store
 from ganctl.game.sampling import at_once, drawn
-from ganctl.metrics import Comparison, Floor, Numbers, Surroundings, of_store
+from ganctl.metrics import Baseline, Comparison, Numbers, Reference, of_store
 from ganctl.runtime.console import say
 from ganctl.runtime.device import Device
 
@@ -18,15 +18,15 @@ SEED = 0
 
 
 @dataclass(frozen=True)
-class Found:
+class Measured:
     """The numbers of one evaluation, and the one by which checkpoints are compared, if there is one and finite."""
 
     numbers: Numbers
-    floor: Floor
+    floor: Baseline
     score: Score | None
 
     def describe(self) -> str:
-        """Return every number in few words, beside it what real samples have."""
+        """Return every number in few words, each with its real-vs-real baseline."""
         told = []
         for key, found in self.numbers.items():
             for name, value in found.items():
@@ -35,7 +35,7 @@ class Found:
         return ", ".join(told)
 
     def scalars(self) -> dict[str, float]:
-        """Return the numbers as they are logged: `evaluate/<metric>/<number>`, and `…/floor` of real samples."""
+        """Return the numbers as they are logged: `evaluate/<metric>/<number>`, and `…/floor` for the baseline."""
         sides = (("", self.numbers), ("/floor", self.floor.numbers))
         return {
             f"evaluate/{key}/{name}{end}": value
@@ -46,7 +46,7 @@ class Found:
 
 
 class Evaluation:
-    """The metrics of a run, opened for its data; what is known of real samples is looked at once and kept.
+    """The metrics of a run, opened for its data; statistics of real samples are computed once and kept.
 
     Every evaluation draws the same latents, so that evaluating disturbs no other random number.
 
@@ -57,28 +57,28 @@ class Evaluation:
         assert config.features is not None
         self._config = config
         self._device = device
-        self._shape = store.shape
-        self._extractor = config.features.open(Surroundings(config.data, store, device.torch_device, "auto"))
+        self._space = config.model.space(store.space)
+        self._extractor = config.features.open(Reference(config.data, store, device.torch_device, "auto"))
         real = of_store(store, config.data)
         self._comparison = Comparison(config.metric, self._extractor, real, "auto")
-        self._floor: Floor | None = None
+        self._floor: Baseline | None = None
         choosing = (key for key, metric in config.metric.items() if metric.better is not None)
         self._best = config.evaluate.best or next(choosing, None)
-        counted = drawn(nn.Identity(), config.model, store.shape, device, config.evaluate.num, SEED, 1)
+        counted = drawn(nn.Identity(), config.model.latent, self._space, device, config.evaluate.num, SEED, 1)
         self._comparison.check(counted)
 
-    def measure(self, network: nn.Module) -> Found:
+    def measure(self, network: nn.Module) -> Measured:
         """Return what the metrics find in samples of a generator."""
         config = self._config
         generated = drawn(
-            network, config.model, self._shape, self._device, config.evaluate.num, SEED, at_once(config)
+            network, config.model.latent, self._space, self._device, config.evaluate.num, SEED, at_once(config)
         )
         numbers = self._comparison.numbers(generated, SEED)
         if self._floor is None:
-            self._floor = self._comparison.floor(config.evaluate.num, SEED)
+            self._floor = self._comparison.baseline(config.evaluate.num, SEED)
             for line in self._floor.left_out:
                 say(f"not real vs real: {line}")
-        return Found(numbers, self._floor, self._score(numbers))
+        return Measured(numbers, self._floor, self._score(numbers))
 
     def _score(self, numbers: Numbers) -> Score | None:
         if self._best is None:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ganctl.config import TrainConfig
 from ganctl.game.step import Game
-from ganctl.runs import advice as remedies
+from ganctl.runs import advice
 
 WON = 0.99
 """Separation from which on the discriminator has nothing left to learn from the generator."""
@@ -94,29 +94,29 @@ TROUBLES = (
         "health/separation",
         lambda share: share >= WON,
         f"the discriminator has won: it told real from generated samples in {WON:.0%} of pairs or more",
-        remedies.of_a_discriminator_that_has_won,
+        advice.of_a_discriminator_that_has_won,
         spares_critics=True,
     ),
     Trouble(
         "health/separation",
         lambda share: share <= LOST,
         f"the discriminator has lost: it took generated samples for real ones in {1 - LOST:.0%} of pairs or more",
-        remedies.of_a_discriminator_that_has_lost,
+        advice.of_a_discriminator_that_has_lost,
     ),
     Trouble(
         "health/generator_gradient",
         lambda size: size < VANISHED,
         f"the generator hardly learns: the entries of its gradient were below {VANISHED:.0e}",
-        remedies.of_a_vanishing_gradient,
+        advice.of_a_vanishing_gradient,
     ),
     Trouble(
         "health/diversity",
         lambda ratio: ratio < ALIKE,
         f"the generator's samples are too much alike: they lay less than {ALIKE:.0%} as far apart as real ones",
-        remedies.of_samples_that_are_alike,
+        advice.of_samples_that_are_alike,
     ),
 )
-"""Every kind of trouble that is said; a new one is a line here and its remedies."""
+"""Every kind of trouble that is reported; a new one is an entry here and its remedies."""
 
 
 @dataclass
@@ -126,28 +126,28 @@ class Spell:
     crossed: bool = False
     since: int = 0
     rows: int = 0
-    said: bool = False
+    reported: bool = False
 
     def add(self, step: int, crossed: bool, long: int) -> bool:
-        """Count one more row; return whether trouble has gone on for `long` steps and has yet to be said.
+        """Count one more row; return whether trouble has gone on for `long` steps and has yet to be reported.
 
-        Once said, it is said again only after it has been away for as long.
+        It is reported again only after it has been away for as long.
         """
         if crossed != self.crossed:
             self.crossed, self.since, self.rows = crossed, step, 0
         self.rows += 1
         if self.rows < LONG_ROWS or step - self.since < long:
             return False
-        news = crossed and not self.said
-        self.said = crossed
+        news = crossed and not self.reported
+        self.reported = crossed
         return news
 
 
 class HealthWatch:
-    """Says in one line when a run has been in trouble for long, and what usually helps.
+    """Reports in one line when a run has been in trouble for long, and what usually helps.
 
     It remembers the rows since the process started or went back to a checkpoint, and no checkpoint holds that: a
-    resumed run counts anew. So the numbers of a run never depend on it.
+    resumed run starts counting again. So the numbers of a run never depend on it.
     """
 
     def __init__(self, config: TrainConfig) -> None:
@@ -157,7 +157,7 @@ class HealthWatch:
         self._spells = [(trouble, Spell()) for trouble in TROUBLES if not (critic and trouble.spares_critics)]
 
     def look(self, step: int, row: Mapping[str, float]) -> list[str]:
-        """Return the lines to say after a logged row; a number that is missing or NaN is no trouble."""
+        """Return the lines to report after a logged row; a number that is missing or NaN is no trouble."""
         lines = []
         for trouble, spell in self._spells:
             crossed = trouble.crossed(row.get(trouble.sign, math.nan))

@@ -2,8 +2,8 @@
 
 import sys
 import time
-from collections.abc import Mapping
-from types import TracebackType
+from collections.abc import Callable, Mapping
+from functools import partial
 
 from ganctl.runtime.console import PLAIN_SECONDS, say
 
@@ -19,29 +19,21 @@ class ProgressDisplay:
         self._critic = critic
         self._started, self._first = time.monotonic(), step
         self._reported = self._started
-        self._bar = _Bar(step, steps) if sys.stdout.isatty() else None
-
-    def __enter__(self) -> "ProgressDisplay":
-        if self._bar is not None:
-            self._bar.progress.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._bar is not None:
-            self._bar.progress.stop()
+        self._update: Callable[..., None] | None = None
+        self.close: Callable[[], None] = lambda: None
+        if sys.stdout.isatty():
+            self._update, self.close = _bar(step, steps)
 
     def step(self, step: int) -> None:
         """Show that `step` steps are done."""
-        if self._bar is not None:
-            self._bar.progress.update(self._bar.task, completed=step)
+        if self._update is not None:
+            self._update(completed=step)
 
     def numbers(self, step: int, values: Mapping[str, float]) -> None:
         """Show the logged numbers of a step."""
         words = describe(values, critic=self._critic)
-        if self._bar is not None:
-            self._bar.progress.update(self._bar.task, numbers=words)
+        if self._update is not None:
+            self._update(numbers=words)
             return
         now = time.monotonic()
         if now - self._reported >= PLAIN_SECONDS or step == self._steps:
@@ -50,27 +42,26 @@ class ProgressDisplay:
             say(f"step {step:,}/{self._steps:,}  {words}  left {clock(left)}")
 
 
-class _Bar:
-    def __init__(self, step: int, steps: int) -> None:
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-        from rich.table import Column
+def _bar(step: int, steps: int) -> tuple[Callable[..., None], Callable[[], None]]:
+    """Show a bar; return what updates it and what ends it."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.table import Column
 
-        def whole() -> Column:
-            return Column(no_wrap=True)
-
-        self.progress = Progress(
-            MofNCompleteColumn(table_column=whole()),
-            BarColumn(bar_width=None),
-            TextColumn("{task.fields[numbers]}", table_column=whole()),
-            TimeRemainingColumn(compact=True, table_column=whole()),
-            refresh_per_second=4,
-            expand=True,
-        )
-        self.task = self.progress.add_task("train", total=steps, completed=step, numbers="")
+    progress = Progress(
+        MofNCompleteColumn(table_column=Column(no_wrap=True)),
+        BarColumn(bar_width=None),
+        TextColumn("{task.fields[numbers]}", table_column=Column(no_wrap=True)),
+        TimeRemainingColumn(compact=True, table_column=Column(no_wrap=True)),
+        refresh_per_second=4,
+        expand=True,
+    )
+    task = progress.add_task("train", total=steps, completed=step, numbers="")
+    progress.start()
+    return partial(progress.update, task), progress.stop
 
 
 def describe(values: Mapping[str, float], *, critic: bool) -> str:
-    """Return speed, losses and the discriminator's mean judgement of real and fake in few words."""
+    """Return speed, losses and the discriminator's mean output for real and fake samples in few words."""
     words = (
         f"{values['images_per_second']:,.0f} img/s  "
         f"loss D {values['loss/discriminator']:.3f} G {values['loss/generator']:.3f}"

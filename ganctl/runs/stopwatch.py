@@ -1,14 +1,18 @@
-"""Where the time of a run goes: its steps, its pictures, its checkpoints."""
+"""Where the time of a run goes: its steps, its images, its checkpoints."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 
 class Stopwatch:
-    """Measures the speed of steps alone, and apart from them the time in s that other work took, by its name."""
+    """Measures the speed of steps alone, and apart from them the time in s that other work took, by its name.
 
-    def __init__(self, step: int) -> None:
+    `settle` waits until the device has done the steps that were asked of it.
+    """
+
+    def __init__(self, step: int, settle: Callable[[], None]) -> None:
+        self._settle = settle
         self.apart: dict[str, float] = {}
         self._started = self._since = time.perf_counter()
         self._step = step
@@ -16,8 +20,8 @@ class Stopwatch:
 
     def seconds(self) -> dict[str, float]:
         """Return the time since the start in s by what it went into, steps and the rest."""
-        whole = time.perf_counter() - self._started
-        return {"steps": whole - sum(self.apart.values())} | self.apart
+        total = time.perf_counter() - self._started
+        return {"steps": total - sum(self.apart.values())} | self.apart
 
     def share(self, waited: float) -> float:
         """Return which share of the time since the last `rate` was waited; `waited` is the sum so far in s."""
@@ -36,6 +40,7 @@ class Stopwatch:
     @contextmanager
     def paused(self, work: str) -> Iterator[None]:
         """Count the time within the block for other work."""
+        self._settle()
         start = time.perf_counter()
         try:
             yield

@@ -37,7 +37,7 @@ def say(line: str) -> None:
 
 @contextmanager
 def recorded(path: Path) -> Iterator[None]:
-    """Append what is said within the block to a file too, each line with its time."""
+    """Append the lines of the block to a file too, each with its time."""
     file = path.open("a", encoding="utf-8", errors="backslashreplace")
     _recording.append(file)
     try:

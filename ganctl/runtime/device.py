@@ -21,7 +21,7 @@ class Device:
 
     @property
     def dtype(self) -> torch.dtype:
-        """The type of weights, latents and pictures (activations follow `autocast`)."""
+        """The type of weights, latents and images (activations follow `autocast`)."""
         return torch.float64 if self.precision == "fp64" else torch.float32
 
     def autocast(self) -> AbstractContextManager[object]:
@@ -59,7 +59,7 @@ def open_device(name: str, precision: str, strict: bool, threads: int | None, *,
 
     `name` is auto, cpu, cuda, cuda:N or mps; `precision` a `Precision` or auto. `strict` makes fp32
     bit-reproducible: deterministic algorithms, no TF32. `coarse` says that the samples bear bf16, whose steps
-    near 1 are 1/128: pictures do, coordinates do not, so that auto takes fp32 for them.
+    near 1 are 1/128: images do, coordinates do not, so that auto takes fp32 for them.
 
     Raises `ConfigError` for a device this machine lacks or a precision it cannot use.
     """

@@ -23,7 +23,7 @@ def temporary(path: Path) -> Path:
 
 
 def intended(path: Path) -> str | None:
-    """Return the name that what lies under one of `temporary`'s names was to get; None for any other name."""
+    """Return the name that what has one of `temporary`'s names was to get; None for any other name."""
     found = TEMPORARY.fullmatch(path.name)
     return found[1] if found else None
 

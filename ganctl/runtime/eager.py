@@ -14,7 +14,7 @@ CALLED_THROUGH_THE_COMPILER = ("add_param_group", "zero_grad", "state_dict", "lo
 def eager(kind: type[Kind]) -> type[Kind]:
     """Return an optimizer that steps as `kind` does, bit for bit, and never imports `torch._dynamo`.
 
-    Torch tells its compiler to leave optimizers alone, and imports it for that even where nothing is compiled.
+    Torch makes its compiler skip optimizers, and imports it for that even where nothing is compiled.
     What a version of torch does otherwise than known here is left as it is: then the import takes its time.
     """
     for name in CALLED_THROUGH_THE_COMPILER:

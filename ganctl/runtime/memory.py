@@ -1,4 +1,4 @@
-"""The C library's allocator, told how a training loop uses memory, and how much memory there is."""
+"""The C library's allocator, set for how a training loop uses memory, and how much memory there is."""
 
 import ctypes
 import os

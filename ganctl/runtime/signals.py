@@ -22,7 +22,7 @@ class Signals:
     """Context in which SIGINT, SIGTERM, SIGHUP and SIGXCPU raise `Stopped`, or are noted while `deferred` is true.
 
     SIGUSR1 and SIGUSR2, by which cluster schedulers warn of the end, are noted in `save_wanted` and nothing else,
-    unless whoever started ganctl within a process has said what they mean there. A signal that is being
+    unless the program that ganctl runs in has handlers of its own for them. A signal that is being
     ignored, as SIGHUP is under nohup, stays ignored.
 
     A second signal of the same kind, while deferred, raises at once; not SIGXCPU, which comes every second once a

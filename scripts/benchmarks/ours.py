@@ -10,14 +10,15 @@ import torch
 
 from ganctl.config import TrainConfig, train_config
 from ganctl.data.store import Store
+from ganctl.folders.run_folder import RunFolder
 from ganctl.game.build import build_game, build_network, open_configured
 from ganctl.game.sampling import generate
 from ganctl.game.step import train_step
-from ganctl.runs.folder import RunFolder
-from ganctl.runs.progress import ProgressDisplay
+from ganctl.runs.desk import Desk
 from ganctl.runs.runner import Runner
 from ganctl.runtime.device import Device
 from ganctl.runtime.memory import keep_freed_memory
+from ganctl.runtime.ranks import Ranks
 from ganctl.runtime.signals import Signals
 from scripts.benchmarks.cases import CASES, EAGER, Case, random_images, words_of
 from scripts.tables.runs import composed
@@ -29,7 +30,7 @@ def opened(words: Sequence[str]) -> tuple[TrainConfig, Device, Store]:
     """Return what `ganctl train <words>` trains on, the allocator set as it sets it."""
     keep_freed_memory()
     config = train_config(composed(("train", *words)))
-    device = open_configured(config.device, points=config.data.points)
+    device = open_configured(config.device, config.data.kind)
     return config, device, config.data.load()
 
 
@@ -60,19 +61,18 @@ def bare(config: TrainConfig, device: Device, store: Store) -> Step:
 def whole(config: TrainConfig, device: Device, store: Store) -> Step:
     """Return a step of the runner, with the logs, images and checkpoints that are due after it."""
     place = tempfile.TemporaryDirectory()
-    folder = RunFolder(Path(place.name))
-    runner = Runner(config, folder, store, build_game(config, store, device), None, Signals())
-    display = ProgressDisplay(0, config.train.steps, critic=config.loss.critic)
+    desk = Desk(RunFolder(Path(place.name)), config, Ranks())
+    runner = Runner(desk, store, build_game(config, store, device), None, Signals())
 
     def step(kept: object = place) -> None:
-        runner._advance(display)
+        runner.advance()
 
     return step
 
 
 def sampling(config: TrainConfig, device: Device, store: Store) -> Step:
     """Return the drawing of one batch, as `ganctl sample` draws it."""
-    network = build_network(config, "generator", store.shape, device)
+    network = build_network(config, "generator", config.model.space(store.space), device)
     latents = torch.randn(config.train.batch_size, config.model.latent, device=device.torch_device)
 
     def step() -> None:

@@ -62,7 +62,7 @@ def single(words: list[str], saves: int) -> Row:
     steps = count()
     for _ in range(3):
         train_step(game, next(steps))
-    header = Header(config=config.saved(), step=3, shape=store.shape, data="", versions={}, logs={})
+    header = Header(config=config.saved(), step=3, shape=store.space.shape, data="", versions={}, logs={})
     seconds, risen = [], 0
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "step-00000003.safetensors")

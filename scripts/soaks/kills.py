@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ganctl.data.sources import SOURCES
-from ganctl.runs.tracking import Tracker
+from ganctl.runs.desk import Desk
 
 RUN = Path("outputs/run")
 """The run's folder, seen from where its process works."""
@@ -22,24 +22,23 @@ RUN = Path("outputs/run")
 PHASES: dict[str, tuple[str, ...]] = {
     "start": (),
     "loading data": (),
-    "building": ("ganctl.runs.runner.build_game",),
+    "building": ("ganctl.runs.start.build_game",),
     "opening the run": ("ganctl.runs.runner.Runner.__init__",),
     "between steps": ("ganctl.runs.runner.Runner.run",),
     "in a step": ("ganctl.runs.runner.train_step",),
-    "logging": ("ganctl.runs.runner.measure", "ganctl.runs.tracking.Tracker.scalars"),
+    "logging": ("ganctl.runs.runner.measure", "ganctl.runs.desk.Desk.log"),
     "drawing": (
-        "ganctl.runs.runner.generate",
-        "ganctl.runs.runner.write_whole",
-        "ganctl.runs.tracking.Tracker.picture",
+        "ganctl.runs.drawing.generate",
+        "ganctl.runs.desk.Desk.image",
     ),
     "saving": (
-        "ganctl.runs.tracking.Tracker.lengths",
+        "ganctl.runs.desk.Desk.lengths",
         "ganctl.checkpoints.state.tensors",
         "ganctl.checkpoints.file.write",
-        "ganctl.runs.folder.RunFolder.prune",
-        "ganctl.runs.folder.RunFolder.write_status",
+        "ganctl.folders.checkpoint_folder.CheckpointFolder.prune",
+        "ganctl.folders.run_folder.RunFolder.write_status",
     ),
-    "ending": ("ganctl.runs.tracking.Tracker.close",),
+    "ending": ("ganctl.runs.desk.Desk.close_logs",),
 }
 """What a process is doing, by the functions that do it; the first is what it does before any of them."""
 
@@ -117,8 +116,8 @@ CALLS: dict[str, tuple[Any, str, Files]] = {
     "sync": (os, "fsync", _of_handle),
     "rename": (os, "replace", _of_paths),
     "unlink": (os, "unlink", _of_paths),
-    "log": (Tracker, "scalars", _of_logs),
-    "lengths": (Tracker, "lengths", _of_logs),
+    "log": (Desk, "log", _of_logs),
+    "lengths": (Desk, "lengths", _of_logs),
 }
 """What a stage waits for: the function through which every such call goes, and the files it is about."""
 
@@ -207,7 +206,7 @@ STAGES = {
 def arm(stage: Stage) -> None:
     """Let this process kill itself at a stage."""
     owner, name, files = CALLS[stage.call]
-    whole, flush = getattr(owner, name), Tracker.lengths
+    whole, flush = getattr(owner, name), Desk.lengths
     begun = 0
 
     def watched(*arguments: Any, **named: Any) -> Any:
@@ -217,7 +216,7 @@ def arm(stage: Stage) -> None:
         if stage.after:
             whole(*arguments, **named)
         if stage.cut is not None:
-            if owner is Tracker:
+            if owner is Desk:
                 flush(arguments[0])
             path = Path(about[-1])
             os.truncate(path, stage.cut(path))
@@ -228,11 +227,11 @@ def arm(stage: Stage) -> None:
         raise AssertionError("killed, and still alive")
 
     setattr(owner, name, watched)
-    lengths = Tracker.lengths
+    lengths = Desk.lengths
 
-    def counted(tracker: Tracker) -> dict[str, int]:
+    def counted(desk: Desk) -> dict[str, int]:
         nonlocal begun
         begun += 1
-        return lengths(tracker)
+        return lengths(desk)
 
-    setattr(Tracker, "lengths", counted)  # noqa: B010  # as a plain assignment, mypy takes it for a mistake
+    setattr(Desk, "lengths", counted)  # noqa: B010  # as a plain assignment, mypy takes it for a mistake

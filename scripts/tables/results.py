@@ -14,8 +14,8 @@ from filelock import FileLock
 from PIL import Image
 
 from ganctl.config import TrainConfig
+from ganctl.folders.run_folder import RunFolder
 from ganctl.migrations import as_first_named
-from ganctl.runs.folder import RunFolder
 from ganctl.runtime.disk import write_whole
 from scripts.tables.table import Job, command
 

@@ -14,7 +14,7 @@ from ganctl import compose
 from ganctl.commands.evaluate import EvaluateCommand, evaluate_command
 from ganctl.config import TrainConfig, train_config
 from ganctl.errors import DivergenceError, GanctlError
-from ganctl.runs.folder import RunFolder
+from ganctl.folders.run_folder import RunFolder
 from ganctl.runs.progress import clock
 from scripts.tables import results
 from scripts.tables.launch import STOPPED, Ended, Launcher

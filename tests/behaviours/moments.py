@@ -4,10 +4,10 @@ import signal
 from pathlib import Path
 
 MOMENTS = {
-    "load": "ganctl.data.sources.Digits.load",
+    "load": "ganctl.data.sources.digits.Digits.load",
     "update": "ganctl.game.step.update",
     "step": "ganctl.runs.runner.train_step",
-    "picture": "ganctl.runs.runner.generate",
+    "picture": "ganctl.runs.drawing.generate",
     "write": "ganctl.checkpoints.file.write",
     "save": "ganctl.checkpoints.file.save_file",
     "synced": "ganctl.checkpoints.file.sync",

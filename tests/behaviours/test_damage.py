@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ganctl.runs.tracking import EVENTS
+from ganctl.loggers.tensorboard import EVENTS
 from scripts.soaks.traces import events, numbers, traces
 from scripts.soaks.warm import Warm
 from tests.behaviours.runs import TINY

@@ -110,7 +110,7 @@ def test_a_run_killed_between_rollbacks_ends_the_same(warm: Warm, rolled_back: P
 COUNTING = """\
 import gc, weakref
 
-from ganctl.runs import runner
+from ganctl.runs import runner, start
 
 whole, made = runner.build_game, []
 
@@ -121,7 +121,7 @@ def counting(*arguments):
     made.append(weakref.ref(game))
     return game
 
-runner.build_game = counting
+runner.build_game = start.build_game = counting
 """
 """A plugin by which a run says how many games it holds before it makes one; the collector of cycles is off."""
 

@@ -1,13 +1,14 @@
 """A run folder that is renamed, or replaced by another, while a process trains in it."""
 
 import shutil
+from operator import attrgetter
 from pathlib import Path
 
 import pytest
 
 from ganctl.errors import MovedError
+from ganctl.folders.run_folder import RunFolder
 from ganctl.runs import runner
-from ganctl.runs.folder import RunFolder
 from tests.conftest import TINY, Cli, contents
 
 RUN, AWAY = Path("outputs/run"), Path("outputs/away")
@@ -71,15 +72,15 @@ def test_an_evaluation_of_a_run_that_moved_meanwhile_leaves_no_best_checkpoint(
     assert contents(RUN) == before
 
 
-@pytest.mark.parametrize("act", ["write_status", "sweep", "prune", "claim"])
+@pytest.mark.parametrize("act", ["write_status", "sweep", "checkpoints.prune", "claim"])
 def test_every_write_asks_whether_the_folder_is_still_the_locked_one(act: str, trained: Path) -> None:
     folder = RunFolder(RUN)
-    arguments = {"write_status": ({},), "sweep": (), "prune": (None, 1), "claim": (None,)}[act]
+    arguments = {"write_status": ({},), "sweep": (), "checkpoints.prune": (None, 1), "claim": (None,)}[act]
     with folder.locked():
         replace()
         before = contents(Path("outputs"))
         with pytest.raises(MovedError):
-            getattr(folder, act)(*arguments)
+            attrgetter(act)(folder)(*arguments)
         assert contents(Path("outputs")) == before
 
 

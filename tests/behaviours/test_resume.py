@@ -13,7 +13,7 @@ from PIL import Image
 
 from ganctl.config import CheckpointConfig
 from ganctl.errors import ConfigError
-from ganctl.runs.folder import RunFolder
+from ganctl.folders.run_folder import RunFolder
 from scripts.soaks.parts import DATA, prepare
 from scripts.soaks.traces import WALL_CLOCK, events, files, last_step, numbers, start, traces
 from scripts.soaks.warm import Warm
@@ -286,11 +286,11 @@ def test_a_lost_terminal_does_not_stop_the_run(uninterrupted: Path, tmp_path: Pa
 
 def test_keeping_one_checkpoint_never_removes_the_one_just_written(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
-    folder.checkpoints.mkdir()
+    folder.checkpoints.path.mkdir()
     for step in (400, 500, 800):
-        folder.checkpoint_path(step).touch()
-    folder.prune(CheckpointConfig(every=5, keep=1, keep_every=0), step=500)
-    assert [path.name for path in folder.checkpoint_files()] == [
+        folder.checkpoints.path_of(step).touch()
+    folder.checkpoints.prune(CheckpointConfig(every=5, keep=1, keep_every=0), step=500)
+    assert [path.name for path in folder.checkpoints.files()] == [
         "step-00000800.safetensors",
         "step-00000500.safetensors",
     ]

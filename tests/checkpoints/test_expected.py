@@ -22,6 +22,7 @@ from ganctl.game.outline import outline, weights_of
 from ganctl.game.step import Game, train_step
 from ganctl.optim import OPTIMIZERS
 from ganctl.penalties import PENALTIES
+from ganctl.samples import POINTS, SampleSpace
 from tests.game.games import small_config
 
 SETTINGS = [
@@ -39,7 +40,7 @@ VALUE = "values.generator.adversarial"
 
 def played(*words: str, steps: int = 2) -> tuple[TrainConfig, Game]:
     config = small_config(*words, model="mlp", data="ring")
-    game = build_game(config, config.data.load(), open_configured(config.device, points=True))
+    game = build_game(config, config.data.load(), open_configured(config.device, POINTS))
     for step in range(steps):
         train_step(game, step)
     return config, game
@@ -71,7 +72,7 @@ def test_what_an_optimizer_keeps_is_what_it_is_expected_to_keep(words: list[str]
         for player in (game.generator, game.discriminator):
             weights = {
                 name: Parameter(weight.to(dtype=game.device.dtype))
-                for name, weight in weights_of(outline(config, player.name, (2,))).items()
+                for name, weight in weights_of(outline(config, player.name, SampleSpace.of_shape((2,)))).items()
             }
             expected = config.optimizer.kept(player.name, weights)
             prefix = f"optimizer.{player.name}."

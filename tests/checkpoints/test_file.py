@@ -134,7 +134,7 @@ def test_a_logged_value_may_be_infinite(path: Path, tensors: dict[str, torch.Ten
     assert checkpoint.read_header(path).read()[name] == float("inf")
 
 
-@pytest.mark.parametrize("name", ["count", "generator", "generator.a/b", "generator..a", "optimizer.x.step.a"])
+@pytest.mark.parametrize("name", ["count", "generator", "generator.a/b", "generator..a", "généré.a"])
 def test_a_name_that_could_not_be_read_again_is_a_programmers_mistake(name: str, tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match="no name that can be read back"):
         checkpoint.write(tmp_path / "file", HEADER, {name: torch.zeros(1)})

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganctl.data import parallel
+from ganctl.data.decoding import parallel
 from tests.conftest import Cli, contents
 from tests.data.drawn import BLUE, GREEN, RED, encoded, pack, plain, write
 
@@ -173,7 +173,7 @@ def test_info_decodes_nothing_and_tells_what_there_is(
 
 def test_in_a_terminal_the_findings_are_a_table(pictures: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
-    monkeypatch.setattr("ganctl.data.parallel.track", lambda results, total, what: results)
+    monkeypatch.setattr("ganctl.data.decoding.parallel.track", lambda results, total, what: results)
     name = "[red]\udcff.png"
     (pictures / "set" / name).write_bytes(b"")
     outcome = cli("data", "check", "path=set", "max_bad_fraction=1")

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ganctl.data import folder
-from ganctl.data.decode import Decoding, decode
-from ganctl.data.depth import decide
+from ganctl.data.decoding.decode import Decoding, decode
+from ganctl.data.decoding.depth import decide
+from ganctl.data.sources import image_folder as folder
 from ganctl.data.store import Store
 from tests.data.drawn import BLUE, GREEN, RED, plain
 

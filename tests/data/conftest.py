@@ -2,14 +2,14 @@
 
 import pytest
 
-from ganctl.data import cache as cache_module
-from ganctl.data import parallel
+from ganctl.data.decoding import parallel
+from ganctl.data.prepared import image_set
 
 
 @pytest.fixture
 def settled_files(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take files that have just been written for old enough to get a stamp."""
-    monkeypatch.setattr(cache_module, "SETTLED_SECONDS", 0.0)
+    monkeypatch.setattr(image_set, "SETTLED_SECONDS", 0.0)
 
 
 @pytest.fixture

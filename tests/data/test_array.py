@@ -13,6 +13,7 @@ from ganctl.data.mapped import MappedStore
 from ganctl.data.sources import SOURCES
 from ganctl.data.store import Store
 from ganctl.errors import DataError
+from ganctl.samples import KINDS
 from tests.conftest import Cli
 
 DRAWN = np.random.default_rng(0)
@@ -51,7 +52,7 @@ def refusal(path: Path, **values: Any) -> str:
 def test_one_or_two_axes_are_points(tmp_path, dtype):
     values = (POINTS * 10).astype(dtype)
     store = load(npy(tmp_path, values))
-    assert (store.shape, store.samples.dtype, store.labels) == ((4,), torch.float32, None)
+    assert (store.space.shape, store.samples.dtype, store.labels) == ((4,), torch.float32, None)
     np.testing.assert_array_equal(store.samples.numpy(), values.astype(np.float32))
     line = load(npy(tmp_path, values[:, 0]))
     np.testing.assert_array_equal(line.samples.numpy(), values[:, :1].astype(np.float32))
@@ -85,10 +86,10 @@ def test_three_or_four_axes_are_pictures_with_channels_last_where_in_doubt(tmp_p
     np.testing.assert_array_equal(store.samples.numpy(), expected)
 
 
-@pytest.mark.parametrize(("array", "points"), [(POINTS, True), (POINTS[:, 0], True), (PIXELS, False)])
-def test_the_header_tells_points_from_pictures(tmp_path, array, points):
-    assert source(npy(tmp_path, array)).points is points
-    assert source(npz(tmp_path, samples=array, other=POINTS)).points is points
+@pytest.mark.parametrize(("array", "kind"), [(POINTS, KINDS[1]), (POINTS[:, 0], KINDS[1]), (PIXELS, KINDS[0])])
+def test_the_header_tells_points_from_images(tmp_path, array, kind):
+    assert source(npy(tmp_path, array)).kind is kind
+    assert source(npz(tmp_path, samples=array, other=POINTS)).kind is kind
 
 
 @pytest.mark.parametrize("pixels", [PIXELS, PIXELS[..., 0]])
@@ -270,7 +271,7 @@ def test_arrays_of_other_kinds_are_refused_by_their_header(tmp_path, array, told
     assert line.startswith(f"data.path: {path} holds an array of ")
     assert told in line
     with pytest.raises(DataError):
-        source(path).points  # noqa: B018
+        source(path).kind  # noqa: B018
 
 
 @pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf, 1e300])

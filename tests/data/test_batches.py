@@ -16,9 +16,9 @@ def batches(store: Store, batch_size: int, seed: int = 0) -> Batches:
     return Batches(store, batch_size, seed, CPU, torch.float64, (-1, 1))
 
 
-def pictures_of_all_values(dtype: torch.dtype, picture_range: tuple[float, float]) -> torch.Tensor:
+def pictures_of_all_values(dtype: torch.dtype, value_range: tuple[float, float]) -> torch.Tensor:
     store = Store(torch.arange(256, dtype=torch.uint8).reshape(1, 16, 16, 1))
-    return Batches(store, 1, 0, CPU, dtype, picture_range).samples("order", 0).flatten()
+    return Batches(store, 1, 0, CPU, dtype, value_range).samples("order", 0).flatten()
 
 
 def test_a_batch_depends_on_its_number_alone():
@@ -82,11 +82,11 @@ def test_samples_are_those_that_the_indices_name():
 
 
 @pytest.mark.parametrize("dtype", TYPES)
-@pytest.mark.parametrize("picture_range", [(-1.0, 1.0), (0.0, 1.0)])
-def test_black_and_white_are_the_ends_of_the_range_exactly(dtype, picture_range):
-    values = pictures_of_all_values(dtype, picture_range)
+@pytest.mark.parametrize("value_range", [(-1.0, 1.0), (0.0, 1.0)])
+def test_black_and_white_are_the_ends_of_the_range_exactly(dtype, value_range):
+    values = pictures_of_all_values(dtype, value_range)
     assert values.dtype == dtype
-    assert (values[0].item(), values[255].item()) == picture_range
+    assert (values[0].item(), values[255].item()) == value_range
     assert (values[1:] >= values[:-1]).all()
 
 
@@ -132,3 +132,26 @@ def test_chosen_rows_are_served_as_if_they_were_the_whole_set() -> None:
     for number in range(8):
         assert torch.equal(chosen.samples("x", number), alone.samples("x", number))
         assert torch.equal(chosen.indices("x", number), rows[alone.indices("x", number)])
+
+
+@pytest.mark.parametrize(("count", "batch_size"), [(10, 4), (3, 8), (7, 6)])
+def test_the_parts_of_all_ranks_are_the_batch_of_one_process(count, batch_size):
+    whole = batches(points(count), batch_size)
+    ranks = [
+        Batches(points(count), batch_size, 0, CPU, torch.float64, (-1, 1), rank=rank, world=2) for rank in range(2)
+    ]
+    for number in range(9):
+        parts = [rank.samples("d", number) for rank in ranks]
+        assert [len(part) for part in parts] == [batch_size // 2] * 2
+        assert torch.equal(torch.cat(parts), whole.samples("d", number))
+
+
+def test_labels_are_those_of_the_samples_on_every_rank():
+    store = Store(torch.arange(10.0)[:, None], torch.arange(10) % 3, ("a", "b", "c"))
+    for rank in range(2):
+        source = Batches(store, 4, 0, CPU, torch.float64, (-1, 1), rank=rank, world=2)
+        for number in range(7):
+            labels = source.labels("d", number)
+            assert labels is not None
+            assert labels.tolist() == (source.samples("d", number)[:, 0].long() % 3).tolist()
+    assert batches(points(10), 4).labels("d", 0) is None

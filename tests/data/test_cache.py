@@ -10,9 +10,8 @@ import pytest
 import torch
 from PIL import Image
 
-from ganctl.data import cache as cache_module
-from ganctl.data import files, parallel
-from ganctl.data.decode import VERSION
+from ganctl.data.decoding import files, parallel
+from ganctl.data.decoding.decode import VERSION
 from ganctl.data.mapped import MappedStore
 from ganctl.errors import DataError
 from tests.data.cached import FILES, entries, load
@@ -47,7 +46,7 @@ def test_a_cached_store_equals_the_one_in_memory(files, packed, tmp_path):
         assert torch.equal(store.samples, expected.samples)
         assert (store.labels is None) == (expected.labels is None)
         assert store.labels is None or torch.equal(store.labels, expected.labels)
-        assert (store.classes, store.skipped, store.shape) == (expected.classes, expected.skipped, expected.shape)
+        assert (store.space, store.skipped) == (expected.space, expected.skipped)
         assert store.fingerprint == expected.fingerprint
 
 
@@ -111,7 +110,7 @@ def plain_bmp(value: int) -> bytes:
 
 
 def test_files_that_changed_a_moment_ago_get_no_stamp(tmp_path, monkeypatch, read):
-    monkeypatch.setattr(cache_module, "SETTLED_SECONDS", 3600.0)
+    monkeypatch.setattr("ganctl.data.prepared.image_set.SETTLED_SECONDS", 3600.0)
     root = write(tmp_path / "set", FILES)
     load(root, tmp_path / "cache")
     read.clear()
@@ -151,16 +150,16 @@ def test_each_setting_that_changes_pixels_has_an_entry_of_its_own(tmp_path):
     root = write(tmp_path / "set", FILES)
     cache = tmp_path / "cache"
     load(root, cache)
-    assert load(root, cache, side=16).shape == (3, 16, 16)
-    assert load(root, cache, channels=1).shape == (1, 8, 8)
-    assert load(root, cache, side=None).shape == (3, 32, 32)
+    assert load(root, cache, side=16).space.shape == (3, 16, 16)
+    assert load(root, cache, channels=1).space.shape == (1, 8, 8)
+    assert load(root, cache, side=None).space.shape == (3, 32, 32)
     assert len(entries(cache)) == 4
 
 
 def test_a_new_way_of_decoding_makes_new_entries(tmp_path, monkeypatch):
     root = write(tmp_path / "set", FILES)
     load(root, tmp_path / "cache")
-    monkeypatch.setattr("ganctl.data.decode.VERSION", VERSION + 1)
+    monkeypatch.setattr("ganctl.data.decoding.decode.VERSION", VERSION + 1)
     load(root, tmp_path / "cache")
     assert len(entries(tmp_path / "cache")) == 2
 

@@ -13,12 +13,14 @@ import numpy as np
 import pytest
 from filelock import FileLock
 
-from ganctl.data import cache as cache_module
-from ganctl.data import folder, parallel
-from ganctl.data.cache import Cache, Pictures
-from ganctl.data.decode import Decoding
-from ganctl.data.files import find
+from ganctl.data.decoding import parallel
+from ganctl.data.decoding.decode import Decoding
+from ganctl.data.decoding.files import search
 from ganctl.data.mapped import MappedStore
+from ganctl.data.prepared import entries as cache_module
+from ganctl.data.prepared.entries import Cache
+from ganctl.data.prepared.image_set import ImageSet
+from ganctl.data.sources import image_folder as folder
 from tests.conftest import contents
 from tests.data.cached import FILES, entries, load
 from tests.data.drawn import RED, pack, plain, write
@@ -168,7 +170,7 @@ def test_an_interrupted_decoding_leaves_no_half_entry(tmp_path, monkeypatch):
 
 def test_what_a_killed_process_left_is_removed_but_not_what_another_is_writing(tmp_path):
     root = write(tmp_path / "set", FILES)
-    pictures = Pictures(str(root), None, find(str(root), None), Decoding(8, 3, "crop"))
+    pictures = ImageSet(str(root), None, search(str(root), None).files, Decoding(8, 3, "crop"))
     place = tmp_path / "cache/pictures"
     own, dead, alive = (place / f".{name}.tmp" for name in (pictures.listing, "dead", "alive"))
     for leftover in (own, dead, alive):
@@ -185,8 +187,9 @@ def test_a_second_process_waits_for_the_first_and_takes_its_entry(tmp_path, monk
     code = f"""
 import sys, time
 from pathlib import Path
-from ganctl.data import folder, parallel
-from ganctl.data.decode import Decoding
+from ganctl.data.sources import image_folder as folder
+from ganctl.data.decoding import parallel
+from ganctl.data.decoding.decode import Decoding
 examine = parallel.examine
 def slow(file, task, row, alone):
     Path({str(ready)!r}).touch()
@@ -219,6 +222,6 @@ def test_nothing_is_written_but_below_the_cache(tmp_path):
 
 def test_finding_asks_for_no_folder_and_makes_none(tmp_path):
     root = write(tmp_path / "set", FILES)
-    pictures = Pictures(str(root), None, find(str(root), None), Decoding(8, 3, "crop"))
+    pictures = ImageSet(str(root), None, search(str(root), None).files, Decoding(8, 3, "crop"))
     assert Cache(str(tmp_path / "cache")).find(pictures) is None
     assert not (tmp_path / "cache").exists()

@@ -5,8 +5,8 @@ import pytest
 import torchvision.datasets
 from PIL import Image
 
-from ganctl.data.celeba import SPLITS
 from ganctl.data.sources import SOURCES
+from ganctl.data.sources.celeba import SPLITS
 from ganctl.data.store import Store
 from ganctl.errors import DataError
 from tests.conftest import Cli
@@ -64,7 +64,7 @@ def test_pictures_are_found_wherever_they_are_usually_put(tmp_path, place):
     else:
         write(tmp_path / place, faces())
     store = celeba(tmp_path)
-    assert (store.shape, store.labels) == ((3, 16, 16), None)
+    assert (store.space.shape, store.labels) == ((3, 16, 16), None)
     assert reds(store) == [number % 256 for number in NUMBERS]
 
 

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganctl.data import folder
-from ganctl.data.decode import BadPictureError, Decoding
-from ganctl.data.files import read, search
+from ganctl.data.decoding.decode import BadImageError, Decoding
+from ganctl.data.decoding.files import read, search
+from ganctl.data.sources import image_folder as folder
 from tests.conftest import Cli, contents
 from tests.data.drawn import BLUE, GREEN, RED, WHITE, encoded, pack, plain, write
 
@@ -110,7 +110,7 @@ GOOD: dict[str, tuple[bytes, tuple[int, int, int]]] = {
 
 BAD: dict[str, bytes] = {
     "empty.png": b"",
-    "text.jpg": b"<html>404 Not Found</html>",
+    "text.jpg": b"<html>404 Not FoundImages</html>",
     "cut.jpg": noise("JPEG")[:2000],
     "cut.png": noise("PNG")[:2000],
     "cut.gif": noise("GIF")[:2000],
@@ -282,7 +282,7 @@ def test_a_member_that_unpacks_to_more_mb_than_it_says_is_not_unpacked(
     (file,) = search(str(path), None).files
     tracemalloc.start()
     try:
-        with contextlib.suppress(BadPictureError):
+        with contextlib.suppress(BadImageError):
             assert len(read(file).getvalue()) <= said
         assert tracemalloc.get_traced_memory()[1] < most << 20
     finally:
@@ -303,7 +303,7 @@ def test_an_archive_inside_an_archive_is_no_picture(tmp_path: Path) -> None:
 def test_the_command_checks_prepares_and_describes_the_corpus(
     packed: bool, workspace: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ganctl.data.cache.SETTLED_SECONDS", 0.0)
+    monkeypatch.setattr("ganctl.data.prepared.image_set.SETTLED_SECONDS", 0.0)
     files = {name: content for name, (content, _) in GOOD.items()} | BAD
     root = pack(workspace / "set.zip", files) if packed else write(workspace / "set", files)
     before = contents(workspace)

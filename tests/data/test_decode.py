@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFile, ImageOps
 
-from ganctl.data import decode as decoding_module
-from ganctl.data import depth
-from ganctl.data.decode import BadPictureError, Decoding, count_frames, decode, size_of
-from ganctl.data.depth import decide
+from ganctl.data.decoding import decode as decoding_module
+from ganctl.data.decoding import depth
+from ganctl.data.decoding.decode import BadImageError, Decoding, count_frames, decode, size_of
+from ganctl.data.decoding.depth import decide
 from tests.data.drawn import BLUE, GREEN, RED, WHITE, encoded, plain
 
 
@@ -68,24 +68,24 @@ def test_a_picture_of_the_wanted_size_keeps_its_pixels():
 def test_a_truncated_picture_is_bad(kind):
     whole = encoded(Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)), kind)
     assert decoded(whole, 8).shape == (8, 8, 3)
-    with pytest.raises(BadPictureError):
+    with pytest.raises(BadImageError):
         decoded(whole[: len(whole) // 2], 8)
 
 
 def test_a_file_of_zero_bytes_is_bad_and_says_so():
-    with pytest.raises(BadPictureError, match=r"^zero bytes$"):
+    with pytest.raises(BadImageError, match=r"^zero bytes$"):
         decoded(b"", 8)
 
 
 def test_a_file_that_is_no_picture_is_bad():
-    with pytest.raises(BadPictureError, match=r"^an HTML page"):
+    with pytest.raises(BadImageError, match=r"^an HTML page"):
         decoded(b"<html>404</html>", 8)
 
 
 def test_a_header_that_pillow_gives_up_on_is_bad():
     content = bytearray(encoded(Image.new("RGB", (8, 8)), "DDS"))
     content[80:84] = bytes(4)  # the pixel format's flags; Pillow raises NotImplementedError for none
-    with pytest.raises(BadPictureError, match=r"^not an image that Pillow knows$"):
+    with pytest.raises(BadImageError, match=r"^not an image that Pillow knows$"):
         decoded(bytes(content), 8)
 
 
@@ -95,7 +95,7 @@ def test_whatever_a_decoder_raises_makes_a_bad_picture_with_a_reason(monkeypatch
         raise error
 
     monkeypatch.setattr(ImageOps, "exif_transpose", fail)
-    with pytest.raises(BadPictureError, match=str(error) or "^OSError$"):
+    with pytest.raises(BadImageError, match=str(error) or "^OSError$"):
         decoded(plain(), 8)
 
 
@@ -103,9 +103,9 @@ def test_too_many_pixels_are_refused_before_anything_is_decoded(monkeypatch):
     loads = []
     monkeypatch.setattr(ImageFile.ImageFile, "load", lambda picture: loads.append(picture))
     content = png_header(60000, 60000)
-    with pytest.raises(BadPictureError, match=r"^60000×60000 pixels$"):
+    with pytest.raises(BadImageError, match=r"^60000×60000 pixels$"):
         decoded(content, 8)
-    with pytest.raises(BadPictureError, match=r"^60000×60000 pixels$"):
+    with pytest.raises(BadImageError, match=r"^60000×60000 pixels$"):
         size_of(io.BytesIO(content))
     assert loads == []
 
@@ -113,7 +113,7 @@ def test_too_many_pixels_are_refused_before_anything_is_decoded(monkeypatch):
 def test_the_limit_on_pixels_itself_is_allowed(monkeypatch):
     monkeypatch.setattr(decoding_module, "MAX_PIXELS", 12)
     assert decoded(plain(size=(4, 3)), 2).shape == (2, 2, 3)
-    with pytest.raises(BadPictureError, match="13×1"):
+    with pytest.raises(BadImageError, match="13×1"):
         decoded(plain(size=(13, 1)), 2)
 
 
@@ -124,7 +124,7 @@ def test_pillows_own_limit_does_not_stand_in_the_way():
 
 def test_the_size_is_read_from_the_header():
     assert size_of(io.BytesIO(plain(size=(7, 5)))) == (7, 5)
-    with pytest.raises(BadPictureError, match=r"^plain text$"):
+    with pytest.raises(BadImageError, match=r"^plain text$"):
         size_of(io.BytesIO(b"text"))
 
 
@@ -197,7 +197,7 @@ def test_a_transparent_value_of_16_bit_grey_becomes_white():
 
 @pytest.mark.parametrize("size", [(0, 4), (4, 0)])
 def test_an_image_without_width_or_height_is_bad(size):
-    with pytest.raises(BadPictureError):
+    with pytest.raises(BadImageError):
         decoded(png_header(*size), 2)
 
 
@@ -226,7 +226,7 @@ def test_frames_are_counted_and_each_can_be_decoded():
 
 def test_floats_that_are_not_numbers_make_a_bad_picture():
     values = np.array([[0, np.nan], [1, 1]], np.float32)
-    with pytest.raises(BadPictureError, match="not finite numbers"):
+    with pytest.raises(BadImageError, match="not finite numbers"):
         decoded(encoded(Image.fromarray(values), "TIFF"), 2)
 
 
@@ -362,5 +362,5 @@ def test_grey_files_fill_all_three_channels():
 
 def test_a_program_under_a_pictures_name_is_never_run() -> None:
     postscript = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\nshowpage\n"
-    with pytest.raises(BadPictureError, match=r"^a PostScript drawing$"):
+    with pytest.raises(BadImageError, match=r"^a PostScript drawing$"):
         decoded(postscript, 8)

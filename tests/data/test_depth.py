@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganctl.data import folder, parallel
-from ganctl.data.decode import Decoding
-from ganctl.data.depth import FLOAT, UINT16, WHOLE, Values, suggestion
+from ganctl.data.decoding import parallel
+from ganctl.data.decoding.decode import Decoding
+from ganctl.data.decoding.depth import FLOAT, UINT16, WHOLE, Values, suggestion
+from ganctl.data.sources import image_folder as folder
 from ganctl.data.store import Store
 from ganctl.errors import DataError
 from tests.conftest import Cli
@@ -137,7 +138,7 @@ def test_check_and_info_tell_of_the_range_and_of_frames(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cli: Cli
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("ganctl.data.cache.SETTLED_SECONDS", -1.0)
+    monkeypatch.setattr("ganctl.data.prepared.image_set.SETTLED_SECONDS", -1.0)
     write(tmp_path / "set", {"1.tif": ramp(0, 4095, np.uint16), "2.gif": animation(3)})
     refused = cli("data", "check", "path=set")
     assert refused.code == 3

@@ -7,9 +7,10 @@ from threading import Event
 import pytest
 import torch
 
-from ganctl.data import files as picture_files
-from ganctl.data import folder, parallel
-from ganctl.data.decode import Decoding
+from ganctl.data.decoding import files as picture_files
+from ganctl.data.decoding import parallel
+from ganctl.data.decoding.decode import Decoding
+from ganctl.data.sources import image_folder as folder
 from ganctl.data.store import Store
 from ganctl.errors import DataError
 from tests.data.drawn import BLUE, GREEN, RED, WHITE, pack, plain, write
@@ -36,7 +37,7 @@ def load(
 
 
 def names(path: Path | str, subfolder: str | None = None) -> list[str]:
-    return [file.name for file in picture_files.find(str(path), subfolder)]
+    return [file.name for file in picture_files.search(str(path), subfolder).files]
 
 
 def colours(store: Store) -> list[tuple[int, ...]]:
@@ -120,19 +121,19 @@ def test_hidden_and_foreign_files_are_passed_over(tmp_path):
 )
 def test_the_side_is_32_where_most_pictures_are_smaller_than_64_else_64(tmp_path, sizes, side):
     write(tmp_path, {f"{number}.png": plain(size=size) for number, size in enumerate(sizes)})
-    assert load(tmp_path, side=None).shape == (3, side, side)
+    assert load(tmp_path, side=None).space.shape == (3, side, side)
 
 
 def test_pictures_without_a_size_do_not_decide_the_side(tmp_path):
     write(tmp_path, {"0.png": b"", "1.png": b"text", "2.png": plain(size=(20, 20)), "3.png": plain(size=(20, 20))})
-    assert load(tmp_path, side=None).shape == (3, 32, 32)
+    assert load(tmp_path, side=None).space.shape == (3, 32, 32)
 
 
 def test_the_side_of_a_large_set_follows_pictures_from_all_of_it(tmp_path, monkeypatch):
     monkeypatch.setattr(picture_files, "SAMPLED_SIZES", 4)
     small, large = plain(size=(8, 8)), plain(size=(80, 80))
     write(tmp_path, {f"{number:02}.png": large if number < 4 else small for number in range(16)})
-    assert load(tmp_path, side=None).shape == (3, 32, 32)
+    assert load(tmp_path, side=None).space.shape == (3, 32, 32)
 
 
 def test_bad_pictures_are_skipped_counted_and_said_once(tmp_path, capsys):

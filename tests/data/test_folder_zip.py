@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from ganctl.data import files, folder
-from ganctl.data.decode import Decoding
+from ganctl.data.decoding import files
+from ganctl.data.decoding.decode import Decoding
+from ganctl.data.sources import image_folder as folder
 from ganctl.data.store import Store
 from ganctl.errors import DataError
 from tests.data.drawn import BLUE, GREEN, RED, pack, plain

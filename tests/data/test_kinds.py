@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganctl.data.decode import BadPictureError, Decoding
-from ganctl.data.files import search
-from ganctl.data.kinds import ENDINGS, FORMATS, HEIF_ENDINGS
+from ganctl.data.decoding.decode import BadImageError, Decoding
+from ganctl.data.decoding.files import search
+from ganctl.data.decoding.formats import ENDINGS, FORMATS, HEIF_ENDINGS
 from ganctl.errors import DataError, counted
 from tests.conftest import Cli
 from tests.data.cached import pixels_of
@@ -26,7 +26,7 @@ REASONS = {
     b"\n<!DOCTYPE html>\n<title>404</title>" + b" " * 2000: "an HTML page, as a site sends in place of a file",
     b"<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>": "XML text",
     b"<?xml version='1.0'?>\n<svg xmlns='http://www.w3.org/2000/svg'/>": "an SVG drawing",
-    b'{"message": "Not Found"}': "JSON text",
+    b'{"message": "Not FoundImages"}': "JSON text",
     "Zugriff für alle verweigert".encode(): "plain text",
     b"%PDF-1.7\n": "a PDF document",
     b"\0\0\0\x20ftypisom": "a video (MP4 or QuickTime)",
@@ -44,7 +44,7 @@ REASONS = {
 
 @pytest.mark.parametrize("content", REASONS, ids=REASONS.values())
 def test_a_file_that_is_no_image_is_called_what_it_is(content):
-    with pytest.raises(BadPictureError) as refused:
+    with pytest.raises(BadImageError) as refused:
         pixels_of(io.BytesIO(content), 8, Decoding(8, 3, "crop"))
     reason = str(refused.value)
     assert reason.startswith(REASONS[content])
@@ -121,7 +121,7 @@ def test_without_pillow_heif_heic_is_passed_over_with_what_to_install(tmp_path, 
     files = {f"{number}.HEIC": HEIC_START for number in range(37)} | {"a.jpg": plain()}
     found = search(str(write(tmp_path, files)), None)
     assert found.passed_over == "37 .heic (reading HEIC needs pip install 'ganctl[heic]')"
-    with pytest.raises(BadPictureError, match=r"^a HEIC image; reading HEIC needs pip install 'ganctl\[heic\]'$"):
+    with pytest.raises(BadImageError, match=r"^a HEIC image; reading HEIC needs pip install 'ganctl\[heic\]'$"):
         pixels_of(io.BytesIO(HEIC_START), 8, Decoding(8, 3, "crop"))
 
 
@@ -139,7 +139,7 @@ def test_with_pillow_heif_heic_is_read_whatever_its_name_ends_in(tmp_path):
 
 def test_with_pillow_heif_a_damaged_heic_needs_nothing_to_install():
     pytest.importorskip("pillow_heif", reason="the extra ganctl[heic] is not installed")
-    with pytest.raises(BadPictureError, match=r"^a HEIC image that does not decode$") as refused:
+    with pytest.raises(BadImageError, match=r"^a HEIC image that does not decode$") as refused:
         pixels_of(io.BytesIO(HEIC_START), 8, Decoding(8, 3, "crop"))
     assert "pip" not in str(refused.value)
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from ganctl.data import folder
-from ganctl.data.decode import Decoding
-from ganctl.data.files import Found, search
+from ganctl.data.decoding.decode import Decoding
+from ganctl.data.decoding.files import FoundImages, search
+from ganctl.data.sources import image_folder as folder
 from ganctl.data.store import Store
 from ganctl.errors import DataError
 from tests.conftest import Cli
@@ -229,7 +229,7 @@ def run_folder(place: Path) -> None:
     write(place, {"checkpoints/step-00000001.safetensors": b"x"})
 
 
-def names_in(found: Found, root: Path) -> list[str]:
+def names_in(found: FoundImages, root: Path) -> list[str]:
     return [os.path.relpath(file.name, root) for file in found.files]
 
 

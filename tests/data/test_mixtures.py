@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from ganctl.data.sources import SOURCES
 from ganctl.data.store import Store
+from ganctl.samples import IMAGES, POINTS
 
 
 def grid(num: int = 25_000, *, side: int = 5, spacing: float = 2.0, std: float = 0.05, seed: int = 0) -> Store:
@@ -26,7 +27,7 @@ def corners(side: int, spacing: float) -> torch.Tensor:
 
 def test_the_grid_has_its_modes_in_equal_shares():
     store = grid()
-    assert (len(store), store.shape, store.samples.dtype) == (25_000, (2,), torch.float32)
+    assert (len(store), store.space.shape, store.samples.dtype) == (25_000, (2,), torch.float32)
     assert torch.bincount(store.labels).tolist() == [1000] * 25
     assert torch.bincount(grid(30).labels).tolist() == [2] * 5 + [1] * 20
     assert store.classes == tuple(str(mode) for mode in range(25))
@@ -50,7 +51,7 @@ def test_the_grids_modes_lie_around_zero_and_spread_as_told(side, spacing, std):
 
 def test_the_normal_distribution_has_its_moments():
     store = line()
-    assert (len(store), store.shape, store.samples.dtype) == (100_000, (1,), torch.float32)
+    assert (len(store), store.space.shape, store.samples.dtype) == (100_000, (1,), torch.float32)
     unit = (store.samples.double().flatten() - 4) / 1.25
     assert abs(unit.mean()) < 5 / math.sqrt(100_000)
     assert abs(unit.square().mean() - 1) < 5 * math.sqrt(2 / 100_000)  # the variance of z² is 2
@@ -107,6 +108,6 @@ def test_a_value_out_of_range_is_refused_by_name(draw: Any, wrong: dict[str, Any
 
 
 def test_mixtures_are_points():
-    assert SOURCES["grid"](name="grid", side=5, spacing=2.0, std=0.05, num=10, seed=0).points
-    assert SOURCES["gaussian1d"](name="gaussian1d", mean=4.0, std=1.25, num=10, seed=0).points
-    assert not SOURCES["digits"](name="digits", resolution=32).points
+    assert SOURCES["grid"](name="grid", side=5, spacing=2.0, std=0.05, num=10, seed=0).kind is POINTS
+    assert SOURCES["gaussian1d"](name="gaussian1d", mean=4.0, std=1.25, num=10, seed=0).kind is POINTS
+    assert SOURCES["digits"](name="digits", resolution=32).kind is IMAGES

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import torch
 
-from ganctl.data import download as downloading
 from ganctl.data.sources import SOURCES
+from ganctl.data.sources import download as downloading
 from ganctl.data.store import Store
 from ganctl.errors import DataError
 from tests.conftest import Cli
@@ -43,7 +43,7 @@ def test_clothes_are_read_like_digits_and_called_by_their_names(tmp_path, inner)
     np.testing.assert_array_equal(store.samples[..., 0].numpy(), PIXELS)
     assert store.labels.tolist() == LABELS.tolist()
     assert (store.classes[0], store.classes[9], len(store.classes)) == ("T-shirt/top", "Ankle boot", 10)
-    assert fashion(tmp_path, 32).shape == (1, 32, 32)
+    assert fashion(tmp_path, 32).space.shape == (1, 32, 32)
 
 
 def test_the_names_of_the_clothes_are_torchvisions(tmp_path):
@@ -101,7 +101,7 @@ def test_the_command_line_answers_with_one_line_and_3(source: str, told: str, wo
 
 def test_a_stack_holds_three_digits_of_its_label(tmp_path):
     store = stacked(put(tmp_path))
-    assert (len(store), store.shape, store.samples.dtype) == (500, (3, 28, 28), torch.uint8)
+    assert (len(store), store.space.shape, store.samples.dtype) == (500, (3, 28, 28), torch.uint8)
     assert store.samples.is_contiguous()
     assert store.classes[:2] + store.classes[-1:] == ("000", "001", "999")
     assert len(store.classes) == 1000

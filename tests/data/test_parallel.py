@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganctl.data import files as picture_files
-from ganctl.data import parallel
-from ganctl.data.decode import Decoding
-from ganctl.data.parallel import Task, decode_all
+from ganctl.data.decoding import files as picture_files
+from ganctl.data.decoding import parallel
+from ganctl.data.decoding.decode import Decoding
+from ganctl.data.decoding.parallel import DecodeTask, decode_all
 from ganctl.errors import DataError
 from tests.data.cached import load
 from tests.data.drawn import encoded, pack, plain, write
@@ -79,7 +79,7 @@ def test_processes_decode_as_threads_do(packed, tmp_path, monkeypatch):
 
 
 def test_a_process_that_decodes_imports_no_torch():
-    code = "import sys, ganctl.data.parallel; print(*{'torch', 'pydantic', 'hydra'} & set(sys.modules))"
+    code = "import sys, ganctl.data.decoding.parallel; print(*{'torch', 'pydantic', 'hydra'} & set(sys.modules))"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == ""
 
@@ -87,8 +87,8 @@ def test_a_process_that_decodes_imports_no_torch():
 @pytest.mark.usefixtures("apart")
 def test_surveying_in_processes_tells_the_same_as_in_threads(tmp_path, monkeypatch):
     found = {f"{number}.png": plain((number, 0, 0), (9, 5)) for number in range(12)} | {"x.png": b""}
-    files = picture_files.find(str(write(tmp_path / "set", found)), None)
-    task = Task(8, Decoding(8, 1, "crop"), rows=None, hashed=True, surveyed=True)
+    files = picture_files.search(str(write(tmp_path / "set", found)), None).files
+    task = DecodeTask(8, Decoding(8, 1, "crop"), rows=None, hashed=True, surveyed=True)
     apart = decode_all(files, task, None, 2, "")
     monkeypatch.setattr(parallel, "PROCESSES_FROM", 10**9)
     assert decode_all(files, task, None, 2, "") == apart
@@ -152,6 +152,6 @@ def test_the_workers_of_a_killed_process_end_and_its_half_entry_goes_with_the_ne
 
 def test_bytes_of_a_zip_are_read_without_its_table_of_contents(tmp_path):
     path = pack(tmp_path / "a.zip", {"a.png": plain(), "b.png": b"xyz"})
-    files = picture_files.find(str(path), None)
+    files = picture_files.search(str(path), None).files
     assert [picture_files.read(file).getvalue() for file in files] == [plain(), b"xyz"]
     assert isinstance(picture_files.read(files[0]), io.BytesIO)

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganctl.data import decode, parallel
-from ganctl.data.files import PictureFile
-from ganctl.data.quiet import complaint, quiet
+from ganctl.data.decoding import decode, parallel
+from ganctl.data.decoding.files import ImageFile
+from ganctl.data.decoding.quiet import complaint, quiet
 from tests.conftest import Cli
 from tests.data.cached import load
 from tests.data.drawn import RED, encoded, plain, write
@@ -53,7 +53,7 @@ def test_images_that_libraries_warn_of_are_counted(
     write(tmp_path / "set", {"1.png": plain(RED), "2.png": plain(RED)})
     read = parallel.read
 
-    def warning(file: PictureFile) -> io.BytesIO:
+    def warning(file: ImageFile) -> io.BytesIO:
         warnings.warn(f"{file.relative} is odd", UserWarning, stacklevel=1)
         return read(file)
 

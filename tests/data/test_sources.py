@@ -68,7 +68,7 @@ def test_a_resolution_out_of_range_is_refused(resolution):
 def test_the_digits_are_all_there_with_their_labels():
     store = digits(32)
     assert len(store) == 1797
-    assert store.shape == (1, 32, 32)
+    assert store.space.shape == (1, 32, 32)
     assert store.samples.dtype == torch.uint8
     assert store.classes == tuple("0123456789")
     assert store.labels.dtype == torch.int64
@@ -113,7 +113,7 @@ def test_mnist_of_other_sizes_is_resized(tmp_path, resolution):
     halves = np.zeros((2, 28, 28), np.uint8)
     halves[0, :, 14:], halves[1] = 255, 77
     store = mnist(tmp_path, resolution, halves)
-    assert store.shape == (1, resolution, resolution)
+    assert store.space.shape == (1, resolution, resolution)
     left_to_right, flat = store.samples[..., 0].numpy()
     edge = resolution // 2 - 5 * resolution // 28  # well off the step, where the interpolation rings
     assert not left_to_right[:, :edge].any()
@@ -145,14 +145,14 @@ def test_a_folder_is_read_as_its_keys_say(tmp_path):
     values = {"name": "folder", "path": str(root), "subfolder": "in", "resolution": 16, "channels": 1}
     values |= {"range": None, "frames": "first"}
     store = SOURCES["folder"](**values, fit="squash", max_bad_fraction=0.5, workers=1, cache=None).load()
-    assert store.shape == (1, 16, 16)
+    assert store.space.shape == (1, 16, 16)
     assert store.samples.flatten(1).double().mean(1).tolist() == [255, 0]
     assert (store.classes, store.labels.tolist(), store.skipped) == (("a", "b"), [0, 1], 1)
 
 
 def test_the_ring_has_its_modes_in_equal_shares():
     store = ring()
-    assert (len(store), store.shape, store.samples.dtype) == (8000, (2,), torch.float32)
+    assert (len(store), store.space.shape, store.samples.dtype) == (8000, (2,), torch.float32)
     assert torch.bincount(store.labels).tolist() == [1000] * 8
     assert torch.bincount(ring(10).labels).tolist() == [2, 2, 1, 1, 1, 1, 1, 1]
     assert store.classes == tuple("01234567")

@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from ganctl.data.store import Store
+from ganctl.samples import IMAGES, POINTS, SampleSpace
 
 PIXELS = torch.arange(12, dtype=torch.uint8).reshape(2, 2, 3, 1)
 LABELS = torch.tensor([0, 1])
@@ -39,8 +40,8 @@ def test_the_fingerprint_ignores_how_samples_lie_in_memory():
 
 def test_pictures_and_points_know_their_count_and_shape():
     pictures, points = Store(PIXELS), Store(torch.zeros(7, 2))
-    assert (len(pictures), pictures.is_pictures, pictures.shape) == (2, True, (1, 2, 3))
-    assert (len(points), points.is_pictures, points.shape) == (7, False, (2,))
+    assert (len(pictures), pictures.space) == (2, SampleSpace(IMAGES, (1, 2, 3)))
+    assert (len(points), points.space) == (7, SampleSpace(POINTS, (2,)))
 
 
 def test_a_store_describes_itself():

@@ -7,7 +7,7 @@ import zlib
 import numpy as np
 import pytest
 
-from ganctl.data.decode import BadPictureError, Decoding, mode_of, size_of
+from ganctl.data.decoding.decode import BadImageError, Decoding, mode_of, size_of
 from tests.data.cached import pixels_of
 
 PLAIN, DEFLATED = 1, 8
@@ -57,7 +57,7 @@ def test_floats_stand_as_their_file_says(kind):
 def test_floats_that_are_cut_off_are_bad(kind):
     content = bytearray(tiff(VALUES.astype(kind), "<", DEFLATED))
     content[8:40] = bytes(32)
-    with pytest.raises(BadPictureError):
+    with pytest.raises(BadImageError):
         pixels_of(io.BytesIO(bytes(content)), 8, Decoding(8, 1, "crop"))
 
 

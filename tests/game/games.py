@@ -23,6 +23,6 @@ def small_game(*overrides: str, model: str = "dcgan", data: str = "digits") -> G
 def small_games(count: int, *overrides: str, model: str = "dcgan", data: str = "digits") -> list[Game]:
     """Return so many equal games, whose config is composed once."""
     config = small_config(*overrides, model=model, data=data)
-    device = open_configured(config.device, points=config.data.points)
+    device = open_configured(config.device, config.data.kind)
     store = config.data.load()
     return [build_game(config, store, device) for _ in range(count)]

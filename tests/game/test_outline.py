@@ -12,9 +12,10 @@ from ganctl.game.build import build_game, open_configured
 from ganctl.game.outline import PLAYERS, check_memory, make_network, outline
 from ganctl.game.step import train_step
 from ganctl.models import MODELS
+from ganctl.samples import IMAGES, POINTS, SampleSpace
 from tests.game.games import small_config, small_game
 
-SHAPE = (1, 8, 8)
+SPACE = SampleSpace.of_shape((1, 8, 8))
 NORMS = ("batch", "layer", "spectral", "none")
 
 
@@ -23,8 +24,8 @@ def test_an_outline_has_every_tensor_of_the_network_but_no_memory(model: str, no
     config = small_config(f"model.generator.norm={norm}", f"model.discriminator.norm={norm}", model=model)
     before = torch.default_generator.get_state()
     for player in PLAYERS:
-        drawn = outline(config, player, SHAPE)
-        whole = make_network(config, player, SHAPE).state_dict()
+        drawn = outline(config, player, SPACE)
+        whole = make_network(config, player, SPACE).state_dict()
         assert {name: (t.shape, t.dtype) for name, t in drawn.items()} == {
             name: (t.shape, t.dtype) for name, t in whole.items()
         }
@@ -35,7 +36,7 @@ def test_an_outline_has_every_tensor_of_the_network_but_no_memory(model: str, no
 def test_an_outline_draws_no_random_number() -> None:
     before = torch.default_generator.get_state()
     for player in PLAYERS:
-        outline(small_config("model.discriminator.norm=spectral"), player, SHAPE)
+        outline(small_config("model.discriminator.norm=spectral"), player, SPACE)
     assert torch.equal(torch.default_generator.get_state(), before)
 
 
@@ -43,7 +44,7 @@ def test_too_many_layers_are_refused_and_the_count_ends_there(monkeypatch: pytes
     config = small_config("model.generator.hidden=[" + "1," * 200 + "1]", model="mlp")
     monkeypatch.setattr(size, "MOST_TENSORS", 100)
     with pytest.raises(ConfigError, match="the generator has more than"):
-        outline(config, "generator", SHAPE)
+        outline(config, "generator", SPACE)
     torch.nn.ModuleList([torch.nn.Linear(1, 1) for _ in range(101)])
     assert torch.empty(1).device.type == "cpu"
 
@@ -64,7 +65,7 @@ def test_what_cannot_fit_is_refused_with_the_numbers_before_anything_is_allocate
     words: list[str], told: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = small_config(*words, model="mlp", data="ring")
-    device = open_configured(config.device, points=True)
+    device = open_configured(config.device, POINTS)
     monkeypatch.setattr("ganctl.game.build.build_network", None)
     with pytest.raises(ConfigError, match=told):
         build_game(config, config.data.load(), device)
@@ -75,7 +76,7 @@ def test_the_least_memory_is_what_a_game_holds(model: str, monkeypatch: pytest.M
     game = small_game(model=model)
     train_step(game, 0)
     config = small_config(model=model)
-    held, shape = 0, config.data.load().shape
+    held, space = 0, config.data.load().space
     for player in (game.generator, game.discriminator):
         held += sum(tensor.nbytes for tensor in player.network.state_dict().values())
         held += sum(2 * tensor.nbytes for tensor in player.network.state_dict().values())
@@ -85,15 +86,15 @@ def test_the_least_memory_is_what_a_game_holds(model: str, monkeypatch: pytest.M
     for limit, fits in ((held * 0.8, False), (held * 1.2 + 1e6, True)):
         monkeypatch.setattr(size, "memory_limit", lambda limit=limit: int(limit))
         if fits:
-            check_memory(config, shape, game.device)
+            check_memory(config, space, game.device)
         else:
             with pytest.raises(ConfigError, match=r"^model: its .* weights need"):
-                check_memory(config, shape, game.device)
+                check_memory(config, space, game.device)
 
 
 def test_measuring_imports_nothing_large() -> None:
     config = small_config("model.discriminator.norm=spectral", "model.generator.norm=spectral")
-    device = open_configured(config.device, points=False)
+    device = open_configured(config.device, IMAGES)
     before = set(sys.modules)
-    check_memory(config, SHAPE, device)
+    check_memory(config, SPACE, device)
     assert len(set(sys.modules) - before) < 10

@@ -9,6 +9,7 @@ from ganctl.game.step import Round, train_step
 from ganctl.models import MODELS
 from ganctl.models.packed import Packed, build_discriminator
 from ganctl.runtime.randomness import seeded
+from ganctl.samples import SampleSpace
 from tests.conftest import TINY, Cli
 from tests.game.games import small_config, small_game
 
@@ -22,9 +23,9 @@ def test_a_packed_discriminator_is_the_plain_one_on_concatenated_channels(
 ) -> None:
     spec = small_config(model=model).model
     with seeded("same"):
-        packed = build_discriminator(spec, shape, pack).eval()
+        packed = build_discriminator(spec, SampleSpace.of_shape(shape), pack).eval()
     with seeded("same"):
-        plain = spec.build_discriminator((pack * shape[0], *shape[1:])).eval()
+        plain = spec.build_discriminator(SampleSpace.of_shape((pack * shape[0], *shape[1:]))).eval()
     samples = torch.randn(4 * pack, *shape)
     packs = torch.stack([torch.cat(list(samples[pack * n : pack * (n + 1)])) for n in range(4)])
     assert packed(samples).shape == (4,)
@@ -34,7 +35,7 @@ def test_a_packed_discriminator_is_the_plain_one_on_concatenated_channels(
 
 @pytest.mark.parametrize("name", list(MODELS))
 def test_a_pack_of_one_is_the_plain_discriminator(name: str) -> None:
-    network = build_discriminator(small_config(model=name).model, (1, 8, 8), 1)
+    network = build_discriminator(small_config(model=name).model, SampleSpace.of_shape((1, 8, 8)), 1)
     assert not isinstance(network, Packed)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from ganctl.metrics import METRICS, Numbers, Surroundings, of_store
+from ganctl.metrics import METRICS, Numbers, Reference, of_store
 from tests.conftest import Cli
 from tests.metrics.measured import extractor, measured, metric, source
 
@@ -18,7 +18,7 @@ def numbers(device: str, cache: Path) -> Numbers:
     """What every metric of pictures says of two parts of the digits."""
     digits = source("digits")
     store = digits.load()
-    around = Surroundings(digits, store, torch.device(device), str(cache))
+    around = Reference(digits, store, torch.device(device), str(cache))
     looks = extractor("classifier", steps=30, width=4).open(around)
     metrics = {name: metric(name, **SMALLER.get(name, {})) for name in METRICS if name != "mixture_modes"}
     return measured(metrics, looks, of_store(store, digits), of_store(store, digits, 600, 1))

@@ -18,8 +18,8 @@ from ganctl.metrics import (
     FeatureExtractor,
     Metric,
     Numbers,
+    Reference,
     Samples,
-    Surroundings,
     of_tensor,
 )
 from ganctl.metrics.statistics import Statistics, collect
@@ -42,13 +42,13 @@ def source(name: str, **changes: Any) -> Source:
     return SOURCES[name](**(values | changes))
 
 
-def surroundings(which: Source, store: Store, cache: str = "auto") -> Surroundings:
-    return Surroundings(which, store, CPU, cache)
+def reference(which: Source, store: Store, cache: str = "auto") -> Reference:
+    return Reference(which, store, CPU, cache)
 
 
 def raw(samples: Tensor) -> Extractor:
     """The raw extractor for samples like these."""
-    return extractor("raw").open(surroundings(source("digits"), Store(samples)))
+    return extractor("raw").open(reference(source("digits"), Store(samples)))
 
 
 def normal(count: int, dimension: int, seed: int, mean: float = 0.0, std: float = 1.0) -> Tensor:

@@ -10,10 +10,10 @@ from safetensors.torch import save_file
 from ganctl.data.store import Store
 from ganctl.errors import ConfigError, DataError
 from ganctl.metrics import METRICS, Comparison, Extractor, of_store, of_tensor
-from ganctl.metrics.cache import digest
-from ganctl.metrics.classifier import Classifier, Network, share_right, split
+from ganctl.metrics.features.classifier import Classifier, Network, share_right, split
+from ganctl.metrics.tensor_cache import digest
 from tests.data.drawn import idx
-from tests.metrics.measured import extractor, metric, source, surroundings
+from tests.metrics.measured import extractor, metric, reference, source
 
 SHORT = {"width": 8, "steps": 60, "batch_size": 64, "lr": 0.01}
 DIGITS = source("digits", resolution=16)
@@ -32,14 +32,16 @@ def taught(digits: Store, tmp_path_factory: pytest.TempPathFactory) -> tuple[Ext
 
 
 def opened(digits: Store, cache: str, **changes: object) -> Extractor:
-    return extractor("classifier", **(SHORT | changes)).open(surroundings(DIGITS, digits, cache))
+    return extractor("classifier", **(SHORT | changes)).open(reference(DIGITS, digits, cache))
 
 
 def test_it_tells_held_out_digits_apart(taught: tuple[Extractor, str]) -> None:
     look = taught[0]
     assert look.accuracy is not None
     assert look.accuracy > 0.8
-    assert (look.dimension, look.classes, look.takes, look.resizer) == (64, 10, (1, 16, 16), "none")
+    assert (look.dimension, look.classes, look.resizer) == (64, 10, "none")
+    assert look.takes is not None
+    assert look.takes.shape == (1, 16, 16)
     assert look.about()["accuracy"] == look.accuracy
 
 
@@ -70,7 +72,7 @@ def test_it_is_taught_once_and_then_found(
     look, cache = taught
     again = opened(digits, cache)
     assert (again.identity, again.accuracy) == (look.identity, look.accuracy)
-    assert torch.equal(again.look(digits.samples).features, look.look(digits.samples).features)
+    assert torch.equal(again.extract(digits.samples).features, look.extract(digits.samples).features)
     for changes in ({"seed": 1}, {"steps": 61}, {"width": 9}):
         with pytest.raises(AssertionError, match="taught again"):
             opened(digits, cache, **changes)
@@ -149,24 +151,24 @@ def test_pictures_of_another_shape_are_refused_in_one_line(taught: tuple[Extract
 def test_data_that_cannot_teach_it_is_refused_in_one_line(digits: Store) -> None:
     ring = source("ring", num=100)
     with pytest.raises(ConfigError, match=r"classifier looks at pictures, but the data is points of 2 dimensions"):
-        extractor("classifier").open(surroundings(ring, ring.load()))
+        extractor("classifier").open(reference(ring, ring.load()))
     with pytest.raises(
         DataError, match=r"classifier is taught by labels, and this data has none; give each class"
     ):
-        extractor("classifier").open(surroundings(DIGITS, Store(digits.samples)))
+        extractor("classifier").open(reference(DIGITS, Store(digits.samples)))
     alike = Store(digits.samples, torch.zeros(len(digits), dtype=torch.int64), ("0",))
     with pytest.raises(
         DataError, match=r"classifier is taught by labels, and this data has the same for all; give"
     ):
-        extractor("classifier").open(surroundings(DIGITS, alike))
+        extractor("classifier").open(reference(DIGITS, alike))
     few = Store(digits.samples[:9], digits.labels[:9], digits.classes)
     with pytest.raises(DataError, match=r"9 labelled pictures are too few"):
-        extractor("classifier").open(surroundings(DIGITS, few))
+        extractor("classifier").open(reference(DIGITS, few))
 
 
 def test_the_floor_is_small_beside_a_distance_that_matters(taught: tuple[Extractor, str], digits: Store) -> None:
     comparison = Comparison({"fid": metric("fid")}, taught[0], of_store(digits, DIGITS))
-    floor = comparison.floor(10_000, 0)
+    floor = comparison.baseline(10_000, 0)
     zeros_only = digits.samples[digits.labels == 0].repeat(5, 1, 1, 1)
     collapsed = comparison.numbers(of_tensor(zeros_only), 0)
     assert (floor.count, floor.others) == (898, 899)
@@ -179,15 +181,16 @@ def test_stacked_digits_are_judged_channel_by_channel(tmp_path: Path, digits: St
         (tmp_path / f"train-{name}-ubyte").write_bytes(idx(array))
     stacked = source("stacked_mnist", root=str(tmp_path), download=False, resolution=28, num=500)
     store = stacked.load()
-    look = extractor("classifier", **SHORT).open(surroundings(stacked, store))
-    assert (look.classes, look.dimension, look.takes) == (1000, 3 * 64, (3, 28, 28))
-    seen = look.look(store.samples)
+    look = extractor("classifier", **SHORT).open(reference(stacked, store))
+    assert look.takes is not None
+    assert (look.classes, look.dimension, look.takes.shape) == (1000, 3 * 64, (3, 28, 28))
+    seen = look.extract(store.samples)
     assert seen.features.shape == (500, 192)
     assert look.accuracy is not None
     right = (seen.logits.argmax(1) == store.labels).float().mean().item()
     assert right > look.accuracy**3 - 0.15
     torch.testing.assert_close(seen.logits.exp().sum(1), torch.ones(500), rtol=1e-4, atol=1e-4)
-    single = look.look(store.samples[:1]).features
+    single = look.extract(store.samples[:1]).features
     torch.testing.assert_close(single, seen.features[:1], rtol=1e-4, atol=1e-5)
 
 
@@ -199,7 +202,7 @@ def test_every_metric_of_pictures_prefers_the_data_to_noise(taught: tuple[Extrac
     }
     metrics = {name: metric(name, **small.get(name, {})) for name in METRICS if name != "mixture_modes"}
     comparison = Comparison(metrics, taught[0], of_store(digits, DIGITS))
-    good = comparison.floor(800, 0).numbers
+    good = comparison.baseline(800, 0).numbers
     noise = torch.randint(0, 256, (800, 16, 16, 1), generator=torch.Generator().manual_seed(0)).byte()
     bad = comparison.numbers(of_tensor(noise), 0)
     for name, each in metrics.items():

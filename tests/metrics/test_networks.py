@@ -13,25 +13,26 @@ from safetensors.torch import save_file
 
 from ganctl.data.store import Store
 from ganctl.errors import ConfigError
-from ganctl.metrics import Extractor, inception
-from tests.metrics.measured import extractor, normal, source, surroundings
+from ganctl.metrics import Extractor
+from ganctl.metrics.features import inception
+from tests.metrics.measured import extractor, normal, reference, source
 
 GREY = torch.randint(0, 256, (2, 16, 16, 1), generator=torch.Generator().manual_seed(0)).byte()
 DIGITS = source("digits")
 
 
 def opened(name: str, samples: torch.Tensor = GREY, cache: str = "auto", **changes: Any) -> Extractor:
-    return extractor(name, **changes).open(surroundings(DIGITS, Store(samples), cache))
+    return extractor(name, **changes).open(reference(DIGITS, Store(samples), cache))
 
 
 def test_torchvisions_features_are_the_layers_means() -> None:
     look = opened("torchvision", network="squeezenet1_1", layers=["features.3", "features.1"], side=32)
-    features = look.look(GREY).features
+    features = look.extract(GREY).features
     assert features.shape == (2, look.dimension) == (2, 128 + 64)
     assert features.dtype == torch.float32
     assert look.resizer == "bilinear, antialiased, to 32 pixels"
-    torch.testing.assert_close(look.look(GREY.repeat(1, 1, 1, 3)).features, features)
-    torch.testing.assert_close(look.look(GREY[:1]).features, features[:1], rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(look.extract(GREY.repeat(1, 1, 1, 3)).features, features)
+    torch.testing.assert_close(look.extract(GREY[:1]).features, features[:1], rtol=1e-4, atol=1e-5)
 
 
 def test_torchvisions_identity_follows_the_weights_and_layers(tmp_path: Path) -> None:
@@ -79,7 +80,7 @@ def test_inceptions_features_are_torch_fidelitys(weights: Path, monkeypatch: pyt
     layers = ["2048", "logits_unbiased"]
     theirs = FeatureExtractorInceptionV3("inception", layers, feature_extractor_weights_path=weights)
     with torch.no_grad():
-        seen = look.look(GREY)
+        seen = look.extract(GREY)
         features, logits = theirs(GREY.permute(0, 3, 1, 2).repeat(1, 3, 1, 1))
     torch.testing.assert_close(seen.features, features)
     torch.testing.assert_close(seen.logits, logits)

@@ -14,9 +14,11 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ganctl.data.store import Store
-from ganctl.metrics import Extractor, Samples, cache, of_store, of_tensor, parted
-from ganctl.metrics.extractor import Seen
+from ganctl.metrics import Extractor, Samples, of_store, of_tensor, parted
+from ganctl.metrics.extractor import Extracted
 from ganctl.metrics.statistics import MomentSum, collect
+from ganctl.metrics.tensor_cache import digest
+from ganctl.runtime.disk import temporary
 from tests.metrics.measured import CPU, normal, raw, source
 
 
@@ -44,11 +46,11 @@ def test_one_pass_collects_what_is_asked_for_and_in_order() -> None:
     calls: list[int] = []
     look = raw(samples.first(1))
 
-    def counted(chunk: Tensor) -> Seen:
+    def counted(chunk: Tensor) -> Extracted:
         calls.append(len(chunk))
-        return Seen(look.look(chunk).features, chunk[:, :2])
+        return Extracted(look.extract(chunk).features, chunk[:, :2])
 
-    found = collect(samples, replace(look, look=counted, classes=2), {"moments", "features", "logits"})
+    found = collect(samples, replace(look, extract=counted, classes=2), {"moments", "features", "logits"})
     assert sum(calls) == 600
     assert torch.equal(found.features, samples.first(600))
     assert torch.equal(found.logits, samples.first(600)[:, :2])
@@ -93,11 +95,11 @@ def test_a_draw_from_a_store_brings_its_labels_along() -> None:
 def costly(look: Extractor, calls: list[int]) -> Extractor:
     """An extractor whose statistics are kept, and that counts what it looks at."""
 
-    def counted(chunk: Tensor) -> Seen:
+    def counted(chunk: Tensor) -> Extracted:
         calls.append(len(chunk))
-        return look.look(chunk)
+        return look.extract(chunk)
 
-    return replace(look, name="costly", look=counted)
+    return replace(look, name="costly", cheap=False, extract=counted)
 
 
 @pytest.fixture
@@ -155,21 +157,24 @@ def test_a_cache_that_cannot_be_written_is_said_and_does_without(
     assert "nothing is kept" in capsys.readouterr().out
 
 
-def test_files_that_were_left_unfinished_are_removed_after_a_day(kept_samples: Samples, tmp_path: Path) -> None:
+def test_files_that_were_left_unfinished_are_removed_after_a_day_and_no_others(
+    kept_samples: Samples, tmp_path: Path
+) -> None:
     folder = tmp_path / "statistics"
     folder.mkdir()
-    old, new = folder / ".a.safetensors.1.tmp", folder / ".b.safetensors.2.tmp"
-    for path, age in ((old, 90_000), (new, 80_000)):
+    old, new, other = temporary(folder / "a.safetensors"), temporary(folder / "b.safetensors"), folder / ".c.tmp"
+    for path, age in ((old, 90_000), (new, 80_000), (other, 90_000)):
         path.touch()
         os.utime(path, (time.time() - age,) * 2)
     collect(kept_samples, costly(raw(kept_samples.first(1)), []), {"features"}, str(tmp_path))
-    assert (old.exists(), new.exists()) == (False, True)
+    assert (old.exists(), new.exists(), other.exists()) == (False, True, True)
 
 
 MOMENTS_OF_MANY = """\
 import torch
 from tests.metrics.measured import raw
 from ganctl.metrics import Samples
+from ganctl.samples import SampleSpace
 from ganctl.metrics.statistics import collect
 
 def resident(line):
@@ -179,7 +184,8 @@ def resident(line):
 def read(start, stop):
     return torch.randn(stop - start, 1024, generator=torch.Generator().manual_seed(start))
 
-few, many = Samples(512, (1024,), read), Samples({count}, (1024,), read)
+space = SampleSpace.of_shape((1024,))
+few, many = Samples(512, space, read), Samples({count}, space, read)
 look = raw(few.first(1))
 collect(few, look, {{"moments"}})
 with open("/proc/self/clear_refs", "w") as file:
@@ -248,7 +254,7 @@ def test_kept_statistics_of_another_form_are_made_again_though_their_digest_is_r
     (file,) = (tmp_path / "statistics").iterdir()
     with safe_open(file, "pt") as opened:
         question = opened.metadata()["answer"].split()[0]
-    save_file(HOSTILE[kind], file, {"answer": f"{question} {cache.digest(HOSTILE[kind])}"})
+    save_file(HOSTILE[kind], file, {"answer": f"{question} {digest(HOSTILE[kind])}"})
     found = collect(kept_samples, look, {"moments"}, str(tmp_path))
     assert torch.equal(found.moments.covariance, expected.moments.covariance)
     assert f"{file} is damaged" in capsys.readouterr().out

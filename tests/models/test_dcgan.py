@@ -9,7 +9,10 @@ from torch import nn
 from ganctl.errors import ConfigError, SizeError
 from ganctl.models import MODELS
 from ganctl.models.dcgan import RESOLUTIONS
+from ganctl.samples import SampleSpace
 from tests.composed import composed
+
+space = SampleSpace.of_shape
 
 
 def spec(*overrides: str) -> Any:
@@ -50,29 +53,29 @@ def test_the_resolutions_are_what_halves_down_to_4_to_7_pixels() -> None:
 @pytest.mark.parametrize("side", RESOLUTIONS)
 def test_every_resolution_is_made_and_judged(side: int, kernel: int) -> None:
     model = small(f"model.generator.kernel={kernel}", f"model.discriminator.kernel={kernel}")
-    pictures = model.build_generator((3, side, side))(torch.randn(2, 3))
+    pictures = model.build_generator(space((3, side, side)))(torch.randn(2, 3))
     assert pictures.shape == (2, 3, side, side)
-    assert model.build_discriminator((3, side, side))(pictures).shape == (2,)
+    assert model.build_discriminator(space((3, side, side)))(pictures).shape == (2,)
 
 
 @pytest.mark.parametrize(("side", "near"), [(30, (28, 32)), (9, (8, 10)), (255, (224, 256)), (257, (256,))])
 def test_another_resolution_is_refused_with_its_neighbours(side: int, near: tuple[int, ...]) -> None:
     for build in (small().build_generator, small().build_discriminator):
         with pytest.raises(SizeError) as refused:
-            build((1, side, side))
+            build(space((1, side, side)))
         assert refused.value.sides == near
 
 
 def test_points_and_oblong_pictures_are_refused() -> None:
     with pytest.raises(ConfigError, match="model=mlp"):
-        small().build_generator((2,))
+        small().build_generator(space((2,)))
     with pytest.raises(ConfigError, match="32×28"):
-        small().build_discriminator((1, 32, 28))
+        small().build_discriminator(space((1, 32, 28)))
 
 
 def test_the_default_at_32_pixels_is_the_papers_ladder_of_widths() -> None:
-    generator = spec().build_generator((1, 32, 32))
-    discriminator = spec().build_discriminator((1, 32, 32))
+    generator = spec().build_generator(space((1, 32, 32)))
+    discriminator = spec().build_discriminator(space((1, 32, 32)))
     assert shapes(generator, torch.randn(2, 100), (nn.ConvTranspose2d,)) == [
         (256, 4, 4),
         (128, 8, 8),
@@ -101,12 +104,13 @@ def test_the_default_at_32_pixels_is_the_papers_ladder_of_widths() -> None:
 def test_norms_stand_behind_every_layer_but_pixels(network: str, norm: str, kind: Any, count: int) -> None:
     model = small(f"model.{network}.norm={norm}")
     build = model.build_generator if network == "generator" else model.build_discriminator
-    found = sum(isinstance(module, kind) for module in build((1, 32, 32)).modules())
+    found = sum(isinstance(module, kind) for module in build(space((1, 32, 32))).modules())
     assert found == (count if network == "generator" or norm in ("spectral", "none") else count - 1)
 
 
 def test_spectral_norm_bounds_every_layers_largest_singular_value() -> None:
-    discriminator = small("model.discriminator.norm=spectral", "model.init_std=1.0").build_discriminator((1, 8, 8))
+    model = small("model.discriminator.norm=spectral", "model.init_std=1.0")
+    discriminator = model.build_discriminator(space((1, 8, 8)))
     for _ in range(50):
         discriminator(torch.randn(4, 1, 8, 8))
     for module in discriminator.modules():
@@ -117,7 +121,7 @@ def test_spectral_norm_bounds_every_layers_largest_singular_value() -> None:
 
 def test_weights_start_as_n_0_002_and_scales_as_n_1_002() -> None:
     torch.manual_seed(0)
-    for network in (spec().build_generator((1, 32, 32)), spec().build_discriminator((1, 32, 32))):
+    for network in (spec().build_generator(space((1, 32, 32))), spec().build_discriminator(space((1, 32, 32)))):
         for name, module in network.named_modules():
             if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
                 assert module.weight.std().item() == pytest.approx(0.02, rel=0.05), name
@@ -131,13 +135,13 @@ def test_weights_start_as_n_0_002_and_scales_as_n_1_002() -> None:
 @pytest.mark.parametrize(("output", "low", "high"), [("tanh", -1.0, 1.0), ("sigmoid", 0.0, 1.0)])
 def test_pictures_lie_in_the_models_range(output: str, low: float, high: float) -> None:
     model = small(f"model.generator.output={output}", "model.init_std=3.0")
-    pictures = model.build_generator((1, 16, 16))(torch.randn(8, 3))
-    assert model.picture_range == (low, high)
+    pictures = model.build_generator(space((1, 16, 16)))(torch.randn(8, 3))
+    assert model.value_range == (low, high)
     assert low <= pictures.min() < low + 0.1
     assert high - 0.1 < pictures.max() <= high
 
 
 def test_dropout_is_there_only_when_asked_for() -> None:
-    assert not any(isinstance(m, nn.Dropout) for m in small().build_discriminator((1, 16, 16)).modules())
-    dropped = small("model.discriminator.dropout=0.3").build_discriminator((1, 16, 16))
+    assert not any(isinstance(m, nn.Dropout) for m in small().build_discriminator(space((1, 16, 16))).modules())
+    dropped = small("model.discriminator.dropout=0.3").build_discriminator(space((1, 16, 16)))
     assert [m.p for m in dropped.modules() if isinstance(m, nn.Dropout)] == [0.3, 0.3]

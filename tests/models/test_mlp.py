@@ -7,7 +7,10 @@ import torch
 from torch import nn
 
 from ganctl.models import MODELS
+from ganctl.samples import SampleSpace
 from tests.composed import composed
+
+space = SampleSpace.of_shape
 
 
 def spec(*overrides: str) -> Any:
@@ -23,21 +26,21 @@ def widths(network: nn.Module) -> list[tuple[int, int]]:
 
 @pytest.mark.parametrize("shape", [(2,), (1,), (1, 28, 28), (3, 5, 9)])
 def test_any_shape_is_made_and_judged(shape: tuple[int, ...]) -> None:
-    samples = spec().build_generator(shape)(torch.randn(4, 5))
+    samples = spec().build_generator(space(shape))(torch.randn(4, 5))
     assert samples.shape == (4, *shape)
-    assert spec().build_discriminator(shape)(samples).shape == (4,)
+    assert spec().build_discriminator(space(shape))(samples).shape == (4,)
 
 
 def test_layers_have_the_widths_that_were_asked_for() -> None:
     model = spec("model.generator.hidden=[7,9]", "model.discriminator.hidden=[]")
-    assert widths(model.build_generator((1, 4, 4))) == [(5, 7), (7, 9), (9, 16)]
-    assert widths(model.build_discriminator((1, 4, 4))) == [(16, 1)]
+    assert widths(model.build_generator(space((1, 4, 4)))) == [(5, 7), (7, 9), (9, 16)]
+    assert widths(model.build_discriminator(space((1, 4, 4)))) == [(16, 1)]
 
 
 def test_points_are_linear_and_pictures_in_range() -> None:
     model = spec("model.generator.output=sigmoid", "model.init_std=5.0")
-    assert model.build_generator((2,))(torch.randn(64, 5)).abs().max() > 2
-    pictures = model.build_generator((1, 2, 2))(torch.randn(64, 5))
+    assert model.build_generator(space((2,)))(torch.randn(64, 5)).abs().max() > 2
+    pictures = model.build_generator(space((1, 2, 2)))(torch.randn(64, 5))
     assert 0 <= pictures.min() < 0.1
     assert 0.9 < pictures.max() <= 1
 
@@ -52,7 +55,7 @@ def test_points_are_linear_and_pictures_in_range() -> None:
     ],
 )
 def test_norms_stand_behind_every_hidden_layer(norm: str, kind: Any, count: int) -> None:
-    network = spec(f"model.discriminator.norm={norm}").build_discriminator((2,))
+    network = spec(f"model.discriminator.norm={norm}").build_discriminator(space((2,)))
     assert sum(isinstance(module, kind) for module in network.modules()) == count
     assert network(torch.randn(4, 2)).shape == (4,)
 
@@ -64,7 +67,7 @@ def test_only_spectral_norm_makes_the_discriminator_lipschitz(norm: str) -> None
 
 def test_without_init_std_torchs_own_initialisation_stays() -> None:
     torch.manual_seed(0)
-    ours = spec("model.generator.hidden=[4]").build_generator((2,))
+    ours = spec("model.generator.hidden=[4]").build_generator(space((2,)))
     torch.manual_seed(0)
     theirs = nn.Sequential(nn.Linear(5, 4), nn.Linear(4, 2))
     for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
@@ -73,7 +76,7 @@ def test_without_init_std_torchs_own_initialisation_stays() -> None:
 
 def test_maxout_units_are_the_largest_of_their_linear_maps() -> None:
     model = spec("model.discriminator.hidden=[3]", "model.discriminator.maxout=4")
-    network = model.build_discriminator((2,))
+    network = model.build_discriminator(space((2,)))
     assert widths(network) == [(2, 12), (3, 1)]
     first = next(module for module in network.modules() if isinstance(module, nn.Linear))
     samples = torch.randn(6, 2)

@@ -190,7 +190,7 @@ whole = evaluation.drawn
 def overflowing(*arguments):
     samples = whole(*arguments)
     read = lambda start, stop: torch.full((stop - start, 2), torch.inf)
-    return Samples(samples.count, samples.shape, read)
+    return Samples(samples.count, samples.space, read)
 
 evaluation.drawn = overflowing
 """

@@ -11,6 +11,7 @@ import torch
 from PIL import Image, ImageColor
 
 from ganctl.config import train_config
+from ganctl.samples import SampleSpace
 from scripts.benchmarks import __main__ as benchmark
 from scripts.benchmarks import commands, decoding, peak, profile, scale, steps
 from scripts.benchmarks.cases import CASES, EAGER, MODES, random_images, words_of
@@ -68,7 +69,8 @@ def test_each_cases_words_compose_to_networks_of_the_plain_loops_sizes(name: str
     config = train_config(composed(*words))
     shape = (3 if case.rgb else 1, case.side, case.side)
     plain = dcgan(shape[0], case.side, case.width, case.norm) if case.networks == "dcgan" else mlp(784, shape)
-    ours = (config.model.build_generator(shape), config.model.build_discriminator(shape))
+    space = SampleSpace.of_shape(shape)
+    ours = (config.model.build_generator(space), config.model.build_discriminator(space))
     for one, other in zip(ours, plain, strict=True):
         sizes = [
             sorted(tuple(weight.shape) for weight in network.parameters() if weight.dim() > 1)
@@ -175,7 +177,7 @@ def test_each_size_has_a_row(measured: Measure, monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize(("grows", "size"), list(scale.sizes()))
 def test_the_sizes_are_composed_to_themselves(grows: str, size: scale.Size) -> None:
     config = train_config(composed(*scale.words_of(size, "pictures.npy", "cpu")))
-    network = config.model.build_discriminator((3, size.resolution, size.resolution))
+    network = config.model.build_discriminator(SampleSpace.of_shape((3, size.resolution, size.resolution)))
     first = next(weight for weight in network.parameters() if weight.dim() == 4)
     assert first.shape[:2] == (size.width, 3)
     assert config.train.batch_size == size.batch_size

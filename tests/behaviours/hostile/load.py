@@ -23,7 +23,7 @@ from ganctl.cli import _guarded, main
 from ganctl.commands.resume import resume
 from ganctl.commands.sample import sample
 from ganctl.config import sample_command, train_config
-from ganctl.runs.folder import RunFolder
+from ganctl.folders.run_folder import RunFolder
 from ganctl.runtime.signals import Signals
 from tests.behaviours.hostile.audit import Guard
 from tests.behaviours.hostile.configs import HOSTILE_VALUES, HOSTILE_YAML
@@ -134,11 +134,11 @@ def files_as_the_best(good: Path, parts: Parts) -> Iterator[dict[str, Any]]:
     config = train_config(yaml.safe_load((folder / "config.yaml").read_bytes()))
     run = RunFolder(folder)
     for name in sorted(ONE_OF_EACH):
-        CORPUS[name](run.best, parts)
+        CORPUS[name](run.checkpoints.best, parts)
         if name not in ONLY_RESUME:
             yield {"name": name, "way": "sample", **sampled(folder, "best")}
-        yield {"name": name, "way": "score", **observed(lambda: run.best_score(config) is not None)}
-        remove(run.best)
+        yield {"name": name, "way": "score", **observed(lambda: run.checkpoints.best_score(config) is not None)}
+        remove(run.checkpoints.best)
     remove(folder)
 
 

@@ -1,0 +1,191 @@
+"""Images of more than 8 bits: what their values are, and which of them are black and white. Needs no torch."""
+
+import math
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from ganctl.errors import DataError
+
+BAND_PIXELS = 1 << 20
+"""Pixels of which floats are made at once."""
+
+SAMPLED = 1 << 16
+"""Pixels of an image from which its darkest and brightest thousandth are estimated."""
+
+SLIVER = 0.25
+"""A set whose values spread over less than this share of its range loses two of eight bits, and is refused."""
+
+Ends = tuple[float, float]
+"""The values that are black and white."""
+
+UINT16, WHOLE, FLOAT = "whole numbers of 16 bits", "whole numbers", "floats"
+USUAL: dict[str, tuple[Ends, ...]] = {
+    UINT16: ((0, 65535),),
+    WHOLE: ((0, 255), (0, 65535)),
+    FLOAT: ((0, 1), (-1, 1), (0, 255)),
+}
+"""By kind of values, what black and white usually are; the first range that holds them and is used counts."""
+
+BITS_PER_SAMPLE, PHOTOMETRIC, SAMPLE_FORMAT = 258, 262, 339
+WHITE_IS_ZERO, UNSIGNED, SIGNED = 0, 1, 2
+
+
+class Values(NamedTuple):
+    """The values of one image: their kind, the extremes, and where the darkest and brightest thousandth end."""
+
+    kind: str
+    low: float
+    high: float
+    dark: float
+    bright: float
+
+
+def kind_of_values(image: Image.Image) -> str | None:
+    """Return what an image's values are, by its header; None for 8 bits, which need no range."""
+    if image.mode.startswith("I;16") or (image.mode == "I" and image.format in ("PNG", "PPM")):
+        return UINT16
+    if image.mode == "F":
+        return FLOAT
+    if image.mode == "I" or (image.mode == "L" and _sample_format(image) == SIGNED):
+        return WHOLE
+    return None
+
+
+def bands(image: Image.Image) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield rows of an image as float64 [rows, width], each with the number of its first row.
+
+    Pillow reads signed bytes as unsigned, and unsigned 32 bits as signed, which is undone here.
+    """
+    sample = _sample_format(image)
+    height = max(1, BAND_PIXELS // max(1, image.width))
+    for top in range(0, image.height, height):
+        rows = np.asarray(image.crop((0, top, image.width, min(top + height, image.height))))
+        if image.mode == "L" and sample == SIGNED:
+            rows = rows.view(np.int8)
+        elif image.mode == "I" and sample == UNSIGNED and _tag(image, BITS_PER_SAMPLE) == 32:
+            rows = rows.view(np.uint32)
+        yield top, rows.astype(np.float64)
+
+
+def values_of(image: Image.Image, kind: str) -> Values:
+    """Return what the values of an image are; `high` is NaN where one is no finite number."""
+    return together([values_in(rows, kind) for _, rows in bands(image)])
+
+
+def values_in(block: np.ndarray, kind: str) -> Values:
+    """Return what the values of an array are; NaN where one is no finite number."""
+    if not np.isfinite(block).all():
+        return Values(kind, math.nan, math.nan, math.nan, math.nan)
+    sample = block.reshape(-1)[:: max(1, math.ceil(block.size / SAMPLED))]
+    dark, bright = np.percentile(sample.astype(np.float64), [0.1, 99.9])
+    return Values(kind, float(block.min()), float(block.max()), float(dark), float(bright))
+
+
+def to_bytes(image: Image.Image, ends: Ends) -> tuple[Image.Image, int]:
+    """Return an image of more than 8 bits as 8-bit grey, scaled from `ends`, and how many values are outside.
+
+    A transparent colour becomes white, as elsewhere.
+    """
+    clear = image.info.get("transparency")
+    grey, outside = Image.new("L", image.size), 0
+    for top, rows in bands(image):
+        pixels, beyond = scaled(rows, ends)
+        outside += beyond
+        if isinstance(clear, int):
+            pixels[rows == clear] = 255
+        grey.paste(Image.fromarray(pixels), (0, top))
+    return grey, outside
+
+
+def scaled(values: np.ndarray, ends: Ends) -> tuple[np.ndarray, int]:
+    """Return float64 values as uint8, scaled from `ends`, and how many are outside."""
+    low, high = ends
+    outside = int(((values < low) | (values > high)).sum())
+    return ((values - low) * (255 / (high - low))).clip(0, 255).round().astype(np.uint8), outside
+
+
+class SetRange(NamedTuple):
+    """Values of one kind over a set, and the range they were brought to."""
+
+    ends: Ends
+    values: Values
+
+    def __str__(self) -> str:
+        low, high = self.values.low, self.values.high
+        return (
+            f"[{told(self.ends[0])},{told(self.ends[1])}] for {self.values.kind} from {told(low)} to {told(high)}"
+        )
+
+
+def decide(found: Iterable[Values], source: str) -> dict[str, SetRange]:
+    """Return what is black and white in a set, for each kind of values in it.
+
+    Raises `DataError` where type and values leave a doubt: no usual range holds them, or they use a sliver of it.
+    """
+    by_kind: dict[str, list[Values]] = {}
+    for values in found:
+        by_kind.setdefault(values.kind, []).append(values)
+    return {kind: _decided(together(several), source) for kind, several in sorted(by_kind.items())}
+
+
+def together(several: list[Values]) -> Values:
+    """Return the values of several images as those of one, in which the thousandths are the farthest apart."""
+    return Values(
+        several[0].kind,
+        float(np.min([values.low for values in several])),  # NumPy's keep a NaN, Python's may not
+        float(np.max([values.high for values in several])),
+        float(np.min([values.dark for values in several])),
+        float(np.max([values.bright for values in several])),
+    )
+
+
+def _decided(values: Values, source: str) -> SetRange:
+    holding = [ends for ends in USUAL[values.kind] if ends[0] <= values.low and values.high <= ends[1]]
+    for ends in holding:
+        if values.low == values.high or values.bright - values.dark >= SLIVER * (ends[1] - ends[0]):
+            return SetRange(ends, values)
+    doubt = "which values are black and white?"
+    if holding:
+        ends = holding[0]
+        doubt = f"[{told(ends[0])},{told(ends[1])}] would leave little contrast;"
+    raise DataError(
+        f"data.range: {doubt} {source} holds {values.kind} from {told(values.low)} to {told(values.high)}; "
+        f"set data.range=[black,white], such as {suggestion(values)}"
+    )
+
+
+def suggestion(values: Values) -> str:
+    """Return a sensible range for values in words: to a power of two, or near their outer thousandths, rounded.
+
+    Never just the extremes, which one odd pixel moves.
+    """
+    low, high = values.dark, values.bright
+    if low == high:
+        low, high = values.low, values.high
+    if values.kind != FLOAT and values.low >= 0 and high < 1 << 32 and low < high / 2:
+        return f"[0,{(1 << max(1, math.ceil(math.log2(max(high, 1) + 1)))) - 1}]"
+    if high == low:
+        return f"[{told(low)},{told(low + 1)}]"
+    step = 10.0 ** math.floor(math.log10(high - low)) / 10
+    return f"[{told(math.floor(low / step) * step)},{told(math.ceil(high / step) * step)}]"
+
+
+def told(value: float) -> str:
+    """Return a number as it is typed: integers without a point, others to six digits."""
+    return str(int(value)) if value == int(value) and abs(value) < 1e15 else f"{value:.6g}"
+
+
+def _tag(image: Image.Image, number: int) -> int | None:
+    value = getattr(image, "tag_v2", {}).get(number)
+    value = value[0] if isinstance(value, tuple) and value else value
+    return value if isinstance(value, int) else None
+
+
+def _sample_format(image: Image.Image) -> int | None:
+    """Return the TIFF tag that tells signed from unsigned; whole numbers without it are unsigned."""
+    if image.format != "TIFF":
+        return None
+    return _tag(image, SAMPLE_FORMAT) or UNSIGNED

@@ -1,0 +1,300 @@
+"""Decoded images on disk: written once, found again by their content, shared by all runs.
+
+An entry is a folder `<listing>-<content>` of `samples.npy` (uint8 [count, side, side, channels]), `labels.npy`
+(int64 [count], where there are classes) and `about.json`. `listing` is a digest of the settings and of the images'
+names and sizes; `content` is a digest of their bytes (in a zip file, of the checksums in its table of contents).
+An entry is written under another name and renamed when it is complete.
+
+A stamp is a small file that maps names, sizes and times of files to the content that was found in them. While they
+match, the images are not read again.
+"""
+
+import contextlib
+import errno
+import io
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL
+import torch
+from filelock import FileLock, Timeout
+
+from ganctl import __version__
+from ganctl.data.decoding import decode
+from ganctl.data.decoding.decoded_set import Failure
+from ganctl.data.decoding.parallel import DecodeTask, hash_all
+from ganctl.data.mapped import MappedPixels, MappedStore
+from ganctl.data.prepared.image_set import ENTRY_FORMAT, ImageSet, Prepared, digest_of
+from ganctl.data.store import Store
+from ganctl.errors import ConfigError
+from ganctl.runtime.bounded import UntrustedFileError, read_bytes, read_text
+from ganctl.runtime.console import say
+from ganctl.runtime.disk import sync
+
+DAMAGES = (
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    EOFError,
+    OverflowError,
+    RecursionError,
+    FileNotFoundError,
+    UntrustedFileError,
+)
+"""What reading a damaged entry raises."""
+
+ABOUT_BYTES = 64 << 20
+"""What is read of an about.json at most: room for a million classes."""
+
+STAMP_BYTES = 1000
+
+
+class Cache:
+    """The folder that holds the entries.
+
+    Every method raises `OSError` where the folder cannot be read or written, or the disk is full.
+    """
+
+    def __init__(self, root: str) -> None:
+        self.root = cache_folder(root) / "pictures"
+
+    def find(self, images: ImageSet) -> Prepared | None:
+        """Return the entry of these images if it can be found without reading them."""
+        listing = images.listing
+        content = images.content() or self._stamped(images)
+        return self._open(images, listing, content) if content else None
+
+    def prepare(self, images: ImageSet, workers: int | None) -> Prepared:
+        """Return the entry of these images; if there is none, or its bytes have changed, decode them into one.
+
+        Where nothing decodes, no entry is written and there is no store. Raises `DataError` if a decoding
+        process dies.
+        """
+        if (found := self.find(images)) is not None and _intact(found):
+            return found
+        self.root.mkdir(parents=True, exist_ok=True)
+        listing = images.listing
+        with self._locked(listing):
+            self._sweep(listing)
+            if (found := self._unless_damaged(self.find(images))) is not None:
+                return found
+            if images.content() is None and any(self.root.glob(f"{listing}-*")):
+                digests = hash_all(images.files, workers, f"reading {images.source}")
+                content = digest_of(digests)
+                if (found := self._unless_damaged(self._open(images, listing, content))) is not None:
+                    self._write_stamp(images, content, whole=all(digests))
+                    return found
+            return self._build(images, listing, workers)
+
+    def _unless_damaged(self, found: Prepared | None) -> Prepared | None:
+        """Return an entry whose lock is held if it holds the bytes that were written, else remove it."""
+        if found is None or found.folder is None or _intact(found):
+            return found
+        say(f"data.cache: {found.folder} is damaged (its content does not match its sha256)")
+        shutil.rmtree(found.folder)
+        return None
+
+    def _build(self, images: ImageSet, listing: str, workers: int | None) -> Prepared:
+        files, side, channels = images.each(workers), images.side, images.decoding.channels
+        known = images.content()
+        temporary = self.root / f".{listing}.tmp"
+        temporary.mkdir()
+        try:
+            path = temporary / "samples.npy"
+            rows = _reserve(path, (len(files), side, side, channels))
+            task = DecodeTask(side, images.decoding, str(path), hashed=known is None)
+            whole = images.decoded(files, task, rows, workers)
+            count = len(files) - len(whole.bad)
+            if not count:
+                return Prepared(None, len(files), whole.failures, total=len(files))
+            pairs = zip(files, whole.outcomes, strict=True)
+            digests = [outcome.digest for file, outcome in pairs if file.frame == 0]
+            content = known or digest_of(digests)
+            _compact(path, rows, whole.bad)
+            del rows
+            labels, classes = whole.labels()
+            if labels is not None:
+                np.save(temporary / "labels.npy", labels)
+            store = Store(MappedPixels(path).tensor(), None if labels is None else torch.from_numpy(labels))
+            about = {
+                "format": ENTRY_FORMAT,
+                "source": images.source,
+                "changed": files[0].changed if known else (),
+                "subfolder": images.subfolder,
+                "settings": images.decoding.settings(),
+                "notes": whole.notes,
+                "shape": [count, side, side, channels],
+                "classes": classes,
+                "fingerprint": store.fingerprint,
+                "skipped": len(whole.bad),
+                "failures": [asdict(failure) for failure in whole.failures],
+                "versions": {"ganctl": __version__, "decoding": decode.VERSION, "pillow": PIL.__version__},
+            }
+            (temporary / "about.json").write_text(json.dumps(about, indent=1) + "\n")
+            _publish(temporary, self.root / f"{listing}-{content}")
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+        if known is None:
+            self._write_stamp(images, content, whole=all(digests))
+        entry = self._open(images, listing, content)
+        assert entry is not None
+        return replace(entry, fresh=True)
+
+    def _open(self, images: ImageSet, listing: str, content: str) -> Prepared | None:
+        folder = self.root / f"{listing}-{content}"
+        if not folder.is_dir():
+            return None
+        try:
+            about = json.loads(read_text(folder / "about.json", ABOUT_BYTES))
+            if about["skipped"] and images.content() and about["changed"] != list(images.files[0].changed):
+                return None  # a damaged archive, put right, has the same table of contents
+            return _read(folder, about)
+        except DAMAGES:
+            return None
+
+    def _stamp_path(self, images: ImageSet) -> Path:
+        return self.root / ".stamps" / images.stamp()
+
+    def _stamped(self, images: ImageSet) -> str | None:
+        try:
+            return read_text(self._stamp_path(images), STAMP_BYTES).strip()
+        except (OSError, ValueError):
+            return None
+
+    def _write_stamp(self, images: ImageSet, content: str, *, whole: bool) -> None:
+        """Remember the content, unless a file could not be read, whose reason may go without a trace."""
+        if not whole or not images.settled():
+            return
+        path = self._stamp_path(images)
+        temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+        path.parent.mkdir(exist_ok=True)
+        temporary.write_text(content)
+        temporary.replace(path)
+
+    @contextlib.contextmanager
+    def _locked(self, listing: str) -> Iterator[None]:
+        """Hold the lock of a listing; the system frees it if this process dies."""
+        lock = FileLock(self.root / f".{listing}.lock")
+        try:
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                say("waiting for another process that is preparing the same pictures")
+                lock.acquire()
+        except NotImplementedError as error:
+            raise OSError(None, f"its file system has no locks: {error}") from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _sweep(self, listing: str) -> None:
+        """Remove damaged entries of a listing whose lock is held, and what killed processes left half written."""
+        for folder in self.root.glob(f"{listing}-*"):
+            try:
+                _read(folder, json.loads(read_text(folder / "about.json", ABOUT_BYTES)))
+            except DAMAGES as error:
+                say(f"data.cache: {folder} is damaged ({error}); the pictures are decoded again")
+                shutil.rmtree(folder)
+        for leftover in self.root.glob(".*.tmp"):
+            owner = leftover.name[1:].removesuffix(".tmp")
+            with contextlib.suppress(OSError, Timeout, NotImplementedError):
+                if owner == listing:
+                    shutil.rmtree(leftover)
+                    continue
+                with FileLock(self.root / f".{owner}.lock", timeout=0):
+                    shutil.rmtree(leftover)
+
+
+def cache_folder(cache: str) -> Path:
+    """Return the folder that `data.cache` names; auto is the system's for what can be made again."""
+    if cache == "auto":
+        return Path(os.path.expanduser(os.environ.get("XDG_CACHE_HOME") or "~/.cache")) / "ganctl"
+    return Path(os.path.expanduser(cache))
+
+
+def unusable(cache: str, error: OSError) -> ConfigError:
+    """Return the error of a cache that cannot be used, in one line."""
+    return ConfigError(f"data.cache: {cache_folder(cache)} cannot be used ({error.strerror or error})")
+
+
+def _publish(temporary: Path, final: Path) -> None:
+    """Make an entry durable and give it its name, in place of one that is damaged."""
+    for path in (*temporary.iterdir(), temporary):
+        sync(path)
+    if final.exists():
+        shutil.rmtree(final)
+    temporary.replace(final)
+    sync(final.parent)
+
+
+def _intact(prepared: Prepared) -> bool:
+    return not isinstance(prepared.store, MappedStore) or prepared.store.intact()
+
+
+def _read_labels(path: Path, count: int) -> torch.Tensor:
+    """Return int64 [count] from a .npy file that must hold just that."""
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "<i8", "fortran_order": False, "shape": (count,)})
+    start = header.getvalue()
+    content = read_bytes(path, len(start) + 8 * count)
+    if not content.startswith(start) or len(content) != len(start) + 8 * count:
+        raise ValueError(f"labels.npy does not hold {count:,} labels")
+    return torch.from_numpy(np.frombuffer(bytearray(content), "<i8", offset=len(start)))
+
+
+def _read(folder: Path, about: dict[str, Any]) -> Prepared:
+    pixels = MappedPixels(folder / "samples.npy")
+    classes = tuple(str(name) for name in about["classes"])
+    labels = None
+    if classes:
+        labels = _read_labels(folder / "labels.npy", len(pixels.array))
+    if list(pixels.array.shape) != about["shape"] or about["format"] != ENTRY_FORMAT:
+        raise ValueError(f"about.json tells of {about['shape']} in format {about['format']}")
+    failures = [Failure(**failure) for failure in about["failures"]]
+    store = MappedStore(
+        samples=pixels.tensor(),
+        labels=labels,
+        classes=classes,
+        skipped=int(about["skipped"]),
+        pixels=pixels,
+        sha256=str(about["fingerprint"]),
+    )
+    notes = tuple((str(label), str(text)) for label, text in about["notes"])
+    return Prepared(store, store.skipped, failures, folder, total=len(store) + store.skipped, notes=notes)
+
+
+def _reserve(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+    """Make a .npy file of uint8 that has its room on the disk: a map is killed where the disk turns out full."""
+    rows: np.ndarray = np.lib.format.open_memmap(path, "w+", np.uint8, shape)
+    size = path.stat().st_size
+    if shutil.disk_usage(path.parent).free < size:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    if hasattr(os, "posix_fallocate"):
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, size)
+    return rows
+
+
+def _compact(path: Path, rows: np.ndarray, bad: list[int]) -> None:
+    """Close the gaps that bad images left between the rows of a .npy file, and shorten it."""
+    if not bad:
+        return
+    end = bad[0]
+    for gap, following in zip(bad, [*bad[1:], len(rows)], strict=True):
+        for start in range(gap + 1, following, 4096):
+            block = rows[start : min(start + 4096, following)].copy()
+            rows[end : end + len(block)] = block
+            end += len(block)
+    length = path.stat().st_size - (len(rows) - end) * rows[0].nbytes
+    header = {"descr": "|u1", "fortran_order": False, "shape": (end, *rows.shape[1:])}
+    with path.open("r+b") as file:
+        np.lib.format.write_array_header_1_0(file, header)  # as long as before: NumPy leaves room for the count
+        file.truncate(length)

@@ -1,0 +1,153 @@
+"""Images of any size and mode, from a folder or a zip file."""
+
+from typing import Annotated, Literal
+
+import numpy as np
+import torch
+from pydantic import Field
+
+from ganctl.data.decoding.decode import Decoding
+from ganctl.data.decoding.files import FoundImages, ImageFile, search
+from ganctl.data.decoding.parallel import DecodeTask
+from ganctl.data.prepared.entries import Cache, unusable
+from ganctl.data.prepared.image_set import ImageSet, Prepared
+from ganctl.data.source import SOURCES, Range, Resolution, Source, Workers
+from ganctl.data.store import Store
+from ganctl.errors import DataError, counted
+from ganctl.runtime.console import say
+
+FEW_IMAGES = 500
+
+
+@SOURCES.register
+class Folder(Source):
+    """Images of any size and mode in a folder or a zip file."""
+
+    placement = frozenset({"path", "workers", "cache"})
+    name: Literal["folder"]
+    path: str
+    subfolder: str | None
+    resolution: Resolution | None
+    channels: Literal[1, 3]
+    fit: Literal["crop", "squash", "pad"]
+    range: Range | None
+    frames: Literal["first", "all"]
+    max_bad_fraction: Annotated[float, Field(ge=0, le=1)]
+    workers: Workers | None
+    cache: str | None
+
+    @property
+    def own(self) -> str:
+        """The path, as typed."""
+        return self.path
+
+    @property
+    def decoding(self) -> Decoding:
+        """How images are brought to one shape."""
+        return Decoding(self.resolution, self.channels, self.fit, self.range, self.frames)
+
+    def load(self) -> Store:
+        """Return every image that decodes, with the classes that its folder, or a `dataset.json`, gives it."""
+        store = load(
+            self.path,
+            self.subfolder,
+            self.decoding,
+            self.max_bad_fraction,
+            self.workers,
+            self.cache,
+        )
+        if len(store) < FEW_IMAGES:
+            count = counted(len(store), "picture")
+            say(f"only {count}: the generator will learn so few by heart; thousands make a good set")
+        return store
+
+
+def load(
+    path: str,
+    subfolder: str | None,
+    decoding: Decoding,
+    max_bad_fraction: float,
+    workers: int | None,
+    cache: str | None,
+    files: list[ImageFile] | None = None,
+) -> Store:
+    """Decode every image below `path`, a folder or a zip file, or `files` of them, into one store.
+
+    Files are taken in the order of their names; what is passed over, and what folders are taken for, is reported.
+    The name of the folder that directly holds an image is its class, where there are two or more and nothing
+    tells otherwise (see `ganctl.data.decoding.layout`).
+    The store is written to the folder `cache`, where it is found again. With None, or where that folder cannot
+    be used, which is reported, it is in memory.
+
+    Raises `DataError` if the place is missing, unreadable or without images, if more than
+    `max_bad_fraction` of the images do not decode, or if a decoding process dies.
+    """
+    if files is None:
+        found = search(path, subfolder)
+        for line in remarks(found):
+            say(f"data.path: {line}")
+        files = found.files
+    images = ImageSet(path, subfolder, files, decoding)
+    prepared = None
+    if cache is not None:
+        try:
+            prepared = Cache(cache).prepare(images, workers)
+        except OSError as error:
+            say(f"{unusable(cache, error)}; decoding into memory instead")
+    return accept(images, prepared or _in_memory(images, workers), max_bad_fraction)
+
+
+def remarks(found: FoundImages) -> list[str]:
+    """Return what is reported of files that were found, line by line."""
+    passed = [f"passed over {found.passed_over}"] if found.passed else []
+    runs = [f"left out {found.left_out}"] if found.runs else []
+    return passed + runs + found.remarks
+
+
+def accept(images: ImageSet, prepared: Prepared, max_bad_fraction: float) -> Store:
+    """Return the store of a data set that can be used, and say how many of its images were skipped.
+
+    Raises `DataError` if more than `max_bad_fraction` of the images, or all of them, do not decode.
+    """
+    refuse(images, prepared, max_bad_fraction)
+    assert prepared.store is not None
+    for key, text in prepared.notes:
+        say(f"data.{key}: {text}")
+    if prepared.skipped:
+        total, bad = prepared.total, prepared.skipped
+        say(f"skipped {bad:,} of {total:,} pictures that do not decode; {_first_bad(images, prepared)}")
+    return prepared.store
+
+
+def refuse(images: ImageSet, prepared: Prepared, max_bad_fraction: float) -> None:
+    """Raise `DataError` if more than `max_bad_fraction` of the images, or all of them, do not decode."""
+    path, total, bad = images.source, prepared.total, prepared.skipped
+    if bad == total:
+        every = "the only picture" if total == 1 else f"none of {total:,} pictures"
+        decodes = "does not decode" if total == 1 else "decodes"
+        raise DataError(f"data.path: {every} in {path} {decodes}; {_first_bad(images, prepared)}")
+    if bad > max_bad_fraction * total:
+        raise DataError(
+            f"data.path: {bad:,} of {total:,} pictures in {path} do not decode, more than "
+            f"data.max_bad_fraction={max_bad_fraction}; {_first_bad(images, prepared)}"
+        )
+
+
+def _first_bad(images: ImageSet, prepared: Prepared) -> str:
+    first = prepared.failures[0]
+    names = (file.name for file in images.files if file.relative == first.relative)
+    name = next(names, first.relative)  # one that is no file's is a frame's
+    return f"the first is {name} ({first.reason})"
+
+
+def _in_memory(images: ImageSet, workers: int | None) -> Prepared:
+    files, side, channels = images.each(workers), images.side, images.decoding.channels
+    samples = np.empty((len(files), side, side, channels), np.uint8)
+    whole = images.decoded(files, DecodeTask(side, images.decoding, rows=None, hashed=False), samples, workers)
+    bad, total = len(whole.bad), len(files)
+    if bad == total:
+        return Prepared(None, bad, whole.failures, total=total)
+    labels, classes = whole.labels()
+    samples = np.delete(samples, whole.bad, axis=0) if bad else samples
+    store = Store(torch.from_numpy(samples), None if labels is None else torch.from_numpy(labels), classes, bad)
+    return Prepared(store, bad, whole.failures, total=total, notes=whole.notes)

@@ -1,0 +1,87 @@
+"""Which folder is a run's whose name is derived: from its config, and from the data where that is the user's own.
+
+Such a name is `<set>-<model>-<loss>-<8 hex>`. In a sweep, the words that differ stand before the hash; a run is
+found with or without them. The hash leaves the data's place out, so that a set may move; so runs of one command
+shape on several sets share it, and are told apart by the fingerprints of their data.
+"""
+
+import os
+import re
+from typing import Any
+
+from ganctl.composed import Job
+from ganctl.config import TrainConfig
+from ganctl.errors import CheckpointError, DataError
+from ganctl.folders.find import OUTPUTS
+from ganctl.folders.run_folder import RunFolder
+
+
+class Naming:
+    """The folder of one run, to be found by its config and its data; `chosen` once it is."""
+
+    def __init__(self, config: TrainConfig, job: Job | None) -> None:
+        self._config = config
+        self.chosen: RunFolder | None = None
+        derived = config.name is None or job is not None
+        self._name = config.run_name(sweep=job is not None, words=job.in_name() if job is not None else "")
+        self._derived = derived
+        self._by_data = config.data.own is not None and derived
+        set_of = r"[^-]+" if self._by_data else re.escape(config.data.title)
+        rest = rf"{re.escape(config.name_middle())}(-[\w.+=,-]+)?{config.name_ending()}(-[0-9a-f]{{6}})?"
+        self._form = re.compile(re.escape(config.name_prefix()) + set_of + rest)
+
+    def without_data(self) -> RunFolder | None:
+        """Return the folder if name and config tell it, or the place of the data; else None."""
+        if not self._by_data:
+            there = [folder for folder, _ in self._runs()] if self._derived else []
+            self.chosen = there[0] if there else RunFolder(OUTPUTS / self._name)
+        else:
+            own = self._config.data.own
+            self.chosen = next((folder for folder, there in self._runs() if there.get("path") == own), None)
+        return self.chosen
+
+    def by_data(self, fingerprint: str) -> RunFolder:
+        """Return the folder of the run on data with a fingerprint, or the one for a new run."""
+        runs = [folder for folder, _ in self._runs()]
+        taken = any(folder.path.name == self._name for folder in runs)
+        new = RunFolder(OUTPUTS / (f"{self._name}-{fingerprint[:6]}" if taken else self._name))
+        self.chosen = next((folder for folder in runs if folder.fingerprint() == fingerprint), new)
+        return self.chosen
+
+    def _runs(self) -> list[tuple[RunFolder, dict[str, Any]]]:
+        """Return the runs whose names could be this one's, each with what it says of its data.
+
+        Raises `CheckpointError` if the one of the very name is damaged.
+        """
+        found = []
+        names = os.listdir(OUTPUTS) if OUTPUTS.is_dir() else []
+        for name in sorted(filter(self._form.fullmatch, names), key=lambda name: (name != self._name, name)):
+            folder = RunFolder(OUTPUTS / name)
+            if not folder.config.exists() and not folder.checkpoints.files():
+                continue
+            try:
+                data = folder.saved_config().get("data")
+            except CheckpointError:
+                if name == self._name:
+                    raise
+                continue
+            found.append((folder, data if isinstance(data, dict) else {}))
+        return found
+
+
+def refuse_other_data(folder: RunFolder, there: Any, here: TrainConfig) -> None:
+    """Raise `DataError` that says why the data is not that of a folder's run, whose config calls it `there`."""
+    own, was = here.data.own, there.get("path") if isinstance(there, dict) else None
+    if own is not None and isinstance(was, str) and _real(own) != _real(was):
+        raise DataError(
+            f"data: {folder.path} was trained on {was}, and {own} holds other samples; start a new run under "
+            f"another name=, or give data.path={was}"
+        )
+    raise DataError(
+        f"data: {own or here.data.name} has changed since {folder.path} was trained on it, or is read in another "
+        "way; restore it, or start a new run under another name="
+    )
+
+
+def _real(path: str) -> str:
+    return os.path.realpath(os.path.expanduser(path))

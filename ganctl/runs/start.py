@@ -1,0 +1,57 @@
+"""The start of a run: which folder is its own, whether anything is left to do, and what it needs."""
+
+from itertools import islice
+
+from ganctl import rules
+from ganctl.config import TrainConfig
+from ganctl.errors import counted
+from ganctl.folders.find import point_latest
+from ganctl.folders.naming import Naming
+from ganctl.folders.run_folder import RunFolder
+from ganctl.game.build import build_game, open_configured
+from ganctl.runs.desk import Desk
+from ganctl.runs.environment import other_plugins
+from ganctl.runs.evaluation import Evaluation
+from ganctl.runs.runner import Runner
+from ganctl.runtime.console import say
+from ganctl.runtime.memory import keep_freed_memory
+from ganctl.runtime.ranks import Ranks
+from ganctl.runtime.signals import Signals
+
+
+def run(config: TrainConfig, place: RunFolder | Naming, signals: Signals) -> None:
+    """Train a run to its last step, from its newest intact checkpoint if it has one; the data may tell its folder.
+
+    Raises every error of the project; `Stopped` after the state has been saved.
+    """
+    warnings = rules.check(config)
+    folder = place.without_data() if isinstance(place, Naming) else place
+    if folder is not None and (last := folder.completed(config)) is not None:
+        _tell_complete(folder, config, last)
+        return
+    keep_freed_memory()
+    device = open_configured(config.device, config.data.kind)
+    store = config.data.load()
+    if isinstance(place, Naming):
+        folder = folder or place.by_data(store.fingerprint)
+        config = config.model_copy(update={"name": folder.path.name})
+    assert folder is not None
+    game = build_game(config, store, device)
+    evaluation = Evaluation(config, store, device) if config.evaluate.every else None
+    desk = Desk(folder, config, Ranks.here())
+    with desk.open():
+        for warning in warnings:
+            desk.say(f"note    {warning}")
+        runner = Runner(desk, store, game, evaluation, signals)
+        del game  # which a rollback replaces
+        runner.run()
+
+
+def _tell_complete(folder: RunFolder, config: TrainConfig, last: int) -> None:
+    folder.finish(config, last)
+    point_latest(folder.path)
+    done = f"{counted(last, 'step')} {'is' if last == 1 else 'are'} done"
+    say(f"{folder.path} is complete: {done}; raise train.steps above {last:,} to go on")
+    for newest in islice(folder.checkpoints.intact(quiet=True), 1):
+        if told := other_plugins(newest.header.versions, config):
+            say(f"note    plugins: not the source that it was trained with: {told}; name=… trains it anew")

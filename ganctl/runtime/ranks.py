@@ -1,0 +1,33 @@
+"""The processes that train one run together, of which there is one unless torch's process group says otherwise."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from torch import Tensor, distributed
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """This process, number `rank` of `world`, counted from 0."""
+
+    rank: int = 0
+    world: int = 1
+
+    @classmethod
+    def here(cls) -> "Ranks":
+        """Return those of the process group; rank 0 of 1 where there is none."""
+        if not (distributed.is_available() and distributed.is_initialized()):
+            return cls()
+        return cls(distributed.get_rank(), distributed.get_world_size())
+
+    @property
+    def first(self) -> bool:
+        """Whether this process writes what the run leaves and prints what people see."""
+        return self.rank == 0
+
+    def average(self, gradients: Iterable[Tensor]) -> None:
+        """Replace gradients by their means over all ranks, in place; in one process they are that already."""
+        if self.world > 1:
+            for gradient in gradients:
+                distributed.all_reduce(gradient)
+                gradient /= self.world

@@ -1,0 +1,192 @@
+"""What a sample is: its kind, shape, value range and classes.
+
+What differs between images and points is a method of their kind. Few places ask which of them samples are.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ganctl.errors import ConfigError, counted
+from ganctl.images.grid import grid
+from ganctl.images.plot import plot
+
+
+class Kind:
+    """How samples of one kind are stored, computed with, drawn and described.
+
+    Stored samples are called rows: a tensor [count, …] of type `stored`. In a step a sample has `axes` axes.
+    """
+
+    axes: ClassVar[int]
+    stored: ClassVar[torch.dtype]
+    bears_bf16: ClassVar[bool]
+    """Whether bf16, whose steps near 1 are 1/128, tells values apart well enough to train with."""
+
+    def shape(self, rows: Tensor) -> tuple[int, ...]:
+        """Return the shape of one sample in a step."""
+        raise NotImplementedError
+
+    def normalise(self, rows: Tensor, value_range: tuple[float, float], dtype: torch.dtype) -> Tensor:
+        """Return rows as samples of a step, [count, *shape]; `value_range` is what black and white become."""
+        raise NotImplementedError
+
+    def store(self, samples: Tensor, value_range: tuple[float, float]) -> Tensor:
+        """Return generated samples as rows, on the CPU."""
+        raise NotImplementedError
+
+    def numbers(self, rows: Tensor) -> Tensor:
+        """Return rows as vectors of float32 [count, values]: images' values in [0, 1], points' as they are."""
+        raise NotImplementedError
+
+    def shown(self, num: int) -> int:
+        """Return how many samples a drawing shows for `sample.num`."""
+        return num
+
+    def draw(self, fake: Tensor, real: Callable[[], Tensor] | None = None) -> np.ndarray:
+        """Draw generated rows, and real ones where that says more, as one image, uint8 [height, width, 1 or 3]."""
+        raise NotImplementedError
+
+    def describe(self, shape: tuple[int, ...]) -> str:
+        """Return samples of a shape in words, such as "28×28 pixels in 1 channel"."""
+        raise NotImplementedError
+
+    def describe_set(self, count: int, shape: tuple[int, ...], classes: int) -> str:
+        """Return the size of a data set in words, such as "1,797 pictures of 32×32×1 in 10 classes"."""
+        raise NotImplementedError
+
+
+class Images(Kind):
+    """Images: uint8 rows [count, height, width, channels], in a step [count, channels, height, width].
+
+    Rows are gathered into channels-last memory without a transposition.
+    """
+
+    axes = 3
+    stored = torch.uint8
+    bears_bf16 = True
+
+    def shape(self, rows: Tensor) -> tuple[int, ...]:
+        """Return (channels, height, width)."""
+        _, height, width, channels = rows.shape
+        return channels, height, width
+
+    def normalise(self, rows: Tensor, value_range: tuple[float, float], dtype: torch.dtype) -> Tensor:
+        """Return images in the range, in channels-last memory."""
+        low, high = value_range
+        return rows.permute(0, 3, 1, 2).to(dtype).mul_((high - low) / 255).add_(low)
+
+    def store(self, samples: Tensor, value_range: tuple[float, float]) -> Tensor:
+        """Return images as bytes, values beyond the range cut off."""
+        low, high = value_range
+        scaled = (samples.detach().float() - low) * (255 / (high - low))
+        return scaled.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).cpu()
+
+    def numbers(self, rows: Tensor) -> Tensor:
+        """Return pixels as shares of 255."""
+        return rows.flatten(1).float() / 255
+
+    def draw(self, fake: Tensor, real: Callable[[], Tensor] | None = None) -> np.ndarray:
+        """Draw a grid of the generated images."""
+        return grid(fake.numpy())
+
+    def describe(self, shape: tuple[int, ...]) -> str:
+        """Return sides and channels."""
+        channels, height, width = shape
+        return f"{height}×{width} pixels in {counted(channels, 'channel')}"
+
+    def describe_set(self, count: int, shape: tuple[int, ...], classes: int) -> str:
+        """Return count, sides, channels, and classes where there are any."""
+        channels, height, width = shape
+        told = f" in {classes} classes" if classes else ""
+        return f"{counted(count, 'picture')} of {height}×{width}×{channels}{told}"
+
+
+class Points(Kind):
+    """Points: float32 rows [count, dimensions], in a step unscaled."""
+
+    axes = 1
+    stored = torch.float32
+    bears_bf16 = False
+    a_sample = 32
+    """Points that are shown for each of `sample.num`: one says less than an image."""
+
+    def shape(self, rows: Tensor) -> tuple[int, ...]:
+        """Return (dimensions,)."""
+        return tuple(rows.shape[1:])
+
+    def normalise(self, rows: Tensor, value_range: tuple[float, float], dtype: torch.dtype) -> Tensor:
+        """Return points as they are."""
+        return rows.to(dtype)
+
+    def store(self, samples: Tensor, value_range: tuple[float, float]) -> Tensor:
+        """Return points as they are."""
+        return samples.detach().float().cpu()
+
+    def numbers(self, rows: Tensor) -> Tensor:
+        """Return coordinates."""
+        return rows.flatten(1).float()
+
+    def shown(self, num: int) -> int:
+        """Return many more than of images."""
+        return num * self.a_sample
+
+    def draw(self, fake: Tensor, real: Callable[[], Tensor] | None = None) -> np.ndarray:
+        """Draw generated points over real ones: a histogram of numbers, else a scatter plot."""
+        return plot((real() if real is not None else fake[:0]).numpy(), fake.numpy())
+
+    def describe(self, shape: tuple[int, ...]) -> str:
+        """Return the dimensions."""
+        return f"points of {counted(shape[0], 'dimension')}"
+
+    def describe_set(self, count: int, shape: tuple[int, ...], classes: int) -> str:
+        """Return count and dimensions."""
+        return f"{counted(count, 'point')} of {counted(shape[0], 'dimension')}"
+
+
+IMAGES, POINTS = Images(), Points()
+KINDS: tuple[Kind, ...] = (IMAGES, POINTS)
+
+
+@dataclass(frozen=True)
+class SampleSpace:
+    """What samples are: what a model, a term or a metric must know of them before it sees one.
+
+    `shape` is one sample's in a step, (channels, height, width) or (dimensions,); `value_range` is black and white
+    of images in a step; `classes` are the names of labels, or none.
+    """
+
+    kind: Kind
+    shape: tuple[int, ...]
+    value_range: tuple[float, float] = (-1.0, 1.0)
+    classes: tuple[str, ...] = ()
+
+    @classmethod
+    def of_rows(cls, rows: Tensor, classes: tuple[str, ...] = ()) -> "SampleSpace":
+        """Return the space of stored samples, whose type tells the kind."""
+        kind = next((kind for kind in KINDS if kind.stored == rows.dtype), POINTS)
+        return cls(kind, kind.shape(rows), classes=classes)
+
+    @classmethod
+    def of_shape(cls, shape: tuple[int, ...], value_range: tuple[float, float] = (-1.0, 1.0)) -> "SampleSpace":
+        """Return the space of samples of which only the shape is known, as in a checkpoint's header.
+
+        Raises `ConfigError` for a shape that no kind has.
+        """
+        for kind in KINDS:
+            if kind.axes == len(shape):
+                return cls(kind, shape, value_range)
+        raise ConfigError(f"data: no sample has the shape {list(shape)}")
+
+    def describe(self) -> str:
+        """Return kind and shape in words, such as "points of 2 dimensions"."""
+        return self.kind.describe(self.shape)
+
+    def require_images(self, who: str, advice: str) -> None:
+        """Raise `ConfigError` where samples are no images: `who` needs them, `advice` is what to do."""
+        if self.kind is not IMAGES:
+            raise ConfigError(f"{who}, but the data is {self.describe()}; {advice}")
