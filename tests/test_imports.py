@@ -259,14 +259,14 @@ def test_packages_are_small_enough_to_be_seen_at_once() -> None:
 
 def test_no_two_modules_and_no_two_public_classes_have_one_name() -> None:
     modules = Counter(Path(file).stem for file in FILES if not file.endswith("__init__.py"))
-    assert {name for name, count in modules.items() if count > 1} == STILL_MODULES_OF_ONE_NAME
+    assert {name for name, count in modules.items() if count > 1} == set()
     classes = Counter(
         node.name
         for tree in FILES.values()
         for node in tree.body
         if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
     )
-    assert {name for name, count in classes.items() if count > 1} == STILL_CLASSES_OF_ONE_NAME
+    assert {name for name, count in classes.items() if count > 1} == set()
 
 
 NO_PACKAGE = {"behaviours", "gpu", "scripts"}
