@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from ganctl.compose import config_folder
+from ganctl.command_line.compose import config_folder
 from ganctl.config import TrainConfig, train_config
 from ganctl.data.store import Store
 from ganctl.game.build import build_game, open_configured

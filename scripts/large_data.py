@@ -83,7 +83,7 @@ def train(path: Path, group: Path | None, rounds: int, steps: int, reads: int) -
     """
     import torch
 
-    from ganctl import compose
+    from ganctl.command_line import compose
     from ganctl.config import train_config
     from ganctl.data.mapped import MappedPixels, MappedStore
     from ganctl.data.store import Store

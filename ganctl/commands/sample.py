@@ -11,6 +11,8 @@ from pydantic import Field
 from torch import Tensor
 
 from ganctl.commands.output import file_named, writing
+from ganctl.commands.seeds import MOST as MOST_SEEDS
+from ganctl.commands.seeds import Seeds
 from ganctl.errors import ConfigError, counted
 from ganctl.game.sampling import generate
 from ganctl.images.png import encoded, save
@@ -20,8 +22,6 @@ from ganctl.runtime.disk import write_whole
 from ganctl.runtime.memory import keep_freed_memory
 from ganctl.runtime.randomness import generator
 from ganctl.samples import POINTS, Kind
-from ganctl.seeds import MOST as MOST_SEEDS
-from ganctl.seeds import Seeds
 
 ENDINGS = frozenset({"png", "npy", "npz", "csv"})
 """Of files that samples can be written to: an image of them all, or the numbers themselves."""

@@ -9,7 +9,7 @@ import torch
 from scipy.spatial.distance import pdist
 from sklearn.metrics import roc_auc_score
 
-from ganctl.compose import config_folder
+from ganctl.command_line.compose import config_folder
 from ganctl.config import TrainConfig, flatten
 from ganctl.game.scalars import measure
 from ganctl.game.step import KEPT, train_step
