@@ -83,7 +83,7 @@ OPTIMIZERS: Family[Optimizer] = Family("optimizer")
 
 
 def on_cuda(weights: list[Parameter]) -> bool:
-    """Return whether weights lie on a CUDA device."""
+    """Return whether weights are on a CUDA device."""
     return weights[0].is_cuda
 
 

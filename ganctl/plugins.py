@@ -19,7 +19,7 @@ KEY = "plugin "
 def import_plugins(names: Any) -> None:
     """Import the modules of `plugins=[…]` on the command line; never those that a file names.
 
-    They are looked for among what is installed, then in the current folder. Raises `ConfigError` for anything but
+    They are searched among installed modules, then in the current folder. Raises `ConfigError` for anything but
     a list of modules that can be imported.
     """
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):

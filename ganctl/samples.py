@@ -25,7 +25,7 @@ class Kind:
     axes: ClassVar[int]
     stored: ClassVar[torch.dtype]
     bears_bf16: ClassVar[bool]
-    """Whether bf16, whose steps near 1 are 1/128, tells values apart well enough to train with."""
+    """Whether bf16, whose steps near 1 are 1/128, is precise enough to train with."""
 
     def shape(self, rows: Tensor) -> tuple[int, ...]:
         """Return the shape of one sample in a step."""
@@ -48,7 +48,7 @@ class Kind:
         return num
 
     def draw(self, fake: Tensor, real: Callable[[], Tensor] | None = None) -> np.ndarray:
-        """Draw generated rows, and real ones where that says more, as one image, uint8 [height, width, 1 or 3]."""
+        """Draw generated rows, and real ones where that helps, as one image, uint8 [height, width, 1 or 3]."""
         raise NotImplementedError
 
     def describe(self, shape: tuple[int, ...]) -> str:
@@ -113,7 +113,7 @@ class Points(Kind):
     stored = torch.float32
     bears_bf16 = False
     a_sample = 32
-    """Points that are shown for each of `sample.num`: one says less than an image."""
+    """Points that are drawn for each of `sample.num`: one shows less than an image."""
 
     def shape(self, rows: Tensor) -> tuple[int, ...]:
         """Return (dimensions,)."""
@@ -167,7 +167,7 @@ class SampleSpace:
 
     @classmethod
     def of_rows(cls, rows: Tensor, classes: tuple[str, ...] = ()) -> "SampleSpace":
-        """Return the space of stored samples, whose type tells the kind."""
+        """Return the space of stored samples, whose type determines the kind."""
         kind = next((kind for kind in KINDS if kind.stored == rows.dtype), POINTS)
         return cls(kind, kind.shape(rows), classes=classes)
 

@@ -1,4 +1,4 @@
-"""Schedules: how a setting moves while a run goes on, as a factor that follows from the step alone."""
+"""Schedules: how a setting changes during a run, as a factor that depends on the step alone."""
 
 import math
 from collections.abc import Callable

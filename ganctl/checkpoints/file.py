@@ -111,12 +111,12 @@ class Score(Plain):
 
 
 class Header(Plain):
-    """What a checkpoint says of itself.
+    """The header of a checkpoint.
 
     `config` is the validated config as plain data, `step` the steps done, `shape` that of one sample,
     `data` the fingerprint of the data, `versions` those of Python, torch and ganctl, `logs` the byte
     lengths of the run's log files when it was written; `inexact` and `rollbacks` are the run's history.
-    `evaluation_due` says that this step is still to be evaluated, and `score` why it was kept as the best.
+    `evaluation_due`: this step is still to be evaluated. `score`: why it was kept as the best.
     """
 
     config: dict[str, Any]
@@ -250,7 +250,7 @@ def _verified(path: Path, metadata: Mapping[str, str]) -> str:
 
 
 def _compare(tensors: dict[str, Any], file: Any) -> None:
-    """Raise `ValueError` unless the header's table of tensors is well formed and says what the file says."""
+    """Raise `ValueError` unless the header's table of tensors is well formed and matches the file."""
     if tensors.keys() != set(file.keys()):
         raise ValueError("tensors are missing or unknown")
     for name, entry in tensors.items():

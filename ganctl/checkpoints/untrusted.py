@@ -90,7 +90,7 @@ def _inside(value: Any) -> Any:
 
 
 def check_config(values: Mapping[Any, Any]) -> None:
-    """Check that a config from a file is plain data that only says values.
+    """Check that a config from a file is plain data.
 
     Raises `ValueError` naming the key, for code to be called (`_target_`), interpolations, modules to be
     imported, and for more levels, values or characters than any config has.

@@ -12,7 +12,7 @@ FORM = "must be a number, a range such as 0-63, or a list of these such as [0-3,
 
 
 def parse_seeds(typed: Any) -> list[int]:
-    """Return seeds as they were typed, such as 5, "0-3,7" or ["0-3", 7], as whole numbers ≥ 0.
+    """Return seeds as they were typed, such as 5, "0-3,7" or ["0-3", 7], as integers ≥ 0.
 
     Raises `ValueError` for anything else, and for none or more than `MOST`.
     """
@@ -34,4 +34,4 @@ def parse_seeds(typed: Any) -> list[int]:
 
 
 Seeds = Annotated[list[Annotated[int, Field(ge=0)]], BeforeValidator(parse_seeds)]
-"""Seeds as whole numbers, however they were typed."""
+"""Seeds as integers, however they were typed."""

@@ -45,7 +45,7 @@ def _is_run_or_checkpoint(path: Path) -> bool:
 
 
 def point_latest(folder: Path) -> None:
-    """Let `latest` mean the run in a folder; where that cannot be written, it goes on meaning another."""
+    """Let `latest` mean the run in a folder; if that cannot be written, it keeps its earlier meaning."""
     here = folder.absolute()
     outputs = here.parent
     if outputs.name != OUTPUTS.name:

@@ -1,6 +1,6 @@
 """Which folder is a run's whose name is derived: from its config, and from the data where that is the user's own.
 
-Such a name is `<set>-<model>-<loss>-<8 hex>`. In a sweep, the words that differ stand before the hash; a run is
+Such a name is `<set>-<model>-<loss>-<8 hex>`. In a sweep, the words that differ come before the hash; a run is
 found with or without them. The hash leaves the data's place out, so that a set may move; so runs of one command
 shape on several sets share it, and are told apart by the fingerprints of their data.
 """
@@ -32,7 +32,7 @@ class Naming:
         self._form = re.compile(re.escape(config.name_prefix()) + set_of + rest)
 
     def without_data(self) -> RunFolder | None:
-        """Return the folder if name and config tell it, or the place of the data; else None."""
+        """Return the folder if it follows from name and config, or from the place of the data; else None."""
         if not self._by_data:
             there = [folder for folder, _ in self._runs()] if self._derived else []
             self.chosen = there[0] if there else RunFolder(OUTPUTS / self._name)
@@ -50,7 +50,7 @@ class Naming:
         return self.chosen
 
     def _runs(self) -> list[tuple[RunFolder, dict[str, Any]]]:
-        """Return the runs whose names could be this one's, each with what it says of its data.
+        """Return the runs whose names could be this one's, each with what it recorded of its data.
 
         Raises `CheckpointError` if the one of the very name is damaged.
         """
@@ -73,7 +73,7 @@ class Naming:
 def refuse_other_data(
     trained: Path, there: Any, here: TrainConfig, otherwise: str = "start a new run under another name="
 ) -> None:
-    """Raise `DataError` that tells why the data is not what a run or checkpoint was trained on.
+    """Raise `DataError` that explains why the data is not what a run or checkpoint was trained on.
 
     `there` is the data in its own config, `here` the config whose data has been read.
     """

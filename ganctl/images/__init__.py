@@ -1,1 +1,1 @@
-"""Images: drawn, written, and looked at by networks that others trained."""
+"""Images: drawn, written, and passed through pretrained networks."""

@@ -1,4 +1,4 @@
-"""Networks of torchvision whose features of images are looked at, but never trained."""
+"""Pretrained torchvision networks, of which only the features of images are used."""
 
 import hashlib
 import os

@@ -18,7 +18,7 @@ Numbers = dict[str, dict[str, float]]
 class Baseline:
     """The numbers of `count` real samples compared with the `others`: what a perfect generator would get.
 
-    Not 0, for every metric of finite samples has a bias or a spread. `left_out` says why metrics have no baseline.
+    Not 0, for every metric of finite samples has a bias or a spread. `left_out`: why metrics have no baseline.
     """
 
     numbers: Numbers

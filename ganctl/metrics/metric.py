@@ -40,7 +40,7 @@ class Metric(Component):
             )
 
     def require_classes(self, extractor: Extractor) -> None:
-        """Raise `ConfigError` if the extractor tells no classes apart."""
+        """Raise `ConfigError` if the extractor has no classes."""
         if extractor.classes == 0:
             raise ConfigError(
                 f"metric.{self.name}: reads classes, which {KEY}={extractor.name} does not tell; take "

@@ -38,7 +38,7 @@ class ModeCount(Metric):
     reference: Literal["data", "uniform"]
 
     def check(self, real: Samples, generated: Samples, extractor: Extractor) -> None:
-        """Refuse data without labels, and extractors that tell no classes or others than the data's."""
+        """Refuse data without labels, and extractors without classes or with other classes than the data's."""
         if real.labels is None:
             raise DataError(
                 "metric.mode_count: needs labelled data, and this has no labels; take another metric, or data "

@@ -17,7 +17,7 @@ from ganctl.metrics.statistics import Statistics
 class InceptionScore(Metric):
     """exp E KL(p(y|x) ‖ p(y)) of a classifier's probabilities (Salimans et al. 2016, section 4).
 
-    By the classifier that ganctl teaches, it is a classifier score, and only comparable with such.
+    With ganctl's own classifier it is a classifier score, comparable only with others of that kind.
     """
 
     needs = frozenset({"logits"})

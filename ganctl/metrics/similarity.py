@@ -54,7 +54,7 @@ class MsSsim(Metric):
 def similarity(first: Tensor, second: Tensor) -> Tensor:
     """Return the multi-scale structural similarity of pairs of images [n, channels, height, width], as [n].
 
-    Values lie in [0, 255]. Scales are halved, up to five, as long as the window of 11 pixels fits in. Their
+    Values are in [0, 255]. Scales are halved, up to five, as long as the window of 11 pixels fits in. Their
     weights are divided by their sum, which is 1.0001 for the paper's five. A negative contrast term counts as 0.
     (Wang et al. 2003, equation 7.)
     """

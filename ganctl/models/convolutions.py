@@ -39,7 +39,7 @@ _weights_wanted = ContextVar("_weights_wanted", default=True)
 def gradients_at_samples_alone() -> Iterator[None]:
     """Skip the gradients of convolutions' weights in a backward pass inside the block.
 
-    For gradients with respect to samples: autograd does not tell a custom function that no others are wanted.
+    For gradients with respect to samples: autograd does not tell a custom function which gradients are needed.
     """
     token = _weights_wanted.set(False)
     try:

@@ -13,7 +13,7 @@ from ganctl.checkpoints import file as checkpoint
 from ganctl.checkpoints.file import Header
 from ganctl.config import TrainConfig
 from ganctl.errors import WriteError
-from ganctl.folders.earlier import keep_logs
+from ganctl.folders.restart import keep_logs
 from ganctl.folders.run_folder import RunFolder
 from ganctl.game.scalars import ordering
 from ganctl.images.png import encoded

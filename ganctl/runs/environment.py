@@ -6,9 +6,7 @@ from collections.abc import Mapping
 import torch
 
 from ganctl import __version__, plugins
-from ganctl.checkpoints.file import Header, Inexact
 from ganctl.config import TrainConfig
-from ganctl.runtime.console import say
 from ganctl.runtime.device import Device
 
 
@@ -33,19 +31,14 @@ def environment(config: TrainConfig, device: Device) -> dict[str, str]:
 def other_plugins(theirs: Mapping[str, str], config: TrainConfig) -> str:
     """Return the plugins whose source is not what it was in an environment, in words; empty if there are none."""
     ours = plugins.sources(config.plugins)
-    there = {key: digest for key, digest in theirs.items() if key.startswith(plugins.KEY)}
-    changed = [key for key in {**there, **ours} if there.get(key) != ours.get(key)]
-    return ", ".join(key.removeprefix(plugins.KEY) for key in changed)
+    names = [key for key in {**theirs, **ours} if key.startswith(plugins.KEY)]
+    return ", ".join(key.removeprefix(plugins.KEY) for key in names if theirs.get(key) != ours.get(key))
 
 
-def changes(header: Header, ours: dict[str, str]) -> tuple[Inexact, ...]:
-    """Report and return what keeps a run from going on from a checkpoint bit for bit, in an environment `ours`."""
-    changed = [
-        f"{key} {header.versions.get(key)} → {ours.get(key)}"
-        for key in {**header.versions, **ours}
-        if header.versions.get(key) != ours.get(key)
-    ]
-    if not changed:
-        return ()
-    say(f"not bit-exact from step {header.step:,} on: {', '.join(changed)}")
-    return (Inexact(from_step=header.step, because=", ".join(changed)),)
+def changes(theirs: Mapping[str, str], ours: Mapping[str, str]) -> str:
+    """Return what differs between two environments, in words; a run then goes on, but not bit for bit."""
+    return ", ".join(
+        f"{key} {theirs.get(key)} → {ours.get(key)}"
+        for key in {**theirs, **ours}
+        if theirs.get(key) != ours.get(key)
+    )

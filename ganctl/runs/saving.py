@@ -9,12 +9,11 @@ from ganctl.checkpoints import state
 from ganctl.checkpoints.file import Header, Inexact, Rollback, Score
 from ganctl.data.store import Store
 from ganctl.errors import CheckpointError
-from ganctl.folders.earlier import refuse_to_start_over
 from ganctl.folders.naming import refuse_other_data
+from ganctl.folders.restart import refuse_to_start_over
 from ganctl.game.step import Game
 from ganctl.runs.desk import Desk
 from ganctl.runs.environment import changes, environment
-from ganctl.runtime.console import say
 from ganctl.runtime.device import Device
 
 
@@ -45,8 +44,10 @@ class Saving:
         if header is None:
             refuse_to_start_over(self._desk.folder, status, self._config, self._store.fingerprint)
         else:
-            self.rollbacks = header.rollbacks
-            self._inexact = header.inexact + changes(header, self._environment)
+            self.rollbacks, self._inexact = header.rollbacks, header.inexact
+            if because := changes(header.versions, self._environment):
+                self._inexact += (Inexact(from_step=header.step, because=because),)
+                self._desk.say(f"not bit-exact from step {header.step:,} on: {because}")
         return header
 
     def restore(self, game: Game) -> Header | None:
@@ -55,7 +56,7 @@ class Saving:
         Raises `CheckpointError` if there are some and none is intact, `ConfigError` and `DataError` for those of
         another run.
         """
-        for candidate in self._stored.intact():
+        for candidate in self._stored.intact(quiet=not self._desk.first):
             header = candidate.header
             self._desk.folder.refuse_another(candidate.config, self._config)
             if header.data != self._store.fingerprint:
@@ -65,7 +66,7 @@ class Saving:
                 state.check(game, saved, header.step, self._config.optimizer)
                 state.restore(game, saved)
             except CheckpointError as error:
-                say(f"passed over a damaged checkpoint: {candidate.path.name}: {error}")
+                self._desk.say(f"passed over a damaged checkpoint: {candidate.path.name}: {error}")
                 continue
             self.saved_step = header.step
             return header

@@ -58,7 +58,7 @@ def open_device(name: str, precision: str, strict: bool, threads: int | None, *,
     """Open a device, or say in one line why it cannot be had.
 
     `name` is auto, cpu, cuda, cuda:N or mps; `precision` a `Precision` or auto. `strict` makes fp32
-    bit-reproducible: deterministic algorithms, no TF32. `coarse` says that the samples bear bf16, whose steps
+    bit-reproducible: deterministic algorithms, no TF32. `coarse`: the samples bear bf16, whose steps
     near 1 are 1/128: images do, coordinates do not, so that auto takes fp32 for them.
 
     Raises `ConfigError` for a device this machine lacks or a precision it cannot use.

@@ -1,4 +1,4 @@
-"""The processes that train one run together, of which there is one unless torch's process group says otherwise."""
+"""The processes that train one run together, one unless torch has a process group."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

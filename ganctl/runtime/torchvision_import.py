@@ -37,7 +37,7 @@ def torchvision_version() -> str:
 
 @contextmanager
 def _matching_pair() -> Iterator[None]:
-    """Turn a failed import into what is installed and the command that mends it.
+    """Turn a failed import into what is installed and the command that fixes it.
 
     A torchvision that was built for another torch fails with "operator torchvision::nms does not exist":
     registries serve one built for CUDA, while the torch that is installed may be CPU-only.

@@ -28,8 +28,8 @@ def refuse_to_start_over(folder: RunFolder, status: dict[str, Any], config: Trai
         told = "the folder holds what a run logged, and no run.json that tells whether it was saved"
     else:
         return
-    lacking = "holds no checkpoint" if folder.checkpoints.path.is_dir() else "is missing"
     place = folder.checkpoints.path
+    lacking = "holds no checkpoint" if place.is_dir() else "is missing"
     raise CheckpointError(
         f"{place}: {lacking}, but {told}; bring it back (is its disk mounted?), or, to start over on "
         f"purpose, move {folder.path} away or choose another name="
