@@ -7,9 +7,9 @@ from contextlib import closing
 from functools import partial
 
 from ganctl import __version__
+from ganctl.command_line.jobs import Job
 from ganctl.commands import COMMANDS, Command
 from ganctl.errors import ConfigError, GanctlError, Stopped, nearest, one_line
-from ganctl.jobs import Job
 from ganctl.runtime.signals import Signals
 
 HELP = """\
@@ -72,7 +72,7 @@ def _run(command: Command, words: list[str], signals: Signals) -> int:
     A user's mistake ends its job, a signal all of them; a programmer's mistake is raised after the other jobs.
     """
     jobs = command.jobs(words)
-    from ganctl.sweep import SweepTable
+    from ganctl.command_line.sweep import SweepTable
 
     codes: list[int] = []
     crashes: list[Exception] = []

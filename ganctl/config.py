@@ -14,8 +14,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, SerializeAsAny, create_model
 
 from ganctl.auxiliary import AUXILIARIES, Auxiliary
+from ganctl.command_line.jobs import Typed, typed_in
 from ganctl.data.sources import SOURCES, Source
-from ganctl.jobs import Typed, typed_in
 from ganctl.losses import LOSSES, Loss
 from ganctl.metrics import EXTRACTORS, METRICS, FeatureExtractor, Metric
 from ganctl.migrations import as_first_named, completed, without_effect

@@ -6,8 +6,8 @@ from typing import Any, TypeVar, get_args
 
 from pydantic import ValidationError
 
+from ganctl.command_line.jobs import Typed, typed_in
 from ganctl.errors import ConfigError, UnknownNameError, nearest
-from ganctl.jobs import Typed, typed_in
 from ganctl.migrations import MOVED
 from ganctl.registry import Component, Spec
 

@@ -1,1 +1,1 @@
-"""What is run by hand: measurements, pictures, tables."""
+"""What people run: benchmarks, kills of runs, golden losses, published tables."""

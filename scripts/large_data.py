@@ -1,8 +1,8 @@
-"""Training on more pictures than memory holds, beside the same training on a small set in memory.
+"""Training on more images than memory holds, compared with a small set in memory.
 
 Random pixels are written to a file in the form of a cache entry's samples.npy and dropped from the system's
 cache. A process under a memory limit (a cgroup, which takes root; page cache counts in it) then trains the default
-DCGAN on them and on 1,000 pictures in memory, in turns, and prints memory, waiting and speed. The file is removed
+DCGAN on them and on 1,000 images in memory, in turns, and prints memory, waiting and speed. The file is removed
 at the end.
 """
 
@@ -18,13 +18,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
-
 import numpy as np
 
 SIDE, CHANNELS = 32, 3
 BLOCK = 16384
-"""Pictures written at once."""
+"""Images written at once."""
 IN_MEMORY = 1000
 WARM_UP = 5
 VERSION_1 = Path("/sys/fs/cgroup/memory")
@@ -32,7 +30,7 @@ VERSION_2 = Path("/sys/fs/cgroup")
 
 
 def write_pixels(path: Path, gigabytes: float) -> int:
-    """Write random pictures to a .npy file, drop it from the system's cache, and return their number."""
+    """Write random images to a .npy file, drop it from the system's cache, and return their number."""
     count = int(gigabytes * 1e9) // (BLOCK * SIDE * SIDE * CHANNELS) * BLOCK
     numbers = np.random.default_rng(0)
     header = {"descr": "|u1", "fortran_order": False, "shape": (count, SIDE, SIDE, CHANNELS)}
@@ -85,7 +83,7 @@ def train(path: Path, group: Path | None, rounds: int, steps: int, reads: int) -
     """
     import torch
 
-    from ganctl import compose
+    from ganctl.command_line import compose
     from ganctl.config import train_config
     from ganctl.data.mapped import MappedPixels, MappedStore
     from ganctl.data.store import Store
@@ -121,23 +119,23 @@ def train(path: Path, group: Path | None, rounds: int, steps: int, reads: int) -
             speeds[name].append(game.draws.images_per_step * steps / elapsed)
             waits[name].append((game.draws.batches.waited - waited) / elapsed)
     found = {"speeds": speeds, "waits": waits, "peaks": peaks, "device": device.describe()}
-    return found | {"reading": read(games["file"].batches, group, reads)}
+    return found | {"reading": read(games["file"].draws.batches, group, reads)}
 
 
 def read(batches: Any, group: Path | None, count: int) -> dict[str, float]:
-    """Read so many batches and do nothing with them; return their rate, pictures/s, and peaks of memory."""
+    """Read so many batches and do nothing with them; return their rate, images/s, and peaks of memory."""
     peaks = memory_of(group)
     started = time.perf_counter()
     for number in range(count):
         batches.samples("reading", number)
         if number % 100 == 0:
             peaks = {kind: max(peaks[kind], now) for kind, now in memory_of(group).items()}
-    return {"pictures/s": count * batches.batch_size / (time.perf_counter() - started), **peaks}
+    return {"images/s": count * batches.batch_size / (time.perf_counter() - started), **peaks}
 
 
 def main() -> None:
     """Build the file, train in a limited process, print one table, and remove the file."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser("scripts/large_data", description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, help="where the file is written for the time being")
     parser.add_argument("--gigabytes", type=float, default=10.1, help="size of the file")
     parser.add_argument("--limit", type=float, default=2.0, help="memory of the process, GB")
@@ -158,11 +156,9 @@ def main() -> None:
     try:
         options.folder.mkdir(parents=True, exist_ok=True)
         count = write_pixels(path, options.gigabytes)
-        print(
-            f"{count:,} pictures of {SIDE}×{SIDE}×{CHANNELS}, {path.stat().st_blocks * 512 / 1e9:.2f} GB on disk"
-        )
+        print(f"{count:,} images of {SIDE}×{SIDE}×{CHANNELS}, {path.stat().st_blocks * 512 / 1e9:.2f} GB on disk")
         with limited(options.limit) as group:
-            words = [sys.executable, *sys.argv, f"--inside={group or ''}"]
+            words = [sys.executable, "-m", "scripts.large_data", *sys.argv[1:], f"--inside={group or ''}"]
             result = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True)
     finally:
         path.unlink(missing_ok=True)
@@ -176,9 +172,9 @@ def main() -> None:
             f"waiting for data {wait:.2%} of the time"
         )
     print("peaks of training: " + ", ".join(f"{kind} {value:.2f} GB" for kind, value in found["peaks"].items()))
-    rate = found["reading"].pop("pictures/s")
+    rate = found["reading"].pop("images/s")
     peaks = ", ".join(f"{kind} {value:.2f} GB" for kind, value in found["reading"].items())
-    print(f"{options.reads:,} batches read alone: {rate:,.0f} pictures/s; peaks: {peaks}")
+    print(f"{options.reads:,} batches read alone: {rate:,.0f} images/s; peaks: {peaks}")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ganctl import compose
+from ganctl.command_line import compose
 
 
 def composed(*words: str, command: str = "train") -> dict[str, Any]:

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from ganctl.cli import main
-from tests.behaviours.warm import Warm
+from scripts.soaks.warm import Warm
 
 # Networks this small lose time on threads, the more so while another process uses the cores.
 torch.set_num_threads(1)

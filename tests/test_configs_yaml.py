@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from ganctl.auxiliary import AUXILIARIES
-from ganctl.compose import config_folder
+from ganctl.command_line.compose import config_folder
 from ganctl.config import DeviceConfig
 from ganctl.data.sources import SOURCES
 from ganctl.losses import LOSSES

@@ -16,7 +16,7 @@ from PIL import Image
 from ganctl.cli import main
 
 ROOT = Path(__file__).parent.parent
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 SMALL = {
     "dcgan": ["model.generator.width=2", "model.discriminator.width=2"],
     "mlp": ["model.generator.hidden=[4]", "model.discriminator.hidden=[4]"],
@@ -90,9 +90,11 @@ def test_the_examples_of_a_page_run(page: Path, place: Path, capsys: pytest.Capt
     for line in lines:
         code = main(shrunk(line))
         assert code == 0, (line, capsys.readouterr().err)
-    if page.name == "runs.md":
+    if page.name in ("README.md", "runs.md"):
         for block in blocks(page, "python"):
-            exec(compile(block.replace("step-00000400", "step-00000004"), str(page), "exec"), {})
+            names: dict[str, object] = {}
+            exec(compile(block.replace("step-00000400", "step-00000004"), str(page), "exec"), names)
+            assert names.get("code", 0) == 0, capsys.readouterr().err
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "console")], ids=lambda page: page.name)
@@ -111,3 +113,9 @@ def test_the_answers_on_a_page_are_the_answers(
 def test_links_and_pictures_exist(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text()):
         assert target.startswith("https://") or (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_scripts_and_tests_that_a_page_names_exist(page: Path) -> None:
+    for path in re.findall(r"\b(?:scripts|tests)/[\w./]*\w", page.read_text()):
+        assert (ROOT / path).exists(), path

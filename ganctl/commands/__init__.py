@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
+from ganctl.command_line.jobs import Job, Typed
 from ganctl.errors import ConfigError, nearest
-from ganctl.jobs import Job, Typed
 from ganctl.runtime.signals import Signals
 
 
@@ -44,7 +44,7 @@ class Command:
             print(f"{self.line()}\n\n{self.details}")
             return []
         subject, keys = self.read(words)
-        from ganctl import compose
+        from ganctl.command_line import compose
 
         if self.of_saved_config:
             return [Job(partial(compose.parse, keys), subject=subject)]

@@ -18,11 +18,12 @@ from pydantic import AfterValidator, Field, SerializeAsAny, create_model
 
 from ganctl import __version__
 from ganctl.checkpoints.file import Checkpoint
+from ganctl.command_line.jobs import Typed
 from ganctl.commands.output import file_named, writing
+from ganctl.commands.seeds import Seeds
 from ganctl.config import TrainConfig, train_config
 from ganctl.errors import ConfigError, WriteError
 from ganctl.folders.naming import refuse_other_data
-from ganctl.jobs import Typed
 from ganctl.metrics import EXTRACTORS, METRICS, Baseline, FeatureExtractor, Metric, Numbers, interval
 from ganctl.runs.evaluation import Evaluator, report_left_out
 from ganctl.runs.generator import GeneratorCommand, TrainedGenerator, open_generator
@@ -30,7 +31,6 @@ from ganctl.runtime.bounded import read_text
 from ganctl.runtime.console import say
 from ganctl.runtime.disk import write_whole
 from ganctl.runtime.memory import keep_freed_memory
-from ganctl.seeds import Seeds
 from ganctl.validation import validate
 
 DEEPEST = 12

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from ganctl.checkpoints.untrusted import saved_train_config
+from ganctl.command_line.jobs import Typed, typed_in
 from ganctl.config import TrainConfig, flatten, train_config
 from ganctl.errors import CheckpointError, ConfigError, nearest
 from ganctl.folders.find import find_run
 from ganctl.folders.run_folder import RunFolder
-from ganctl.jobs import Typed, typed_in
 from ganctl.migrations import MOVED
 from ganctl.runs.start import run
 from ganctl.runtime.signals import Signals

@@ -11,6 +11,8 @@ from pydantic import Field
 from torch import Tensor
 
 from ganctl.commands.output import file_named, writing
+from ganctl.commands.seeds import MOST as MOST_SEEDS
+from ganctl.commands.seeds import Seeds
 from ganctl.errors import ConfigError, counted
 from ganctl.game.sampling import generate
 from ganctl.images.png import encoded, save
@@ -20,8 +22,6 @@ from ganctl.runtime.disk import write_whole
 from ganctl.runtime.memory import keep_freed_memory
 from ganctl.runtime.randomness import generator
 from ganctl.samples import POINTS, Kind
-from ganctl.seeds import MOST as MOST_SEEDS
-from ganctl.seeds import Seeds
 
 ENDINGS = frozenset({"png", "npy", "npz", "csv"})
 """Of files that samples can be written to: an image of them all, or the numbers themselves."""
@@ -51,13 +51,13 @@ def sample(command: SampleCommand) -> None:
     _check(command, file)
     keep_freed_memory()
     trained = open_generator(command)
-    checkpoint, space, device = trained.checkpoint, trained.space, trained.device
+    checkpoint, config, device, space = trained.checkpoint, trained.config, trained.device, trained.space
     points = space.kind is POINTS
     if points and command.images:
         raise ConfigError("images: this model draws points, which have no single images; leave images=false")
     if file is not None and file.suffix.lower() == ".csv" and not points:
         raise ConfigError(f"out: {file} would be a table, but this model draws images; take .png, .npy or .npz")
-    latents = _latents(trained.config.model.latent, command).to(device.torch_device, device.dtype)
+    latents = _latents(config.model.latent, command).to(device.torch_device, device.dtype)
     samples = generate(trained.network, latents, device, command.batch_size)
     rows = space.kind.store(samples, space.value_range)
     stem = "-".join([checkpoint.path.stem, _title(command), *([] if command.ema else ["raw"])])

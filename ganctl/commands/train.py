@@ -4,11 +4,11 @@ from contextlib import suppress
 from typing import Any
 
 from ganctl.checkpoints.file import read_header
+from ganctl.command_line.jobs import Job
 from ganctl.config import TrainConfig
 from ganctl.errors import CheckpointError
 from ganctl.folders.naming import Naming
 from ganctl.folders.run_folder import RunFolder
-from ganctl.jobs import Job
 from ganctl.runs.start import run
 from ganctl.runtime.signals import Signals
 

@@ -10,11 +10,11 @@ import re
 from pathlib import Path
 from typing import Any
 
+from ganctl.command_line.jobs import Job
 from ganctl.config import TrainConfig
 from ganctl.errors import CheckpointError, DataError
 from ganctl.folders.find import OUTPUTS
 from ganctl.folders.run_folder import RunFolder
-from ganctl.jobs import Job
 
 
 class Naming:

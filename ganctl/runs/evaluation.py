@@ -112,7 +112,7 @@ class Evaluation:
         return Score(by=by, value=value, better=metric.better)
 
 
-def report_left_out(floor: Baseline) -> None:
+def report_left_out(baseline: Baseline) -> None:
     """Report which metrics have no number of real samples, and why."""
-    for line in floor.left_out:
+    for line in baseline.left_out:
         say(f"not real vs real: {line}")

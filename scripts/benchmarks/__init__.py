@@ -1,1 +1,1 @@
-"""Speed and memory of ganctl beside plain PyTorch."""
+"""Speed and memory of ganctl compared with plain PyTorch."""

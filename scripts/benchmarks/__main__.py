@@ -21,7 +21,7 @@ def options_of(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--cases", default="base", help=f"of steps, peak and profile: {','.join(CASES)}, or all")
     parser.add_argument("--sides", default=",".join(steps.SIDES), help=f"of steps: {','.join(steps.SIDES)}")
     parser.add_argument("--mnist", default="data", help="folder that holds MNIST/raw; data unless given")
-    parser.add_argument("--archive", help="of decoding: a zip file of pictures; JPEGs of noise unless given")
+    parser.add_argument("--archive", help="of decoding: a zip file of images; JPEGs of noise unless given")
     parser.add_argument("--picture", help="of profile: a PNG file to draw")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--threads", type=int, default=0, help="CPU threads; torch's choice unless given")

@@ -19,7 +19,7 @@ class Case:
     """A row of the table: what it is for people, its data, the plain loop by name, and ganctl's words.
 
     `updates` is the discriminator's updates a step; images are counted by those. `rgb` takes random colour
-    pictures of that many pixels in place of MNIST.
+    images of that many pixels in place of MNIST.
     """
 
     name: str
@@ -56,7 +56,7 @@ EAGER = ("auto", "strict")
 
 
 def words_of(case: Case, mode: str, *, mnist: str, device: str, rgb: str) -> tuple[str, ...]:
-    """Return ganctl's words for a case: where its data lies, its own, those of the device and of the mode."""
+    """Return ganctl's words for a case: where its data is, its own words, those of the device and of the mode."""
     if case.rgb is None:
         place = ["data=mnist", f"data.root={mnist}", "data.download=false"]
         if case.networks == "dcgan":
@@ -68,15 +68,15 @@ def words_of(case: Case, mode: str, *, mnist: str, device: str, rgb: str) -> tup
 
 
 @contextmanager
-def random_pictures(side: int | None, count: int = 1024, channels: int = 3) -> Iterator[str]:
-    """Yield the path of a .npy file of random pictures of so many pixels, empty where no side is given."""
+def random_images(side: int | None, count: int = 1024, channels: int = 3) -> Iterator[str]:
+    """Yield the path of a .npy file of random images of so many pixels, empty where no side is given."""
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "pictures.npy")
+        path = Path(folder, "images.npy")
         if side is not None:
             shape = (count, side, side, channels)
-            pictures = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
+            images = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
             random = np.random.default_rng(0)
             for first in range(0, count, 4096):
-                some = pictures[first : first + 4096]
+                some = images[first : first + 4096]
                 some[:] = random.integers(0, 256, some.shape, np.uint8)
         yield str(path)

@@ -1,4 +1,4 @@
-"""DecodedSet commands from the shell to the shell: what a start takes, and drawing and judging samples."""
+"""Whole commands, timed from the shell: starting, sampling and evaluating."""
 
 import argparse
 import os

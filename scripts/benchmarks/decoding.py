@@ -1,6 +1,6 @@
-"""Preparing a zip file of pictures beside bare Pillow loops over the same file, and training from what it leaves.
+"""Preparing a zip file of images, compared with bare Pillow loops over it, and training on the prepared file.
 
-A bare loop does the least that training on pictures needs: read a member, decode it, turn it to RGB and to an
+A bare loop does the least that training on images needs: read a member, decode it, turn it to RGB and to an
 array, once as it is and once resized as ganctl does. It keeps nothing, and neither crops nor looks for EXIF data,
 transparency and bad files. The start of Python counts for all; for ganctl, what `ganctl data info` takes (imports,
 the table of contents) is subtracted.
@@ -38,8 +38,8 @@ def decode(part):
     archive = zipfile.ZipFile(sys.argv[1])
     names = [name for name in archive.namelist() if not name.endswith("/")]
     for name in names[part::count]:
-        picture = Image.open(io.BytesIO(archive.read(name))).convert("RGB")
-        np.asarray(picture.resize((side, side), Image.Resampling.LANCZOS) if side else picture)
+        image = Image.open(io.BytesIO(archive.read(name))).convert("RGB")
+        np.asarray(image.resize((side, side), Image.Resampling.LANCZOS) if side else image)
 
 processes = [multiprocessing.get_context("fork").Process(target=decode, args=(part,))
              for part in range(count)]
@@ -48,25 +48,25 @@ for process in processes:
 for process in processes:
     process.join()
 """
-PICTURES, SIDE = 8_000, 256
+IMAGES, SIDE = 8_000, 256
 RESIZED = 64
-"""Pixels a side that `data=folder` takes of such pictures."""
+"""Pixels a side that `data=folder` takes of such images."""
 
 Cost = tuple[float, float]
 """Seconds from start to end, and seconds of processor time, of all processes together."""
 
 
 @contextmanager
-def pictures(given: str | None) -> Iterator[Path]:
-    """Yield the zip file that was given, or one of JPEG pictures of smooth noise."""
+def images(given: str | None) -> Iterator[Path]:
+    """Yield the zip file that was given, or one of JPEG images of smooth noise."""
     if given is not None:
         yield Path(given).resolve()
         return
     random = np.random.default_rng(0)
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "pictures.zip")
+        path = Path(folder, "images.zip")
         with zipfile.ZipFile(path, "w") as archive:
-            for number in range(PICTURES):
+            for number in range(IMAGES):
                 small = Image.fromarray(random.integers(0, 256, (SIDE // 8, SIDE // 8, 3), np.uint8))
                 file = io.BytesIO()
                 small.resize((SIDE, SIDE), Image.Resampling.BICUBIC).save(file, "jpeg", quality=90)
@@ -92,7 +92,7 @@ def prepare(archive: Path, workers: int) -> Cost:
 
 
 def stalls(archive: Path, options: argparse.Namespace) -> Row:
-    """Return how long a small network's steps wait for pictures of the archive."""
+    """Return how long a small network's steps wait for images of the archive."""
     with tempfile.TemporaryDirectory() as cache:
         words = ["data=folder", f"data.path={archive}", f"data.cache={cache}", f"device.name={options.device}"]
         words += ["model.generator.width=8", "model.discriminator.width=8", "sample.every=0"]
@@ -108,7 +108,7 @@ def stalls(archive: Path, options: argparse.Namespace) -> Row:
 def rows(options: argparse.Namespace) -> Iterator[Row]:
     """Decode in turns, then train."""
     many = options.threads or os.cpu_count() or 1
-    with pictures(options.archive) as archive:
+    with images(options.archive) as archive:
         with zipfile.ZipFile(archive) as opened:
             count = sum(not name.endswith("/") for name in opened.namelist())
         bare = (sys.executable, "-c", BARE, str(archive))
@@ -130,11 +130,11 @@ def rows(options: argparse.Namespace) -> Iterator[Row]:
 
 TABLE = Table(
     "decoding",
-    "a zip file of pictures: decoding beside bare Pillow loops, in turns, and training from the prepared file",
+    "a zip file of images: decoding, compared in turns with bare Pillow loops, and training on the prepared file",
     (
         Column("work", "work", right=False),
         Column("seconds", "time", "{:.2f} s"),
-        Column("pictures_per_second", "pictures/s", "{:,.0f}"),
+        Column("pictures_per_second", "images/s", "{:,.0f}"),
         Column("processor", "processor time", "{:.2f} s"),
     ),
     rows,

@@ -1,4 +1,4 @@
-"""Anonymous memory of the default run on MNIST, beside what importing torch takes, as its steps go by."""
+"""Anonymous memory of the default run on MNIST as its steps go by, without what importing torch takes."""
 
 import argparse
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ LOOKS = 10
 
 
 def rows(options: argparse.Namespace) -> Iterator[Row]:
-    """Take the run's steps by tenths, with the logs, pictures and checkpoints that are due."""
+    """Take the run's steps by tenths, with the logs, images and checkpoints that are due."""
     words = words_of(options)
     told = {"kind": "whole", "device": options.device, "threads": options.threads, "words": words}
     with Side(told) as side:
@@ -22,7 +22,7 @@ def rows(options: argparse.Namespace) -> Iterator[Row]:
 
 TABLE = Table(
     "memory",
-    "anonymous memory of the default run on MNIST, beside what importing torch takes",
+    "anonymous memory of the default run on MNIST, without what importing torch takes",
     (Column("steps", "after step", "{:,}"), Column("memory", "memory", "{} MiB")),
     rows,
 )

@@ -21,7 +21,7 @@ from ganctl.runtime.device import Device
 from ganctl.runtime.memory import keep_freed_memory
 from ganctl.runtime.ranks import Ranks
 from ganctl.runtime.signals import Signals
-from scripts.benchmarks.cases import CASES, EAGER, Case, random_pictures, words_of
+from scripts.benchmarks.cases import CASES, EAGER, Case, random_images, words_of
 from scripts.tables.runs import composed
 
 Step = Callable[[], None]
@@ -42,7 +42,7 @@ def each(options: argparse.Namespace) -> Iterator[tuple[Case, str, TrainConfig, 
         if case.kind != "step":
             continue
         for mode in EAGER:
-            with random_pictures(case.rgb) as rgb:
+            with random_images(case.rgb) as rgb:
                 words = words_of(case, mode, mnist=options.mnist, device=options.device, rgb=rgb)
                 yield case, mode, *opened([*words, *options.words])
 
@@ -60,7 +60,7 @@ def bare(config: TrainConfig, device: Device, store: Store) -> Step:
 
 
 def whole(config: TrainConfig, device: Device, store: Store) -> Step:
-    """Return a step of the runner, with the logs, pictures and checkpoints that are due after it."""
+    """Return a step of the runner, with the logs, images and checkpoints that are due after it."""
     place = tempfile.TemporaryDirectory()
     desk = Desk(RunFolder(Path(place.name)), config, Ranks())
     runner = Runner(desk, store, build_game(config, store, device), None, Signals())

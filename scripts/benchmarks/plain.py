@@ -48,22 +48,22 @@ def mlp(values: int, shape: tuple[int, ...]) -> Networks:
     return generator, nn.Sequential(nn.Flatten(), *dense(values, 1), nn.Flatten(0))
 
 
-def samples_of(pictures: Tensor, batch_size: int) -> Tensor:
-    """Return at least a batch of pictures, uint8 [count, height, width, channels], as tensors in [-1, 1]."""
-    samples = pictures.permute(0, 3, 1, 2).float() / 127.5 - 1
+def samples_of(images: Tensor, batch_size: int) -> Tensor:
+    """Return at least a batch of images, uint8 [count, height, width, channels], as tensors in [-1, 1]."""
+    samples = images.permute(0, 3, 1, 2).float() / 127.5 - 1
     return samples.repeat(-(-batch_size // len(samples)), 1, 1, 1)
 
 
-def resident(pictures: Tensor, batch_size: int, device: torch.device) -> Iterator[Tensor]:
-    """Yield random batches for ever, of pictures that lie on the device."""
-    samples = samples_of(pictures, batch_size).to(device)
+def resident(images: Tensor, batch_size: int, device: torch.device) -> Iterator[Tensor]:
+    """Yield random batches for ever, of images that are stored on the device."""
+    samples = samples_of(images, batch_size).to(device)
     while True:
         yield samples[torch.randint(len(samples), (batch_size,), device=device)]
 
 
-def loaded(pictures: Tensor, batch_size: int, device: torch.device) -> Iterator[Tensor]:
+def loaded(images: Tensor, batch_size: int, device: torch.device) -> Iterator[Tensor]:
     """Yield shuffled batches for ever, as torch's loader gathers them on the host."""
-    rows = torch.utils.data.TensorDataset(samples_of(pictures, batch_size))
+    rows = torch.utils.data.TensorDataset(samples_of(images, batch_size))
     loader = torch.utils.data.DataLoader(rows, batch_size, shuffle=True, drop_last=True)
     while True:
         for (batch,) in loader:

@@ -1,4 +1,4 @@
-"""Where the time of a step goes, by torch's profiler: a table, and a picture of it."""
+"""Where the time of a step goes, by torch's profiler: a table and a bar chart."""
 
 import argparse
 from collections.abc import Iterator, Mapping
@@ -72,8 +72,8 @@ def draw(bars: Mapping[str, Mapping[str, float]], path: Path) -> None:
     font = ImageFont.load_default(13)
     longest = max(sum(spent.values()) for spent in bars.values())
     legend = len(bars) * (BAR + GAP) + GAP
-    picture = Image.new("RGB", (WIDTH, legend + 2 * GAP + 10), "white")
-    pen = ImageDraw.Draw(picture)
+    image = Image.new("RGB", (WIDTH, legend + 2 * GAP + 10), "white")
+    pen = ImageDraw.Draw(image)
     for place, (name, spent) in enumerate(bars.items()):
         left, top = float(LEFT), GAP / 2 + place * (BAR + GAP)
         pen.text((8, top + BAR / 2), name.replace("×", "x"), TEXT, font, anchor="lm")  # the font has no ×
@@ -86,7 +86,7 @@ def draw(bars: Mapping[str, Mapping[str, float]], path: Path) -> None:
         left, top = 8 + place % 4 * 215, legend + place // 4 * GAP
         pen.rectangle((left, top, left + 12, top + 12), colour)
         pen.text((left + 18, top + 6), kind, TEXT, font, anchor="lm")
-    picture.save(path)
+    image.save(path)
 
 
 TABLE = Table(

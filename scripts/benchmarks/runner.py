@@ -1,4 +1,4 @@
-"""What a run spends its time on beside its steps: the default run on MNIST, and a single checkpoint."""
+"""What a run spends its time on besides its steps: the default run on MNIST, and a single checkpoint."""
 
 import argparse
 import json
@@ -91,7 +91,7 @@ def rows(options: argparse.Namespace) -> Iterator[Row]:
 
 TABLE = Table(
     "runner",
-    "where the time of a whole run goes: the default run on MNIST at its default logs, pictures and checkpoints",
+    "where the time of a whole run goes: the default run on MNIST at its default logs, images and checkpoints",
     (
         Column("work", "work", right=False),
         Column("seconds", "time", "{:.3f} s"),

@@ -1,17 +1,17 @@
-"""What a step costs as pictures, networks, batches and data grow, one of them at a time."""
+"""What a step costs as images, networks, batches and data grow, one of them at a time."""
 
 import argparse
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from scripts.benchmarks.cases import DCGAN, random_pictures
+from scripts.benchmarks.cases import DCGAN, random_images
 from scripts.benchmarks.table import Column, Row, Table
 from scripts.benchmarks.turns import in_turns
 
 
 @dataclass(frozen=True)
 class Size:
-    """Random colour pictures, and the DCGAN that learns from them."""
+    """Random colour images, and the DCGAN that learns from them."""
 
     resolution: int = 32
     width: int = 64
@@ -42,7 +42,7 @@ def words_of(size: Size, path: str, device: str) -> list[str]:
 def rows(options: argparse.Namespace) -> Iterator[Row]:
     """Measure each size alone."""
     for grows, size in sizes():
-        with random_pictures(size.resolution, size.samples) as path:
+        with random_images(size.resolution, size.samples) as path:
             words = [*words_of(size, path, options.device), *options.words]
             told = {"kind": "bare", "device": options.device, "threads": options.threads, "words": words}
             (found,) = in_turns([told], size.batch_size, options.rounds, options.seconds)
@@ -59,13 +59,13 @@ def rows(options: argparse.Namespace) -> Iterator[Row]:
 
 TABLE = Table(
     "scale",
-    "a DCGAN on random colour pictures in auto precision, as one of its sizes grows",
+    "a DCGAN on random colour images in auto precision, as one of its sizes grows",
     (
         Column("grows", "what grows", right=False),
         Column("resolution", "pixels a side"),
         Column("width", "width"),
         Column("batch_size", "batch"),
-        Column("samples", "pictures", "{:,}"),
+        Column("samples", "images", "{:,}"),
         Column("images_per_second", "images/s", "{:,.0f}"),
         Column("memory", "memory", "{:,} MiB"),
     ),

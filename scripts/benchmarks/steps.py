@@ -1,11 +1,11 @@
-"""Training steps and sampling beside plain PyTorch, in turns."""
+"""Training steps and sampling compared with plain PyTorch, in turns."""
 
 import argparse
 import statistics
 from collections.abc import Iterator
 from typing import Any
 
-from scripts.benchmarks.cases import CASES, Case, random_pictures, words_of
+from scripts.benchmarks.cases import CASES, Case, random_images, words_of
 from scripts.benchmarks.table import Column, Row, Table
 from scripts.benchmarks.turns import Measured, in_turns
 
@@ -39,7 +39,7 @@ def measure(case: str, options: argparse.Namespace) -> dict[str, Measured]:
     names = [name for name in options.sides if known.kind == "step" or name not in ("runner", "graphs")]
     if not options.device.startswith("cuda"):
         names = [name for name in names if name not in ON_CUDA]
-    with random_pictures(known.rgb) as rgb:
+    with random_images(known.rgb) as rgb:
         sides = [side(name, case, options, rgb) for name in names]
         return dict(zip(names, in_turns(sides, known.images, options.rounds, options.seconds), strict=True))
 
@@ -73,7 +73,7 @@ def rows(options: argparse.Namespace) -> Iterator[Row]:
 
 TABLE = Table(
     "steps",
-    "steps of training, and sampling, beside plain PyTorch; ratios turn by turn",
+    "steps of training, and sampling, compared with plain PyTorch; ratios turn by turn",
     (
         Column("case", "work", right=False),
         Column("batch_size", "batch"),

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent.parent
 
 @dataclass(frozen=True)
 class Measured:
-    """Images per second of one side, turn by turn, and the MiB it holds beside what importing torch takes."""
+    """Images per second of one side, turn by turn, and the MiB it holds on top of importing torch."""
 
     speeds: list[float]
     memory: int

@@ -32,18 +32,18 @@ def prepared(options: dict[str, Any]) -> tuple[Any, torch.device]:
     torch.backends.cudnn.benchmark = True  # as pytorch/examples has it
     if case.rgb is None:
         digits, _ = load_idx("MNIST", options["mnist"], train=True, fetch=False)
-        pictures = torch.from_numpy(digits.copy())[..., None]
-        padding = (case.side - pictures.shape[1]) // 2
-        pictures = torch.nn.functional.pad(pictures, (0, 0, padding, padding, padding, padding))
+        images = torch.from_numpy(digits.copy())[..., None]
+        padding = (case.side - images.shape[1]) // 2
+        images = torch.nn.functional.pad(images, (0, 0, padding, padding, padding, padding))
     else:
-        pictures = torch.from_numpy(np.load(options["rgb"]))
-    channels = pictures.shape[3]
+        images = torch.from_numpy(np.load(options["rgb"]))
+    channels = images.shape[3]
     if case.networks == "dcgan":
         networks = plain.dcgan(channels, case.side, case.width, case.norm)
     else:
         networks = plain.mlp(channels * case.side**2, (channels, case.side, case.side))
     batches = plain.resident if options["kind"] == "resident" else plain.loaded
-    step = getattr(plain.Tutorial(networks, batches(pictures, case.batch_size, device), device), case.loop)()
+    step = getattr(plain.Tutorial(networks, batches(images, case.batch_size, device), device), case.loop)()
     return plain.in_bf16(step, device) if options["kind"] == "resident" else step, device
 
 

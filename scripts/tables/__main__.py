@@ -1,4 +1,4 @@
-"""python -m scripts.tables <table>: trains and measures what is missing of a table, and writes docs/results.md."""
+"""python -m scripts.tables <table>: runs what is missing of a table, and writes docs/results/<table>.md."""
 
 import argparse
 import sys
@@ -18,7 +18,7 @@ def options_of(table: Table, arguments: Sequence[str]) -> argparse.Namespace:
     """Return what the command line asks for; ends the process where that is not clear."""
     parser = argparse.ArgumentParser(
         prog=f"scripts/tables/{table.name}",
-        description="Trains and measures what is missing of a table, and writes its section of docs/results.md. "
+        description="Trains and measures what is missing of a table, and writes its page in docs/results. "
         "The same command again goes on; Ctrl-C saves what is being trained.",
     )
     rows = list(dict.fromkeys(row.key for part in table.parts for row in part.rows if row.words is not None))

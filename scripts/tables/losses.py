@@ -3,7 +3,7 @@
 from scripts.tables.table import Column, Part, Row, Table
 
 STEPS = 1000
-"""Discriminator updates of a run: of all losses the same, so that each discriminator sees as many pictures."""
+"""Discriminator updates of a run: of all losses the same, so that each discriminator sees as many images."""
 
 POINTS = 5
 """Measurements of a run for the figure."""
@@ -12,12 +12,12 @@ ON_THE_WAY = ("evaluate.num=5000", "metric=[fid]", "metric/features=classifier")
 """The words by which a training measures itself, beside evaluate.every."""
 
 PROTOCOL = (
-    "Every adversarial loss there is in [configs/loss](../configs/loss), with optimizer, updates and bounds on "
+    "Every adversarial loss there is in [configs/loss](../../configs/loss), with optimizer, updates and bounds on "
     "the discriminator as in its paper, on MNIST at 32×32. The networks are the same: DCGAN of width 32, "
-    f"latents of 100 dimensions, batches of 64. Each discriminator sees {STEPS * 64:,} pictures, one "
+    f"latents of 100 dimensions, batches of 64. Each discriminator sees {STEPS * 64:,} images, one "
     "pass, so that losses that take five updates of it for one of the generator have a fifth of the "
     "generator's updates. The number is the Fréchet distance (FID) of 10,000 samples of the last step to all "
-    "training pictures, in the features of a small classifier of MNIST's digits: it compares the rows with each "
+    "training images, in the features of a small classifier of MNIST's digits: it compares the rows with each "
     "other and with real data, and is no published FID. Means over 3 runs ± their standard error."
 )
 
@@ -79,7 +79,7 @@ TABLE = Table(
     parts=(Part("", "", tuple(Row(loss, f"`{loss}`", words) for loss, words in ROWS.items())),),
     evaluate=("metric=[fid]", "metric/features=classifier", "num=10000"),
     mnist=True,
-    figure="FID over seconds of training: the pictures that the discriminator has seen, divided by the median "
-    "speed of the run, so that measuring, pictures and checkpoints do not count. Of 5,000 samples, where the "
+    figure="FID over seconds of training: the images that the discriminator has seen, divided by the median "
+    "speed of the run, so that evaluation, images and checkpoints do not count. Of 5,000 samples, where the "
     "table has 10,000. A dot is the end of a run.",
 )

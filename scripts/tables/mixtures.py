@@ -7,10 +7,10 @@ from scripts.tables.table import Column, Part, Row, Table
 PROTOCOL = (
     "Which modes of a mixture does a generator miss? The protocol is that of PacGAN (Lin et al. 2018, section "
     "4.1, table 1): a ring of 8 Gaussians (radius 1, σ 0.01) and a grid of 5×5 (at −4, −2, 0, 2 and 4, σ 0.05); "
-    "100,000 training points, 100 judgements a batch, Adam with learning rate 10⁻⁴ and β₁ 0.8, weights from "
+    "100,000 training points, 100 packs a batch, Adam with learning rate 10⁻⁴ and β₁ 0.8, weights from "
     "N(0, 0.02²), latents from a two-dimensional normal distribution; a generator of four layers of 400 units "
     "with batch norm and ReLU, a discriminator of three layers of 200 maxout units of 5 pieces. 2,500 samples "
-    "of the last step are looked at: one is of high quality within 3 σ of its nearest mode, a mode counts with "
+    "of the last step are measured: one is of high quality within 3 σ of its nearest mode, a mode counts with "
     "one such sample, and reverse KL compares the shares of samples that are nearest to each mode with equal "
     'ones. Means over 10 runs ± their standard error. "ganctl" is our own choice of networks, loss and schedule '
     "for each of the two data sets."
@@ -18,13 +18,14 @@ PROTOCOL = (
 
 DEVIATIONS = (
     "40,000 updates of each player in the rows of PacGAN, where the paper took 400,000.",
-    "The two players learn in turns; the authors' code updates both at once, from the same state.",
+    "The two players are updated one after the other; the authors' code updates both at once, from the same "
+    "state.",
     "A pack of m holds m times 100 points a batch, as in the authors' code, so packed rows see more points.",
     "Reverse KL counts every sample, at its nearest mode; the authors' published code counts those of high "
     "quality.",
     'The row "ganctl" has networks and updates of its own, and is measured by an average of the generator\'s '
-    "weights, which the other rows have not; its recipes are in "
-    "[scripts/tables/configs](../scripts/tables/configs/experiment).",
+    "weights, unlike the other rows; its recipes are in "
+    "[scripts/tables/configs](../../scripts/tables/configs/experiment).",
 )
 
 TRIED = (
@@ -42,15 +43,15 @@ TRIED = (
     "94.9 to 97.2 %). ReLUs are flat on one side, so that a mode is a plateau: with those penalties ten runs gave "
     "95.8 ± 0.8 %, six of them from 97.2 to 98.2 % and four from 91.1 to 95.1 %; with penalties that fade over "
     "all updates, four gave 98.4, 97.3, 94.9 and 95.9 %. In the poor runs every cluster was narrow, and a few had "
-    "their centres up to 3 σ beside their modes: they circle there, and a learning rate that falls to 0 freezes "
+    "their centres up to 3 σ off their modes: they circle there, and a learning rate that falls to 0 freezes "
     "them wherever they happen to be. The row's recipe lets the rate fall only to a tenth and averages the "
     "generator's weights over about 2,000 updates, so that the circles' centres remain; the two seeds of 94.9 "
     "and 95.9 % came to 98.3 and 97.9 %.",
     "After a tenth of the paper's updates its rows are on their way, as one run each shows: on the grid packs "
     "of 2 and 3 draw all modes, and all packs share their samples out evenly (reverse KL 0.02 to 0.05; the "
     "paper's 0.04 for packs of 4), but along lines through the modes, the more so the larger the pack; on the "
-    "ring the samples lie on its arc.",
-    "What is missing to the 98.9 % of the real data lies between the modes: a generator is continuous, so "
+    "ring the samples are on its arc.",
+    "What is missing to the 98.9 % of the real data is between the modes: a generator is continuous, so "
     "some latents are always on the way from one mode to the next.",
 )
 

@@ -1,5 +1,6 @@
-"""docs/results.md: each table's section, written from its results alone."""
+"""docs/results/<table>.md: a table's page, generated from its results alone."""
 
+import os
 import re
 import textwrap
 from collections.abc import Sequence
@@ -10,21 +11,26 @@ from scripts.tables import figure, results
 from scripts.tables.results import Record
 from scripts.tables.table import Column, Part, Row, Table
 
-PAGE = Path("docs/results.md")
 REAL = "real data"
 WIDTH = 120
 
 
+def page_of(name: str) -> Path:
+    """Return the page of a table, next to its results."""
+    return results.FOLDER / f"{name}.md"
+
+
 def rewrite(table: Table) -> None:
-    """Write a table's section, and its figure, anew from its results.
+    """Generate a table's section, and its figure, from its results.
 
     Raises `ValueError` if the page has no place for it.
     """
     runs = results.read(table.name)
     if table.figure is not None:
         figure.draw(curves(table, runs), table.columns[0].heading, results.picture_of(table.name))
-    text = PAGE.read_text()
-    write_whole(PAGE, with_section(text, table.name, section(table, runs)).encode())
+    page = page_of(table.name)
+    text = page.read_text()
+    write_whole(page, with_section(text, table.name, section(table, runs)).encode())
 
 
 def with_section(page: str, name: str, text: str) -> str:
@@ -34,7 +40,7 @@ def with_section(page: str, name: str, text: str) -> str:
     """
     marks = re.compile(rf"(<!-- table: {re.escape(name)} -->\n).*?(<!-- end -->)", re.DOTALL)
     if not marks.search(page):
-        raise ValueError(f"{PAGE} has no lines <!-- table: {name} --> and <!-- end -->")
+        raise ValueError(f"{page_of(name)} has no lines <!-- table: {name} --> and <!-- end -->")
     return marks.sub(lambda found: f"{found[1]}\n{text}\n{found[2]}", page, count=1)
 
 
@@ -56,7 +62,7 @@ def section(table: Table, runs: Sequence[Record]) -> str:
         paragraphs += [f"![Numbers over time]({_link(path)})", _filled(table.figure)]
     if runs:
         paragraphs += [
-            "What was typed for the first run of each row that is in; every run is measured by the same words:",
+            "The commands that repeat the first run of each row, and how each run is measured:",
             _commands(table, runs),
         ]
     return "\n\n".join(paragraphs)
@@ -187,7 +193,7 @@ def _commands(table: Table, runs: Sequence[Record]) -> str:
 
 
 def _link(path: Path) -> str:
-    return path.relative_to(PAGE.parent).as_posix()
+    return os.path.relpath(path, results.FOLDER).replace(os.sep, "/")
 
 
 def curves(table: Table, runs: Sequence[Record]) -> dict[str, list[list[tuple[float, float]]]]:

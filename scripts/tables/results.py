@@ -1,4 +1,4 @@
-"""docs/results/<table>.json: every run of a table that is in, with all that the page says of it."""
+"""docs/results/<table>.json: every run of a table that is in, with all that the page needs of it."""
 
 import hashlib
 import json
@@ -22,7 +22,7 @@ from scripts.tables.table import Job, command
 FOLDER = Path("docs/results")
 PICTURES = Path("docs/images/results")
 WIDEST = 280
-"""Pixels to which wider sample pictures are reduced for the page."""
+"""Pixels to which wider sample images are reduced for the page."""
 
 ON_THE_WAY = "evaluate/{metric}/{number}"
 """The key in metrics.jsonl of a number that a run measured on the way."""
@@ -118,7 +118,7 @@ def course(job: Job, metrics: Path) -> tuple[int, float | None, list[list[float]
 
 
 def _numbers(evaluation: Record) -> dict[str, dict[str, dict[str, float]]]:
-    """Return means and floors by metric and name."""
+    """Return means and real-vs-real baselines by metric and name."""
     return {
         metric: {name: {"value": number["mean"], "floor": number["floor"]} for name, number in numbers.items()}
         for metric, numbers in evaluation["numbers"].items()
@@ -140,12 +140,12 @@ def hardware() -> str:
 
 
 def picture_of(group: str) -> Path:
-    """Return where the sample picture of a row lies."""
+    """Return the path of a row's sample image."""
     return PICTURES / f"{group}.png"
 
 
 def keep_picture(job: Job, records: Sequence[Record]) -> None:
-    """Copy the last sample picture of a run for the page, if no run of its row with a lower seed is in."""
+    """Copy the last sample image of a run for the page, if no run of its row with a lower seed is in."""
     mine = [run for run in records if (run["part"], run["row"]) == (job.part.key, job.row.key)]
     if job.seed > min((run["seed"] for run in mine if run["status"] == "complete"), default=job.seed):
         return

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ganctl import compose
+from ganctl.command_line import compose
 from ganctl.commands.evaluate import EvaluateCommand, evaluate_command
 from ganctl.config import TrainConfig, train_config
 from ganctl.errors import DivergenceError, GanctlError
@@ -37,7 +37,7 @@ def composed(words: Sequence[str]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Run:
-    """A job with the config and the question that its words mean, and what lies in its folder."""
+    """A job with the config and the question that its words mean, and what its folder holds."""
 
     job: Job
     config: TrainConfig

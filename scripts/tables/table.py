@@ -102,7 +102,7 @@ class Job:
     row: Row
     seed: int
     place: tuple[str, ...] = ()
-    """Words that say where the data lies."""
+    """Words that name the data's folder."""
 
     @property
     def group(self) -> str:

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from ganctl.loggers.tensorboard import EVENTS
-from tests.behaviours.runs import TINY, events, numbers, traces
-from tests.behaviours.warm import Warm
+from scripts.soaks.traces import events, numbers, traces
+from scripts.soaks.warm import Warm
+from tests.behaviours.runs import TINY
 
 RUN = Path("outputs/run")
 HALF = ["train", *TINY, "train.steps=20", "logging.every=1", "sample.every=10", "checkpoint.every=5"]

@@ -11,8 +11,9 @@ import torch
 from ganctl.checkpoints import state
 from ganctl.game.scalars import measure
 from ganctl.game.step import train_step
-from tests.behaviours.runs import TINY, events, last_step, numbers, start, traces, wait_for_step
-from tests.behaviours.warm import Warm
+from scripts.soaks.traces import events, last_step, numbers, traces
+from scripts.soaks.warm import Warm
+from tests.behaviours.runs import TINY, wait_for_step
 from tests.game.games import small_game
 
 RUN = Path("outputs/run")
@@ -97,7 +98,7 @@ def test_a_rolled_back_run_says_so_and_has_each_step_once(rolled_back: Path) -> 
 def test_a_run_killed_between_rollbacks_ends_the_same(warm: Warm, rolled_back: Path, fragile: Path) -> None:
     back = rollbacks(rolled_back)[0]["to_step"]
     for step in (back + 1, back + 6):
-        process = start(fragile, *ROLLBACK)
+        process = warm.start(fragile, *ROLLBACK)
         wait_for_step(process, fragile / RUN, step)
         process.send_signal(signal.SIGKILL)
         process.communicate()

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.behaviours.runs import TINY, numbers, start, traces
-from tests.behaviours.warm import Warm
+from scripts.soaks.traces import numbers, traces
+from scripts.soaks.warm import Warm
+from tests.behaviours.runs import TINY
 from tests.conftest import contents
 
 TWENTY = ["train", *TINY, "train.steps=20", "logging.every=1", "sample.every=10", "checkpoint.every=5"]
@@ -89,7 +90,7 @@ def fill(disk: Path) -> Path:
 @pytest.mark.parametrize("logging", ["logging.every=1", "logging.every=100000"])
 def test_a_full_disk_stops_the_run_and_room_lets_it_go_on(warm: Warm, logging: str, small_disk: Path) -> None:
     words = [*TWENTY, logging, "train.steps=100000", "sample.every=0"]
-    process = start(small_disk, *words)
+    process = warm.start(small_disk, *words)
     wait_for_checkpoint(small_disk)
     ballast = fill(small_disk)
     _, err = process.communicate(timeout=60)

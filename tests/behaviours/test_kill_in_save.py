@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.behaviours.kills import RUN, SAVES, STAGES
-from tests.behaviours.runs import TINY, files, traces, whole_steps
-from tests.behaviours.warm import Warm
-from tests.game.parts import DATA, prepare
+from scripts.soaks.kills import RUN, SAVES, STAGES
+from scripts.soaks.parts import DATA, prepare
+from scripts.soaks.traces import files, traces, whole_steps
+from scripts.soaks.warm import Warm
+from tests.behaviours.runs import TINY
 
 EVERY, KEEP = 3, 2
 WORDS = [

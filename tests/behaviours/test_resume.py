@@ -14,22 +14,10 @@ from PIL import Image
 from ganctl.config import CheckpointConfig
 from ganctl.errors import ConfigError
 from ganctl.folders.run_folder import RunFolder
-from tests.behaviours.runs import (
-    TINY,
-    WALL_CLOCK,
-    events,
-    files,
-    finish,
-    kill,
-    last_step,
-    numbers,
-    start,
-    traces,
-    wait_for,
-    wait_for_step,
-)
-from tests.behaviours.warm import Warm
-from tests.game.parts import DATA, prepare
+from scripts.soaks.parts import DATA, prepare
+from scripts.soaks.traces import WALL_CLOCK, events, files, last_step, numbers, start, traces
+from scripts.soaks.warm import Warm
+from tests.behaviours.runs import TINY, finish, kill, wait_for, wait_for_step
 
 FORTY = [
     "train",
@@ -53,10 +41,10 @@ def uninterrupted(warm: Warm, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("steps", [[17], [2, 23]], ids=str)
 def test_killed_at_any_step_and_started_again_it_ends_bit_for_bit_the_same(
-    steps: list[int], uninterrupted: Path, tmp_path: Path
+    steps: list[int], warm: Warm, uninterrupted: Path, tmp_path: Path
 ) -> None:
     for step in steps:
-        process = start(tmp_path, *FORTY)
+        process = warm.start(tmp_path, *FORTY)
         wait_for_step(process, tmp_path / RUN, step)
         kill(process)
         assert step <= last_step(tmp_path / RUN) < 40
@@ -77,7 +65,7 @@ def test_a_run_on_a_file_of_decoded_pictures_ends_as_one_on_pictures_in_memory(w
         (tmp_path / place).mkdir()
     code, _, err = warm.finish(tmp_path / "memory", *words, "data.cache=null")
     assert code == 0, err
-    process = start(tmp_path / "file", *words, "data.cache=cache")
+    process = warm.start(tmp_path / "file", *words, "data.cache=cache")
     wait_for_step(process, tmp_path / "file" / RUN, 17)
     kill(process)
     code, out, err = warm.finish(tmp_path / "file", *words, "data.cache=cache")
@@ -98,7 +86,7 @@ def test_killed_while_it_loads_and_right_after_its_last_save_a_run_in_bf16_from_
     killed = tmp_path / "killed"
     last = killed / RUN / "checkpoints/step-00000040.safetensors"
     for moment in ((killed / "cache").exists, (killed / RUN / "run.json").exists, last.exists):
-        process = start(killed, *words)
+        process = warm.start(killed, *words)
         wait_for(process, moment, "the moment")
         kill(process)
     code, out, err = warm.finish(killed, *words)
@@ -118,7 +106,7 @@ def test_the_share_of_time_spent_waiting_for_data_is_logged(uninterrupted: Path)
 def test_a_signal_saves_and_exits_and_the_run_still_ends_the_same(
     warm: Warm, number: signal.Signals, uninterrupted: Path, tmp_path: Path
 ) -> None:
-    process = start(tmp_path, *FORTY)
+    process = warm.start(tmp_path, *FORTY)
     wait_for_step(process, tmp_path / RUN, 7)
     process.send_signal(number)
     _, err = process.communicate(timeout=10)
@@ -265,7 +253,7 @@ def test_checkpoints_can_be_read_by_whom_the_umask_lets_read(uninterrupted: Path
 
 
 def test_a_second_process_on_the_same_run_is_told_who_trains_in_it(warm: Warm, tmp_path: Path) -> None:
-    process = start(tmp_path, *FORTY, "train.steps=100000")
+    process = warm.start(tmp_path, *FORTY, "train.steps=100000")
     try:
         wait_for_step(process, tmp_path / RUN, 2)
         code, _, err = warm.finish(tmp_path, *FORTY, "train.steps=100000")

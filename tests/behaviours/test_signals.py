@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from scripts.soaks.traces import last_step, start, traces
+from scripts.soaks.warm import Warm
 from tests.behaviours.moments import signal_itself
-from tests.behaviours.runs import TINY, last_step, start, traces, wait_for_step
-from tests.behaviours.warm import Warm
+from tests.behaviours.runs import TINY, wait_for_step
 
 TWENTY = ["train", *TINY, "train.steps=20", "logging.every=1", "sample.every=10", "checkpoint.every=5"]
 RUN = Path("outputs/run")

@@ -21,8 +21,8 @@ from ganctl.losses import LOSSES
 from ganctl.models import MODELS
 from ganctl.optim import OPTIMIZERS
 from ganctl.penalties import PENALTIES
+from scripts.soaks.parts import DATA, PARTS, PICTURES, Case, all_pairs, pairs, pairwise, prepare, words_of
 from tests.game.games import small_config, small_game, small_games
-from tests.game.parts import DATA, PARTS, PICTURES, Case, all_pairs, pairs, pairwise, prepare, words_of
 
 CASES = [
     ("dcgan", "digits", "model.generator.norm=batch", "device.precision=bf16"),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.game.golden import EXPERIMENTS, FOLDER, PLAYERS, STEPS, first_losses, machine, read
+from scripts.golden import EXPERIMENTS, FOLDER, PLAYERS, STEPS, first_losses, machine, read
 
 FIRST_TOLERANCE, GROWTH = 5e-3, 1.2
 """Between processors, whose kernels round differently: games drift apart, here by up to 0.05 in 20 steps."""

@@ -9,9 +9,10 @@ import pytest
 
 from ganctl.checkpoints import file as checkpoint
 from ganctl.checkpoints.file import Checkpoint, Header, Score
+from scripts.soaks.traces import files, numbers, traces
+from scripts.soaks.warm import Warm
 from tests.behaviours.moments import signal_itself
-from tests.behaviours.runs import TINY, files, numbers, traces
-from tests.behaviours.warm import Warm
+from tests.behaviours.runs import TINY
 from tests.conftest import Cli
 
 NUM = 300

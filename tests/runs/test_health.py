@@ -9,7 +9,7 @@ import torch
 from scipy.spatial.distance import pdist
 from sklearn.metrics import roc_auc_score
 
-from ganctl.compose import config_folder
+from ganctl.command_line.compose import config_folder
 from ganctl.config import TrainConfig, flatten
 from ganctl.game.scalars import diversity, measure, separation
 from ganctl.game.step import SHOWN, train_step
@@ -23,8 +23,8 @@ from ganctl.runs.health import (
     WON,
     HealthWatch,
 )
+from scripts.soaks.warm import Warm
 from tests.behaviours.runs import TINY
-from tests.behaviours.warm import Warm
 from tests.game.games import small_config, small_game
 
 SEPARATION, GRADIENT, DIVERSITY = "health/separation", "health/generator_gradient", "health/diversity"

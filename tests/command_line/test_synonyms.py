@@ -2,9 +2,9 @@
 
 import pytest
 
-from ganctl import compose
+from ganctl.command_line import compose
+from ganctl.command_line.synonyms import CHOICES, KEYS, Advice
 from ganctl.config import flatten
-from ganctl.synonyms import CHOICES, KEYS, Advice
 from tests.composed import composed
 from tests.conftest import Cli
 

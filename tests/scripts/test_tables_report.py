@@ -12,7 +12,7 @@ from scripts.tables import figure, report, results
 from scripts.tables.__main__ import TABLES
 from scripts.tables.table import Column, Job, Part, Row, Table
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 def recorded(row: str, seed: int, settings: str = "a", **other: Any) -> dict[str, Any]:
@@ -116,6 +116,6 @@ def test_an_axis_puts_equal_ratios_at_equal_distances() -> None:
 @pytest.mark.parametrize("name", TABLES)
 def test_the_page_is_what_the_results_generate(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    page = report.PAGE.read_text()
+    page = report.page_of(name).read_text()
     section = report.section(TABLES[name], results.read(name))
     assert report.with_section(page, name, section) == page, f"scripts/tables/{name} --report"

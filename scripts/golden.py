@@ -1,7 +1,7 @@
-"""The first losses of every experiment, as they were when they were last looked at.
+"""The first losses of every experiment, as they were when somebody last looked at them.
 
-`scripts/golden` writes tests/golden/<experiment>.json anew; the tests compare. Pictures stand in for the real
-ones, which are not everywhere: what is held is the game, not the data set.
+`scripts/golden` rewrites tests/golden/<experiment>.json; the tests compare. Generated images replace the real
+ones, which not every machine has: the test is of the game, not of the data set.
 """
 
 import json
@@ -14,16 +14,16 @@ import numpy as np
 import torch
 from PIL import Image
 
-from ganctl.compose import config_folder
+from ganctl.command_line.compose import config_folder
 from ganctl.config import TrainConfig, train_config
 from ganctl.data.store import Store
 from ganctl.game.build import build_game, open_configured
 from ganctl.game.scalars import measure
 from ganctl.game.step import train_step
 from ganctl.samples import POINTS
-from tests.composed import composed
+from scripts.tables.runs import composed
 
-FOLDER = Path(__file__).parent.parent / "golden"
+FOLDER = Path(__file__).parents[1] / "tests/golden"
 EXPERIMENTS = sorted(path.stem for path in (config_folder() / "experiment").glob("*.yaml"))
 STEPS = 20
 PLAYERS = ("discriminator", "generator")
@@ -39,24 +39,24 @@ def golden_config(experiment: str) -> TrainConfig:
     words = [f"experiment={experiment}", *SCALED_DOWN.get(experiment, [])]
     words += ["device=cpu", "device.precision=fp32", "device.threads=1"]
     if "override /data: folder" in (config_folder() / "experiment" / f"{experiment}.yaml").read_text():
-        words.append("data.path=pictures")
-    return train_config(composed(*words))
+        words.append("data.path=images")
+    return train_config(composed(["train", *words]))
 
 
 def stand_in(config: TrainConfig) -> Store:
-    """Return 256 smooth pictures of the size and channels that the experiment trains on, or its own points."""
+    """Return 256 smooth images of the size and channels that the experiment trains on, or its own points."""
     if config.data.kind is POINTS:
         return config.data.load()
     side = getattr(config.data, "resolution", None) or 64
     channels = getattr(config.data, "channels", 3 if config.data.name in ("cifar10", "celeba") else 1)
     noise = np.random.default_rng(0).integers(0, 256, (256, 4, 4, channels), dtype=np.uint8)
-    pictures = [
+    images = [
         np.stack(
             [np.asarray(Image.fromarray(plane).resize((side, side))) for plane in coarse.transpose(2, 0, 1)], 2
         )
         for coarse in noise
     ]
-    return Store(torch.from_numpy(np.stack(pictures)))
+    return Store(torch.from_numpy(np.stack(images)))
 
 
 def first_losses(experiment: str) -> dict[str, list[float]]:

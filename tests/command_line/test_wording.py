@@ -2,7 +2,7 @@
 
 import pytest
 
-from ganctl.wording import in_our_words, split
+from ganctl.command_line.wording import in_our_words, split
 from tests.conftest import Cli
 
 MALFORMED = {

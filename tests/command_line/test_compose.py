@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from ganctl import compose
+from ganctl.command_line import compose
+from ganctl.command_line.jobs import Job, Typed
 from ganctl.commands import COMMANDS
 from ganctl.commands.sample import SampleCommand
 from ganctl.config import train_config
 from ganctl.errors import CheckpointError, ConfigError, DataError, Stopped
-from ganctl.jobs import Job, Typed
 from ganctl.optim import OPTIMIZERS
 from ganctl.runtime.signals import Signals
 from ganctl.validation import validate

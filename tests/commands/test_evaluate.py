@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ganctl import compose
+from ganctl.command_line import compose
 from ganctl.commands import evaluate as module
 from ganctl.metrics import EXTRACTORS, METRICS
 from tests.conftest import Cli, contents

@@ -5,92 +5,30 @@ pictures, saves and the end. A process is killed by SIGKILL from outside. It is 
 torch, so that there is more to kill than imports; every tenth is started from nothing.
 """
 
-import argparse
 import json
 import random
 import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from itertools import count, cycle, islice
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
-from ganctl import rules
-from ganctl.errors import CheckpointError, ConfigError
-from tests.behaviours.kills import PHASES, RUN
-from tests.behaviours.runs import files, last_step, start, traces, whole_steps
-from tests.behaviours.warm import Warm
-from tests.game.games import small_config, small_words
-from tests.game.parts import DATA, pairwise, prepare, words_of
+from ganctl.errors import CheckpointError
+from scripts.soaks.configs import EVERY_RUN
+from scripts.soaks.kills import RUN
+from scripts.soaks.parts import prepare
+from scripts.soaks.traces import files, last_step, start, traces, whole_steps
+from scripts.soaks.warm import Warm
 
 KILLS_A_JOB = 5
 COLD_EVERY = 10
 """Every so many kills, the process is started from nothing."""
-
-EVERY_RUN = [
-    "train.steps=60",
-    "logging.every=1",
-    "sample.every=12",
-    "sample.num=4",
-    "device.threads=1",
-    "name=run",
-]
-EVERY_FIFTH = ["checkpoint.every=5"]
-CONFIGS = {
-    "digits fp32 r1 dropout": [
-        *small_words("penalty=[r1]", "penalty.r1.every=4", "model.discriminator.dropout=0.2"),
-        *EVERY_FIFTH,
-    ],
-    "folder bf16 feature_matching": [
-        *small_words(
-            *DATA["folder"].split()[1:],
-            "device.precision=bf16",
-            "auxiliary=[feature_matching]",
-            "model.generator.norm=batch",
-            data="folder",
-        ),
-        *EVERY_FIFTH,
-    ],
-    "ring fp64 wgan_gp rmsprop": [
-        *small_words(
-            "loss=wgan_gp",
-            "optimizer=rmsprop",
-            "optimizer.momentum=0.9",
-            "device.precision=fp64",
-            "train.accumulate=2",
-            model="mlp",
-            data="ring",
-        ),
-        *EVERY_FIFTH,
-    ],
-    "array fp16 hinge sgd packs": [
-        *small_words(
-            *DATA["array"].split()[1:],
-            "loss=hinge",
-            "train.pack=2",
-            "optimizer=sgd",
-            "optimizer.momentum=0.9",
-            "device.precision=fp16",
-            "schedule.learning_rate.shape=cosine",
-            "schedule.learning_rate.warmup=5",
-            data="array",
-        ),
-        *EVERY_FIFTH,
-    ],
-    "saves of 10 MB at each step": [
-        *small_words("model.generator.hidden=[512,512]", "optimizer=adamw", model="mlp"),
-        "checkpoint.every=1",
-        "checkpoint.keep=1",
-    ],
-}
-"""What is killed by default, by name."""
 
 
 @dataclass
@@ -125,19 +63,6 @@ class Reference:
     left: dict[str, Any]
     life: float
     cold_life: float
-
-
-def matrix() -> dict[str, list[str]]:
-    """Return the pairwise cases of the registries as configs; what the rules ask of a critic is added."""
-    configs = {}
-    for number, case in enumerate(pairwise(), 1):
-        model, data, words = words_of(case)
-        try:
-            rules.check(small_config(*words, *EVERY_RUN, model=model, data=data))
-        except ConfigError:
-            words += ["model.discriminator.norm=spectral"]
-        configs[f"case {number:02d}"] = [*small_words(*words, model=model, data=data), *EVERY_FIFTH]
-    return configs
 
 
 def reference(warm: Warm, folder: Path, words: list[str], startup: float) -> Reference:
@@ -315,60 +240,3 @@ def soak(configs: dict[str, list[str]], kills: int, seed: int, warms: list[Warm]
             verdict = f"{done:4} of {kills} kills, {time.monotonic() - started:5.0f} s: {row.config}: "
             print(verdict + ("; ".join(row.kept) or "equal"), file=sys.stderr, flush=True)
     return list(rows.values())
-
-
-def table(rows: list[Row]) -> str:
-    """Return the rows and their totals as plain text."""
-    total = Row("total")
-    for row in rows:
-        total.add(row)
-    phases = [phase for phase in PHASES if phase in total.where]
-    width = max(len(row.config) for row in [*rows, total])
-    heads = ["runs", "kills", "cold", *phases, "lost", "differing"]
-    lines = [" " * width + "".join(f"  {head}" for head in heads)]
-    for row in [*rows, total]:
-        numbers = [
-            row.runs,
-            row.kills,
-            row.cold,
-            *(row.where.get(phase, 0) for phase in phases),
-            row.lost,
-            row.differing,
-        ]
-        cells = "".join(f"  {number:>{len(head)}}" for number, head in zip(numbers, heads, strict=True))
-        lines.append(f"{row.config:{width}}{cells}")
-    return "\n".join(lines)
-
-
-def main() -> int:
-    """Print the table; return 1 if any run was lost or differs."""
-    parser = argparse.ArgumentParser("scripts/soak", description=__doc__.splitlines()[0])
-    parser.add_argument("--kills", type=int, default=100)
-    parser.add_argument("--seed", type=int, default=0, help="of the moments")
-    parser.add_argument("--matrix", action="store_true", help="kill runs of the whole pairwise matrix instead")
-    parser.add_argument("--processes", type=int, default=2, help="runs at once")
-    parser.add_argument("--json", type=Path, help="write what was counted to this file too")
-    options = parser.parse_args()
-    configs = matrix() if options.matrix else CONFIGS
-    started = time.monotonic()
-    work = Path(tempfile.mkdtemp(prefix="ganctl-soak-"))
-    with ExitStack() as stack:
-        warms = [stack.enter_context(Warm()) for _ in range(options.processes)]
-        rows = soak(configs, options.kills, options.seed, warms, work)
-    failed = sum(row.lost + row.differing for row in rows)
-    print(table(rows))
-    kept = f"; kept in {work}" if failed else ""
-    print(f"{time.monotonic() - started:.0f} s, seed {options.seed}: {failed} runs lost or differing{kept}")
-    for row in rows:
-        for line in row.kept:
-            print(line)
-    if options.json is not None:
-        about = {"kills": options.kills, "seed": options.seed, "matrix": options.matrix, "configs": configs}
-        options.json.write_text(json.dumps(about | {"rows": [asdict(row) for row in rows]}, indent=1) + "\n")
-    if not failed:
-        shutil.rmtree(work)
-    return int(failed > 0)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

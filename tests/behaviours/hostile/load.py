@@ -1,6 +1,6 @@
 """A process that loads every hostile file and tells what came of it, as JSON on standard output.
 
-    python -m tests.hostile.load <run folder>
+    python -m tests.behaviours.hostile.load <run folder>
 
 Everything that loading imports has been imported before the first of them, by loading good files and one bad file
 of each class. From then on a hook notes, and stops, whatever would run other code.
@@ -26,11 +26,11 @@ from ganctl.config import train_config
 from ganctl.folders.run_folder import RunFolder
 from ganctl.runtime.signals import Signals
 from ganctl.validation import validate
+from tests.behaviours.hostile.audit import Guard
+from tests.behaviours.hostile.configs import HOSTILE_VALUES, HOSTILE_YAML
+from tests.behaviours.hostile.corpus import CORPUS, ONE_OF_EACH, ONLY_RESUME
+from tests.behaviours.hostile.parts import Parts, set_key, take_apart
 from tests.composed import composed
-from tests.hostile.audit import Guard
-from tests.hostile.configs import HOSTILE_VALUES, HOSTILE_YAML
-from tests.hostile.corpus import CORPUS, ONE_OF_EACH, ONLY_RESUME
-from tests.hostile.parts import Parts, set_key, take_apart
 
 GOOD, NEWEST = "step-00000001.safetensors", "step-00000009.safetensors"
 SAMPLE = ("num=2", "device=cpu", "out=drawn")

@@ -25,12 +25,21 @@ import ganctl.commands.sample
 import ganctl.commands.train
 from ganctl import rules
 from ganctl.cli import main
+from ganctl.command_line.jobs import Job
 from ganctl.commands.sample import SampleCommand
 from ganctl.config import TrainConfig
-from ganctl.jobs import Job
 from ganctl.runs import generator
 from ganctl.runtime.signals import Signals
-from tests.command_lines import A_WRONG_WORD, FLAGS, FOLDER, RESUMING, SAMPLING, SWEPT, VALUES, right_words
+from tests.command_line.command_lines import (
+    A_WRONG_WORD,
+    FLAGS,
+    FOLDER,
+    RESUMING,
+    SAMPLING,
+    SWEPT,
+    VALUES,
+    right_words,
+)
 from tests.conftest import Outcome, contents
 
 SECONDS = 60.0

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ganctl.jobs import Job, Typed
-from ganctl.sweep import SweepTable
+from ganctl.command_line.jobs import Job, Typed
+from ganctl.command_line.sweep import SweepTable
 from tests.conftest import TINY, Cli
 
 

@@ -14,7 +14,7 @@ from ganctl.config import train_config
 from ganctl.samples import SampleSpace
 from scripts.benchmarks import __main__ as benchmark
 from scripts.benchmarks import commands, decoding, peak, profile, scale, steps
-from scripts.benchmarks.cases import CASES, EAGER, MODES, random_pictures, words_of
+from scripts.benchmarks.cases import CASES, EAGER, MODES, random_images, words_of
 from scripts.benchmarks.plain import Tutorial, dcgan, in_bf16, loaded, mlp, resident
 from scripts.benchmarks.turns import Measured
 from tests.composed import composed
@@ -157,7 +157,7 @@ def test_memory_is_looked_at_ten_times(measured: Measure) -> None:
 
 
 def test_decoding_and_stalls_are_measured(measured: Measure, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decoding, "PICTURES", 70)
+    monkeypatch.setattr(decoding, "IMAGES", 70)
     rows = measured("decoding", "--steps", "10", "--threads", "1", "--rounds", "1")
     bare = [row for row in rows if row["work"].startswith("bare Pillow")]
     assert len(rows) == 5
@@ -183,8 +183,8 @@ def test_the_sizes_are_composed_to_themselves(grows: str, size: scale.Size) -> N
     assert config.train.batch_size == size.batch_size
 
 
-def test_random_pictures_have_the_size_that_is_asked_for() -> None:
-    with random_pictures(8, count=5000, channels=1) as path:
+def test_random_images_have_the_size_that_is_asked_for() -> None:
+    with random_images(8, count=5000, channels=1) as path:
         pictures = np.load(path)
     assert pictures.shape == (5000, 8, 8, 1)
     assert pictures[4096:].std() > 50

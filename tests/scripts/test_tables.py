@@ -26,7 +26,7 @@ from scripts.tables.runs import Run, Shift, plan
 from scripts.tables.table import Job, Row, Table, jobs
 from tests.test_configs_yaml import values_without_comment
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 MIXTURES = TABLES["mixtures"]
 TINY = (
     "data.num=64",
@@ -81,16 +81,16 @@ class Here:
 def place(workspace: Path) -> Path:
     """Return a folder with the recipes and a page without results."""
     (workspace / "scripts").symlink_to(ROOT / "scripts")
-    (workspace / "docs").mkdir()
-    page = (ROOT / report.PAGE).read_text()
-    (workspace / report.PAGE).write_text(
-        re.sub(r"(<!-- table: \w+ -->\n).*?(<!-- end)", r"\1\2", page, flags=re.S)
+    (workspace / "docs/results").mkdir(parents=True)
+    page = report.page_of("mixtures")
+    (workspace / page).write_text(
+        re.sub(r"(<!-- table: \w+ -->\n).*?(<!-- end)", r"\1\2", (ROOT / page).read_text(), flags=re.S)
     )
     return workspace
 
 
 def page_of(place: Path) -> str:
-    return (place / report.PAGE).read_text()
+    return (place / report.page_of("mixtures")).read_text()
 
 
 def test_a_table_is_trained_measured_told_and_not_done_twice_nor_mixed_with_another(
@@ -198,12 +198,12 @@ def test_the_words_of_every_row_mean_a_config(name: str, monkeypatch: pytest.Mon
     seen = {run.config.train.steps * run.config.train.n_dis * run.config.train.batch_size for run in runs.values()}
     told = " ".join((table.protocol, *table.deviations))
     if name == "losses":
-        assert seen == {int(re.findall(r"sees ([\d,]+) pictures", told)[0].replace(",", ""))}
+        assert seen == {int(re.findall(r"sees ([\d,]+) images", told)[0].replace(",", ""))}
         assert {run.job.row.key for run in runs.values()} == {path.stem for path in Path("configs/loss").glob("*")}
     else:
         plain = next(run for group, run in runs.items() if "-plain" in group)
         assert f"{plain.config.train.steps:,} updates" in told
-        assert f"{plain.config.train.batch_size} judgements a batch" in told
+        assert f"{plain.config.train.batch_size} packs a batch" in told
         packed = [run.config for run in runs.values() if run.config.train.pack > 1]
         assert all(one.train.batch_size == one.train.pack * plain.config.train.batch_size for one in packed)
         assert all(one.train.steps == plain.config.train.steps for one in packed)

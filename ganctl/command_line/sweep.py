@@ -5,8 +5,8 @@ import io
 from collections.abc import Callable
 from typing import Any
 
+from ganctl.command_line.jobs import Job
 from ganctl.errors import ConfigError, Stopped
-from ganctl.jobs import Job
 from ganctl.runtime.console import say
 from ganctl.runtime.disk import make_folder, write_whole
 

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from ganctl.errors import LONGEST_LINE
-from tests.hostile.audit import Guard
-from tests.hostile.corpus import ONLY_RESUME
+from tests.behaviours.hostile.audit import Guard
+from tests.behaviours.hostile.corpus import ONLY_RESUME
 
 SECONDS, MEGABYTES = 1.0, 200.0
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[3]
 
 
 def python(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -39,7 +39,7 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def loaded(workplace: Path, trained_outputs: Path) -> dict[str, Any]:
     """What came of loading the whole corpus in one process, under the audit hook."""
-    process = python(workplace, "-m", "tests.hostile.load", str(trained_outputs / "run"))
+    process = python(workplace, "-m", "tests.behaviours.hostile.load", str(trained_outputs / "run"))
     assert process.returncode == 0, process.stderr[-3000:]
     result: dict[str, Any] = json.loads(process.stdout)
     return result

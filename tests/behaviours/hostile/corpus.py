@@ -15,8 +15,8 @@ from typing import Any
 
 import torch
 
-from tests.hostile.configs import HOSTILE_VALUES
-from tests.hostile.parts import (
+from tests.behaviours.hostile.configs import HOSTILE_VALUES
+from tests.behaviours.hostile.parts import (
     Parts,
     changed,
     file_of,

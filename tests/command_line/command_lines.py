@@ -8,8 +8,8 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-from ganctl import compose
 from ganctl.auxiliary import AUXILIARIES
+from ganctl.command_line import compose
 from ganctl.commands.sample import SampleCommand
 from ganctl.config import DeviceConfig, TrainConfig
 from ganctl.data.sources import SOURCES

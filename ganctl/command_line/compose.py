@@ -28,10 +28,10 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from ganctl import __version__
+from ganctl.command_line.jobs import Job, Typed
+from ganctl.command_line.synonyms import CHOICES, advice_on
+from ganctl.command_line.wording import in_our_words, quoted, seeds_quoted, split, wrong_form
 from ganctl.errors import ConfigError, nearest
-from ganctl.jobs import Job, Typed
-from ganctl.synonyms import CHOICES, advice_on
-from ganctl.wording import in_our_words, quoted, seeds_quoted, split, wrong_form
 
 CRASHES = (AttributeError, LookupError, RecursionError, TypeError, ValueError, yaml.YAMLError)
 """What Hydra and OmegaConf raise, apart from their own errors, for words that they did not foresee."""
@@ -42,7 +42,7 @@ MOST_JOBS = 10_000
 
 def config_folder() -> Path:
     """Return the folder of YAML files: inside the package when installed, beside it in a checkout."""
-    package = Path(__file__).parent
+    package = Path(__file__).parents[1]
     inside = package / "configs"
     return inside if inside.is_dir() else package.parent / "configs"
 

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.behaviours.soak import CONFIGS, Killer, Reference, jobs, reference, soak, table
-from tests.behaviours.warm import Warm
+from scripts.soaks.__main__ import table
+from scripts.soaks.configs import CONFIGS
+from scripts.soaks.soak import Killer, Reference, jobs, reference, soak
+from scripts.soaks.warm import Warm
 
 RING, FOLDER = "ring fp64 wgan_gp rmsprop", "folder bf16 feature_matching"
 
