@@ -12,12 +12,13 @@ PACKAGE = ROOT / "ganctl"
 FILES = {str(path.relative_to(PACKAGE)): ast.parse(path.read_text()) for path in sorted(PACKAGE.rglob("*.py"))}
 """Each file of the package, parsed."""
 
-FOUNDATION = {"errors", "images", "registry", "runtime", "samples"}
+FOUNDATION = {"errors", "images", "registry", "round", "runtime", "samples"}
 FAMILIES = {"losses", "penalties", "auxiliary", "schedules", "optim", "models", "data"}
 MAY_IMPORT = {
     "errors": set(),
     "registry": set(),
     "runtime": {"errors"},
+    "round": {"errors", "models", "runtime", "samples"},
     "images": {"errors", "runtime"},
     "samples": {"errors", "images"},
     "loggers": {"runtime"},
@@ -64,8 +65,8 @@ STARTS_WITHOUT_TORCH = [
 
 MOST_MODULES = 15
 """Of one package, those of packages within it not counted."""
-STILL_CIRCLES = {("game.inputs", "game.players", "game.step")}
-STILL_FOR_TYPE_CHECKING = {"game/inputs.py", "game/players.py"}
+STILL_CIRCLES: set[tuple[str, ...]] = set()
+STILL_FOR_TYPE_CHECKING: set[str] = set()
 STILL_LARGE: dict[str, int] = {}
 STILL_MODULES_OF_ONE_NAME: set[str] = set()
 STILL_CLASSES_OF_ONE_NAME: set[str] = set()
@@ -252,7 +253,8 @@ def test_nothing_is_imported_for_type_checking_alone() -> None:
 
 
 def test_packages_are_small_enough_to_be_seen_at_once() -> None:
-    sizes = Counter(str((Path("ganctl") / file).parent) for file in FILES if not file.endswith("__init__.py"))
+    entries = ("__init__.py", "__main__.py")
+    sizes = Counter(str((Path("ganctl") / file).parent) for file in FILES if not file.endswith(entries))
     assert {package: size for package, size in sizes.items() if size > MOST_MODULES} == STILL_LARGE
 
 

@@ -14,7 +14,8 @@ from ganctl.config import DeviceConfig, TrainConfig
 from ganctl.errors import CheckpointError, ConfigError
 from ganctl.folders.find import find_run
 from ganctl.folders.run_folder import RunFolder
-from ganctl.game.build import build_network, open_configured
+from ganctl.game.assemble import build_network
+from ganctl.game.build import open_configured
 from ganctl.registry import Spec
 from ganctl.runtime.console import say
 from ganctl.runtime.device import Device
