@@ -36,7 +36,7 @@ class Quadratic(Discriminator):
     def features(self, samples: Tensor) -> Tensor:
         return samples.reshape(-1, len(self.vector))
 
-    def logits(self, features: Tensor) -> Tensor:
+    def logits(self, features: Tensor, labels: Tensor | None = None) -> Tensor:
         return ((features @ self.matrix) * features).sum(1) / 2 + features @ self.vector
 
 

@@ -40,4 +40,9 @@ def round_of(game: Game, player: PlayerName, number: int = 0, **draws: Distribut
 def update(game: Game, player: Player, step: int = 0) -> None:
     """Make a player's first update of a step alone."""
     turn = next(turn for turn in game.turns(step) if turn.player is player)
-    player.note(learn(game, turn)[0])
+    shared = None
+    if player is game.generator:
+        player.trainable(True)
+        with game.device.autocast():
+            shared = game.networks.generate({"latents": game.draws.latents_of("generator", step * player.updates)})
+    player.note(learn(game, turn, shared)[0])
