@@ -1,12 +1,10 @@
-"""Auxiliary terms of the generator: what its samples should be, beside convincing.
+"""Auxiliary terms of the generator's loss.
 
-There is no reference picture for a sample, so batches are compared by their means, and samples of one batch
-with each other.
+No sample has a reference image. So batches are compared by their means, and samples with others of their batch.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Annotated, Literal, Protocol
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -16,44 +14,20 @@ from ganctl.errors import ConfigError
 from ganctl.images.blur import gaussian_means
 from ganctl.images.pretrained import open_image_network, weights_digest
 from ganctl.registry import Component, Family
+from ganctl.round import Round, Surroundings
 from ganctl.runtime.torchvision_import import torchvision_version
-from ganctl.samples import SampleSpace
 
 STABILISERS = (0.01, 0.03)
 
 
-class View(Protocol):
-    """One batch as the generator's terms see it; what belongs to generated samples is differentiable."""
-
-    @property
-    def real(self) -> Tensor:
-        """Real samples, [batch, *shape]."""
-
-    @property
-    def fake(self) -> Tensor:
-        """Generated samples, [batch, *shape]."""
-
-    @property
-    def real_features(self) -> Tensor:
-        """What the discriminator's last layer reads of real samples, float32 [judgements, values]."""
-
-    @property
-    def fake_features(self) -> Tensor:
-        """What the discriminator's last layer reads of generated samples, float32 [judgements, values]."""
-
-
-@dataclass(frozen=True)
-class Surroundings:
-    """What a term is computed on: what samples are, the device, its type, the run's seed."""
-
-    space: SampleSpace
-    device: torch.device
-    dtype: torch.dtype
-    seed: int
-
-
 class Auxiliary(Component):
     """A term added to the generator's loss."""
+
+    reads_real: ClassVar[bool] = False
+    """Whether the term reads real samples or their features."""
+
+    stateful: ClassVar[bool] = False
+    """Whether what `build` returns has a state, which checkpoints hold (`ganctl.game.members.Stateful`)."""
 
     weight: Annotated[float, Field(gt=0)]
     every: Annotated[int, Field(ge=1)]
@@ -62,7 +36,7 @@ class Auxiliary(Component):
         """Return what, beside the config, the term's bits depend on."""
         return {}
 
-    def build(self, surroundings: Surroundings) -> Callable[[View], Tensor]:
+    def build(self, surroundings: Surroundings) -> Callable[[Round], Tensor]:
         """Return the unweighted term as a function of a batch.
 
         Raises `ConfigError` if it has no meaning for these samples.
@@ -82,11 +56,12 @@ def _mean_distance(real: Tensor, fake: Tensor) -> Tensor:
 class FeatureMatching(Auxiliary):
     """‖E f(x) − E f(G(z))‖² for the discriminator's last features f (Salimans et al. 2016, section 3.1)."""
 
+    reads_real = True
     name: Literal["feature_matching"]
 
-    def build(self, surroundings: Surroundings) -> Callable[[View], Tensor]:
+    def build(self, surroundings: Surroundings) -> Callable[[Round], Tensor]:
         """Return the squared distance between the mean features of real and generated samples."""
-        return lambda view: _mean_distance(view.real_features, view.fake_features)
+        return lambda round: _mean_distance(round.real_features, round.fake_features)
 
 
 @AUXILIARIES.register
@@ -98,13 +73,13 @@ class Ssim(Auxiliary):
 
     name: Literal["ssim"]
 
-    def build(self, surroundings: Surroundings) -> Callable[[View], Tensor]:
+    def build(self, surroundings: Surroundings) -> Callable[[Round], Tensor]:
         """Return the likeness among the fakes of a batch, −1 to 1."""
         surroundings.space.require_images("auxiliary: ssim compares pictures", "leave it out")
         low, high = surroundings.space.value_range
 
-        def likeness(view: View) -> Tensor:
-            light = view.fake - low
+        def likeness(round: Round) -> Tensor:
+            light = round.fake - low
             return structural_similarity(light, light.roll(1, 0), high - low).mean()
 
         return likeness
@@ -117,6 +92,7 @@ class Perceptual(Auxiliary):
     (Perceptual features: Johnson et al. 2016, section 3.2, here of a batch's means, for lack of a target.)
     """
 
+    reads_real = True
     name: Literal["perceptual"]
     network: str
     layers: Annotated[list[str], Field(min_length=1)]
@@ -127,7 +103,7 @@ class Perceptual(Auxiliary):
         digest = {"perceptual weights": weights_digest(self.weights)} if self.weights is not None else {}
         return {"torchvision": torchvision_version()} | digest
 
-    def build(self, surroundings: Surroundings) -> Callable[[View], Tensor]:
+    def build(self, surroundings: Surroundings) -> Callable[[Round], Tensor]:
         """Return the distance in that network's features.
 
         Raises `ConfigError` for a network, a layer or weights that do not exist or do not fit.
@@ -143,8 +119,8 @@ class Perceptual(Auxiliary):
         ).to(surroundings.device, surroundings.dtype)
         self._try(network, surroundings)
 
-        def distance(view: View) -> Tensor:
-            real, fake = (network(samples) for samples in (view.real, view.fake))
+        def distance(round: Round) -> Tensor:
+            real, fake = (network(samples) for samples in (round.real, round.fake))
             layers = [
                 _mean_distance(ours, theirs) / ours[0].numel() for ours, theirs in zip(real, fake, strict=True)
             ]

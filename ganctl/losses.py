@@ -1,33 +1,20 @@
 """Adversarial losses: what the players want, as functions of the discriminator's logits.
 
-Logits are float32 of shape [judgements]: one a sample, or one a pack of `train.pack` samples. Every loss is the
+Logits are float32 of shape [logits]: one a sample, or one a pack of `train.pack` samples. Every loss is the
 mean over them, a scalar to be minimised.
 """
 
-from typing import Annotated, ClassVar, Literal, Protocol
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import relu, softplus
 
 from ganctl.registry import Component, Family
+from ganctl.round import Distribution, Round
 
 Share = Annotated[float, Field(ge=0, lt=0.5)]
-
-
-class Logits(Protocol):
-    """The discriminator's view of one batch; each side is computed when it is first asked for."""
-
-    @property
-    def real_logits(self) -> Tensor:
-        """D(x) for the real samples, float32 [judgements]."""
-
-    @property
-    def fake_logits(self) -> Tensor:
-        """D(G(z)) for the generated samples, float32 [judgements]."""
-
-    def uniform(self, purpose: str) -> Tensor:
-        """Return one number in [0, 1) a judgement, float32 [judgements]; the purpose keys the draw."""
 
 
 class Loss(Component):
@@ -45,11 +32,19 @@ class Loss(Component):
     softened_by: ClassVar[str | None] = None
     """The parameter that makes the discriminator less sure, 0 where it is off."""
 
-    def discriminator(self, logits: Logits) -> Tensor:
+    reads_real: ClassVar[bool] = False
+    """Whether the generator's loss reads real samples or their logits, too."""
+
+    @property
+    def draws(self) -> Mapping[str, Distribution]:
+        """What the discriminator's loss draws, by name (`Round.uniform`, `Round.noise`)."""
+        return {}
+
+    def discriminator(self, round: Round) -> Tensor:
         """Return what the discriminator minimises."""
         raise NotImplementedError
 
-    def generator(self, logits: Logits) -> Tensor:
+    def generator(self, round: Round) -> Tensor:
         """Return what the generator minimises."""
         raise NotImplementedError
 
@@ -68,24 +63,29 @@ class LabelledLoss(Loss):
     label_smoothing: Share
     label_noise: Share
 
+    @property
+    def draws(self) -> Mapping[str, Distribution]:
+        """One number a logit of either side, where labels are noisy."""
+        return {f"label_noise_{side}": "uniform" for side in ("real", "fake") if self.label_noise > 0}
+
     def distance(self, logits: Tensor, labels: Tensor | float) -> Tensor:
-        """Return how far each logit is from its label, [judgements]."""
+        """Return how far each logit is from its label, [logits]."""
         raise NotImplementedError
 
-    def discriminator(self, logits: Logits) -> Tensor:
+    def discriminator(self, round: Round) -> Tensor:
         """Return the mean distances of real logits from their labels and of fake ones from theirs."""
-        real = self._labels(logits, "real", 1 - self.label_smoothing, 0.0)
-        fake = self._labels(logits, "fake", 0.0, 1 - self.label_smoothing)
-        return self.distance(logits.real_logits, real).mean() + self.distance(logits.fake_logits, fake).mean()
+        real = self._labels(round, "real", 1 - self.label_smoothing, 0.0)
+        fake = self._labels(round, "fake", 0.0, 1 - self.label_smoothing)
+        return self.distance(round.real_logits, real).mean() + self.distance(round.fake_logits, fake).mean()
 
-    def generator(self, logits: Logits) -> Tensor:
+    def generator(self, round: Round) -> Tensor:
         """Return the mean distance of fake logits from the label 1."""
-        return self.distance(logits.fake_logits, 1.0).mean()
+        return self.distance(round.fake_logits, 1.0).mean()
 
-    def _labels(self, logits: Logits, side: str, own: float, other: float) -> Tensor | float:
+    def _labels(self, round: Round, side: str, own: float, other: float) -> Tensor | float:
         if self.label_noise == 0:
             return own
-        drawn = logits.uniform(f"label_noise_{side}")
+        drawn = round.uniform(f"label_noise_{side}")
         return own + (other - own) * (drawn < self.label_noise).to(drawn.dtype)
 
 
@@ -113,9 +113,9 @@ class Minimax(CrossEntropy):
     saturates = True
     name: Literal["minimax"]
 
-    def generator(self, logits: Logits) -> Tensor:
+    def generator(self, round: Round) -> Tensor:
         """Return log(1 − σ(D(G(z)))), which has no lower bound."""
-        return -softplus(logits.fake_logits).mean()
+        return -softplus(round.fake_logits).mean()
 
 
 @LOSSES.register
@@ -138,15 +138,16 @@ class Relativistic(Loss):
     """
 
     boundary = None
+    reads_real = True
     name: Literal["relativistic"]
 
-    def discriminator(self, logits: Logits) -> Tensor:
-        """Return the logistic loss of real being judged above the fake it is paired with."""
-        return softplus(logits.fake_logits - logits.real_logits).mean()
+    def discriminator(self, round: Round) -> Tensor:
+        """Return the logistic loss of real scoring above the fake it is paired with."""
+        return softplus(round.fake_logits - round.real_logits).mean()
 
-    def generator(self, logits: Logits) -> Tensor:
-        """Return the logistic loss of fake being judged above the real it is paired with."""
-        return softplus(logits.real_logits - logits.fake_logits).mean()
+    def generator(self, round: Round) -> Tensor:
+        """Return the logistic loss of fake scoring above the real it is paired with."""
+        return softplus(round.real_logits - round.fake_logits).mean()
 
 
 @LOSSES.register
@@ -154,15 +155,16 @@ class RelativisticAverage(Loss):
     """Cross-entropy on D(x) − E D(G(z)) and D(G(z)) − E D(x) (Jolicoeur-Martineau 2018, section 4.3)."""
 
     boundary = None
+    reads_real = True
     name: Literal["relativistic_average"]
 
-    def discriminator(self, logits: Logits) -> Tensor:
+    def discriminator(self, round: Round) -> Tensor:
         """Return the logistic losses of real above the mean fake and fake below the mean real."""
-        return self._apart(logits.real_logits, logits.fake_logits)
+        return self._apart(round.real_logits, round.fake_logits)
 
-    def generator(self, logits: Logits) -> Tensor:
+    def generator(self, round: Round) -> Tensor:
         """Return the logistic losses of fake above the mean real and real below the mean fake."""
-        return self._apart(logits.fake_logits, logits.real_logits)
+        return self._apart(round.fake_logits, round.real_logits)
 
     @staticmethod
     def _apart(high: Tensor, low: Tensor) -> Tensor:
@@ -175,13 +177,13 @@ class Hinge(Loss):
 
     name: Literal["hinge"]
 
-    def discriminator(self, logits: Logits) -> Tensor:
+    def discriminator(self, round: Round) -> Tensor:
         """Return max(0, 1 − D(x)) + max(0, 1 + D(G(z)))."""
-        return relu(1 - logits.real_logits).mean() + relu(1 + logits.fake_logits).mean()
+        return relu(1 - round.real_logits).mean() + relu(1 + round.fake_logits).mean()
 
-    def generator(self, logits: Logits) -> Tensor:
+    def generator(self, round: Round) -> Tensor:
         """Return −D(G(z))."""
-        return -logits.fake_logits.mean()
+        return -round.fake_logits.mean()
 
 
 @LOSSES.register
@@ -192,10 +194,10 @@ class Wasserstein(Loss):
     boundary = None
     name: Literal["wgan"]
 
-    def discriminator(self, logits: Logits) -> Tensor:
+    def discriminator(self, round: Round) -> Tensor:
         """Return D(G(z)) − D(x): minus the critic's estimate of the distance."""
-        return logits.fake_logits.mean() - logits.real_logits.mean()
+        return round.fake_logits.mean() - round.real_logits.mean()
 
-    def generator(self, logits: Logits) -> Tensor:
+    def generator(self, round: Round) -> Tensor:
         """Return −D(G(z))."""
-        return -logits.fake_logits.mean()
+        return -round.fake_logits.mean()

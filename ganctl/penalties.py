@@ -1,7 +1,7 @@
 """Penalties on the discriminator: terms of its loss, most on the gradient of its logits, and constraints."""
 
-from collections.abc import Iterable
-from typing import Annotated, ClassVar, Literal, Protocol
+from collections.abc import Callable, Iterable, Mapping
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -9,44 +9,9 @@ from torch import Tensor
 from torch.nn import Parameter
 
 from ganctl.registry import Component, Family
+from ganctl.round import Distribution, Round, Surroundings
 
 Positive = Annotated[float, Field(gt=0)]
-
-
-class Judgement(Protocol):
-    """One batch as a penalty needs it.
-
-    Gradients are float32 [judgements, values], by all values that one logit judges, and differentiable.
-    """
-
-    @property
-    def real(self) -> Tensor:
-        """Real samples, [batch, …]."""
-
-    @property
-    def fake(self) -> Tensor:
-        """Generated samples, cut off from the generator, [batch, …]."""
-
-    @property
-    def real_gradient(self) -> Tensor:
-        """∇D at the real samples."""
-
-    @property
-    def fake_gradient(self) -> Tensor:
-        """∇D at the generated samples."""
-
-    @property
-    def weights(self) -> list[Tensor]:
-        """The discriminator's weights of two or more dimensions, outputs first, as they are trained."""
-
-    def gradient_at(self, samples: Tensor) -> Tensor:
-        """Return ∇D at samples of the caller's choice, by a forward of its own."""
-
-    def uniform(self, purpose: str) -> Tensor:
-        """Return one number in [0, 1) a judgement, float32 [judgements]; the purpose keys the draw."""
-
-    def noise(self, purpose: str) -> Tensor:
-        """Return standard normal numbers in the shape of the samples; the purpose keys the draw."""
 
 
 class Penalty(Component):
@@ -74,10 +39,20 @@ class Penalty(Component):
 class PenaltyTerm(Penalty):
     """A term added to the discriminator's loss."""
 
+    draws: ClassVar[Mapping[str, Distribution]] = {}
+    """What the penalty draws, by name (`Round.uniform`, `Round.noise`)."""
+
+    stateful: ClassVar[bool] = False
+    """Whether what `build` returns has a state, which checkpoints hold (`ganctl.game.members.Stateful`)."""
+
     weight: Positive
     every: Annotated[int, Field(ge=1)]
 
-    def __call__(self, judgement: Judgement) -> Tensor:
+    def build(self, surroundings: Surroundings) -> Callable[[Round], Tensor]:
+        """Return the unweighted penalty as a function of a batch."""
+        return self
+
+    def __call__(self, round: Round) -> Tensor:
         """Return the unweighted penalty, a scalar."""
         raise NotImplementedError
 
@@ -103,7 +78,7 @@ def _distance_from(target: float, gradient: Tensor) -> Tensor:
 
 
 def _a_sample(numbers: Tensor, samples: Tensor) -> Tensor:
-    """Return numbers [judgements] shaped to multiply samples: one number for all samples judged together."""
+    """Return numbers [logits] shaped to multiply samples: one number for all samples of a pack."""
     repeated = numbers.repeat_interleave(len(samples) // len(numbers))
     return repeated.reshape(-1, *(1 for _ in samples.shape[1:]))
 
@@ -116,9 +91,9 @@ class R1(PenaltyTerm):
     smoothed_by = "weight"
     name: Literal["r1"]
 
-    def __call__(self, judgement: Judgement) -> Tensor:
+    def __call__(self, round: Round) -> Tensor:
         """Return half the mean squared gradient norm at the real samples."""
-        return _squared_norm(judgement.real_gradient) / 2
+        return _squared_norm(round.real_gradient) / 2
 
 
 @PENALTIES.register
@@ -129,9 +104,9 @@ class R2(PenaltyTerm):
     smoothed_by = "weight"
     name: Literal["r2"]
 
-    def __call__(self, judgement: Judgement) -> Tensor:
+    def __call__(self, round: Round) -> Tensor:
         """Return half the mean squared gradient norm at the generated samples."""
-        return _squared_norm(judgement.fake_gradient) / 2
+        return _squared_norm(round.fake_gradient) / 2
 
 
 @PENALTIES.register
@@ -142,14 +117,15 @@ class GradientPenalty(PenaltyTerm):
     lipschitz = True
     single_samples = True
     smoothed_by = "weight"
+    draws: ClassVar[Mapping[str, Distribution]] = {"interpolation": "uniform"}
     name: Literal["gradient_penalty"]
     target: Annotated[float, Field(ge=0)]
 
-    def __call__(self, judgement: Judgement) -> Tensor:
+    def __call__(self, round: Round) -> Tensor:
         """Return the mean squared distance of the gradient norm from the target."""
-        share = _a_sample(judgement.uniform("interpolation"), judgement.real)
-        between = judgement.real.lerp(judgement.fake, share)
-        return _distance_from(self.target, judgement.gradient_at(between))
+        share = _a_sample(round.uniform("interpolation"), round.real)
+        between = round.real.lerp(round.fake, share)
+        return _distance_from(self.target, round.gradient_at(between))
 
 
 @PENALTIES.register
@@ -162,15 +138,16 @@ class Dragan(PenaltyTerm):
     differentiates = True
     single_samples = True
     smoothed_by = "weight"
+    draws: ClassVar[Mapping[str, Distribution]] = {"perturbation": "normal"}
     name: Literal["dragan"]
     target: Annotated[float, Field(ge=0)]
     noise: Positive
 
-    def __call__(self, judgement: Judgement) -> Tensor:
+    def __call__(self, round: Round) -> Tensor:
         """Return the mean squared distance of the gradient norm from the target."""
-        spread = self.noise * judgement.real.std()
-        around = judgement.real + spread * judgement.noise("perturbation")
-        return _distance_from(self.target, judgement.gradient_at(around))
+        spread = self.noise * round.real.std()
+        around = round.real + spread * round.noise("perturbation")
+        return _distance_from(self.target, round.gradient_at(around))
 
 
 @PENALTIES.register
@@ -179,12 +156,12 @@ class Orthogonal(PenaltyTerm):
 
     name: Literal["orthogonal"]
 
-    def __call__(self, judgement: Judgement) -> Tensor:
+    def __call__(self, round: Round) -> Tensor:
         """Return the sum over layers of the squared products of different rows, one row an output.
 
         Not in the step's bf16 or fp16: near a right angle, a product is a small difference of large numbers.
         """
-        matrices = [weight.flatten(1) for weight in judgement.weights]
+        matrices = [weight.flatten(1) for weight in round.weights]
         with torch.autocast(matrices[0].device.type, enabled=False):
             products = [matrix @ matrix.T for matrix in matrices]
             return torch.stack([(each - each.diag().diag()).square().sum() for each in products]).sum()

@@ -110,14 +110,14 @@ def train(path: Path, group: Path | None, rounds: int, steps: int, reads: int) -
     peaks = memory_of(group)
     for turn in range(rounds):
         for name, game in games.items():
-            waited, started = game.batches.waited, time.perf_counter()
+            waited, started = game.draws.batches.waited, time.perf_counter()
             for step in range(WARM_UP + turn * steps, WARM_UP + (turn + 1) * steps):
                 train_step(game, step)
                 peaks = {kind: max(peaks[kind], now) for kind, now in memory_of(group).items()}
             device.synchronise()
             elapsed = time.perf_counter() - started
-            speeds[name].append(game.images_per_step * steps / elapsed)
-            waits[name].append((game.batches.waited - waited) / elapsed)
+            speeds[name].append(game.draws.images_per_step * steps / elapsed)
+            waits[name].append((game.draws.batches.waited - waited) / elapsed)
     found = {"speeds": speeds, "waits": waits, "peaks": peaks, "device": device.describe()}
     return found | {"reading": read(games["file"].batches, group, reads)}
 

@@ -14,11 +14,11 @@ from torch import Tensor
 from ganctl.auxiliary import AUXILIARIES, Surroundings, structural_similarity
 from ganctl.errors import ConfigError
 from ganctl.game.scalars import measure
-from ganctl.game.step import Round, train_step, update
+from ganctl.game.step import train_step
 from ganctl.images.pretrained import open_image_network
 from ganctl.samples import SampleSpace
 from tests.conftest import TINY, Cli, contents
-from tests.game.games import small_game
+from tests.game.games import round_of, small_game, update
 
 SQUEEZENET: dict[str, Any] = {"network": "squeezenet1_1", "layers": ["features.1", "features.3"], "weights": None}
 SETTINGS: dict[str, dict[str, Any]] = {"feature_matching": {}, "ssim": {}, "perceptual": SQUEEZENET}
@@ -67,7 +67,7 @@ def test_feature_matching_is_the_squared_distance_of_mean_features() -> None:
 @pytest.mark.parametrize(("model", "data"), [("mlp", "ring"), ("dcgan", "digits")])
 def test_feature_matching_compares_what_the_discriminators_last_layer_reads(model: str, data: str) -> None:
     game = small_game("auxiliary=[feature_matching]", "device.precision=fp64", model=model, data=data)
-    view = Round(game, "generator", 0, 0)
+    view = round_of(game, "generator")
     judge = game.discriminator.network
     features = [judge.features(samples).flatten(1) for samples in (view.real, view.fake)]  # type: ignore[operator]
     torch.testing.assert_close([view.real_features, view.fake_features], features)
@@ -75,7 +75,7 @@ def test_feature_matching_compares_what_the_discriminators_last_layer_reads(mode
         (sum(column) / len(column) - sum(other) / len(other)) ** 2
         for column, other in zip(*(side.T.tolist() for side in features), strict=True)
     )
-    update(game, game.generator, game.discriminator, turn=0, step=0)
+    update(game, game.generator)
     assert game.generator.values["feature_matching"].item() == pytest.approx(by_hand, rel=1e-9)
 
 
@@ -147,7 +147,7 @@ def test_a_terms_gradient_reaches_the_generator_and_nothing_else(name: str, prec
     (auxiliary,) = (each for each in game.generator.terms if each.name == name)
     game.discriminator.trainable(False)
     with game.device.autocast():
-        value = auxiliary.compute(Round(game, "generator", 0, 0))
+        value = auxiliary.compute(round_of(game, "generator"))
     assert value.dtype == torch.float32
     leaves = set()
     waiting = [value.grad_fn]
@@ -171,7 +171,7 @@ def test_a_terms_gradient_equals_finite_differences(name: str) -> None:
     weight = game.generator.parameters[0]
 
     def value() -> Tensor:
-        return auxiliary.compute(Round(game, "generator", 0, 0))
+        return auxiliary.compute(round_of(game, "generator"))
 
     (gradient,) = torch.autograd.grad(value(), weight)
     direction, size = torch.randn(weight.shape, generator=torch.Generator().manual_seed(0)).double(), 1e-6

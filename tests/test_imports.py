@@ -12,12 +12,13 @@ PACKAGE = ROOT / "ganctl"
 FILES = {str(path.relative_to(PACKAGE)): ast.parse(path.read_text()) for path in sorted(PACKAGE.rglob("*.py"))}
 """Each file of the package, parsed."""
 
-FOUNDATION = {"errors", "images", "registry", "runtime", "samples"}
+FOUNDATION = {"errors", "images", "registry", "round", "runtime", "samples"}
 FAMILIES = {"losses", "penalties", "auxiliary", "schedules", "optim", "models", "data"}
 MAY_IMPORT = {
     "errors": set(),
     "registry": set(),
     "runtime": {"errors"},
+    "round": {"errors", "models", "runtime", "samples"},
     "images": {"errors", "runtime"},
     "samples": {"errors", "images"},
     "loggers": {"runtime"},

@@ -7,10 +7,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ganctl.game.step import Round, train_step, update
+from ganctl.game.step import train_step
 from ganctl.models import Discriminator
 from ganctl.penalties import PENALTIES, Constraint, PenaltyTerm, WeightClipping
-from tests.game.games import small_game
+from ganctl.round import Round
+from tests.game.games import round_of, small_game, update
 
 FP64 = ("device.precision=fp64", "model.discriminator.activation=silu", "model.generator.activation=silu")
 SETTINGS = {
@@ -35,7 +36,7 @@ class Quadratic(Discriminator):
     def features(self, samples: Tensor) -> Tensor:
         return samples.reshape(-1, len(self.vector))
 
-    def logits(self, features: Tensor) -> Tensor:
+    def logits(self, features: Tensor, labels: Tensor | None = None) -> Tensor:
         return ((features @ self.matrix) * features).sum(1) / 2 + features @ self.vector
 
 
@@ -44,7 +45,7 @@ def quadratic_round(pack: int = 1) -> tuple[Round, Quadratic]:
     quadratic = Quadratic(pack)
     game.discriminator.network = quadratic
     game.generator.trainable(False)
-    return Round(game, "discriminator", 0, 0), quadratic
+    return round_of(game, "discriminator", interpolation="uniform", perturbation="normal"), quadratic
 
 
 def norms(quadratic: Quadratic, samples: Tensor) -> Tensor:
@@ -94,8 +95,10 @@ def test_dragan_is_the_squared_distance_from_the_target_near_real(target: float,
 
 
 @pytest.mark.parametrize(("pack", "count"), [(1, 64), (4, 16)])
-def test_interpolation_draws_one_share_a_judgement_between_zero_and_one(pack: int, count: int) -> None:
-    judgement = Round(small_game("train.batch_size=64", f"train.pack={pack}"), "discriminator", 0, 0)
+def test_interpolation_draws_one_share_a_logit_between_zero_and_one(pack: int, count: int) -> None:
+    judgement = round_of(
+        small_game("train.batch_size=64", f"train.pack={pack}"), "discriminator", 0, interpolation="uniform"
+    )
     share = judgement.uniform("interpolation")
     assert share.shape == (count,)
     assert 0 <= share.min() < 0.2
@@ -105,7 +108,10 @@ def test_interpolation_draws_one_share_a_judgement_between_zero_and_one(pack: in
 
 def test_noise_is_standard_normal_in_the_shape_of_samples_and_another_at_each_turn() -> None:
     game = small_game("train.batch_size=64")
-    first, again, later = (Round(game, "discriminator", turn, 0).noise("perturbation") for turn in (0, 0, 1))
+    first, again, later = (
+        round_of(game, "discriminator", number, perturbation="normal").noise("perturbation")
+        for number in (0, 0, 1)
+    )
     assert first.shape == (64, 1, 8, 8)
     assert first.mean().item() == pytest.approx(0, abs=0.06)
     assert first.std().item() == pytest.approx(1, abs=0.05)
@@ -130,7 +136,7 @@ def test_orthogonal_rows_of_any_length_and_single_rows_are_free() -> None:
 @pytest.mark.parametrize("norm", ["batch", "spectral"])
 def test_orthogonal_sees_the_weights_that_are_trained_but_no_biases_and_scales(norm: str) -> None:
     game = small_game(f"model.discriminator.norm={norm}")
-    weights = Round(game, "discriminator", 0, 0).weights
+    weights = round_of(game, "discriminator").weights
     trained = dict(game.discriminator.network.named_parameters())
     expected = [name for name, weight in trained.items() if weight.dim() == 4]
     assert len(expected) == 2
@@ -172,7 +178,7 @@ def test_clipped_weights_lie_in_the_interval_after_each_update(model: str, data:
 def test_weights_inside_the_interval_are_as_without_clipping() -> None:
     clipped, free = small_game(*CLIPPED), small_game("optimizer.lr=1e-2")
     for game in (clipped, free):
-        update(game, game.discriminator, game.generator, turn=0, step=0)
+        update(game, game.discriminator)
     for ours, theirs in zip(clipped.discriminator.parameters, free.discriminator.parameters, strict=True):
         assert torch.equal(ours, theirs.clamp(-0.02, 0.02))
 
@@ -180,7 +186,7 @@ def test_weights_inside_the_interval_are_as_without_clipping() -> None:
 def test_a_generators_update_leaves_the_critics_weights_unclipped() -> None:
     game = small_game(*CLIPPED)
     before = [weight.detach().clone() for weight in game.discriminator.parameters]
-    update(game, game.generator, game.discriminator, turn=0, step=0)
+    update(game, game.generator)
     assert all(torch.equal(old, new) for old, new in zip(before, game.discriminator.parameters, strict=True))
     assert max(weight.abs().max() for weight in before) > 0.02
 
@@ -204,7 +210,7 @@ def test_a_penaltys_gradient_by_the_weights_equals_finite_differences(name: str,
     direction = [torch.randn_like(weight) for weight in weights]
 
     def value() -> Tensor:
-        return penalty(Round(game, "discriminator", 0, 0))
+        return penalty(round_of(game, "discriminator", 0, **penalty.draws))
 
     gradients = torch.autograd.grad(value(), weights, allow_unused=True)
     exact = sum(

@@ -160,9 +160,9 @@ def test_no_rule_need_compare_ranges_for_data_and_generator_always_share_one(
     model: str, output: str, low: float
 ) -> None:
     game = small_game(f"model.generator.output={output}", "model.init_std=3", "train.batch_size=64", model=model)
-    real = game.batches.samples("discriminator", 0)
+    real = game.draws.batches.samples("discriminator", 0)
     with torch.no_grad():
-        fake = game.generator.network(game.latents(64, "any"))
+        fake = game.generator.network(game.draws.latents(64, "any"))
     for pictures in (real, fake):
         assert low <= pictures.min() < low + 0.05
         assert 0.95 < pictures.max() <= 1

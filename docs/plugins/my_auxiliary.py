@@ -5,15 +5,17 @@ from typing import Literal
 
 from torch import Tensor
 
-from ganctl.auxiliary import AUXILIARIES, Auxiliary, Surroundings, View
+from ganctl.auxiliary import AUXILIARIES, Auxiliary
+from ganctl.round import Round, Surroundings
 
 
 @AUXILIARIES.register
 class Spread(Auxiliary):
     """(σ(x) − σ(G(z)))², with the standard deviation over all values of a batch."""
 
+    reads_real = True
     name: Literal["spread"]
 
-    def build(self, surroundings: Surroundings) -> Callable[[View], Tensor]:
+    def build(self, surroundings: Surroundings) -> Callable[[Round], Tensor]:
         """Return the squared difference as a function of a batch."""
-        return lambda view: (view.real.std() - view.fake.std()).square()
+        return lambda round: (round.real.std() - round.fake.std()).square()

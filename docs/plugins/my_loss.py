@@ -4,7 +4,8 @@ from typing import Literal
 
 from torch import Tensor
 
-from ganctl.losses import LOSSES, Logits, Loss
+from ganctl.losses import LOSSES, Loss
+from ganctl.round import Round
 
 
 @LOSSES.register
@@ -13,10 +14,10 @@ class Pearson(Loss):
 
     name: Literal["pearson"]
 
-    def discriminator(self, logits: Logits) -> Tensor:
+    def discriminator(self, round: Round) -> Tensor:
         """Return the squared distances from 1 for real and −1 for fake."""
-        return ((logits.real_logits - 1).square().mean() + (logits.fake_logits + 1).square().mean()) / 2
+        return ((round.real_logits - 1).square().mean() + (round.fake_logits + 1).square().mean()) / 2
 
-    def generator(self, logits: Logits) -> Tensor:
+    def generator(self, round: Round) -> Tensor:
         """Return the squared distance from 0 for fake."""
-        return logits.fake_logits.square().mean() / 2
+        return round.fake_logits.square().mean() / 2

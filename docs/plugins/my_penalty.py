@@ -4,7 +4,8 @@ from typing import Literal
 
 from torch import Tensor
 
-from ganctl.penalties import PENALTIES, Judgement, PenaltyTerm
+from ganctl.penalties import PENALTIES, PenaltyTerm
+from ganctl.round import Round
 
 
 @PENALTIES.register
@@ -15,6 +16,6 @@ class Steepest(PenaltyTerm):
     smoothed_by = "weight"
     name: Literal["steepest"]
 
-    def __call__(self, judgement: Judgement) -> Tensor:
+    def __call__(self, round: Round) -> Tensor:
         """Return the largest squared gradient norm, a scalar."""
-        return judgement.real_gradient.square().sum(1).max()
+        return round.real_gradient.square().sum(1).max()

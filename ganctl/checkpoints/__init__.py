@@ -1,0 +1,1 @@
+"""Checkpoints: files that a stranger may have written, and the state that they hold."""

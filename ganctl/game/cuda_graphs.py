@@ -1,30 +1,24 @@
-"""Steps as CUDA graphs: recorded once for each set of terms that are due together, then replayed.
+"""Steps as CUDA graphs: `play` as a function of its turns' feeds, recorded once and replayed.
 
-A replayed step is one call of the device instead of hundreds, and computes what `play` does to the last bit. The
-first time that terms are due together is an ordinary step, which learns, and shows what inputs it asks for; the
-second is recorded, which computes nothing, and replayed; so are all further ones, each after its inputs have been
-put where the recording reads them.
+A replayed step is one call of the device instead of hundreds, and computes what `play` does to the last bit.
+There is one graph for each set of terms that are due together: the first step with a set is an ordinary one, the
+second is recorded, which computes nothing, and replayed, after its feeds have been copied to where it reads them.
 """
 
-from collections.abc import Callable, Hashable
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from ganctl.game.inputs import HeldInputs, Inputs
-from ganctl.game.players import Player
-from ganctl.game.step import Game, play, turns_of
-from ganctl.optim import PlayerName
+from ganctl.errors import ConfigError
+from ganctl.game.players import Player, Update
+from ganctl.game.step import Game, Turn, play
 from ganctl.runtime.console import say
 
 MOST_GRAPHS = 16
 """Sets of due terms that are recorded; a step with another is computed one operation at a time."""
-
-Due = tuple[tuple[str, ...], ...]
-Shown = tuple[dict[str, Tensor], dict[str, Tensor]]
 
 
 class Graphs(Protocol):
@@ -41,10 +35,7 @@ class Graphs(Protocol):
 
 
 class CudaGraphs:
-    """CUDA graphs on one stream and in one memory pool, so that they may only be replayed one after another.
-
-    What one leaves in the pool is overwritten by others.
-    """
+    """CUDA graphs on one stream and in one pool of memory: what one leaves there is overwritten by others."""
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
@@ -60,164 +51,103 @@ class CudaGraphs:
         current.wait_stream(self._stream)
 
     def record(self, work: Callable[[], None]) -> Callable[[], None]:
-        """Capture work; another thread may go on meanwhile, as one that gathers batches does.
-
-        Raises `RuntimeError` if the work cannot be captured; what is computed next is then computed as ever.
-        """
-        graph, current = torch.cuda.CUDAGraph(), torch.cuda.current_stream(self._device)
-        try:
-            with torch.cuda.graph(graph, self._pool, self._stream, capture_error_mode="thread_local"):
-                work()
-        except RuntimeError:
-            self._recover(current)
-            raise
+        """Capture work; another thread may go on meanwhile, as one that gathers batches does."""
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph, self._pool, self._stream, capture_error_mode="thread_local"):
+            work()
         return graph.replay
-
-    def _recover(self, current: torch.cuda.Stream) -> None:
-        """Undo what a capture that CUDA has broken off leaves behind in older versions of torch, 2.11 among them.
-
-        The private stream stays the current one, the allocator goes on to fill the pool, and the default random
-        generator believes to be captured until a capture ends well.
-        """
-        torch.cuda.set_stream(current)
-        number = torch.cuda.current_device() if self._device.index is None else self._device.index
-        with suppress(RuntimeError):
-            torch._C._cuda_endAllocateToPool(number, self._pool)
-        nothing, apart = torch.cuda.CUDAGraph(), torch.cuda.Stream(self._device)
-        with suppress(RuntimeError), torch.cuda.graph(nothing, stream=apart):
-            torch.zeros((), device=self._device)
 
 
 @dataclass
 class Recording:
-    """A step that can be replayed, and what each player shows of it then: logits and samples."""
+    """A step that can be replayed: where it reads its turns' feeds and weights, and what it leaves."""
 
+    turns: list[Turn]
+    updates: list[Update]
     replay: Callable[[], None]
-    shown: dict[PlayerName, Shown]
-
-
-class Captured:
-    """Plays a game's steps from graphs; where that cannot be, by `play`, saying once why (then in `reason`).
-
-    A game whose state is put back by `state.restore` needs another one: graphs hold on to the memory of the state.
-    """
-
-    def __init__(self, game: Game, graphs: Graphs) -> None:
-        self.reason: str | None = None
-        self._graphs = graphs
-        self._inputs = HeldInputs(game.device, {player.name: player.turns for player in game.players})
-        self._asked: dict[Due, tuple[Hashable, ...]] = {}
-        self._recordings: dict[Due, Recording] = {}
-        self._values: dict[PlayerName, dict[str, Tensor]] = {player.name: {} for player in game.players}
-        self._crowded = False
-
-    def __call__(self, game: Game, step: int) -> None:
-        """Make all updates of a step (from 0), as `play` does."""
-        due = due_in(game, step)
-        if self.reason is not None:
-            play(game, step)
-        elif due in self._asked:
-            self._again(game, step, due)
-        elif len(self._asked) < MOST_GRAPHS:
-            self._inputs.begin(step)
-            self._graphs.warm_up(lambda: self._play(game, step))
-            self._asked[due] = self._inputs.asked
-        else:
-            self._beyond(game, step)
-
-    def _again(self, game: Game, step: int, due: Due) -> None:
-        self._inputs.fill(step, self._asked[due])
-        recording = self._recordings.get(due) or self._record(game, step)
-        if isinstance(recording, str):
-            self._give_up(game, recording)
-            play(game, step)
-            return
-        self._recordings[due] = recording
-        recording.replay()
-        for player in game.players:
-            player.logits, player.samples = recording.shown[player.name]
-
-    def _record(self, game: Game, step: int) -> Recording | str:
-        """Return the recording of a step (from 0), or in words why there cannot be one."""
-        if (found := obstacle(game)) is not None:
-            return found
-        try:
-            replay = self._graphs.record(lambda: self._play(game, step))
-        except RuntimeError as error:  # the first one; ending a capture that has failed raises another
-            return str(error.__context__ or error)
-        _drop_gradients(game)
-        return Recording(replay, {player.name: (player.logits, player.samples) for player in game.players})
-
-    def _play(self, game: Game, step: int) -> None:
-        """Play with held inputs, and put the values in their places, outside the memory that graphs share."""
-        game.inputs = self._inputs
-        try:
-            play(game, step)
-        finally:
-            game.inputs = Inputs()
-        self._settle(game)
 
     @torch.no_grad()
-    def _settle(self, game: Game) -> None:
-        for player in game.players:
-            places = self._values[player.name]
-            for name, value in player.values.items():
-                if name not in places:
-                    places[name] = value.clone()
-                elif value is not places[name]:
-                    places[name].copy_(value)
-            player.values = dict(places)
-
-    def _beyond(self, game: Game, step: int) -> None:
-        if not self._crowded:
-            self._crowded = True
-            say(f"note    device.graphs: {MOST_GRAPHS} sets of due terms are recorded; steps with others are not")
-        play(game, step)
-        self._settle(game)
-
-    def _give_up(self, game: Game, reason: str) -> None:
-        """Compute one operation at a time from here on; put back what a failed recording has left in Python."""
-        self.reason = reason.partition("\n")[0]
-        self._asked.clear()
-        self._recordings.clear()
-        self._inputs = HeldInputs(game.device, {})
-        for player in game.players:
-            player.values |= self._values[player.name]
-            _restart_scaler(player, game)
-        _drop_gradients(game)
-        say(f"note    device.graphs: steps are computed one operation at a time: {self.reason}")
+    def play(self, turns: list[Turn]) -> list[Update]:
+        """Make the updates of a step; what is remembered of them is copied out of the memory that graphs share."""
+        for held, turn in zip(self.turns, turns, strict=True):
+            for place, value in zip(held.weights, turn.weights, strict=True):
+                assert isinstance(place, Tensor)
+                place.fill_(value)
+            for places, feed in zip(held.feeds, turn.feeds, strict=True):
+                for name, place in places.items():
+                    place.copy_(feed[name])
+        self.replay()
+        return [
+            replace(update, values={name: value.clone() for name, value in update.values.items()})
+            for update in self.updates
+        ]
 
 
-def due_in(game: Game, step: int) -> Due:
-    """Return the names of the due terms of each update of a step (from 0), in their order."""
-    return tuple(
-        tuple(term.name for term in player.terms if term.due(turn)) for player, _, turn in turns_of(game, step)
-    )
+class Replay:
+    """Makes the updates of a game's steps from graphs.
+
+    A restored game needs another one: graphs hold on to the memory of the state.
+    """
+
+    def __init__(self, graphs: Graphs) -> None:
+        self._graphs = graphs
+        self._recordings: dict[tuple[tuple[str, ...], ...], Recording | None] = {}
+
+    def __call__(self, game: Game, turns: list[Turn]) -> list[Update]:
+        """Make the updates of a step, as `play` does.
+
+        Raises `ConfigError` that says why such a step cannot be recorded.
+        """
+        turns = [replace(turn, feeds=list(turn.feeds)) for turn in turns]
+        due = tuple(tuple(term.name for term in turn.due) for turn in turns)
+        if due not in self._recordings and len(self._recordings) == MOST_GRAPHS:
+            return play(game, turns)
+        if due not in self._recordings:
+            self._recordings[due] = None
+            if len(self._recordings) == MOST_GRAPHS:
+                say(f"note    device.graphs: {MOST_GRAPHS} sets of due terms are recorded, and no others")
+            updates: list[Update] = []
+            self._graphs.warm_up(lambda: updates.extend(play(game, turns)))
+            return updates
+        recording = self._recordings[due] or self._record(game, turns)
+        self._recordings[due] = recording
+        return recording.play(turns)
+
+    def _record(self, game: Game, turns: list[Turn]) -> Recording:
+        held = [_held(game, turn) for turn in turns]
+        updates: list[Update] = []
+        try:
+            for player in (game.generator, game.discriminator):
+                _check_capturable(player)
+            replay = self._graphs.record(lambda: updates.extend(play(game, [_viewed(turn) for turn in held])))
+        except RuntimeError as error:  # the first one; ending a capture that has failed raises another
+            because = str(error.__context__ or error).partition("\n")[0]
+            raise ConfigError(f"device.graphs: a step cannot be recorded ({because}); set it to false") from error
+        for player in (game.generator, game.discriminator):
+            player.optimizer.zero_grad()
+        return Recording(held, updates, replay)
 
 
-def obstacle(game: Game) -> str | None:
-    """Return what in a game a graph would freeze or wait for, in words, or None."""
-    for player in game.players:
-        optimizer = player.optimizer
-        kind = type(optimizer).__name__
-        numbers = [value for state in optimizer.state.values() for value in state.values()]
-        if any(isinstance(value, int | float) for value in numbers):
-            return f"{kind} counts outside the device"
-        if player.schedule.moves and not isinstance(optimizer.param_groups[0]["lr"], Tensor):
-            return f"{kind} takes a learning rate that moves from outside the device"
-        if player.scaler.is_enabled() and not getattr(optimizer, "_step_supports_amp_scaling", False):
-            return f"{kind} waits for the device to learn whether an fp16 update is skipped"
-    return None
+def _held(game: Game, turn: Turn) -> Turn:
+    """Return a turn whose feeds and weights are tensors of its own."""
+    dtype, device = game.device.dtype, game.device.torch_device
+    weights = [torch.full((), float(weight), dtype=dtype, device=device) for weight in turn.weights]
+    feeds = [{name: value.clone() for name, value in feed.items()} for feed in turn.feeds]
+    return replace(turn, weights=list(weights), feeds=feeds)
 
 
-def _drop_gradients(game: Game) -> None:
-    for player in game.players:
-        player.optimizer.zero_grad()
+def _viewed(turn: Turn) -> Turn:
+    """Return a turn that reads the same memory through tensors without a graph."""
+    return replace(turn, feeds=[{name: value.detach() for name, value in feed.items()} for feed in turn.feeds])
 
 
-def _restart_scaler(player: Player, game: Game) -> None:
-    """Forget how far an update came that was not recorded to its end; the scale stays."""
-    if player.scaler.is_enabled():
-        scaler = game.device.gradient_scaler()
-        scaler.load_state_dict(player.scaler.state_dict())
-        player.scaler = scaler
+def _check_capturable(player: Player) -> None:
+    """Raise `RuntimeError` for what a graph would freeze or wait for."""
+    optimizer, kind = player.optimizer, type(player.optimizer).__name__
+    numbers = [value for state in optimizer.state.values() for value in state.values()]
+    if any(isinstance(value, int | float) for value in numbers):
+        raise RuntimeError(f"{kind} counts outside the device")
+    if player.schedule.moves and not isinstance(optimizer.param_groups[0]["lr"], Tensor):
+        raise RuntimeError(f"{kind} takes a learning rate that moves from outside the device")
+    if player.scaler.is_enabled() and not getattr(optimizer, "_step_supports_amp_scaling", False):
+        raise RuntimeError(f"{kind} waits for the device to learn whether an update is skipped")

@@ -10,7 +10,7 @@ from ganctl.errors import DivergenceError
 SLOTS = 1 << 10
 
 
-class Watch:
+class Divergence:
     """Remembers which value of which step was the first that is not finite.
 
     `ignored` names values that may be infinite in the ordinary course: under fp16, the gradient's norm,

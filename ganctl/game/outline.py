@@ -1,4 +1,4 @@
-"""How large a config's networks are, found out without any memory for them."""
+"""What a config's game holds, by names, shapes and types, found out without any memory for it."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -6,15 +6,16 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import normalize
 from torch.nn.modules.module import register_module_module_registration_hook as on_module
 from torch.nn.modules.module import register_module_parameter_registration_hook as on_parameter
 from torch.overrides import TorchFunctionMode
 
 from ganctl.config import TrainConfig
-from ganctl.errors import ConfigError, SizeError
-from ganctl.models.packed import build_discriminator
+from ganctl.errors import ConfigError
+from ganctl.game.assemble import assemble_player, make_network
+from ganctl.game.members import Member, members
 from ganctl.optim import PlayerName
 from ganctl.runtime.device import Device
 from ganctl.runtime.memory import memory_limit
@@ -27,70 +28,49 @@ MOST_TENSORS = 2048
 
 MOST_MODULES = 2 * MOST_TENSORS
 
-Outline = dict[str, Tensor]
-"""The tensors of a network by name, with type and shape, but without memory; weights are `Parameter`s."""
 
-
-def make_network(config: TrainConfig, player: PlayerName, space: SampleSpace) -> nn.Module:
-    """Return one freshly initialised network for such samples.
-
-    Raises `ConfigError` if the model cannot make or take them.
-    """
-    try:
-        if player == "generator":
-            return config.model.build_generator(space)
-        return build_discriminator(config.model, space, config.train.pack)
-    except SizeError as error:
-        near = " or ".join(map(str, error.sides))
-        if "resolution" in type(config.data).model_fields:
-            raise ConfigError(f"data.resolution: {error}; take {near}") from error
-        raise ConfigError(f"model: {error}; resize the images to {near} pixels, or take model=mlp") from error
-
-
-def outline(config: TrainConfig, player: PlayerName, space: SampleSpace) -> Outline:
-    """Return the state of one network, on torch's device "meta"; nothing is drawn and nothing is filled.
+def outline(config: TrainConfig, space: SampleSpace, dtype: torch.dtype = torch.float32) -> dict[str, Member]:
+    """Return the members of a config's game on torch's device "meta": nothing is drawn, and nothing is filled.
 
     Raises `ConfigError` for networks of more tensors than `MOST_TENSORS`, and for sizes beyond 64 bits, besides
     what `make_network` raises.
     """
-    try:
-        with _counted(player), torch.device("meta"), _WithoutValues():
-            return dict(make_network(config, player, space).state_dict(keep_vars=True))
-    except (RuntimeError, TypeError, OverflowError) as error:
-        if "overflow" not in str(error).lower():
-            raise
-        raise ConfigError(f"model: the {player}'s sizes are beyond 64 bits; lower the model's widths") from error
-
-
-def weights_of(network: Outline) -> Outline:
-    """Return of a network's tensors those that are trained."""
-    return {name: tensor for name, tensor in network.items() if isinstance(tensor, nn.Parameter)}
+    device = Device(torch.device("meta"), "fp64" if dtype == torch.float64 else "fp32", False)
+    players = []
+    for name in PLAYERS:
+        try:
+            with _counted(name), device.torch_device, _WithoutValues():
+                network = make_network(config, name, space).to(dtype)
+                players.append(assemble_player(config, name, network, space, device))
+        except (RuntimeError, TypeError, OverflowError) as error:
+            if "overflow" not in str(error).lower():
+                raise
+            raise ConfigError(f"model: the {name}'s sizes are beyond 64 bits; lower the model's widths") from error
+    return members(players, players[0].network if config.ema.half_life > 0 else None)
 
 
 def check_memory(config: TrainConfig, space: SampleSpace, device: Device) -> None:
     """Check that what training must hold at the very least fits into the memory of the device.
 
-    That is both networks with gradients and optimizer slots, the average, and one update's latents and samples;
-    activations come on top. Raises `ConfigError` with the numbers if it does not fit.
+    That is all members with gradients, and one update's latents and samples; activations come on top. Raises
+    `ConfigError` with the numbers if it does not fit.
     """
+    sizes = {
+        name: sum(tensor.numel() for tensor in member.outline().values())
+        for name, member in outline(config, space).items()
+    }
+    weights = sum(sizes[player] for player in PLAYERS)
     number = torch.finfo(device.dtype).bits // 8
-    weights = needed = 0
-    for player in PLAYERS:
-        there = outline(config, player, space)
-        values = sum(tensor.numel() for tensor in there.values())
-        slots = config.optimizer.kept(player, weights_of(there))
-        averaged = player == "generator" and config.ema.half_life > 0
-        weights += values
-        needed += (values * (2 + averaged) + sum(slot.numel() for slot in slots.values())) * number
+    needed = (sum(sizes.values()) + weights) * number
     available, where = _memory(device)
     what = f"{gigabytes(needed)} with gradients, optimizer and average, but {where} has {gigabytes(available)}"
     if needed > available:
         raise ConfigError(f"model: its {weights:,} weights need {what}; lower the model's widths")
-    batch = config.train.batch_size * config.train.accumulate * config.model.latent
-    batch += config.train.batch_size * math.prod(space.shape)
-    if needed + batch * number > available:
+    values = config.train.accumulate * config.model.latent + math.prod(space.shape)
+    batch = config.train.batch_size * values * number
+    if needed + batch > available:
         raise ConfigError(
-            f"train.batch_size: batches of {config.train.batch_size:,} need {gigabytes(batch * number)}, but "
+            f"train.batch_size: batches of {config.train.batch_size:,} need {gigabytes(batch)}, but "
             f"{where} has {gigabytes(available)}; lower train.batch_size or train.accumulate"
         )
 

@@ -1,72 +1,87 @@
-"""Who plays: a network, the terms of what it wants, and how it learns."""
+"""Who plays: a network, the terms of what it minimises, and how it learns."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
-from ganctl.optim import PlayerName
+from ganctl.errors import DivergenceError
+from ganctl.optim import Optimizer, PlayerName
+from ganctl.round import Distribution, Round
 from ganctl.schedules import Schedule
 
-if TYPE_CHECKING:
-    from ganctl.game.step import Round
-
 SKIPPED = "skipped_updates"
+SMALLEST_SCALE = 2.0**-20
+"""Where fp16's loss scale ends up when every update overflows and is skipped."""
 
 
 @dataclass(frozen=True)
 class Term:
     """A part of a player's objective: weight × value, computed every so many updates and weighted by as many.
 
-    `schedule` moves the weight. (Lazy regularisation: Karras et al. 2020, appendix B.)
+    `schedule` moves the weight, `reads` is what the value needs besides latents and networks (`Draws.feeds`).
+    (Lazy regularisation: Karras et al. 2020, appendix B.)
     """
 
     name: str
-    compute: "Callable[[Round], Tensor]"
+    compute: Callable[[Round], Tensor]
     schedule: Schedule
     weight: float = 1.0
     every: int = 1
+    reads: Mapping[str, Distribution | None] = field(default_factory=dict)
 
-    def due(self, turn: int) -> bool:
-        """Return whether the term takes part in the player's update number `turn` (from 0)."""
-        return turn % self.every == 0
+    def due(self, number: int) -> bool:
+        """Return whether the term takes part in the player's update `number` (from 0)."""
+        return number % self.every == 0
 
     def weight_at(self, step: int) -> float:
         """Return the weight at a step (from 0), without what makes up for a lazy term's pauses."""
         return self.weight * self.schedule.factor(step)
 
 
+@dataclass(frozen=True)
+class Update:
+    """What an update has computed, detached.
+
+    `values` are those of its terms, unweighted, and `gradient_norm`, before clipping. `logits`, and `samples` of a
+    discriminator's update, are those of its last batch, by side ("real", "fake").
+    """
+
+    values: dict[str, Tensor]
+    logits: dict[str, Tensor]
+    samples: dict[str, Tensor]
+
+
 @dataclass
 class Player:
-    """A network, what it wants, and how it learns.
+    """A network, what it minimises, and how it learns.
 
-    `schedule` moves the optimizer's learning rate, `constraints` change the weights after each update, and
-    `turns` is the updates a step.
+    `schedule` moves the learning rate, `constraints` change the weights after each update, `updates` are those of
+    a step. Gradients are clipped to `clip_norm`, their entries to `clip_value`.
     """
 
     name: PlayerName
     network: nn.Module
-    optimizer: torch.optim.Optimizer
+    learning: Optimizer
     schedule: Schedule
     terms: list[Term]
     constraints: list[Callable[[list[nn.Parameter]], None]]
     scaler: torch.amp.GradScaler
-    turns: int
+    updates: int
+    clip_norm: float | None = None
+    clip_value: float | None = None
+    last: Update = field(default_factory=lambda: Update({}, {}, {}))
     values: dict[str, Tensor] = field(default_factory=dict)
-    """The last value of each term, unweighted, the gradient's norm before clipping, and under fp16 the count of
-    updates that were skipped because gradients overflowed; scalars on the device."""
-    logits: dict[str, Tensor] = field(default_factory=dict)
-    """What the last batch of the last update computed of "real" and "fake" logits, [judgements], off the graph."""
-    samples: dict[str, Tensor] = field(default_factory=dict)
-    """Of the discriminator: the first `KEPT` of those "real" and "fake" samples, off the graph."""
+    """The last value of each term, the last gradient norm, and under fp16 how many updates were skipped because
+    gradients overflowed; scalars on the device."""
 
     def __post_init__(self) -> None:
+        self.optimizer = self.learning.build(self.name, self.network.parameters())
         self.learning_rate = self._told = float(self.optimizer.param_groups[0]["lr"])
         for group in self.optimizer.param_groups:
-            if group.get("capturable"):  # a captured step reads it where it lies on the device
+            if group.get("capturable"):  # a CUDA graph reads it from the device
                 group["lr"] = torch.tensor(self.learning_rate, device=self.parameters[0].device)
 
     @cached_property
@@ -92,3 +107,30 @@ class Player:
         """Let gradients flow into the weights, or freeze them so that none are computed in vain."""
         for parameter in self.parameters:
             parameter.requires_grad_(yes)
+
+    def apply_gradients(self) -> Tensor:
+        """Clip the gradients and let the optimizer step; return their norm before clipping."""
+        self.scaler.unscale_(self.optimizer)
+        norm = nn.utils.get_total_norm([weight.grad for weight in self.parameters if weight.grad is not None])
+        if self.clip_norm is not None:
+            nn.utils.clip_grads_with_norm_(self.parameters, self.clip_norm, norm)
+        if self.clip_value is not None:
+            nn.utils.clip_grad_value_(self.parameters, self.clip_value)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        for constrain in self.constraints:
+            constrain(self.parameters)
+        return norm
+
+    def note(self, update: Update) -> None:
+        """Remember what an update has computed."""
+        self.last = update
+        self.values.update(update.values)
+        if self.scaler.is_enabled():
+            norm = update.values["gradient_norm"]
+            self.values[SKIPPED] = self.values.get(SKIPPED, torch.zeros_like(norm)) + norm.isfinite().logical_not()
+
+    def check(self) -> None:
+        """Raise `DivergenceError` if fp16 skips every update; reads the device."""
+        if self.scaler.is_enabled() and not self.scaler.get_scale() > SMALLEST_SCALE:
+            raise DivergenceError(f"training diverged: the {self.name}'s gradients overflow fp16 at any scale")

@@ -1,55 +1,47 @@
 """The numbers of one step as they are logged: read from the device in one transfer."""
 
+import math
+
 import torch
 from torch import Tensor
 
-from ganctl.config import TrainConfig
 from ganctl.game.players import SKIPPED, Player
 from ganctl.game.step import Game
-from ganctl.runs import health
+
+SIGNS = ("health/separation", "health/generator_gradient", "health/diversity")
+"""What the signs are called where they are logged."""
 
 
-def measure(game: Game, step: int) -> dict[str, float]:
+def measure(game: Game, step: int, boundary: float | None = 0.0) -> dict[str, float]:
     """Return losses, terms, logits, accuracy, gradient norms and learning rates of the step just done (from 0).
 
     `loss/<player>` is the weighted sum of its terms, `term/<player>/<name>` one of them unweighted (a lazy
     term's last value), and `logits/real` and `logits/fake` the means over the discriminator's last batch.
-    Where a logit has a boundary between real and fake, `accuracy` is the share of that batch, half real and
-    half fake, that the discriminator judged right; where it is 0, `probability/…` are the means of the sigmoids.
+    Where the loss has a `boundary` between logits of real and fake, `accuracy` is the share of that batch, half
+    real and half fake, on the right side of it; where it is 0, `probability/…` are the means of the sigmoids.
     Under fp16, `skipped_updates/<player>` counts those of the run so far whose gradients overflowed.
-    `health/…` are the signs of `ganctl.runs.health`.
+    `health/…` are the `signs`.
     """
-    scalars: dict[str, Tensor] = {}
-    for player in (game.generator, game.discriminator):
-        scalars[f"loss/{player.name}"] = _objective(player, step)
-    for player in (game.generator, game.discriminator):
+    players = (game.generator, game.discriminator)
+    scalars = {f"loss/{player.name}": _objective(player, step) for player in players}
+    for player in players:
         for term in player.terms:
             scalars[f"term/{player.name}/{term.name}"] = player.values[term.name]
         scalars[f"gradient_norm/{player.name}"] = player.values["gradient_norm"]
         if SKIPPED in player.values:
             scalars[f"{SKIPPED}/{player.name}"] = player.values[SKIPPED]
-    scalars |= _judgements(game.discriminator.logits, game.boundary)
-    scalars |= health.signs(game)
+    scalars |= _of_logits(game.discriminator.last.logits, boundary)
+    scalars |= signs(game)
     values = torch.stack([value.float() for value in scalars.values()]).tolist()
-    rates = {
-        f"learning_rate/{player.name}": player.learning_rate_at(step)
-        for player in (game.generator, game.discriminator)
-    }
+    rates = {f"learning_rate/{player.name}": player.learning_rate_at(step) for player in players}
     return dict(zip(scalars, values, strict=True)) | rates
-
-
-def ordering(config: TrainConfig) -> list[str]:
-    """Return the tags of logged numbers by which runs can be put in an order: losses, signs of health, scores."""
-    scores = [f"evaluate/{key}/{metric.value}" for key, metric in config.metric.items()]
-    losses = ["loss/generator", "loss/discriminator"]
-    return losses + list(health.SIGNS) + (scores if config.evaluate.every else [])
 
 
 def _objective(player: Player, step: int) -> Tensor:
     return torch.stack([player.values[term.name] * term.weight_at(step) for term in player.terms]).sum()
 
 
-def _judgements(logits: dict[str, Tensor], boundary: float | None) -> dict[str, Tensor]:
+def _of_logits(logits: dict[str, Tensor], boundary: float | None) -> dict[str, Tensor]:
     found: dict[str, Tensor] = {}
     for side, value in logits.items():
         found[f"logits/{side}"] = value.mean()
@@ -59,3 +51,49 @@ def _judgements(logits: dict[str, Tensor], boundary: float | None) -> dict[str, 
         right = torch.cat([logits["real"] > boundary, logits["fake"] < boundary])
         found["accuracy"] = right.float().mean()
     return found
+
+
+def signs(game: Game) -> dict[str, Tensor]:
+    """Return the `health/…` numbers of the step just done, scalars on the device.
+
+    `health/separation` and `health/diversity` are of the discriminator's last batch, and are left out where that
+    did not show it both sides; `health/generator_gradient` is the root mean square of the entries of the
+    generator's gradient, before clipping.
+    """
+    found: dict[str, Tensor] = {}
+    logits, samples = game.discriminator.last.logits, game.discriminator.last.samples
+    if logits.keys() >= {"real", "fake"}:
+        found["health/separation"] = separation(logits["real"], logits["fake"])
+    weights = sum(parameter.numel() for parameter in game.generator.parameters)
+    found["health/generator_gradient"] = game.generator.values["gradient_norm"] / math.sqrt(weights)
+    if samples.keys() >= {"real", "fake"}:
+        found["health/diversity"] = diversity(samples["real"], samples["fake"])
+    return found
+
+
+def separation(real: Tensor, fake: Tensor) -> Tensor:
+    """Return the share of pairs of a real and a generated sample in which the real one has the higher logit.
+
+    Logits are [logits] each; a tie counts half. 0.5 is guessing, 1 is telling all apart. (The area under the
+    receiver operating characteristic: Hanley and McNeil 1982.)
+    """
+    ordered, real = fake.sort().values, real.contiguous()
+    below = torch.searchsorted(ordered, real) + torch.searchsorted(ordered, real, right=True)
+    return below.to(real.dtype).mean() / (2 * len(fake))
+
+
+def diversity(real: Tensor, fake: Tensor) -> Tensor:
+    """Return the mean distance between generated samples over that between real ones, by all of their values.
+
+    Samples are [count, …] each. 1 is as varied as the data, 0 all alike; not finite where the real samples are
+    all alike, or where a side holds fewer than two.
+    """
+    return _mean_distance(fake) / _mean_distance(real)
+
+
+def _mean_distance(samples: Tensor) -> Tensor:
+    values = samples.flatten(1)
+    # Seen from one of them, samples that are alike lie near 0, where the fast way by a product is exact enough.
+    values = values - values[:1]
+    distances = torch.cdist(values, values, compute_mode="use_mm_for_euclid_dist")
+    return distances.sum() / (len(samples) * (len(samples) - 1))

@@ -15,7 +15,7 @@ from ganctl.config import TrainConfig
 from ganctl.errors import WriteError
 from ganctl.folders.restart import keep_logs
 from ganctl.folders.run_folder import RunFolder
-from ganctl.game.scalars import ordering
+from ganctl.game.scalars import SIGNS
 from ganctl.images.png import encoded
 from ganctl.loggers import LOGGERS
 from ganctl.loggers.logger import Logger
@@ -69,9 +69,15 @@ class Desk:
         try:
             self._loggers = [logger(self.folder.path, lengths) for logger in LOGGERS]
             for logger in self._loggers if header is None else ():
-                logger.config(config.saved(), config.identity(), ordering(config))
+                logger.config(config.saved(), config.identity(), self._ordering())
         except OSError as error:
             raise WriteError.of(self.folder.path, error.errno) from error
+
+    def _ordering(self) -> list[str]:
+        """Return the tags of logged numbers by which runs can be put in an order: losses, health, scores."""
+        config = self.config
+        scores = [f"evaluate/{key}/{metric.value}" for key, metric in config.metric.items()]
+        return ["loss/generator", "loss/discriminator", *SIGNS, *(scores if config.evaluate.every else [])]
 
     def close_logs(self) -> None:
         """Finish the log files."""

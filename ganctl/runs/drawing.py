@@ -19,8 +19,10 @@ def draw(game: Game, store: Store, config: TrainConfig) -> np.ndarray:
     """Return a grid of images, or a plot of points over real ones; uint8 [height, width, channels]."""
     space, device = config.model.space(store.space), game.device
     count = space.kind.shown(config.sample.num)
-    latents = normal((count, game.latent), device.torch_device, device.dtype, config.seed, "latents", "fixed")
-    samples = generate(shown(game), latents, device, game.batch_size)
+    latents = normal(
+        (count, game.draws.latent), device.torch_device, device.dtype, config.seed, "latents", "fixed"
+    )
+    samples = generate(shown(game), latents, device, game.draws.batch_size)
 
     def real() -> Tensor:
         return store.samples[permutation(len(store), config.seed, "plot")[:count]]

@@ -23,7 +23,7 @@ class Measured:
     """The numbers of one evaluation, and the one by which checkpoints are compared, if there is one and finite."""
 
     numbers: Numbers
-    floor: Baseline
+    baseline: Baseline
     score: Score | None
 
     def describe(self) -> str:
@@ -31,13 +31,13 @@ class Measured:
         told = []
         for key, found in self.numbers.items():
             for name, value in found.items():
-                lowest = self.floor.numbers.get(key, {}).get(name)
+                lowest = self.baseline.numbers.get(key, {}).get(name)
                 told.append(f"{name} {value:.4g}" + ("" if lowest is None else f" (real {lowest:.4g})"))
         return ", ".join(told)
 
     def scalars(self) -> dict[str, float]:
         """Return the numbers as they are logged: `evaluate/<metric>/<number>`, and `…/floor` for the baseline."""
-        sides = (("", self.numbers), ("/floor", self.floor.numbers))
+        sides = (("", self.numbers), ("/floor", self.baseline.numbers))
         return {
             f"evaluate/{key}/{name}{end}": value
             for end, numbers in sides
@@ -86,7 +86,7 @@ class Evaluation:
         assert config.features is not None
         self._config = config
         self._evaluator = Evaluator(config, store, device, config.metric, config.features)
-        self._floor: Baseline | None = None
+        self._baseline: Baseline | None = None
         choosing = (key for key, metric in config.metric.items() if metric.better is not None)
         self._best = config.evaluate.best or next(choosing, None)
         self._evaluator.comparison.check(self._evaluator.samples(nn.Identity(), config.evaluate.num, SEED))
@@ -95,10 +95,10 @@ class Evaluation:
         """Return what the metrics find in samples of a generator."""
         count, comparison = self._config.evaluate.num, self._evaluator.comparison
         numbers = comparison.numbers(self._evaluator.samples(network, count, SEED), SEED)
-        if self._floor is None:
-            self._floor = comparison.baseline(count, SEED)
-            report_left_out(self._floor)
-        return Measured(numbers, self._floor, self._score(numbers))
+        if self._baseline is None:
+            self._baseline = comparison.baseline(count, SEED)
+            report_left_out(self._baseline)
+        return Measured(numbers, self._baseline, self._score(numbers))
 
     def _score(self, numbers: Numbers) -> Score | None:
         if self._best is None:

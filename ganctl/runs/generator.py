@@ -14,7 +14,8 @@ from ganctl.config import DeviceConfig, TrainConfig
 from ganctl.errors import CheckpointError, ConfigError
 from ganctl.folders.find import find_run
 from ganctl.folders.run_folder import RunFolder
-from ganctl.game.build import build_network, open_configured
+from ganctl.game.assemble import build_network
+from ganctl.game.build import open_configured
 from ganctl.registry import Spec
 from ganctl.runtime.console import say
 from ganctl.runtime.device import Device
@@ -34,12 +35,12 @@ class GeneratorCommand(Spec):
 
 @dataclass(frozen=True)
 class TrainedGenerator:
-    """A generator on a device, the checkpoint that it was read from, its config, and what its samples are."""
+    """A generator on a device, what it makes, its checkpoint, and the config that it was trained by."""
 
     network: nn.Module
+    space: SampleSpace
     checkpoint: Checkpoint
     config: TrainConfig
-    space: SampleSpace
     device: Device
 
     def folder(self, below: str = "") -> Path:
@@ -81,13 +82,11 @@ def _load(checkpoint: Checkpoint, command: GeneratorCommand) -> TrainedGenerator
     config = checkpoint.config
     space = config.model.space(SampleSpace.of_shape(checkpoint.header.shape))
     device = open_configured(command.device, space.kind)
-    network = load_network(checkpoint, config, space, device, average=command.ema)
-    return TrainedGenerator(network, checkpoint, config, space, device)
+    network = load_network(checkpoint, space, device, average=command.ema)
+    return TrainedGenerator(network, space, checkpoint, config, device)
 
 
-def load_network(
-    checkpoint: Checkpoint, config: TrainConfig, space: SampleSpace, device: Device, *, average: bool
-) -> nn.Module:
+def load_network(checkpoint: Checkpoint, space: SampleSpace, device: Device, *, average: bool) -> nn.Module:
     """Return the generator of a checkpoint, its average if there is one and it is wanted.
 
     Only that network's tensors are read and verified. Raises `CheckpointError` if they are damaged.
@@ -95,7 +94,7 @@ def load_network(
     averaged = average and any(name.startswith("ema.") for name in checkpoint.tensors)
     prefix = "ema." if averaged else "generator."
     tensors = checkpoint.read(lambda name: name.startswith(prefix))
-    network = build_network(config, "generator", space, device)
+    network = build_network(checkpoint.config, "generator", space, device)
     try:
         network.load_state_dict({name.removeprefix(prefix): tensor for name, tensor in tensors.items()})
     except RuntimeError as error:

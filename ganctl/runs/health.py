@@ -4,11 +4,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor
-
 from ganctl.config import TrainConfig
-from ganctl.game.step import Game
 from ganctl.runs import advice
 
 WON = 0.99
@@ -22,56 +18,6 @@ ALIKE = 0.3
 
 LONG_STEPS, LONG_SHARE, LONG_ROWS = 400, 0.05, 5
 """What counts as long: so many steps, such a share of the run, and so many logged rows, whichever is longest."""
-
-
-SIGNS = ("health/separation", "health/generator_gradient", "health/diversity")
-"""What the signs are called where they are logged."""
-
-
-def signs(game: Game) -> dict[str, Tensor]:
-    """Return the `health/…` numbers of the step just done, scalars on the device.
-
-    `health/separation` and `health/diversity` are of the discriminator's last batch, and are left out where that
-    did not show it both sides; `health/generator_gradient` is the root mean square of the entries of the
-    generator's gradient, before clipping.
-    """
-    found: dict[str, Tensor] = {}
-    logits, samples = game.discriminator.logits, game.discriminator.samples
-    if logits.keys() >= {"real", "fake"}:
-        found["health/separation"] = separation(logits["real"], logits["fake"])
-    weights = sum(parameter.numel() for parameter in game.generator.parameters)
-    found["health/generator_gradient"] = game.generator.values["gradient_norm"] / math.sqrt(weights)
-    if samples.keys() >= {"real", "fake"}:
-        found["health/diversity"] = diversity(samples["real"], samples["fake"])
-    return found
-
-
-def separation(real: Tensor, fake: Tensor) -> Tensor:
-    """Return the share of pairs of a real and a generated judgement in which the real one has the higher logit.
-
-    Logits are [judgements] each; a tie counts half. 0.5 is guessing, 1 is telling all apart. (The area under the
-    receiver operating characteristic: Hanley and McNeil 1982.)
-    """
-    ordered, real = fake.sort().values, real.contiguous()
-    below = torch.searchsorted(ordered, real) + torch.searchsorted(ordered, real, right=True)
-    return below.to(real.dtype).mean() / (2 * len(fake))
-
-
-def diversity(real: Tensor, fake: Tensor) -> Tensor:
-    """Return the mean distance between generated samples over that between real ones, by all of their values.
-
-    Samples are [count, …] each. 1 is as varied as the data, 0 all alike; not finite where the real samples are
-    all alike, or where a side holds fewer than two.
-    """
-    return _mean_distance(fake) / _mean_distance(real)
-
-
-def _mean_distance(samples: Tensor) -> Tensor:
-    values = samples.flatten(1)
-    # Seen from one of them, samples that are alike lie near 0, where the fast way by a product is exact enough.
-    values = values - values[:1]
-    distances = torch.cdist(values, values, compute_mode="use_mm_for_euclid_dist")
-    return distances.sum() / (len(samples) * (len(samples) - 1))
 
 
 @dataclass(frozen=True)

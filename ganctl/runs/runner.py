@@ -45,7 +45,7 @@ class Runner:
         header = self.saving.resume(game, status)
         self.step = 0 if header is None else header.step
         self.evaluation_left = header is not None and header.evaluation_due
-        game.salt(len(self.saving.rollbacks))
+        game.draws.salt(len(self.saving.rollbacks))
         desk.begin(status, header)
         self.stopwatch = Stopwatch(self.step, game.device.synchronise)
         self.health = HealthWatch(config)
@@ -109,7 +109,7 @@ class Runner:
 
     def advance(self) -> None:
         """Take a step, and do what is due after it."""
-        if self.game.batches_per_step > MANY_BATCHES:
+        if self.game.draws.batches_per_step > MANY_BATCHES:
             self.before_step = state.copied(self.game)
             self.game.between = self._heed
         try:
@@ -133,12 +133,12 @@ class Runner:
             self._stop(self.signals.received)
 
     def _log(self) -> None:
-        values = measure(self.game, self.step - 1)
+        values = measure(self.game, self.step - 1, self.config.loss.boundary)
         self.game.check()
-        data_wait = self.stopwatch.share(self.game.batches.waited)
-        self.images_per_second = self.stopwatch.rate(self.step, self.game.images_per_step)
+        data_wait = self.stopwatch.share(self.game.draws.batches.waited)
+        self.images_per_second = self.stopwatch.rate(self.step, self.game.draws.images_per_step)
         row = {
-            "images": float(self.step * self.game.images_per_step),
+            "images": float(self.step * self.game.draws.images_per_step),
             "images_per_second": self.images_per_second,
             "data_wait": data_wait,
         } | values
@@ -201,7 +201,7 @@ class Runner:
             raise DivergenceError(f"{error}, after train.max_rollbacks={loop.max_rollbacks} rollbacks")
         device = self.game.device
         error.__traceback__ = None  # whose frames hold the game, and its memory
-        self.game.captured = None  # which holds it, too
+        self.game.replay = None  # which holds it, too
         del self.game
         self.game = build_game(self.config, self.store, device)
         header = self.saving.restore(self.game)
@@ -209,7 +209,7 @@ class Runner:
             raise error
         diverged, self.step = self.step, header.step
         self.saving.rollbacks += (Rollback(from_step=diverged, to_step=self.step, because=str(error)),)
-        self.game.salt(len(self.saving.rollbacks))
+        self.game.draws.salt(len(self.saving.rollbacks))
         self.health = HealthWatch(self.config)
         self.desk.open_logs(header)
         self._write_status("running")

@@ -63,7 +63,7 @@ class Saving:
                 refuse_other_data(self._desk.folder.path, header.config.get("data"), self._config)
             try:
                 saved = candidate.read()
-                state.check(game, saved, header.step, self._config.optimizer)
+                state.check(game, saved, header.step)
                 state.restore(game, saved)
             except CheckpointError as error:
                 self._desk.say(f"passed over a damaged checkpoint: {candidate.path.name}: {error}")

@@ -11,7 +11,8 @@ import torch
 from ganctl.config import TrainConfig, train_config
 from ganctl.data.store import Store
 from ganctl.folders.run_folder import RunFolder
-from ganctl.game.build import build_game, build_network, open_configured
+from ganctl.game.assemble import build_network
+from ganctl.game.build import build_game, open_configured
 from ganctl.game.sampling import generate
 from ganctl.game.step import train_step
 from ganctl.runs.desk import Desk

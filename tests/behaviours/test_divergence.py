@@ -26,6 +26,7 @@ from ganctl.penalties import PENALTIES, PenaltyTerm
 @PENALTIES.register
 class Fragile(PenaltyTerm):
     name: Literal["fragile"]
+    draws = {"fragile": "uniform"}
 
     def __call__(self, view):
         drawn = view.uniform("fragile")[0]
@@ -145,11 +146,11 @@ def test_a_run_that_diverges_on_any_numbers_stops_after_the_last_rollback(warm: 
 
 def test_a_rollback_draws_other_numbers_from_the_same_weights() -> None:
     plain, salted, again = (small_game() for _ in range(3))
-    salted.salt(1)
-    again.salt(1)
+    salted.draws.salt(1)
+    again.draws.salt(1)
     for game in (plain, salted, again):
         train_step(game, 0)
-    drawn = [game.batches.indices("generator", 5).tolist() for game in (plain, salted, again)]
+    drawn = [game.draws.batches.indices("generator", 5).tolist() for game in (plain, salted, again)]
     assert drawn[0] != drawn[1] == drawn[2]
     losses = [game.generator.values["adversarial"] for game in (plain, salted, again)]
     assert losses[0] != losses[1] == losses[2]

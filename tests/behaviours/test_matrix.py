@@ -64,7 +64,7 @@ def test_every_loss_takes_20_finite_steps_in_packs(loss: str, model: str, data: 
     packed = (loss, "train.pack=2", f"device.precision={precision}")
     game = small_game(*packed, model=model, data=data)
     assert_trained(game)
-    assert len(game.discriminator.logits["real"]) == game.batch_size // 2
+    assert len(game.discriminator.last.logits["real"]) == game.draws.batch_size // 2
 
 
 def test_everything_at_once_takes_20_finite_steps() -> None:

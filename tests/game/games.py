@@ -4,7 +4,10 @@ from typing import Any
 
 from ganctl.config import TrainConfig, train_config
 from ganctl.game.build import build_game, open_configured
-from ganctl.game.step import Game
+from ganctl.game.players import Player
+from ganctl.game.step import Game, learn
+from ganctl.optim import PlayerName
+from ganctl.round import Distribution, Round
 from scripts.soaks.configs import small_words
 from tests.composed import composed
 
@@ -26,3 +29,20 @@ def small_games(count: int, *overrides: str, model: str = "dcgan", data: str = "
     device = open_configured(config.device, config.data.kind)
     store = config.data.load()
     return [build_game(config, store, device) for _ in range(count)]
+
+
+def round_of(game: Game, player: PlayerName, number: int = 0, **draws: Distribution) -> Round:
+    """Return the first batch of a player's update, fed with real samples and other draws."""
+    reads = {"real": None, **draws}
+    return Round(game.networks, next(game.draws.feeds(player, number, reads)))
+
+
+def update(game: Game, player: Player, step: int = 0) -> None:
+    """Make a player's first update of a step alone."""
+    turn = next(turn for turn in game.turns(step) if turn.player is player)
+    shared = None
+    if player is game.generator:
+        player.trainable(True)
+        with game.device.autocast():
+            shared = game.networks.generate({"latents": game.draws.latents_of("generator", step * player.updates)})
+    player.note(learn(game, turn, shared)[0])

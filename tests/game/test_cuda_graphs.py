@@ -15,14 +15,16 @@ from torch import Tensor
 
 from ganctl.auxiliary import AUXILIARIES
 from ganctl.checkpoints import state
+from ganctl.data.batches import Batches
 from ganctl.errors import ConfigError, DivergenceError
-from ganctl.game import cuda_graphs as captured
-from ganctl.game.cuda_graphs import Captured
-from ganctl.game.inputs import HeldInputs
+from ganctl.game import cuda_graphs
+from ganctl.game.cuda_graphs import Replay
+from ganctl.game.draws import Draws
 from ganctl.game.scalars import measure
-from ganctl.game.step import Game, Round, train_step
+from ganctl.game.step import Game, train_step
 from ganctl.losses import LOSSES
 from ganctl.penalties import PENALTIES
+from ganctl.round import Networks, Round
 from tests.game.games import small_game, small_games
 from tests.game.tape import Tapes
 
@@ -64,11 +66,11 @@ def capturable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.modules["torch.optim.rmsprop"], "_get_capturable_supported_devices", lambda: ["cpu"])
 
 
-def taped(game: Game) -> tuple[Captured, Tapes]:
+def taped(game: Game) -> Tapes:
     """Let a game be played from tapes."""
     tapes = Tapes()
-    game.captured = Captured(game, tapes)
-    return game.captured, tapes
+    game.replay = Replay(tapes)
+    return tapes
 
 
 def differing(one: Game, other: Game) -> list[str]:
@@ -90,9 +92,8 @@ def assert_alike(plain: Game, game: Game, steps: range) -> None:
 @pytest.mark.parametrize("words", CASES, ids=" ".join)
 def test_replayed_steps_equal_plain_ones_to_the_last_bit(words: tuple[str, ...]) -> None:
     plain, game = small_games(2, f"train.steps={STEPS}", *words)
-    made, tapes = taped(game)
+    tapes = taped(game)
     assert_alike(plain, game, range(STEPS))
-    assert made.reason is None
     assert len(tapes.tapes) <= tapes.warm_ups
     assert tapes.warm_ups + tapes.replays == STEPS
     assert tapes.replays >= 1
@@ -100,7 +101,7 @@ def test_replayed_steps_equal_plain_ones_to_the_last_bit(words: tuple[str, ...])
 
 def test_points_are_played_alike_too() -> None:
     plain, game = small_games(2, "loss=wgan_gp", "train.n_dis=2", model="mlp", data="ring")
-    _, tapes = taped(game)
+    tapes = taped(game)
     assert_alike(plain, game, range(STEPS))
     assert tapes.replays == STEPS - 1
 
@@ -123,7 +124,7 @@ def test_going_on_from_replayed_steps_equals_never_having_stopped(stop: int) -> 
 
 def test_each_set_of_due_terms_is_recorded_once_at_its_second_step() -> None:
     game = small_game(*TWO)
-    _, tapes = taped(game)
+    tapes = taped(game)
     seen = []
     for step in range(8):
         train_step(game, step)
@@ -160,8 +161,8 @@ def counted(owner: Any, name: str, monkeypatch: pytest.MonkeyPatch) -> list[tupl
 def test_a_replayed_step_draws_what_its_terms_ask_for_once_and_nothing_else(
     words: tuple[str, ...], drawn: int, gathered: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    names = ("latents", "real", "uniform", "noise", "generate")
-    calls = {name: counted(Game, name, monkeypatch) for name in names}
+    owners = {"latents": Draws, "_drawn": Draws, "generate": Networks, "samples": Batches}
+    calls = {name: counted(owner, name, monkeypatch) for name, owner in owners.items()}
     game = small_game(*words)
     taped(game)
     for step in range(3):
@@ -169,32 +170,17 @@ def test_a_replayed_step_draws_what_its_terms_ask_for_once_and_nothing_else(
     for made in calls.values():
         made.clear()
     train_step(game, 3)
-    assert {name: len(made) for name, made in calls.items()} == {
-        "latents": drawn,
-        "real": gathered,
-        "uniform": 0,
-        "noise": 0,
-        "generate": 0,
-    }
+    numbers = {name: len(made) for name, made in calls.items()}
+    assert numbers == {"latents": drawn, "samples": gathered, "_drawn": 0, "generate": 0}
 
 
 def test_what_only_a_lazy_term_asks_for_is_drawn_when_it_is_due(monkeypatch: pytest.MonkeyPatch) -> None:
     game = small_game("penalty=[gradient_penalty]", "penalty.gradient_penalty.every=3")
     taped(game)
-    calls = counted(Game, "uniform", monkeypatch)
+    calls = counted(Draws, "_drawn", monkeypatch)
     for step in range(9):
         train_step(game, step)
-    assert calls == [("discriminator", turn, "interpolation") for turn in (0, 3, 6)]
-
-
-def test_numbers_that_stay_the_same_are_written_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    game = small_game("penalty=[r1]", "penalty.r1.every=1")
-    taped(game)
-    for step in range(3):
-        train_step(game, step)
-    filled = counted(Tensor, "fill_", monkeypatch)
-    train_step(game, 3)
-    assert filled == [(3,)]
+    assert calls == [("uniform", "interpolation", "discriminator", number) for number in (0, 3, 6)]
 
 
 def test_a_step_that_diverges_is_named_though_it_was_replayed() -> None:
@@ -210,14 +196,18 @@ def test_a_step_that_diverges_is_named_though_it_was_replayed() -> None:
         game.check()
 
 
-def assert_falls_back(plain: Game, game: Game, because: str, capsys: pytest.CaptureFixture[str]) -> None:
-    made, tapes = taped(game)
-    assert_alike(plain, game, range(6))
-    assert made.reason is not None
-    assert because in made.reason
-    assert (len(tapes.tapes), tapes.replays) == (0, 0)
-    told = f"note    device.graphs: steps are computed one operation at a time: {made.reason}\n"
-    assert capsys.readouterr().out == told
+def refused(game: Game, because: str) -> None:
+    """Play a game until a step is to be recorded, and see that refused in one line, with the state as it was."""
+    tapes = taped(game)
+    train_step(game, 0)
+    before = {name: tensor.clone() for name, tensor in state.tensors(game).items()}
+    with pytest.raises(
+        ConfigError, match=r"^device\.graphs: a step cannot be recorded \(.*\); set it to false$"
+    ) as error:
+        train_step(game, 1)
+    assert because in str(error.value)
+    assert (tapes.warm_ups, tapes.replays) == (1, 0)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in state.tensors(game).items())
 
 
 @pytest.mark.parametrize(
@@ -229,115 +219,61 @@ def assert_falls_back(plain: Game, game: Game, because: str, capsys: pytest.Capt
         ),
         (
             ("optimizer=sgd", "device.precision=fp16"),
-            "SGD waits for the device to learn whether an fp16 update is skipped",
+            "SGD waits for the device to learn whether an update is skipped",
         ),
     ],
     ids=str,
 )
-def test_what_cannot_be_recorded_is_played_and_said_once(
-    words: tuple[str, ...], because: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    plain, game = small_games(2, "train.steps=6", *words)
-    assert_falls_back(plain, game, because, capsys)
+def test_what_cannot_be_recorded_is_refused(words: tuple[str, ...], because: str) -> None:
+    refused(small_game("train.steps=6", *words), because)
 
 
-def test_an_optimizer_that_counts_in_python_is_not_recorded(capsys: pytest.CaptureFixture[str]) -> None:
-    plain, game = small_games(2)
-    for each in (plain, game):
-        step = each.generator.optimizer.state[each.generator.parameters[0]]
-        step["updates"] = 1
-    obstacle = captured.obstacle(game)
-    assert obstacle == "Adam counts outside the device"
-
-
-@pytest.mark.parametrize("precision", ["fp32", "fp16"])
-@pytest.mark.parametrize("part", ["term", "constraint"])
-def test_a_recording_that_fails_halfway_leaves_the_game_as_it_was(
-    part: str, precision: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """A plugin may read from the device: in its term, or between the scaler's first act and its last."""
-
-    def wait(parameters: list[Any]) -> None:
-        assert parameters[0].sum().item() is not None
-
-    plain, game = small_games(2, f"device.precision={precision}", *TWO)
-    for each in (plain, game):
-        if part == "constraint":
-            step = each.discriminator.optimizer.step
-
-            def waiting(each: Game = each, step: Callable[[], Any] = step) -> Any:
-                wait(each.discriminator.parameters)
-                return step()
-
-            monkeypatch.setattr(each.discriminator.optimizer, "step", waiting)
-        else:
-            compute = each.generator.terms[0].compute
-
-            def term(view: Round, each: Game = each, compute: Callable[[Round], Tensor] = compute) -> Tensor:
-                wait(each.generator.parameters)
-                return compute(view)
-
-            object.__setattr__(each.generator.terms[0], "compute", term)
-    assert_falls_back(plain, game, "operation not permitted when stream is capturing", capsys)
-
-
-def test_a_term_that_asks_for_something_else_each_time_is_not_recorded(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    plain, game = small_games(2)
-    for each in (plain, game):
-        adversarial = each.generator.terms[-1]
-        compute = adversarial.compute
-        times = [0]
-
-        def other(view: Round, compute: Any = compute, times: list[int] = times) -> Tensor:
-            times[0] += 1
-            return compute(view) + 0 * view.uniform(f"another_{times[0]}").mean()
-
-        object.__setattr__(adversarial, "compute", other)
-    train_step(plain, 0)
-    made, _ = taped(game)
+def test_an_optimizer_that_counts_in_python_is_not_recorded() -> None:
+    game = small_game()
     train_step(game, 0)
-    train_step(game, 1)
-    assert made.reason is not None
-    assert "they now ask for ('uniform', 'generator', 0, 'another_2')" in made.reason
-    assert "did not before" in capsys.readouterr().out
+    game.generator.optimizer.state[game.generator.parameters[0]]["updates"] = 1
+    with pytest.raises(RuntimeError, match=r"^Adam counts outside the device$"):
+        cuda_graphs._check_capturable(game.generator)
 
 
-def test_too_many_sets_of_due_terms_are_played_and_said_once(
+def test_a_term_that_waits_for_the_device_is_refused() -> None:
+    game = small_game()
+    compute = game.generator.terms[0].compute
+
+    def term(round: Round) -> Tensor:
+        assert game.generator.parameters[0].sum().item() is not None
+        return compute(round)
+
+    object.__setattr__(game.generator.terms[0], "compute", term)
+    refused(game, "operation not permitted when stream is capturing")
+
+
+def test_a_draw_that_no_term_declares_is_refused_by_name() -> None:
+    game = small_game()
+    compute = game.generator.terms[-1].compute
+    object.__setattr__(
+        game.generator.terms[-1], "compute", lambda round: compute(round) + round.uniform("another").mean()
+    )
+    told = (
+        r"""^a term reads 'another' and does not declare it; add draws = \{"another": "uniform"\} to its class$"""
+    )
+    with pytest.raises(ConfigError, match=told):
+        train_step(game, 0)
+
+
+def test_too_many_sets_of_due_terms_are_played_and_that_is_reported_once(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(captured, "MOST_GRAPHS", 1)
+    monkeypatch.setattr(cuda_graphs, "MOST_GRAPHS", 1)
     plain, game = small_games(2, *TWO)
-    made, tapes = taped(game)
+    tapes = taped(game)
     assert_alike(plain, game, range(8))
-    assert made.reason is None
     assert (tapes.warm_ups, len(tapes.tapes), tapes.replays) == (1, 1, 3)
-    assert capsys.readouterr().out == (
-        "note    device.graphs: 1 sets of due terms are recorded; steps with others are not\n"
-    )
+    assert capsys.readouterr().out == "note    device.graphs: 1 sets of due terms are recorded, and no others\n"
 
 
 def test_games_on_the_cpu_are_played_plainly() -> None:
-    assert small_game("device.graphs=true").captured is None
-
-
-def test_held_inputs_lie_where_they_lay_and_are_drawn_for_the_step_they_are_asked_for_at() -> None:
-    game = small_game("train.n_dis=2")
-    held = HeldInputs(game.device, {"discriminator": 2, "generator": 1})
-    held.begin(3)
-    first = held.drawn(game.draw, "discriminator", 7)
-    assert torch.equal(first, game.draw("discriminator", 7))
-    assert held.drawn(game.draw, "discriminator", 7).data_ptr() == first.data_ptr()
-    assert len(held.asked) == 1
-    held.fill(5, held.asked)
-    assert torch.equal(first, game.draw("discriminator", 11))
-    again = held.drawn(game.draw, "discriminator", 11)
-    assert again.data_ptr() == first.data_ptr()
-    again.requires_grad_()
-    assert not held.drawn(game.draw, "discriminator", 11).requires_grad
-    with pytest.raises(RuntimeError, match="did not before"):
-        held.drawn(game.draw, "generator", 5)
+    assert small_game("device.graphs=true").replay is None
 
 
 def test_what_a_device_cannot_compile_is_refused_in_one_line() -> None:

@@ -24,7 +24,7 @@ def test_an_outline_has_every_tensor_of_the_network_but_no_memory(model: str, no
     config = small_config(f"model.generator.norm={norm}", f"model.discriminator.norm={norm}", model=model)
     before = torch.default_generator.get_state()
     for player in PLAYERS:
-        drawn = outline(config, player, SPACE)
+        drawn = outline(config, SPACE)[player].outline()
         whole = make_network(config, player, SPACE).state_dict()
         assert {name: (t.shape, t.dtype) for name, t in drawn.items()} == {
             name: (t.shape, t.dtype) for name, t in whole.items()
@@ -35,8 +35,7 @@ def test_an_outline_has_every_tensor_of_the_network_but_no_memory(model: str, no
 
 def test_an_outline_draws_no_random_number() -> None:
     before = torch.default_generator.get_state()
-    for player in PLAYERS:
-        outline(small_config("model.discriminator.norm=spectral"), player, SPACE)
+    outline(small_config("model.discriminator.norm=spectral"), SPACE)
     assert torch.equal(torch.default_generator.get_state(), before)
 
 
@@ -44,7 +43,7 @@ def test_too_many_layers_are_refused_and_the_count_ends_there(monkeypatch: pytes
     config = small_config("model.generator.hidden=[" + "1," * 200 + "1]", model="mlp")
     monkeypatch.setattr(size, "MOST_TENSORS", 100)
     with pytest.raises(ConfigError, match="the generator has more than"):
-        outline(config, "generator", SPACE)
+        outline(config, SPACE)
     torch.nn.ModuleList([torch.nn.Linear(1, 1) for _ in range(101)])
     assert torch.empty(1).device.type == "cpu"
 

@@ -5,13 +5,13 @@ import torch
 from torch import Tensor
 
 from ganctl.checkpoints import state
-from ganctl.game.step import Round, train_step
+from ganctl.game.step import train_step
 from ganctl.models import MODELS
 from ganctl.models.packed import Packed, build_discriminator
 from ganctl.runtime.randomness import seeded
 from ganctl.samples import SampleSpace
 from tests.conftest import TINY, Cli
-from tests.game.games import small_config, small_game
+from tests.game.games import round_of, small_config, small_game
 
 SHAPES = [("mlp", (2,)), ("mlp", (3, 4, 6)), ("dcgan", (1, 8, 8)), ("dcgan", (3, 8, 8))]
 
@@ -44,7 +44,7 @@ def test_a_pack_of_one_is_the_plain_discriminator(name: str) -> None:
 def test_everything_a_round_says_is_by_judgements(model: str, data: str, values: int, pack: int) -> None:
     game = small_game("train.batch_size=8", f"train.pack={pack}", model=model, data=data)
     game.generator.trainable(False)
-    this = Round(game, "discriminator", 0, 0)
+    this = round_of(game, "discriminator", 0, any="uniform")
     judgements = 8 // pack
     assert this.real_gradient.shape == this.fake_gradient.shape == (judgements, pack * values)
     assert this.gradient_at(this.real).shape == (judgements, pack * values)
@@ -54,7 +54,7 @@ def test_everything_a_round_says_is_by_judgements(model: str, data: str, values:
 
 def test_a_packs_gradient_is_that_of_its_one_logit_by_all_its_values() -> None:
     game = small_game("train.batch_size=8", "train.pack=4", "device.precision=fp64")
-    this = Round(game, "discriminator", 0, 0)
+    this = round_of(game, "discriminator")
 
     def logit_of_second_pack(samples: Tensor) -> Tensor:
         logit: Tensor = game.discriminator.network(torch.cat([this.real.detach()[:4], samples]))[1]
@@ -108,6 +108,6 @@ def test_packed_pictures_keep_the_fast_memory_layout() -> None:
     seen: list[Tensor] = []
     first = next(module for module in packed.modules() if isinstance(module, torch.nn.Conv2d))
     first.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
-    packed(game.batches.samples("discriminator", 0))
+    packed(game.draws.batches.samples("discriminator", 0))
     assert seen[0].shape == (4, 2, 8, 8)
     assert seen[0].is_contiguous(memory_format=torch.channels_last)

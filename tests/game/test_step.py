@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from ganctl.checkpoints import state
-from ganctl.game.step import Game, Round, train_step, update
+from ganctl.game.step import Game, train_step
 from ganctl.losses import LOSSES
-from tests.game.games import small_game, small_games
+from tests.game.games import round_of, small_game, small_games, update
 
 LOSS_CHOICES = sorted((set(LOSSES) - {"wgan"}) | {"wgan_gp"})
 
@@ -53,7 +53,7 @@ def test_an_update_lowers_the_players_own_loss_on_the_same_batch(player: str, lo
         mover, other = other, mover
     values = []
     for _ in range(2):
-        update(game, mover, other, turn=0, step=0)
+        update(game, mover)
         values.append(sum(term.weight * mover.values[term.name] for term in mover.terms))
     assert values[1] < values[0]
 
@@ -65,7 +65,7 @@ def test_an_update_leaves_the_opponents_weights_and_gradients_alone(player: str)
     if player == "generator":
         mover, other = other, mover
     before = weights(other.network)
-    update(game, mover, other, turn=0, step=0)
+    update(game, mover)
     assert same(before, weights(other.network))
     assert all(parameter.grad is None for parameter in other.parameters)
     assert all(parameter.grad is not None for parameter in mover.parameters)
@@ -74,8 +74,8 @@ def test_an_update_leaves_the_opponents_weights_and_gradients_alone(player: str)
 def test_the_adversarial_update_equals_textbook_gradient_descent() -> None:
     game = small_game("optimizer=sgd", "optimizer.lr=0.1", "device.precision=fp64", model="mlp", data="ring")
     generator, discriminator = (copy.deepcopy(player.network) for player in (game.generator, game.discriminator))
-    real = game.batches.samples("discriminator", 0)
-    fake = generator(game.latents(game.batch_size, "discriminator", 0)).detach()
+    real = game.draws.batches.samples("discriminator", 0)
+    fake = generator(game.draws.latents(game.draws.batch_size, "discriminator", 0)).detach()
     one, zero = torch.ones(len(real), dtype=real.dtype), torch.zeros(len(real), dtype=real.dtype)
     cross_entropy = nn.functional.binary_cross_entropy_with_logits
     loss = cross_entropy(discriminator(real), one) + cross_entropy(discriminator(fake), zero)
@@ -85,7 +85,7 @@ def test_the_adversarial_update_equals_textbook_gradient_descent() -> None:
             discriminator.parameters(), torch.autograd.grad(loss, list(discriminator.parameters())), strict=True
         )
     ]
-    update(game, game.discriminator, game.generator, turn=0, step=0)
+    update(game, game.discriminator)
     for ours, theirs in zip(game.discriminator.parameters, expected, strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-15)
 
@@ -131,7 +131,8 @@ def test_shared_fakes_change_no_bit_of_what_generating_them_again_would_give(
 ) -> None:
     shared, again = small_games(2, *overrides, model=model, data=data)
     play(shared, 3)
-    monkeypatch.setattr(Game, "generated_for_both", lambda game, turn: None)
+    monkeypatch.setattr(again.draws, "shares_samples", lambda player, number: False)
+    monkeypatch.setattr(again.draws, "_has_samples", lambda player, number: False)
     play(again, 3)
     for name in ("generator", "discriminator"):
         assert same(weights(getattr(shared, name).network), weights(getattr(again, name).network))
@@ -150,8 +151,8 @@ def test_a_steps_first_turn_of_the_generator_has_the_latents_of_the_discriminato
     overrides: tuple[str, ...], shared: set[tuple[int, int]]
 ) -> None:
     game = small_game("train.n_dis=3", "train.n_gen=2", *overrides)
-    of_generator = [game.draw("generator", turn) for turn in range(4)]
-    of_discriminator = [game.draw("discriminator", turn) for turn in range(6)]
+    of_generator = [game.draws.latents_of("generator", turn) for turn in range(4)]
+    of_discriminator = [game.draws.latents_of("discriminator", turn) for turn in range(6)]
     equal = {
         (turn, other)
         for turn, drawn in enumerate(of_generator)
@@ -164,9 +165,11 @@ def test_a_steps_first_turn_of_the_generator_has_the_latents_of_the_discriminato
 def test_n_dis_n_gen_and_first_order_the_updates(monkeypatch: pytest.MonkeyPatch) -> None:
     game = small_game("train.n_dis=3", "train.n_gen=2", "train.first=generator")
     played: list[tuple[str, int]] = []
+    feeds = game.draws.feeds
     monkeypatch.setattr(
-        "ganctl.game.step.update",
-        lambda game, player, opponent, turn, step, generated: played.append((player.name, turn)),
+        game.draws,
+        "feeds",
+        lambda player, number, reads: (played.append((player, number)), feeds(player, number, reads))[1],
     )
     train_step(game, 1)
     assert played == [("generator", 2), ("generator", 3), *(("discriminator", turn) for turn in (3, 4, 5))]
@@ -196,11 +199,11 @@ def test_a_lazy_term_is_computed_every_so_many_turns_and_weighted_by_as_many() -
     eager = small_game("penalty=[r1]", "penalty.r1.every=1", "penalty.r1.weight=6", "device.precision=fp64")
     none = small_game("device.precision=fp64")
     for game in (lazy, eager, none):
-        update(game, game.discriminator, game.generator, turn=2, step=2)
+        update(game, game.discriminator, step=2)
     assert same(weights(lazy.discriminator.network), weights(eager.discriminator.network))
     lazy, none = small_game("penalty=[r1]", "penalty.r1.every=2"), small_game()
     for game in (lazy, none):
-        update(game, game.discriminator, game.generator, turn=1, step=1)
+        update(game, game.discriminator, step=1)
     assert same(weights(lazy.discriminator.network), weights(none.discriminator.network))
     assert "r1" not in lazy.discriminator.values
 
@@ -208,7 +211,7 @@ def test_a_lazy_term_is_computed_every_so_many_turns_and_weighted_by_as_many() -
 def test_the_gradient_norm_is_clipped_and_reported_as_it_was() -> None:
     game = small_game("train.clip_norm=0.01", "optimizer=sgd", "optimizer.lr=1", "device.precision=fp64")
     before = weights(game.discriminator.network)
-    update(game, game.discriminator, game.generator, turn=0, step=0)
+    update(game, game.discriminator)
     moved = torch.cat(
         [(a - b).flatten() for a, b in zip(before, weights(game.discriminator.network), strict=True)]
     ).norm()
@@ -219,7 +222,7 @@ def test_the_gradient_norm_is_clipped_and_reported_as_it_was() -> None:
 def test_gradient_entries_are_clipped_by_value() -> None:
     game = small_game("train.clip_value=1e-4", "optimizer=sgd", "optimizer.lr=1", "device.precision=fp64")
     before = weights(game.discriminator.network)
-    update(game, game.discriminator, game.generator, turn=0, step=0)
+    update(game, game.discriminator)
     moved = [(a - b).abs().max() for a, b in zip(before, weights(game.discriminator.network), strict=True)]
     assert max(moved).item() == pytest.approx(1e-4, rel=1e-6)
 
@@ -238,7 +241,7 @@ def test_mixed_precision_is_used_in_the_step(precision: str, dtype: torch.dtype)
                 module.register_forward_hook(note)
     train_step(game, 0)
     assert seen["forward"] == {dtype}
-    assert {logits.dtype for logits in game.discriminator.logits.values()} == {torch.float32}
+    assert {logits.dtype for logits in game.discriminator.last.logits.values()} == {torch.float32}
     assert {parameter.dtype for parameter in game.generator.parameters} == {torch.float32}
     assert game.generator.scaler.is_enabled() == (precision == "fp16")
     assert game.generator.scaler is not game.discriminator.scaler
@@ -249,7 +252,7 @@ def test_fp16_penalties_run_their_own_forward_in_full_precision() -> None:
     seen: list[torch.dtype] = []
     first = next(module for module in game.discriminator.network.modules() if isinstance(module, nn.Conv2d))
     first.register_forward_hook(lambda module, inputs, output: seen.append(output.dtype))
-    update(game, game.discriminator, game.generator, turn=0, step=0)
+    update(game, game.discriminator)
     assert sorted(map(str, seen)) == ["torch.float16", "torch.float16", "torch.float32"]
 
 
@@ -273,7 +276,7 @@ def test_a_value_that_is_not_finite_is_named_with_step_network_and_term() -> Non
         game.discriminator.parameters[0].fill_(float("nan"))
     play(game, 2, start=2)
     with pytest.raises(DivergenceError, match=r"step 3: the discriminator's (r1|adversarial) is not finite"):
-        game.watch.check()
+        game.divergence.check()
 
 
 def test_an_fp16_penaltys_gradient_is_computed_in_full_precision_too() -> None:
@@ -288,8 +291,8 @@ def test_an_fp16_penaltys_gradient_is_computed_in_full_precision_too() -> None:
                 weight.mul_(0.02)
         game.generator.trainable(False)
     with half.device.autocast():
-        ours = Round(half, "discriminator", 0, 0).real_gradient
-    theirs = Round(full, "discriminator", 0, 0).real_gradient
+        ours = round_of(half, "discriminator").real_gradient
+    theirs = round_of(full, "discriminator").real_gradient
     assert theirs.abs().max() < 1e-6
     torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=0)
 

@@ -40,7 +40,7 @@ def test_every_term_takes_20_steps_in_every_precision(precision: str, terms: str
     game = cuda_game(terms, f"device.precision={precision}", model=model, data=data)
     for step in range(20):
         train_step(game, step)
-    game.watch.check()
+    game.divergence.check()
     assert all(tensor.isfinite().all() for tensor in game.generator.network.state_dict().values())
 
 
@@ -60,7 +60,7 @@ def test_no_step_waits_for_the_device(precision: str, terms: list[str]) -> None:
     with no_waiting():
         for step in range(1, 5):
             train_step(game, step)
-    game.watch.check()
+    game.divergence.check()
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])

@@ -11,8 +11,8 @@ from sklearn.metrics import roc_auc_score
 
 from ganctl.command_line.compose import config_folder
 from ganctl.config import TrainConfig, flatten
-from ganctl.game.scalars import measure
-from ganctl.game.step import KEPT, train_step
+from ganctl.game.scalars import diversity, measure, separation
+from ganctl.game.step import SHOWN, train_step
 from ganctl.runs.health import (
     ALIKE,
     LONG_ROWS,
@@ -22,8 +22,6 @@ from ganctl.runs.health import (
     VANISHED,
     WON,
     HealthWatch,
-    diversity,
-    separation,
 )
 from scripts.soaks.warm import Warm
 from tests.behaviours.runs import TINY
@@ -84,21 +82,21 @@ def test_every_game_has_the_three_numbers_of_its_last_step(words: list[str]) -> 
         [weight.grad.flatten() for weight in game.generator.parameters if weight.grad is not None]
     )
     assert found[GRADIENT] == pytest.approx(float(gradients.square().mean().sqrt()), rel=1e-5)
-    logits = game.discriminator.logits
+    logits = game.discriminator.last.logits
     pairs = (logits["real"][:, None] > logits["fake"]).float().mean()
     assert found[SEPARATION] == pytest.approx(float(pairs))
-    last = game.accumulate * game.discriminator.turns * 2 - 1
-    real = game.batches.samples("discriminator", last)
-    assert found[DIVERSITY] == pytest.approx(float(diversity(real, game.discriminator.samples["fake"])))
+    last = game.draws.accumulate * game.discriminator.updates * 2 - 1
+    real = game.draws.batches.samples("discriminator", last)
+    assert found[DIVERSITY] == pytest.approx(float(diversity(real, game.discriminator.last.samples["fake"])))
 
 
 def test_few_samples_of_the_discriminators_are_kept_off_the_graph_and_none_of_the_generators() -> None:
-    game = small_game(f"train.batch_size={KEPT + 8}", model="mlp", data="ring")
+    game = small_game(f"train.batch_size={SHOWN + 8}", model="mlp", data="ring")
     train_step(game, 0)
-    assert not game.generator.samples
+    assert not game.generator.last.samples
     for side in ("real", "fake"):
-        kept = game.discriminator.samples[side]
-        assert kept.shape == (KEPT, 2)
+        kept = game.discriminator.last.samples[side]
+        assert kept.shape == (SHOWN, 2)
         assert not kept.requires_grad
 
 

@@ -1,0 +1,101 @@
+"""From a validated config to the parts of a game: networks, players and what these minimise."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from ganctl.auxiliary import Auxiliary
+from ganctl.config import TrainConfig
+from ganctl.errors import ConfigError, SizeError
+from ganctl.game.players import Player, Term
+from ganctl.models.packed import build_discriminator
+from ganctl.optim import PlayerName
+from ganctl.penalties import Constraint, PenaltyTerm
+from ganctl.round import Distribution, Surroundings
+from ganctl.runtime.device import Device
+from ganctl.runtime.randomness import seeded
+from ganctl.samples import SampleSpace
+from ganctl.schedules import Schedule, ScheduleSpec
+
+REAL: Mapping[str, Distribution | None] = {"real": None}
+
+
+def make_network(config: TrainConfig, player: PlayerName, space: SampleSpace) -> nn.Module:
+    """Return one freshly initialised network for such samples.
+
+    Raises `ConfigError` if the model cannot make or take them.
+    """
+    try:
+        if player == "generator":
+            return config.model.build_generator(space)
+        return build_discriminator(config.model, space, config.train.pack)
+    except SizeError as error:
+        near = " or ".join(map(str, error.sides))
+        if "resolution" in type(config.data).model_fields:
+            raise ConfigError(f"data.resolution: {error}; take {near}") from error
+        raise ConfigError(f"model: {error}; resize the images to {near} pixels, or take model=mlp") from error
+
+
+def build_network(config: TrainConfig, player: PlayerName, space: SampleSpace, device: Device) -> nn.Module:
+    """Return one network on the device, in channels-last memory, initialised by a function of the seed."""
+    with seeded(config.seed, "initialise", player):
+        network = make_network(config, player, space)
+    network.to(device.torch_device, device.dtype)
+    return network.to(memory_format=torch.channels_last)
+
+
+def assemble_player(
+    config: TrainConfig, name: PlayerName, network: nn.Module, space: SampleSpace, device: Device
+) -> Player:
+    """Return a player at step 0.
+
+    On device "meta" it only says what it would save: of its terms, none but those with a state are built.
+    """
+    surroundings = Surroundings(space, device.torch_device, device.dtype, config.seed)
+    generates = name == "generator"
+    penalties = [] if generates else list(config.penalty.values())
+    return Player(
+        name=name,
+        network=network,
+        learning=config.optimizer,
+        schedule=schedule(config, config.schedule.learning_rate),
+        terms=_generator_terms(config, surroundings) if generates else _discriminator_terms(config, surroundings),
+        constraints=[penalty.constrain for penalty in penalties if isinstance(penalty, Constraint)],
+        scaler=device.gradient_scaler(),
+        updates=config.train.n_gen if generates else config.train.n_dis,
+        clip_norm=config.train.clip_norm,
+        clip_value=config.train.clip_value,
+    )
+
+
+def schedule(config: TrainConfig, spec: ScheduleSpec) -> Schedule:
+    """Return a schedule that ends with the run unless it says when."""
+    return Schedule(spec, spec.until or config.train.steps)
+
+
+def _discriminator_terms(config: TrainConfig, surroundings: Surroundings) -> list[Term]:
+    # Penalties first: the logits they differentiate are then those that the adversarial loss reads.
+    moving = schedule(config, config.schedule.penalty)
+    penalties = [
+        Term(key, _built(penalty, surroundings), moving, penalty.weight, penalty.every, {**REAL, **penalty.draws})
+        for key, penalty in config.penalty.items()
+        if isinstance(penalty, PenaltyTerm)
+    ]
+    reads = {**REAL, **config.loss.draws}
+    return [*penalties, Term("adversarial", config.loss.discriminator, Schedule.constant(), reads=reads)]
+
+
+def _generator_terms(config: TrainConfig, surroundings: Surroundings) -> list[Term]:
+    constant = Schedule.constant()
+    auxiliaries = [
+        Term(key, _built(term, surroundings), constant, term.weight, term.every, REAL if term.reads_real else {})
+        for key, term in config.auxiliary.items()
+    ]
+    reads = REAL if config.loss.reads_real else {}
+    return [*auxiliaries, Term("adversarial", config.loss.generator, constant, reads=reads)]
+
+
+def _built(component: PenaltyTerm | Auxiliary, surroundings: Surroundings) -> Any:
+    return component.build(surroundings) if surroundings.device.type != "meta" or component.stateful else None

@@ -1,0 +1,105 @@
+"""What an update needs that depends on its number: a pure function of seed, player, update, part and rank."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ganctl.data.batches import Batches
+from ganctl.optim import PlayerName
+from ganctl.round import Distribution, Feed
+from ganctl.runtime.device import Device
+from ganctl.runtime.randomness import drawn, mix, normal
+
+DRAW: dict[Distribution, Callable[..., Tensor]] = {"uniform": torch.rand, "normal": torch.randn}
+
+
+@dataclass
+class Draws:
+    """Makes the feed of each update.
+
+    An update learns from `accumulate` batches. Its random numbers are drawn for all of them at once and sliced, so
+    that accumulation sees the numbers of one large batch. `updates` are those of each player a step. With `share`,
+    the generator's first update in a step has the latents of the discriminator's last one.
+    """
+
+    batches: Batches
+    device: Device
+    seed: int
+    latent: int
+    pack: int
+    accumulate: int
+    updates: Mapping[PlayerName, int]
+    share: bool
+
+    @property
+    def batch_size(self) -> int:
+        """Samples in one forward."""
+        return self.batches.batch_size
+
+    @property
+    def images_per_step(self) -> int:
+        """Real samples a step trains the discriminator on; the generator's updates add none."""
+        return self.batch_size * self.accumulate * self.updates["discriminator"]
+
+    @property
+    def batches_per_step(self) -> int:
+        """Forwards and backwards of either network that a step is made of."""
+        return self.accumulate * sum(self.updates.values())
+
+    def salt(self, rollbacks: int) -> None:
+        """Draw other numbers than before the last of so many rollbacks; call it once, before anything is drawn."""
+        if rollbacks:
+            self.seed = self.batches.seed = mix(self.seed, "rollback", rollbacks)
+
+    def latents(self, count: int, *key: int | str) -> Tensor:
+        """Return standard normal latents [count, latent], keyed by the seed and `key`."""
+        shape = (count, self.latent)
+        return normal(shape, self.device.torch_device, self.device.dtype, self.seed, "latents", *key)
+
+    def feeds(self, player: PlayerName, number: int, reads: Mapping[str, Distribution | None]) -> Iterator[Feed]:
+        """Yield the feed of each batch of a player's update `number` (from 0).
+
+        It holds the latents, unless the update shares the samples of the one before, and `reads`: "real" and the
+        names of draws with their distributions, "uniform" in [0, 1), one number a logit, or "normal", in the shape
+        of the samples.
+        """
+        whole = {} if self._has_samples(player, number) else {"latents": self.latents_of(player, number)}
+        for name, distribution in reads.items():
+            if distribution is not None:
+                whole[name] = self._drawn(distribution, name, player, number)
+        for part in range(self.accumulate):
+            feed = {name: self._part(values, part) for name, values in whole.items()}
+            if "real" in reads:
+                feed["real"] = self.batches.samples(player, number * self.accumulate + part)
+            yield feed
+
+    def latents_of(self, player: PlayerName, number: int) -> Tensor:
+        """Return the latents of a player's update `number` (from 0), [batch · accumulate, latent]."""
+        if player == "generator" and self.share and number % self.updates["generator"] == 0:
+            step = number // self.updates["generator"]
+            player, number = "discriminator", (step + 1) * self.updates["discriminator"] - 1
+        return self.latents(self.batch_size * self.accumulate, player, number)
+
+    def shares_samples(self, player: PlayerName, number: int) -> bool:
+        """Return whether the samples of an update are those of the next one too, the generator's.
+
+        They are if it has the same latents and one batch is all of them: the generator does not change between.
+        """
+        last = player == "discriminator" and (number + 1) % self.updates["discriminator"] == 0
+        return self.share and self.accumulate == 1 and last
+
+    def _has_samples(self, player: PlayerName, number: int) -> bool:
+        first = player == "generator" and number % self.updates["generator"] == 0
+        return self.share and self.accumulate == 1 and first
+
+    def _drawn(self, distribution: Distribution, name: str, player: PlayerName, number: int) -> Tensor:
+        count = self.batch_size * self.accumulate
+        shape = (count // self.pack,) if distribution == "uniform" else (count, *self.batches.store.space.shape)
+        key = (self.seed, name, player, number)
+        return drawn(DRAW[distribution], shape, self.device.torch_device, self.device.dtype, *key)
+
+    def _part(self, values: Tensor, part: int) -> Tensor:
+        size = len(values) // self.accumulate
+        return values[part * size : (part + 1) * size]

@@ -1,0 +1,171 @@
+"""One batch as both players see it: all that a loss, a penalty or an auxiliary term may read."""
+
+from collections.abc import Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from ganctl.errors import ConfigError
+from ganctl.models import Discriminator
+from ganctl.models.convolutions import gradients_at_samples_alone
+from ganctl.runtime.device import Device
+from ganctl.samples import SampleSpace
+
+Side = Literal["real", "fake"]
+SIDES: tuple[Side, ...] = ("real", "fake")
+Distribution = Literal["uniform", "normal"]
+
+Feed = Mapping[str, Tensor]
+"""What a batch depends on besides the weights, by name: `latents`, `real`, labels, and what the terms draw."""
+
+
+@dataclass(frozen=True)
+class Networks:
+    """Both networks as a batch is sent through them, on the device and in the precision of the step."""
+
+    generator: nn.Module
+    discriminator: nn.Module
+    device: Device
+
+    def generate(self, feed: Feed) -> Tensor:
+        """Return the generator's samples [batch, *shape] of a feed's latents, in the type of real ones."""
+        samples: Tensor = self.generator(feed["latents"], *_given(feed.get("fake_labels")))
+        return samples.to(self.device.dtype)
+
+    def features(self, samples: Tensor) -> Tensor:
+        """Return what the discriminator's last layer reads of samples, [logits, …]."""
+        assert isinstance(self.discriminator, Discriminator)
+        return self.discriminator.features(samples)
+
+    def logits(self, features: Tensor, labels: Tensor | None) -> Tensor:
+        """Return the discriminator's logits of features, [logits]."""
+        assert isinstance(self.discriminator, Discriminator)
+        return self.discriminator.logits(features, *_given(labels)).to(self.device.dtype)
+
+
+def _given(labels: Tensor | None) -> tuple[Tensor, ...]:
+    return () if labels is None else (labels,)
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a term is built for: what samples are, the device, its type, the run's seed."""
+
+    space: SampleSpace
+    device: torch.device
+    dtype: torch.dtype
+    seed: int
+
+
+class Round:
+    """One batch as both players see it; whatever no term asks for is never computed.
+
+    A discriminator gives one logit a sample, or one a pack of `train.pack` samples. Logits, features and gradients
+    are float32 (float64 in fp64). On the discriminator's update `fake` is detached; on the generator's it carries
+    the generator's graph, and the discriminator is frozen. `fake`, where given, are the samples of the feed's
+    latents.
+    """
+
+    def __init__(self, networks: Networks, feed: Feed, fake: Tensor | None = None) -> None:
+        self._networks = networks
+        self._feed = feed
+        self._seen: dict[str, Tensor] = {}
+        if fake is not None:
+            self.fake = fake
+
+    @property
+    def real(self) -> Tensor:
+        """Real samples, [batch, *shape]."""
+        return self._declared("real", "reads_real = True")
+
+    @cached_property
+    def fake(self) -> Tensor:
+        """Generated samples, [batch, *shape]."""
+        return self._networks.generate(self._feed)
+
+    @cached_property
+    def real_logits(self) -> Tensor:
+        """D(x), [logits]."""
+        return self._networks.logits(self._features("real"), self._feed.get("real_labels"))
+
+    @cached_property
+    def fake_logits(self) -> Tensor:
+        """D(G(z)), [logits]."""
+        return self._networks.logits(self._features("fake"), self._feed.get("fake_labels"))
+
+    @property
+    def real_features(self) -> Tensor:
+        """What the discriminator's last layer reads of the real samples, [logits, values]."""
+        return self._features("real").flatten(1).to(self._networks.device.dtype)
+
+    @property
+    def fake_features(self) -> Tensor:
+        """What the discriminator's last layer reads of the generated samples, [logits, values]."""
+        return self._features("fake").flatten(1).to(self._networks.device.dtype)
+
+    @cached_property
+    def real_gradient(self) -> Tensor:
+        """∇D at the real samples, [logits, values], differentiable."""
+        return self._gradient("real")
+
+    @cached_property
+    def fake_gradient(self) -> Tensor:
+        """∇D at the generated samples, [logits, values], differentiable."""
+        return self._gradient("fake")
+
+    @property
+    def weights(self) -> list[Tensor]:
+        """The discriminator's weights of two or more dimensions, outputs first, as they are trained."""
+        return [weight for weight in self._networks.discriminator.parameters() if weight.dim() > 1]
+
+    def gradient_at(self, samples: Tensor) -> Tensor:
+        """Return ∇D at any samples by a forward of its own, [logits, values], differentiable."""
+        device, samples = self._networks.device, samples.detach().requires_grad_()
+        with device.full_precision() if device.precision == "fp16" else nullcontext():
+            logits = self._networks.logits(self._networks.features(samples), self._feed.get("real_labels"))
+        return self._differentiate(logits, samples)
+
+    def uniform(self, purpose: str) -> Tensor:
+        """Return one number in [0, 1) a logit, [logits], of a draw that the term declares by this name."""
+        return self._declared(purpose, f'draws = {{"{purpose}": "uniform"}}')
+
+    def noise(self, purpose: str) -> Tensor:
+        """Return standard normal numbers, [batch, *shape], of a draw that the term declares by this name."""
+        return self._declared(purpose, f'draws = {{"{purpose}": "normal"}}')
+
+    @property
+    def logits(self) -> dict[str, Tensor]:
+        """The logits that were asked for, by side, detached."""
+        asked = [side for side in SIDES if f"{side}_logits" in self.__dict__]
+        return {side: self.__dict__[f"{side}_logits"].detach() for side in asked}
+
+    @property
+    def samples(self) -> dict[str, Tensor]:
+        """The samples of which the discriminator computed features, by side, detached."""
+        return {side: getattr(self, side).detach() for side in SIDES if side in self._seen}
+
+    def _declared(self, name: str, declaration: str) -> Tensor:
+        if name not in self._feed:
+            raise ConfigError(f"a term reads '{name}' and does not declare it; add {declaration} to its class")
+        return self._feed[name]
+
+    def _features(self, side: Side) -> Tensor:
+        if side not in self._seen:
+            self._seen[side] = self._networks.features(getattr(self, side))
+        return self._seen[side]
+
+    def _gradient(self, side: Side) -> Tensor:
+        samples: Tensor = getattr(self, side)
+        if self._networks.device.precision == "fp16" or side in self._seen:
+            return self.gradient_at(samples)
+        samples.requires_grad_()
+        return self._differentiate(getattr(self, f"{side}_logits"), samples)
+
+    def _differentiate(self, logits: Tensor, samples: Tensor) -> Tensor:
+        with gradients_at_samples_alone(), self._networks.device.full_precision():  # the casts are in the graph
+            (gradient,) = torch.autograd.grad(logits.sum(), samples, create_graph=True)
+        return gradient.reshape(len(logits), -1)
