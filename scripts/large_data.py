@@ -119,7 +119,7 @@ def train(path: Path, group: Path | None, rounds: int, steps: int, reads: int) -
             speeds[name].append(game.draws.images_per_step * steps / elapsed)
             waits[name].append((game.draws.batches.waited - waited) / elapsed)
     found = {"speeds": speeds, "waits": waits, "peaks": peaks, "device": device.describe()}
-    return found | {"reading": read(games["file"].batches, group, reads)}
+    return found | {"reading": read(games["file"].draws.batches, group, reads)}
 
 
 def read(batches: Any, group: Path | None, count: int) -> dict[str, float]:

@@ -4,7 +4,7 @@ import signal
 from pathlib import Path
 
 MOMENTS = {
-    "load": "ganctl.data.sources.Digits.load",
+    "load": "ganctl.data.sources.digits.Digits.load",
     "update": "ganctl.game.step.update",
     "step": "ganctl.runs.runner.train_step",
     "picture": "ganctl.runs.drawing.generate",
