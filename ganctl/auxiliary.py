@@ -11,10 +11,10 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from ganctl.errors import ConfigError
+from ganctl.game.round import Round, Surroundings
 from ganctl.images.blur import gaussian_means
 from ganctl.images.pretrained import open_image_network, weights_digest
 from ganctl.registry import Component, Family
-from ganctl.round import Round, Surroundings
 from ganctl.runtime.torchvision_import import torchvision_version
 
 STABILISERS = (0.01, 0.03)

@@ -11,8 +11,8 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import relu, softplus
 
+from ganctl.game.round import Distribution, Round
 from ganctl.registry import Component, Family
-from ganctl.round import Distribution, Round
 
 Share = Annotated[float, Field(ge=0, lt=0.5)]
 
