@@ -77,7 +77,8 @@ class Recording:
                 for name, place in places.items():
                     place.copy_(feed[name])
         self.replay()
-        return [replace(update, values={k: v.clone() for k, v in update.values.items()}) for update in self.updates]
+        clones = [{name: value.clone() for name, value in update.values.items()} for update in self.updates]
+        return [replace(update, values=values) for update, values in zip(self.updates, clones, strict=True)]
 
 
 class Replay:

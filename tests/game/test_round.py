@@ -63,11 +63,11 @@ def test_labels_reach_the_generator_and_the_logits_of_their_side() -> None:
         ),
         (
             lambda this: this.uniform("shares"),
-            "a term reads 'shares' and does not declare it; add draws = {\"shares\": \"uniform\"} to its class",
+            'a term reads \'shares\' and does not declare it; add draws = {"shares": "uniform"} to its class',
         ),
         (
             lambda this: this.noise("shift"),
-            "a term reads 'shift' and does not declare it; add draws = {\"shift\": \"normal\"} to its class",
+            'a term reads \'shift\' and does not declare it; add draws = {"shift": "normal"} to its class',
         ),
     ],
 )
