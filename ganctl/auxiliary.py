@@ -11,10 +11,10 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from ganctl.errors import ConfigError
+from ganctl.game.round import Round, Surroundings
 from ganctl.images.blur import gaussian_means
 from ganctl.images.pretrained import open_image_network, weights_digest
 from ganctl.registry import Component, Family
-from ganctl.round import Round, Surroundings
 from ganctl.runtime.torchvision_import import torchvision_version
 
 STABILISERS = (0.01, 0.03)
@@ -33,7 +33,7 @@ class Auxiliary(Component):
     every: Annotated[int, Field(ge=1)]
 
     def versions(self) -> dict[str, str]:
-        """Return what, beside the config, the term's bits depend on."""
+        """Return what the term's bits depend on besides the config."""
         return {}
 
     def build(self, surroundings: Surroundings) -> Callable[[Round], Tensor]:
@@ -66,7 +66,7 @@ class FeatureMatching(Auxiliary):
 
 @AUXILIARIES.register
 class Ssim(Auxiliary):
-    """The mean structural similarity of each generated picture and its neighbour in the batch.
+    """The mean structural similarity of each generated image and its neighbour in the batch.
 
     Minimised, it keeps samples apart: a term against mode collapse. (Wang et al. 2004, equation 13.)
     """
@@ -74,7 +74,7 @@ class Ssim(Auxiliary):
     name: Literal["ssim"]
 
     def build(self, surroundings: Surroundings) -> Callable[[Round], Tensor]:
-        """Return the likeness among the fakes of a batch, −1 to 1."""
+        """Return the similarity among the fakes of a batch, −1 to 1."""
         surroundings.space.require_images("auxiliary: ssim compares pictures", "leave it out")
         low, high = surroundings.space.value_range
 
@@ -142,11 +142,11 @@ class Perceptual(Auxiliary):
 
 
 def structural_similarity(first: Tensor, second: Tensor, value_range: float) -> Tensor:
-    """Return the structural similarity of pairs of pictures [batch, channels, height, width], as [batch].
+    """Return the structural similarity of pairs of images [batch, channels, height, width], as [batch].
 
-    Values lie in [0, value_range]; the formula has a meaning for no others.
+    Values must be in [0, value_range].
 
-    Means over a Gaussian window of 11 pixels and σ 1.5 (fewer pixels in smaller pictures), in full precision:
+    Means over a Gaussian window of 11 pixels and σ 1.5 (fewer pixels in smaller images), in full precision:
     its variances are differences of large numbers. (Wang et al. 2004, equation 13.)
     """
     blurred = gaussian_means(first)

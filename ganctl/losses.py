@@ -1,6 +1,6 @@
-"""Adversarial losses: what the players want, as functions of the discriminator's logits.
+"""Adversarial losses: what the players minimise, as functions of the discriminator's logits.
 
-Logits are float32 of shape [logits]: one a sample, or one a pack of `train.pack` samples. Every loss is the
+Logits are float32 of shape [logits]: one per sample, or per pack of `train.pack` samples. Every loss is the
 mean over them, a scalar to be minimised.
 """
 
@@ -11,8 +11,8 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import relu, softplus
 
+from ganctl.game.round import Distribution, Round
 from ganctl.registry import Component, Family
-from ganctl.round import Distribution, Round
 
 Share = Annotated[float, Field(ge=0, lt=0.5)]
 
@@ -24,7 +24,7 @@ class Loss(Component):
     """Whether the discriminator is a Wasserstein critic: unbounded scores, and a Lipschitz term required."""
 
     boundary: ClassVar[float | None] = 0.0
-    """The logit that parts real from fake; None where only differences between logits have a meaning."""
+    """The logit that separates real from fake; None if only differences between logits have a meaning."""
 
     saturates: ClassVar[bool] = False
     """Whether the generator learns nothing from samples that the discriminator is sure are fake."""
@@ -53,7 +53,7 @@ LOSSES: Family[Loss] = Family("loss")
 
 
 class LabelledLoss(Loss):
-    """A loss whose discriminator is taught labels, which may be smoothed and noisy.
+    """A loss whose discriminator learns labels, which may be smoothed and noisy.
 
     Real samples are labelled 1 − `label_smoothing` (one-sided: Salimans et al. 2016, section 3.4), generated
     ones 0; a share `label_noise` of either gets the other's label. The generator aims at 1.
@@ -65,7 +65,7 @@ class LabelledLoss(Loss):
 
     @property
     def draws(self) -> Mapping[str, Distribution]:
-        """One number a logit of either side, where labels are noisy."""
+        """One number per logit of each side, if labels are noisy."""
         return {f"label_noise_{side}": "uniform" for side in ("real", "fake") if self.label_noise > 0}
 
     def distance(self, logits: Tensor, labels: Tensor | float) -> Tensor:

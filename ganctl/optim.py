@@ -36,8 +36,8 @@ class Optimizer(Component):
     def kept(self, player: PlayerName, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return what one player's optimizer keeps once it has stepped, as `<slot>.<weight>`, on device "meta".
 
-        It is found out by a step on a few numbers. Raises `ConfigError` for an optimizer that cannot make one,
-        and for what is kept but no tensor, so that a run could not go on with it.
+        A step on a few numbers finds it out. Raises `ConfigError` for an optimizer that cannot make one, and for
+        state that is no tensor, which no checkpoint can hold.
         """
         slots = {}
         tried: dict[tuple[int, torch.dtype], list[Slot]] = {}

@@ -8,8 +8,8 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import Parameter
 
+from ganctl.game.round import Distribution, Round, Surroundings
 from ganctl.registry import Component, Family
-from ganctl.round import Distribution, Round, Surroundings
 
 Positive = Annotated[float, Field(gt=0)]
 

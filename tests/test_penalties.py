@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from ganctl.game.round import Round
 from ganctl.game.step import train_step
 from ganctl.models import Discriminator
 from ganctl.penalties import PENALTIES, Constraint, PenaltyTerm, WeightClipping
-from ganctl.round import Round
 from tests.game.games import round_of, small_game, update
 
 FP64 = ("device.precision=fp64", "model.discriminator.activation=silu", "model.generator.activation=silu")

@@ -6,7 +6,7 @@ from typing import Literal
 from torch import Tensor
 
 from ganctl.auxiliary import AUXILIARIES, Auxiliary
-from ganctl.round import Round, Surroundings
+from ganctl.game.round import Round, Surroundings
 
 
 @AUXILIARIES.register

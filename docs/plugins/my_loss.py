@@ -4,8 +4,8 @@ from typing import Literal
 
 from torch import Tensor
 
+from ganctl.game.round import Round
 from ganctl.losses import LOSSES, Loss
-from ganctl.round import Round
 
 
 @LOSSES.register

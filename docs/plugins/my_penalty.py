@@ -4,8 +4,8 @@ from typing import Literal
 
 from torch import Tensor
 
+from ganctl.game.round import Round
 from ganctl.penalties import PENALTIES, PenaltyTerm
-from ganctl.round import Round
 
 
 @PENALTIES.register

@@ -21,7 +21,7 @@ def tensors(game: Game) -> dict[str, Tensor]:
 
 
 def copied(game: Game) -> dict[str, Tensor]:
-    """Return a copy of the state in the machine's memory, which does not move when the game goes on."""
+    """Return a copy of the state in the CPU's memory, which further steps do not change."""
     return {name: tensor.detach().to("cpu", copy=True) for name, tensor in tensors(game).items()}
 
 

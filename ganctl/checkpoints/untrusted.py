@@ -188,7 +188,7 @@ WORDS: dict[str, Any] = {
 }
 INTEGER = re.compile(r"[-+]?[0-9]+", re.ASCII)
 FLOAT = re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?", re.ASCII)
-"""Plain words of YAML's core schema, so far as PyYAML puts texts that look so in quotes when it writes them."""
+"""Plain words of YAML's core schema; PyYAML quotes texts that look like them when it writes."""
 
 
 def _plain(node: Any) -> Any:

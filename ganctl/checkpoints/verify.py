@@ -45,9 +45,9 @@ def _open(path: Path, version: tuple[int, ...]) -> Checkpoint:
 def check_tensors(checkpoint: Checkpoint, config: TrainConfig) -> None:
     """Check that a checkpoint's header lists the tensors that its config makes, by names, shapes and types.
 
-    So reading it takes no more memory than its config says, and what is read is what an optimizer works on in
-    place. A member may be missing as a whole where it has no state yet. Raises `CheckpointError` naming the first
-    tensor that is missing, unknown or different, and for networks that do not fit into memory.
+    So reading it takes no more memory than its config implies, and optimizers can work on it in place. A member
+    without state yet may be missing. Raises `CheckpointError` naming the first tensor that is missing, unknown or
+    different, and for networks that do not fit into memory.
     """
     place, steps = checkpoint.path, checkpoint.header.step
     rest = dict(checkpoint.tensors)

@@ -2,7 +2,7 @@
 
 Such a name is `<set>-<model>-<loss>-<8 hex>`. In a sweep, the words that differ come before the hash; a run is
 found with or without them. The hash leaves the data's place out, so that a set may move; so runs of one command
-shape on several sets share it, and are told apart by the fingerprints of their data.
+shape on several sets share it, and are distinguished by the fingerprints of their data.
 """
 
 import os

@@ -10,10 +10,10 @@ from ganctl.auxiliary import Auxiliary
 from ganctl.config import TrainConfig
 from ganctl.errors import ConfigError, SizeError
 from ganctl.game.players import Player, Term
+from ganctl.game.round import Distribution, Surroundings
 from ganctl.models.packed import build_discriminator
 from ganctl.optim import PlayerName
 from ganctl.penalties import Constraint, PenaltyTerm
-from ganctl.round import Distribution, Surroundings
 from ganctl.runtime.device import Device
 from ganctl.runtime.randomness import seeded
 from ganctl.samples import SampleSpace

@@ -1,4 +1,4 @@
-"""The look-out for the first number that is not finite, kept on the device so that no step waits for it."""
+"""The first number that is not finite, recorded on the device so that no step waits for it."""
 
 from collections.abc import Mapping
 
@@ -24,7 +24,7 @@ class Divergence:
         self._numbers: dict[tuple[str, ...], Tensor] = {}
 
     def look(self, step: int | Tensor, player: str, values: Mapping[str, Tensor]) -> None:
-        """Note scalars of a step (from 0) on the device, where its number may lie too, without reading them."""
+        """Record a step's scalars on the device without reading them; `step` (from 0) may be on the device too."""
         names = tuple(name for name in values if name not in self._ignored)
         bad = torch.stack([values[name].detach() for name in names]).isfinite().logical_not()
         code = torch.where(bad, self._slots_of(player, names) + step * SLOTS, torch.iinfo(torch.int64).max).min()

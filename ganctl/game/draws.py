@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from ganctl.data.batches import Batches
+from ganctl.game.round import Distribution, Feed
 from ganctl.optim import PlayerName
-from ganctl.round import Distribution, Feed
 from ganctl.runtime.device import Device
 from ganctl.runtime.randomness import drawn, mix, normal
 

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from ganctl.errors import DivergenceError
+from ganctl.game.round import Distribution, Round
 from ganctl.optim import Optimizer, PlayerName
-from ganctl.round import Distribution, Round
 from ganctl.schedules import Schedule
 
 SKIPPED = "skipped_updates"

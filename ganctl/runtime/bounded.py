@@ -28,8 +28,8 @@ class UntrustedFileError(OSError):
 def opened(path: str | os.PathLike[str]) -> Iterator[io.BufferedReader]:
     """Open a regular file for reading, in binary.
 
-    Nothing else is ever opened for good, since it could block for ever or never end: the kind is looked at
-    before opening, and again afterwards, without waiting for a writer.
+    Anything else could block for ever or never end: the kind is checked before opening and again afterwards,
+    without waiting for a writer.
 
     Raises `OSError` if there is no such file, `UntrustedFileError` if it is not a regular one.
     """

@@ -20,11 +20,11 @@ from ganctl.errors import ConfigError, DivergenceError
 from ganctl.game import cuda_graphs
 from ganctl.game.cuda_graphs import Replay
 from ganctl.game.draws import Draws
+from ganctl.game.round import Networks, Round
 from ganctl.game.scalars import measure
 from ganctl.game.step import Game, train_step
 from ganctl.losses import LOSSES
 from ganctl.penalties import PENALTIES
-from ganctl.round import Networks, Round
 from tests.game.games import small_game, small_games
 from tests.game.tape import Tapes
 
