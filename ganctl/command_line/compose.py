@@ -306,10 +306,11 @@ def _explain(command: str, error: Exception) -> str:
         key = str(error.full_key)
         return f"{key}: required, but not given; add {key}=…"
     if isinstance(error, OverrideParseException):
-        key, equals, _ = error.override.partition("=")
+        word = error.override.removeprefix("++")  # which data.path=… of `ganctl evaluate` is given
+        key, equals, _ = word.partition("=")
         if not equals:
-            return f"'{error.override}' is not of the form key=value"
-        return f"{error.override}: cannot be read; a list is {key}=[a,b], an unusual text \"{key}='…'\""
+            return f"'{word}' is not of the form key=value"
+        return f"{word}: cannot be read; a list is {key}=[a,b], an unusual text \"{key}='…'\""
     if match := re.search(r"Ambiguous value for argument '([^']+)'", text):
         word = match.group(1)
         key, _, value = word.partition("=")
