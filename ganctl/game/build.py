@@ -16,6 +16,7 @@ from ganctl.game.step import Game
 from ganctl.models.ema import Ema
 from ganctl.optim import PlayerName
 from ganctl.runtime.device import Device, open_device
+from ganctl.runtime.ranks import Ranks
 from ganctl.samples import Kind
 
 
@@ -67,8 +68,12 @@ def build_game(config: TrainConfig, store: Store, device: Device) -> Game:
 
 def _draws(config: TrainConfig, store: Store, device: Device) -> Draws:
     loop, where = config.train, (device.torch_device, device.dtype)
+    ranks = Ranks.here()
+    batches = Batches(
+        store, loop.batch_size, config.seed, *where, config.model.value_range, rank=ranks.rank, world=ranks.world
+    )
     return Draws(
-        batches=Batches(store, loop.batch_size, config.seed, *where, config.model.value_range),
+        batches=batches,
         device=device,
         seed=config.seed,
         latent=config.model.latent,
@@ -76,6 +81,7 @@ def _draws(config: TrainConfig, store: Store, device: Device) -> Draws:
         accumulate=loop.accumulate,
         updates={"generator": loop.n_gen, "discriminator": loop.n_dis},
         share=loop.share_fakes and loop.first == "discriminator",
+        ranks=ranks,
     )
 
 

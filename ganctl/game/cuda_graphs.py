@@ -1,4 +1,4 @@
-"""Steps as CUDA graphs: `play` as a function of its turns' feeds, recorded once and replayed.
+"""Steps as CUDA graphs: `play` as a function of what its turns are fed, recorded once and replayed.
 
 A replayed step is one call of the device instead of hundreds, and computes what `play` does to the last bit.
 There is one graph for each set of terms that are due together: the first step with a set is an ordinary one, the
@@ -60,7 +60,7 @@ class CudaGraphs:
 
 @dataclass
 class Recording:
-    """A step that can be replayed: where it reads its turns' feeds and weights, and what it leaves."""
+    """A step that can be replayed: where it reads feeds and weights, and what it leaves."""
 
     turns: list[Turn]
     updates: list[Update]
@@ -77,10 +77,8 @@ class Recording:
                 for name, place in places.items():
                     place.copy_(feed[name])
         self.replay()
-        return [
-            replace(update, values={name: value.clone() for name, value in update.values.items()})
-            for update in self.updates
-        ]
+        clones = [{name: value.clone() for name, value in update.values.items()} for update in self.updates]
+        return [replace(update, values=values) for update, values in zip(self.updates, clones, strict=True)]
 
 
 class Replay:
@@ -100,17 +98,16 @@ class Replay:
         """
         turns = [replace(turn, feeds=list(turn.feeds)) for turn in turns]
         due = tuple(tuple(term.name for term in turn.due) for turn in turns)
-        if due not in self._recordings and len(self._recordings) == MOST_GRAPHS:
-            return play(game, turns)
         if due not in self._recordings:
+            if len(self._recordings) == MOST_GRAPHS:
+                return play(game, turns)
             self._recordings[due] = None
             if len(self._recordings) == MOST_GRAPHS:
                 say(f"note    device.graphs: {MOST_GRAPHS} sets of due terms are recorded, and no others")
             updates: list[Update] = []
             self._graphs.warm_up(lambda: updates.extend(play(game, turns)))
             return updates
-        recording = self._recordings[due] or self._record(game, turns)
-        self._recordings[due] = recording
+        recording = self._recordings[due] = self._recordings[due] or self._record(game, turns)
         return recording.play(turns)
 
     def _record(self, game: Game, turns: list[Turn]) -> Recording:

@@ -11,6 +11,7 @@ from ganctl.game.round import Distribution, Feed
 from ganctl.optim import PlayerName
 from ganctl.runtime.device import Device
 from ganctl.runtime.randomness import drawn, mix, normal
+from ganctl.runtime.ranks import Ranks
 
 DRAW: dict[Distribution, Callable[..., Tensor]] = {"uniform": torch.rand, "normal": torch.randn}
 
@@ -20,8 +21,9 @@ class Draws:
     """Makes the feed of each update.
 
     An update learns from `accumulate` batches. Its random numbers are drawn for all of them at once and sliced, so
-    that accumulation sees the numbers of one large batch. `updates` are those of each player a step. With `share`,
-    the generator's first update in a step has the latents of the discriminator's last one.
+    that accumulation sees the numbers of one large batch. Each rank is fed its part of a batch. `updates` are
+    those of each player a step. With `share`, the generator's first update in a step has the latents of the
+    discriminator's last one.
     """
 
     batches: Batches
@@ -32,10 +34,11 @@ class Draws:
     accumulate: int
     updates: Mapping[PlayerName, int]
     share: bool
+    ranks: Ranks
 
     @property
     def batch_size(self) -> int:
-        """Samples in one forward."""
+        """Samples in one forward of all ranks."""
         return self.batches.batch_size
 
     @property
@@ -59,7 +62,7 @@ class Draws:
         return normal(shape, self.device.torch_device, self.device.dtype, self.seed, "latents", *key)
 
     def feeds(self, player: PlayerName, number: int, reads: Mapping[str, Distribution | None]) -> Iterator[Feed]:
-        """Yield the feed of each batch of a player's update `number` (from 0).
+        """Yield the feed of this rank's part of each batch of a player's update `number` (from 0).
 
         It holds the latents, unless the update shares the samples of the one before, and `reads`: "real" and the
         names of draws with their distributions, "uniform" in [0, 1), one number a logit, or "normal", in the shape
@@ -101,5 +104,6 @@ class Draws:
         return drawn(DRAW[distribution], shape, self.device.torch_device, self.device.dtype, *key)
 
     def _part(self, values: Tensor, part: int) -> Tensor:
-        size = len(values) // self.accumulate
-        return values[part * size : (part + 1) * size]
+        size = len(values) // (self.accumulate * self.ranks.world)
+        first = (part * self.ranks.world + self.ranks.rank) * size
+        return values[first : first + size]

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from ganctl.errors import DivergenceError
 from ganctl.game.round import Distribution, Round
 from ganctl.optim import Optimizer, PlayerName
+from ganctl.runtime.ranks import Ranks
 from ganctl.schedules import Schedule
 
 SKIPPED = "skipped_updates"
@@ -108,10 +109,12 @@ class Player:
         for parameter in self.parameters:
             parameter.requires_grad_(yes)
 
-    def apply_gradients(self) -> Tensor:
-        """Clip the gradients and let the optimizer step; return their norm before clipping."""
+    def apply_gradients(self, ranks: Ranks) -> Tensor:
+        """Average the gradients over ranks, clip and apply them; return their norm before clipping."""
+        gradients = [weight.grad for weight in self.parameters if weight.grad is not None]
+        ranks.average(gradients)
         self.scaler.unscale_(self.optimizer)
-        norm = nn.utils.get_total_norm([weight.grad for weight in self.parameters if weight.grad is not None])
+        norm = nn.utils.get_total_norm(gradients)
         if self.clip_norm is not None:
             nn.utils.clip_grads_with_norm_(self.parameters, self.clip_norm, norm)
         if self.clip_value is not None:

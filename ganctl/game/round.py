@@ -143,10 +143,9 @@ class Round:
         asked = [side for side in SIDES if f"{side}_logits" in self.__dict__]
         return {side: self.__dict__[f"{side}_logits"].detach() for side in asked}
 
-    @property
-    def samples(self) -> dict[str, Tensor]:
-        """The samples of which the discriminator computed features, by side, detached."""
-        return {side: getattr(self, side).detach() for side in SIDES if side in self._seen}
+    def samples(self, count: int) -> dict[str, Tensor]:
+        """Return the first `count` samples of which features were computed, by side, detached."""
+        return {side: getattr(self, side)[:count].detach() for side in SIDES if side in self._seen}
 
     def _declared(self, name: str, declaration: str) -> Tensor:
         if name not in self._feed:

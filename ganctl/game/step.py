@@ -99,8 +99,8 @@ def train_step(game: Game, step: int) -> None:
     function of the state before it.
     """
     seed_networks(game.device.torch_device, game.draws.seed, "networks", step)
-    for player in (game.generator, game.discriminator):
-        player.set_learning_rate(step)
+    game.generator.set_learning_rate(step)
+    game.discriminator.set_learning_rate(step)
     turns = list(game.turns(step))
     for turn, update in zip(turns, (game.replay or play)(game, turns), strict=True):
         turn.player.note(update)
@@ -120,7 +120,7 @@ def play(game: Game, turns: Iterable[Turn]) -> list[Update]:
 
 
 def learn(game: Game, turn: Turn, generated: Tensor | None = None) -> tuple[Update, Tensor | None]:
-    """Make one update: the gradient of the due terms, averaged over batches, clipped and applied.
+    """Make one update: the gradient of the due terms, averaged over batches and ranks, clipped and applied.
 
     `generated`, where given, are the samples of the feed's latents with the generator's graph. Returns such
     samples in turn if the next update shares them.
@@ -145,7 +145,6 @@ def learn(game: Game, turn: Turn, generated: Tensor | None = None) -> tuple[Upda
         for term, value in zip(turn.due, values, strict=True):
             share = value.detach() / game.draws.accumulate
             totals[term.name] = totals[term.name] + share if term.name in totals else share
-    totals["gradient_norm"] = player.apply_gradients()
-    shown = round.samples if player is game.discriminator else {}
-    samples = {side: values[:SHOWN] for side, values in shown.items()}
+    totals["gradient_norm"] = player.apply_gradients(game.draws.ranks)
+    samples = round.samples(SHOWN) if player is game.discriminator else {}
     return Update(totals, round.logits, samples), generated if turn.shares else None

@@ -66,7 +66,9 @@ def test_gzip_that_unpacks_to_too_much_is_refused(tmp_path: Path) -> None:
         read_gzip(path, 1_000_000)
 
 
-@pytest.mark.parametrize("content", [b"", gzip.compress(b"cut short, as by a full disk")[:-12]])
+@pytest.mark.parametrize(
+    "content", [b"", gzip.compress(b"cut short, as by a full disk")[:-12]], ids=["empty", "cut short"]
+)
 def test_a_gzip_file_that_ends_too_early_is_damaged(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "file.gz"
     path.write_bytes(content)
