@@ -9,15 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ganctl.checkpoints.file import Checkpoint, read_header
+from ganctl.checkpoints.file import LOGGED, Checkpoint, read_header
 from ganctl.config import TrainConfig
 from ganctl.errors import CheckpointError, ConfigError
 from ganctl.game.outline import PLAYERS, gigabytes, outline
 from ganctl.runtime.memory import memory_limit
 from ganctl.samples import SampleSpace
-
-LOGGED = "values."
-"""First letters of the numbers that are only logged; mixed precision leaves any type of them."""
 
 FLOATS = ("float32", "float64", "bfloat16", "float16")
 
