@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ganctl.checkpoints.untrusted import saved_train_config
 from ganctl.command_line.jobs import Typed, typed_in
 from ganctl.config import TrainConfig, flatten, train_config
 from ganctl.errors import CheckpointError, ConfigError, nearest
@@ -27,10 +26,7 @@ def resume(path: str, overrides: Mapping[str, Any], signals: Signals) -> None:
         own = place.parent.parent
         raise ConfigError(f"{path}: a run goes on from its newest checkpoint, not from any; `ganctl resume {own}`")
     folder = RunFolder(place)
-    plugins = overrides.get("plugins", [])
-    saved = saved_train_config(
-        folder.saved_config() | {"plugins": plugins}, folder.config, folder.checkpoints.plugins()
-    )
+    saved = folder.own.model_copy(update={"plugins": overrides.get("plugins", [])})
     changed = {
         "device.name" if key == "device" else key: value for key, value in overrides.items() if key != "plugins"
     }

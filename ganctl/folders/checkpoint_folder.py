@@ -11,7 +11,6 @@ from ganctl.checkpoints.file import Checkpoint, Score, read_header
 from ganctl.checkpoints.verify import open_checkpoint
 from ganctl.config import CheckpointConfig, TrainConfig, flatten
 from ganctl.errors import CheckpointError, ConfigError, PluginError
-from ganctl.plugins import named_in
 from ganctl.runtime.console import say
 
 STEP_FILE = re.compile(r"step-\d+\.safetensors")
@@ -74,12 +73,6 @@ class CheckpointFolder:
                 yield opened
         if lacking is not None:
             raise lacking
-
-    def plugins(self) -> Iterator[str]:
-        """Yield the names of the plugins that the newest checkpoint was trained with."""
-        for newest in self.readable():
-            yield from named_in(newest.header.versions)
-            return
 
     def readable(self) -> Iterator[Checkpoint]:
         """Yield the checkpoints whose headers are intact, newest first, whatever their configs."""
