@@ -106,7 +106,7 @@ class CheckpointFolder:
         self._check_held()
         files = [path for path in self.files() if step_of(path) <= step and path == self.path_of(step_of(path))]
         files = [path for path in files if path.is_file() and not path.is_symlink()]
-        unwanted, promised = [], []
+        promised = []
         for rank, path in enumerate(files):
             if rule.keeps(rank, step_of(path)):
                 continue
@@ -114,7 +114,7 @@ class CheckpointFolder:
             if promise is not None and promise.keeps(rank, step_of(path)):
                 promised.append(promise)
             else:
-                unwanted.append(path)
+                path.unlink()
         if promised and not self._reported:
             self._reported = True
             most = max(promised, key=lambda promise: promise.keep)
@@ -123,8 +123,6 @@ class CheckpointFolder:
                 f"note    {more} than checkpoint.keep={rule.keep} asks for, written under "
                 f"checkpoint.keep={most.keep} checkpoint.keep_every={most.keep_every}; remove what you do not want"
             )
-        for path in unwanted:
-            path.unlink()
 
 
 def step_of(path: Path) -> int:
