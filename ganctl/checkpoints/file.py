@@ -190,14 +190,8 @@ def write(path: Path, header: Header, tensors: Mapping[str, Tensor]) -> None:
             folder.rmdir()
     except (OSError, SafetensorError) as error:
         shutil.rmtree(folder, ignore_errors=True)
-        raise WriteError.of(path, _system_number(error)) from error
-
-
-def _system_number(error: OSError | SafetensorError) -> int | None:
-    if isinstance(error, OSError):
-        return error.errno
-    found = re.search(r"os error (\d+)", str(error))
-    return int(found[1]) if found else None
+        number = re.search(r"(?:Errno|os error) (\d+)", str(error))
+        raise WriteError.of(path, int(number[1]) if number else None) from error
 
 
 def read_header(path: Path) -> Checkpoint:
@@ -206,7 +200,11 @@ def read_header(path: Path) -> Checkpoint:
     Raises `CheckpointError` if it is missing, damaged, or no checkpoint of ganctl.
     """
     with _opened(path) as file:
-        text = _verified(path, file.metadata() or {})
+        digest, found, text = (file.metadata() or {}).get("ganctl", "").partition("\n")
+        if not found:
+            raise CheckpointError(f"{path}: a safetensors file, but no checkpoint of ganctl")
+        if digest != _sha256(text):
+            raise CheckpointError(f"{path}: its header is damaged (it does not match its sha256)")
         try:
             fields = parse_json(text)
             version, tensors = fields.pop("format"), fields.pop("tensors")
@@ -229,15 +227,6 @@ def _opened(path: Path) -> Any:
         return safe_open(path, framework="pt", device="cpu")
     except (SafetensorError, OSError, RuntimeError) as error:
         raise CheckpointError(f"{path}: not a whole safetensors file ({error})") from error
-
-
-def _verified(path: Path, metadata: Mapping[str, str]) -> str:
-    digest, found, text = metadata.get("ganctl", "").partition("\n")
-    if not found:
-        raise CheckpointError(f"{path}: a safetensors file, but no checkpoint of ganctl")
-    if digest != _sha256(text):
-        raise CheckpointError(f"{path}: its header is damaged (it does not match its sha256)")
-    return text
 
 
 def _compare(tensors: dict[str, Any], file: Any) -> None:

@@ -16,7 +16,7 @@ import yaml
 
 from ganctl.config import TrainConfig, train_config
 from ganctl.errors import CheckpointError, ConfigError, DamageError, PluginError, UnknownNameError
-from ganctl.runtime.bounded import UntrustedFileError, opened, read_text
+from ganctl.runtime.bounded import opened, read_text
 
 LONGEST_HEADER = 8 << 20
 """Bytes of a checkpoint's header. A tensor takes about 350 of them, and two networks of `outline.MOST_TENSORS`
@@ -51,8 +51,6 @@ def check_length(path: Path) -> None:
             there, first = os.fstat(file.fileno()).st_size, file.read(8)
     except FileNotFoundError as error:
         raise CheckpointError(f"{path}: does not exist") from error
-    except UntrustedFileError as error:
-        raise CheckpointError(f"{path}: not a regular file") from error
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{path}: cannot be read ({error})") from error
     announced = int.from_bytes(first, "little")

@@ -86,8 +86,5 @@ def shell_word(path: Path) -> str:
     text = str(path)
     if text.isprintable():
         return shlex.quote(text)
-    return "$'" + "".join(f"\\{c}" if c in "\\'" else c if c.isprintable() else _escaped(c) for c in text) + "'"
-
-
-def _escaped(character: str) -> str:
-    return "".join(f"\\x{byte:02x}" for byte in os.fsencode(character))
+    marks = {ord(c): "".join(f"\\x{byte:02x}" for byte in os.fsencode(c)) for c in text if not c.isprintable()}
+    return "$'" + text.translate(marks | {ord("\\"): "\\\\", ord("'"): "\\'"}) + "'"
