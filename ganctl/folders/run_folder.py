@@ -7,7 +7,6 @@ import os
 import platform
 import re
 import shutil
-import stat
 from collections.abc import Iterator
 from functools import cached_property
 from itertools import islice
@@ -31,11 +30,6 @@ TRAINED = re.compile(r"run\.json|config\.yaml|step-\d{8,}\.(safetensors|png)|bes
 
 LONGEST_STATUS = 1 << 20
 """Bytes of run.json; one has a few thousand."""
-
-CONFIG_HEAD = """\
-# The whole config of this run. Go on with it by
-#   ganctl resume {folder}{plugins}
-"""
 
 
 class RunFolder:
@@ -95,12 +89,9 @@ class RunFolder:
         """
         written = [*self.path.glob("*"), *self.samples.glob("*"), *self.checkpoints.path.glob(".*")]
         for path in written:
-            if path in (self.samples, self.checkpoints.path):
-                continue
-            with contextlib.suppress(FileNotFoundError):  # an unfinished file that has been renamed since
-                mode = path.lstat().st_mode
-                if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-                    raise CheckpointError(f"{path}: a link or no regular file, where ganctl writes; remove it")
+            odd = path.is_symlink() or (path.exists() and not path.is_file() and not path.is_dir())
+            if odd and path not in (self.samples, self.checkpoints.path):
+                raise CheckpointError(f"{path}: a link or no regular file, where ganctl writes; remove it")
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:
@@ -125,8 +116,9 @@ class RunFolder:
                 if folder.is_symlink():
                     say(f"note    {folder} leads to {folder.resolve()}, where the run writes and removes its own")
             plugins = f" plugins=[{','.join(config.plugins)}]" if config.plugins else ""
-            head = CONFIG_HEAD.format(folder=shell_word(self.path), plugins=plugins)
-            text = head + yaml.safe_dump(config.saved(), sort_keys=False, allow_unicode=True)
+            command = f"ganctl resume {shell_word(self.path)}{plugins}"
+            text = f"# The whole config of this run. Go on with it by\n#   {command}\n"
+            text += yaml.safe_dump(config.saved(), sort_keys=False, allow_unicode=True)
             write_whole(self.config, text.encode())
             self.sweep()
         point_latest(self.path)
@@ -158,6 +150,11 @@ class RunFolder:
         except (OSError, ValueError):
             return {}
         return status if isinstance(status, dict) else {}
+
+    def has_logged(self) -> bool:
+        """Return whether the run has logged numbers or images."""
+        drawn = self.samples.is_dir() and any(self.samples.glob("step-*"))
+        return drawn or (self.metrics.is_file() and self.metrics.stat().st_size > 0)
 
     def fingerprint(self) -> str | None:
         """Return that of the data that the run was trained on; None if no checkpoint, nor run.json, holds it."""
