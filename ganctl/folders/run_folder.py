@@ -70,10 +70,7 @@ class RunFolder:
             os.close(lock)
 
     def check_held(self) -> None:
-        """Raise `MovedError` if the folder's name leads to another one than this process has locked.
-
-        To be asked before anything is written, since that goes by name.
-        """
+        """Raise `MovedError` if the folder's name leads to another than the locked one; ask before writing."""
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             if self._held is None or os.path.samestat(self._held, os.stat(self.path / ".lock")):
                 return
@@ -105,10 +102,7 @@ class RunFolder:
             raise WriteError.of(self.path, error.errno) from error
 
     def claim(self, config: TrainConfig) -> None:
-        """Write the config and make room for what the run will leave.
-
-        Raises `ConfigError` if the folder cannot be written.
-        """
+        """Write the config and make room for what the run will leave; raises `WriteError`."""
         self.check_held()
         with self._writing():
             for folder in (self.checkpoints.path, self.samples):
@@ -124,10 +118,7 @@ class RunFolder:
         point_latest(self.path)
 
     def sweep(self) -> None:
-        """Remove the unfinished files of a process that was killed, by the very names that are given to such.
-
-        The folder must be locked.
-        """
+        """Remove the unfinished files of a process that was killed, by the very names that are given to such."""
         self.check_held()
         for folder in (self.path, self.checkpoints.path, self.samples):
             for path in folder.iterdir() if folder.is_dir() else ():
@@ -135,10 +126,7 @@ class RunFolder:
                     shutil.rmtree(path) if path.is_dir() else path.unlink()
 
     def write_status(self, status: dict[str, Any]) -> None:
-        """Replace run.json, adding which process wrote it.
-
-        Raises `MovedError` as `check_held` does, and `OSError`.
-        """
+        """Replace run.json, adding which process wrote it; raises as `check_held` does, and `OSError`."""
         self.check_held()
         owner = {"process": os.getpid(), "host": platform.node()}
         write_whole(self.status, (json.dumps(status | owner, indent=2) + "\n").encode())
