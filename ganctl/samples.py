@@ -56,7 +56,7 @@ class Kind:
         raise NotImplementedError
 
     def describe_set(self, count: int, shape: tuple[int, ...], classes: int) -> str:
-        """Return the size of a data set in words, such as "1,797 pictures of 32×32×1 in 10 classes"."""
+        """Return the size of a data set in words, such as "1,797 images of 32×32×1 in 10 classes"."""
         raise NotImplementedError
 
 
@@ -103,7 +103,7 @@ class Images(Kind):
         """Return count, sides, channels, and classes where there are any."""
         channels, height, width = shape
         told = f" in {classes} classes" if classes else ""
-        return f"{counted(count, 'picture')} of {height}×{width}×{channels}{told}"
+        return f"{counted(count, 'image')} of {height}×{width}×{channels}{told}"
 
 
 class Points(Kind):

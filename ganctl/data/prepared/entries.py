@@ -186,7 +186,7 @@ class Cache:
             try:
                 lock.acquire(timeout=0)
             except Timeout:
-                say("waiting for another process that is preparing the same pictures")
+                say("waiting for another process that is preparing the same images")
                 lock.acquire()
         except NotImplementedError as error:
             raise OSError(None, f"its file system has no locks: {error}") from error
@@ -201,7 +201,7 @@ class Cache:
             try:
                 _read(folder, json.loads(read_text(folder / "about.json", ABOUT_BYTES)))
             except DAMAGES as error:
-                say(f"data.cache: {folder} is damaged ({error}); the pictures are decoded again")
+                say(f"data.cache: {folder} is damaged ({error}); the images are decoded again")
                 shutil.rmtree(folder)
         for leftover in self.root.glob(".*.tmp"):
             owner = leftover.name[1:].removesuffix(".tmp")

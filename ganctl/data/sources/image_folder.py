@@ -57,7 +57,7 @@ class Folder(Source):
             self.cache,
         )
         if len(store) < FEW_IMAGES:
-            count = counted(len(store), "picture")
+            count = counted(len(store), "image")
             say(f"only {count}: the generator will learn so few by heart; thousands make a good set")
         return store
 
@@ -115,7 +115,7 @@ def accept(images: ImageSet, prepared: Prepared, max_bad_fraction: float) -> Sto
         say(f"data.{key}: {text}")
     if prepared.skipped:
         total, bad = prepared.total, prepared.skipped
-        say(f"skipped {bad:,} of {total:,} pictures that do not decode; {_first_bad(images, prepared)}")
+        say(f"skipped {bad:,} of {total:,} images that do not decode; {_first_bad(images, prepared)}")
     return prepared.store
 
 
@@ -123,12 +123,12 @@ def refuse(images: ImageSet, prepared: Prepared, max_bad_fraction: float) -> Non
     """Raise `DataError` if more than `max_bad_fraction` of the images, or all of them, do not decode."""
     path, total, bad = images.source, prepared.total, prepared.skipped
     if bad == total:
-        every = "the only picture" if total == 1 else f"none of {total:,} pictures"
+        every = "the only image" if total == 1 else f"none of {total:,} images"
         decodes = "does not decode" if total == 1 else "decodes"
         raise DataError(f"data.path: {every} in {path} {decodes}; {_first_bad(images, prepared)}")
     if bad > max_bad_fraction * total:
         raise DataError(
-            f"data.path: {bad:,} of {total:,} pictures in {path} do not decode, more than "
+            f"data.path: {bad:,} of {total:,} images in {path} do not decode, more than "
             f"data.max_bad_fraction={max_bad_fraction}; {_first_bad(images, prepared)}"
         )
 
