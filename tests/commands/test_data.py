@@ -69,9 +69,7 @@ def test_prepare_says_where_and_how_much_and_the_second_time_that_it_is_there(pi
     assert (first.code, first.err) == (0, "")
     (entry,) = (path for path in (pictures / "kept/pictures").iterdir() if path.name[0] != ".")
     where = f"in {entry.relative_to(pictures)}\n"
-    assert first.out.startswith(
-        f"prepared: 3 images of 8×8×3 in 2 classes, 576 bytes\n{where}decoded 3 files in "
-    )
+    assert first.out.startswith(f"prepared: 3 images of 8×8×3 in 2 classes, 576 bytes\n{where}decoded 3 files in ")
     assert re.search(r"\d s \([\d,]+/s\)\n$", first.out)
     again = cli("data", "prepare", "path=set", "resolution=8", "cache=kept")
     assert again.out == f"already prepared: 3 images of 8×8×3 in 2 classes, 576 bytes\n{where}"

@@ -47,8 +47,8 @@ class DecodeTask:
 
     side: int
     decoding: Decoding
-    rows: str | None
-    hashed: bool
+    rows: str | None = None
+    hashed: bool = False
     surveyed: bool = False
     ranges: dict[str, Ends] = field(default_factory=dict)
 

@@ -2,13 +2,10 @@
 
 from typing import Annotated, Literal
 
-import numpy as np
-import torch
 from pydantic import Field
 
 from ganctl.data.decoding.decode import Decoding
 from ganctl.data.decoding.files import FoundImages, ImageFile, search
-from ganctl.data.decoding.parallel import DecodeTask
 from ganctl.data.prepared.entries import Cache, unusable
 from ganctl.data.prepared.image_set import ImageSet, Prepared
 from ganctl.data.source import SOURCES, Range, Resolution, Source, Workers
@@ -94,7 +91,7 @@ def load(
             prepared = Cache(cache).prepare(images, workers)
         except OSError as error:
             say(f"{unusable(cache, error)}; decoding into memory instead")
-    return accept(images, prepared or _in_memory(images, workers), max_bad_fraction)
+    return accept(images, prepared or images.in_memory(workers), max_bad_fraction)
 
 
 def remarks(found: FoundImages) -> list[str]:
@@ -138,16 +135,3 @@ def _first_bad(images: ImageSet, prepared: Prepared) -> str:
     names = (file.name for file in images.files if file.relative == first.relative)
     name = next(names, first.relative)  # one that is no file's is a frame's
     return f"the first is {name} ({first.reason})"
-
-
-def _in_memory(images: ImageSet, workers: int | None) -> Prepared:
-    files, side, channels = images.each(workers), images.side, images.decoding.channels
-    samples = np.empty((len(files), side, side, channels), np.uint8)
-    whole = images.decoded(files, DecodeTask(side, images.decoding, rows=None, hashed=False), samples, workers)
-    bad, total = len(whole.bad), len(files)
-    if bad == total:
-        return Prepared(None, bad, whole.failures, total=total)
-    labels, classes = whole.labels()
-    samples = np.delete(samples, whole.bad, axis=0) if bad else samples
-    store = Store(torch.from_numpy(samples), None if labels is None else torch.from_numpy(labels), classes, bad)
-    return Prepared(store, bad, whole.failures, total=total, notes=whole.notes)
