@@ -11,7 +11,8 @@ from typing import IO, Any
 
 import numpy as np
 
-from ganctl.errors import DataError, nearest
+from ganctl.data.decoding.files import missing
+from ganctl.errors import DataError
 from ganctl.runtime.bounded import opened, regular_size
 from ganctl.runtime.memory import memory_limit
 
@@ -40,9 +41,7 @@ class NumpyFile:
             if self._place.is_dir():
                 raise DataError(f"data.path: {path} is a folder; name the .npy or .npz file in it")
             if not self._place.exists():
-                folder = self._place.parent
-                siblings = [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
-                raise DataError(f"data.path: {path} does not exist{nearest(self._place.name, siblings)}")
+                raise missing(path)
             with opened(self._place) as content:
                 start = content.read(len(NPY_START))
         self.is_archive = start[:4] in ZIP_STARTS
