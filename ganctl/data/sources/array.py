@@ -11,10 +11,9 @@ import torch
 from torch import Tensor
 
 from ganctl.data.decoding.depth import FLOAT, WHOLE, scaled, suggestion, together, told, values_in
-from ganctl.data.mapped import MappedPixels, MappedStore, read_only
 from ganctl.data.source import SOURCES, Range, Source
 from ganctl.data.sources.numpy_file import ArrayHeader, NumpyFile
-from ganctl.data.store import Store
+from ganctl.data.store import MappedPixels, MappedStore, Store, read_only
 from ganctl.errors import DataError
 from ganctl.runtime.console import say
 from ganctl.runtime.memory import memory_limit
@@ -83,18 +82,18 @@ class Array(Source):
     def _samples_name(self, file: NumpyFile) -> str | None:
         names = file.names()
         if not file.is_archive:
-            if self.samples is not None or self.labels is not None:
-                key = "samples" if self.samples is not None else "labels"
-                raise DataError(f"data.{key}: is for .npz files, but {self.path} is a .npy, of one array")
+            for key, given in (("samples", self.samples), ("labels", self.labels)):
+                if given is not None:
+                    raise DataError(f"data.{key}: is for .npz files, but {self.path} is a .npy, of one array")
             return None
         if self.samples is not None:
             return self._named("samples", self.samples, names)
         candidates = [name for name in names if name != self.labels]
-        usual = [name for name in USUAL_NAMES if name in candidates]
-        if len(candidates) != 1 and not usual:
+        chosen = candidates if len(candidates) == 1 else [name for name in USUAL_NAMES if name in candidates]
+        if not chosen:
             there = f"holds {', '.join(candidates)}; choose by data.samples=…" if candidates else "holds no array"
             raise DataError(f"data.samples: {self.path} {there}")
-        return candidates[0] if len(candidates) == 1 else usual[0]
+        return chosen[0]
 
     def _named(self, key: str, name: str, names: list[str]) -> str:
         if name not in names:
