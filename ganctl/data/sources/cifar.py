@@ -10,9 +10,8 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from ganctl.data.source import SOURCES, Resolution, Source
+from ganctl.data.source import SOURCES, Resolution, Source, resize
 from ganctl.data.sources.download import download
-from ganctl.data.sources.resize import resize
 from ganctl.data.store import Store
 from ganctl.errors import DataError
 from ganctl.runtime.bounded import UntrustedFileError, regular_size
