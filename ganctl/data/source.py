@@ -40,7 +40,7 @@ class Source(Component):
     @property
     def own(self) -> str | None:
         """The path, as typed, of data of the user's own; None for sets that their name tells."""
-        return None
+        return getattr(self, "path", None)
 
     @property
     def title(self) -> str:

@@ -15,9 +15,11 @@ from ganctl.data.decoding.depth import (
     SAMPLE_FORMAT,
     Ends,
     Values,
+    bands,
     kind_of_values,
     to_bytes,
-    values_of,
+    together,
+    values_in,
 )
 from ganctl.data.decoding.formats import FORMATS, LOOKED_AT, is_heif, kind_of
 
@@ -157,7 +159,7 @@ def decode(
         if kind is None:
             flat = _to_mode(image, "L" if decoding.channels == 1 else "RGB")
             return found._replace(pixels=_squared(flat, side, decoding))
-        values = values_of(image, kind)
+        values = together([values_in(rows, kind) for _, rows in bands(image)])
         if values.high != values.high:
             raise BadImageError("values that are not finite numbers")
         ends = decoding.range or (ranges or {}).get(kind)

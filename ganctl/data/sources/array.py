@@ -45,11 +45,6 @@ class Array(Source):
     range: Range | None
 
     @property
-    def own(self) -> str:
-        """The path, as typed."""
-        return self.path
-
-    @property
     def kind(self) -> Kind:
         """Points if the array has one or two axes, by its header, else images.
 
@@ -140,11 +135,11 @@ class Array(Source):
 
     def _require_memory(self, header: ArrayHeader) -> None:
         """Refuse what would fill the memory there is with samples, before any is read."""
-        wanted = math.prod(header.shape) * _kind(header).stored.itemsize
-        if wanted > memory_limit() // 2:
+        wanted, limit = math.prod(header.shape) * _kind(header).stored.itemsize, memory_limit()
+        if wanted > limit // 2:
             raise DataError(
                 f"data.path: {self.path} makes {wanted:,} bytes of samples, more than half of the "
-                f"{memory_limit():,} of memory; images as uint8 [N,H,W,C] in a .npy file stay on the disk"
+                f"{limit:,} of memory; images as uint8 [N,H,W,C] in a .npy file stay on the disk"
             )
 
     def _mapped(self, file: NumpyFile, header: ArrayHeader) -> Store | None:
@@ -186,16 +181,14 @@ class Array(Source):
         floats = values.dtype.kind == "f"
         found = together([values_in(block, FLOAT if floats else WHOLE) for block in _blocks(values)])
         self._require_finite([found.low, found.high])
-        for ends in ((0.0, 1.0), (-1.0, 1.0)) if floats else ((0.0, 255.0),):
-            if ends[0] <= found.low and found.high <= ends[1] and (floats or found.high > 1):
-                say(
-                    f"data.range: taken as [{told(ends[0])},{told(ends[1])}], as {self.path} lies in "
-                    f"{told(found.low)} to {told(found.high)}"
-                )
-                return ends
+        extent = f"{told(found.low)} to {told(found.high)}"
+        for low, high in ((0.0, 1.0), (-1.0, 1.0)) if floats else ((0.0, 255.0),):
+            if low <= found.low and found.high <= high and (floats or found.high > 1):
+                say(f"data.range: taken as [{told(low)},{told(high)}], as {self.path} lies in {extent}")
+                return low, high
         raise DataError(
             f"data.range: which values are black and white? {self.path} holds {KINDS[values.dtype.kind]} from "
-            f"{told(found.low)} to {told(found.high)}; set data.range=[black,white], such as {suggestion(found)}"
+            f"{extent}; set data.range=[black,white], such as {suggestion(found)}"
         )
 
     def _require_finite(self, values: Any) -> None:
