@@ -3,24 +3,15 @@
 import io
 import re
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import ExifTags, Image, ImageFile, ImageOps, TiffImagePlugin
 
-from ganctl.data.decoding.depth import (
-    BAND_PIXELS,
-    SAMPLE_FORMAT,
-    Ends,
-    Values,
-    bands,
-    kind_of_values,
-    to_bytes,
-    together,
-    values_in,
-)
+from ganctl.data.decoding import depth
+from ganctl.data.decoding.depth import Ends, Values
 from ganctl.data.decoding.formats import FORMATS, LOOKED_AT, is_heif, kind_of
 
 VERSION = 2
@@ -59,8 +50,7 @@ class BadImageError(Exception):
 class Decoding:
     """How images are brought to one shape: side in pixels (None = chosen from the set), channels, fit.
 
-    `range` are black and white in images of more than 8 bits, None = found from the set. `frames` says whether
-    only the first frame of each file counts or all do.
+    `range` are black and white in images of more than 8 bits, None = found from the set; `frames` is first or all.
     """
 
     side: int | None
@@ -100,13 +90,11 @@ def size_of(content: io.BytesIO) -> tuple[int, int]:
         width, height = image.size
         if image.format == "TIFF":
             return width, height  # Pillow has turned it already
-        # A PNG's own method decodes all of it, for what may follow its pixels.
-        kind = Image.Image if image.format == "PNG" else type(image)
-        try:
-            lying = kind.getexif(image).get(ExifTags.Base.Orientation) in LYING
-        except Exception:  # damaged EXIF data turns nothing
-            lying = False
-        return (height, width) if lying else (width, height)
+        kind = Image.Image if image.format == "PNG" else type(image)  # a PNG's own method decodes all of it
+        with suppress(Exception):  # damaged EXIF data turns nothing
+            if kind.getexif(image).get(ExifTags.Base.Orientation) in LYING:
+                return height, width
+        return width, height
 
 
 def count_frames(content: io.BytesIO) -> int:
@@ -122,10 +110,9 @@ def _frames_of(image: Image.Image) -> int:
     """Return how many frames or pages an open image has; 1 where they cannot be counted."""
     if image.format not in COUNTED | TOLD:
         return 1
-    try:
+    with suppress(Exception):  # what Pillow raises on a damaged second frame; the first may be intact
         return max(1, int(getattr(image, "n_frames", 1)))
-    except Exception:  # what Pillow raises on a damaged second frame; the first may be intact
-        return 1
+    return 1
 
 
 def decode(
@@ -152,20 +139,20 @@ def decode(
             image.seek(frame)
             _require_size(image)
         frames = count_frames(content) if image.format in COUNTED else _frames_of(image)
-        kind = kind_of_values(image)
+        kind = depth.kind_of_values(image)
         ImageOps.exif_transpose(image, in_place=True)
         image.load()
         found = Decoded(None, mode, image.size, frames)
         if kind is None:
             flat = _to_mode(image, "L" if decoding.channels == 1 else "RGB")
             return found._replace(pixels=_squared(flat, side, decoding))
-        values = together([values_in(rows, kind) for _, rows in bands(image)])
+        values = depth.together([depth.values_in(rows, kind) for _, rows in depth.bands(image)])
         if values.high != values.high:
             raise BadImageError("values that are not finite numbers")
         ends = decoding.range or (ranges or {}).get(kind)
         if ends is None:
             return found._replace(values=values)
-        grey, outside = to_bytes(image, ends)
+        grey, outside = depth.to_bytes(image, ends)
         return found._replace(pixels=_squared(grey, side, decoding), values=values, outside=outside)
 
 
@@ -253,13 +240,11 @@ def _to_mode(image: Image.Image, mode: str) -> Image.Image:
     if image.mode == mode and not image.has_transparency_data:
         return image
     change = _over_white if image.has_transparency_data else Image.Image.convert
-    height = max(1, BAND_PIXELS // image.width)
-    if image.height <= height:
+    if image.width * image.height <= depth.BAND_PIXELS:
         return change(image, mode)
     flat = Image.new(mode, image.size)
-    for top in range(0, image.height, height):
-        band = image.crop((0, top, image.width, min(top + height, image.height)))
-        flat.paste(change(band, mode), (0, top))
+    for top, strip in depth.strips(image):
+        flat.paste(change(strip, mode), (0, top))
     return flat
 
 
@@ -273,7 +258,7 @@ def _with_floats(image: Image.Image) -> Image.Image:
 
     Only one of 16 bits is decoded for that, into mode F. Raises what Pillow raises on damaged files.
     """
-    if not isinstance(image, TiffImagePlugin.TiffImageFile) or image.tag_v2.get(SAMPLE_FORMAT) != FLOATS:
+    if not isinstance(image, TiffImagePlugin.TiffImageFile) or image.tag_v2.get(depth.SAMPLE_FORMAT) != FLOATS:
         return image
     if image.mode == "F":
         image.tile = [_in_own_order(tile) for tile in image.tile]

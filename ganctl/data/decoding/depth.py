@@ -57,15 +57,21 @@ def kind_of_values(image: Image.Image) -> str | None:
     return None
 
 
+def strips(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
+    """Yield an image in strips of at most `BAND_PIXELS`, each with the number of its first row."""
+    height = max(1, BAND_PIXELS // max(1, image.width))
+    for top in range(0, image.height, height):
+        yield top, image.crop((0, top, image.width, min(top + height, image.height)))
+
+
 def bands(image: Image.Image) -> Iterator[tuple[int, np.ndarray]]:
     """Yield rows of an image as float64 [rows, width], each with the number of its first row.
 
     Pillow reads signed bytes as unsigned, and unsigned 32 bits as signed, which is undone here.
     """
     sample = _sample_format(image)
-    height = max(1, BAND_PIXELS // max(1, image.width))
-    for top in range(0, image.height, height):
-        rows = np.asarray(image.crop((0, top, image.width, min(top + height, image.height))))
+    for top, strip in strips(image):
+        rows = np.asarray(strip)
         if image.mode == "L" and sample == SIGNED:
             rows = rows.view(np.int8)
         elif image.mode == "I" and sample == UNSIGNED and _tag(image, BITS_PER_SAMPLE) == 32:

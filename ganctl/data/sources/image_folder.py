@@ -76,9 +76,11 @@ def load(
     images = ImageSet(path, subfolder, files, decoding)
     if cache is not None:
         try:
-            return accept(images, Cache(cache).prepare(images, workers), max_bad_fraction)
+            prepared = Cache(cache).prepare(images, workers)
         except OSError as error:
             say(f"{unusable(cache, error)}; decoding into memory instead")
+        else:
+            return accept(images, prepared, max_bad_fraction)
     return accept(images, images.in_memory(workers), max_bad_fraction)
 
 
