@@ -83,7 +83,7 @@ WRONG_VALUES = {
 UNUSABLE_DATA = {
     "data=folder data.path=nowhere": "data.path: nowhere does not exist",
     "data=folder data.path=~/nowhere-José": "data.path: ~/nowhere-José does not exist",
-    "data=folder data.path=empty": "data.path: empty holds no pictures",
+    "data=folder data.path=empty": "data.path: empty holds no images",
     "data=folder data.path=file": "data.path: file is neither a folder nor a zip file",
 }
 WRONG_SAMPLING = {

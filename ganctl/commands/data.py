@@ -8,10 +8,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from statistics import median
 
-from ganctl.data.decoding.decoded_set import Notes
 from ganctl.data.decoding.files import FoundImages, search
 from ganctl.data.prepared.entries import Cache, unusable
-from ganctl.data.prepared.image_set import ImageSet
+from ganctl.data.prepared.image_set import ImageSet, Notes
 from ganctl.data.prepared.survey import Survey, survey
 from ganctl.data.sources.image_folder import Folder, accept, refuse, remarks
 from ganctl.errors import ConfigError, GanctlError, counted
@@ -61,7 +60,7 @@ def check(source: Folder) -> None:
         images = _image_set(source, found)
         told = survey(images, source.workers)
         _show([*_findings(source, told), *_left_out(found)])
-        refuse(images, told.prepared, source.max_bad_fraction)
+        refuse(images, told.whole.prepared(), source.max_bad_fraction)
         if told.whole.doubt is not None:
             raise told.whole.doubt
 
@@ -130,7 +129,7 @@ def _findings(source: Folder, found: Survey) -> Iterator[tuple[str, str]]:
         odd = f"{len(found.warned):,} that Pillow or libtiff warn of"
         yield "odd", f"{odd}, the first {first.relative}: {first.reason}"
     yield "corrupt", f"{skipped:,}" if skipped else "none"
-    for failure in whole.failures[:LISTED_FAILURES]:
+    for failure in whole.prepared().failures[:LISTED_FAILURES]:
         yield "", f"{failure.relative}: {failure.reason}"
     if skipped > LISTED_FAILURES:
         yield "", f"and {skipped - LISTED_FAILURES:,} more"
