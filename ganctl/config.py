@@ -60,7 +60,7 @@ class DeviceConfig(Spec):
 class TrainLoop(Spec):
     """How long, on how many samples and in which order the players learn.
 
-    The discriminator judges `pack` samples at once by one logit (PacGAN: Lin et al. 2018, section 3).
+    The discriminator gives one logit per `pack` samples (PacGAN: Lin et al. 2018, section 3).
     """
 
     steps: Annotated[int, Field(ge=1, le=10**12)]
@@ -169,7 +169,7 @@ class TrainConfig(Spec):
         return frozenset({"name", "device"} | seen | place | length | trouble)
 
     def may_change(self, key: str) -> bool:
-        """Return whether a dotted key is one of `changeable`, or lies below one."""
+        """Return whether a dotted key is one of `changeable`, or below one."""
         return any(key == name or key.startswith(f"{name}.") for name in self.changeable())
 
     def identity(self) -> dict[str, Any]:

@@ -119,3 +119,7 @@ def test_links_and_pictures_exist(page: Path) -> None:
 def test_scripts_and_tests_that_a_page_names_exist(page: Path) -> None:
     for path in re.findall(r"\b(?:scripts|tests)/[\w./]*\w", page.read_text()):
         assert (ROOT / path).exists(), path
+
+
+def test_the_page_on_performance_is_short() -> None:
+    assert len((ROOT / "docs/performance.md").read_text().split()) <= 1000

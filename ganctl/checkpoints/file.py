@@ -225,10 +225,9 @@ def read_header(path: Path) -> Checkpoint:
             header = Header.model_validate_json(json.dumps(fields))
             check_config(header.config)
             _compare(tensors, file)
-        except ValidationError as error:
-            raise CheckpointError(f"{path}: its header is not that of a checkpoint ({_first(error)})") from error
         except (SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise CheckpointError(f"{path}: its header is not that of a checkpoint ({error})") from error
+            reason = _first(error) if isinstance(error, ValidationError) else error
+            raise CheckpointError(f"{path}: its header is not that of a checkpoint ({reason})") from error
     return Checkpoint(path, header, tensors)
 
 

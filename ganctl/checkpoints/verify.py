@@ -1,11 +1,25 @@
-"""Checkpoints that anyone may have written, opened to be worked with."""
+"""Checkpoints that anyone may have written, opened: their config says which tensors they must hold."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
-from ganctl.checkpoints.expected import check_tensors
+import torch
+from torch import Tensor
+
 from ganctl.checkpoints.file import Checkpoint, read_header
+from ganctl.config import TrainConfig
+from ganctl.errors import CheckpointError, ConfigError
+from ganctl.game.outline import PLAYERS, gigabytes, outline
+from ganctl.runtime.memory import memory_limit
+from ganctl.samples import SampleSpace
+
+LOGGED = "values."
+"""First letters of the numbers that are only logged; mixed precision leaves any type of them."""
+
+FLOATS = ("float32", "float64", "bfloat16", "float16")
 
 
 def open_checkpoint(path: Path) -> Checkpoint:
@@ -26,3 +40,47 @@ def _open(path: Path, version: tuple[int, ...]) -> Checkpoint:
     opened = read_header(path)
     check_tensors(opened, opened.config)
     return opened
+
+
+def check_tensors(checkpoint: Checkpoint, config: TrainConfig) -> None:
+    """Check that a checkpoint's header lists the tensors that its config makes, by names, shapes and types.
+
+    So reading it takes no more memory than its config implies, and optimizers can work on it in place. A member
+    without state yet may be missing. Raises `CheckpointError` naming the first tensor that is missing, unknown or
+    different, and for networks that do not fit into memory.
+    """
+    place, steps = checkpoint.path, checkpoint.header.step
+    rest = dict(checkpoint.tensors)
+    scaled = any(name.startswith("scaler.") for name in rest)
+    wide = any(name.startswith(PLAYERS) and entry[0] == "float64" for name, entry in rest.items())
+    try:
+        space = config.model.space(SampleSpace.of_shape(checkpoint.header.shape))
+        members = outline(config, space, torch.float64 if wide else torch.float32)
+        for prefix, member in members.items():
+            if member.may_lack(steps, scaled) and not any(name.startswith(f"{prefix}.") for name in rest):
+                continue
+            extra = {name: value for name, value in member.extra.items() if f"{prefix}.{name}" in rest}
+            _compare(place, prefix, member.outline() | extra, rest)
+    except ConfigError as error:
+        raise CheckpointError(f"{place}: its config cannot be used here: {error}") from error
+    if rest:
+        raise CheckpointError(f"{place}: {min(rest)} is nothing that its config makes")
+    needed = sum(tensor.numel() * 4 for player in PLAYERS for tensor in members[player].outline().values())
+    if needed > memory_limit():
+        raise CheckpointError(
+            f"{place}: its networks need {gigabytes(needed)}, but this machine has {gigabytes(memory_limit())}"
+        )
+
+
+def _compare(place: Any, prefix: str, expected: Mapping[str, Tensor], rest: dict[str, list[Any]]) -> None:
+    """Take a member's tensors out of the table."""
+    for name, tensor in expected.items():
+        dtype, shape, _ = rest.pop(f"{prefix}.{name}", [None, None, None])
+        if dtype is None:
+            raise CheckpointError(f"{place}: {prefix}.{name} is missing")
+        own = str(tensor.dtype).removeprefix("torch.")
+        types = FLOATS if prefix.startswith(LOGGED) else (own,)
+        if shape != list(tensor.shape) or dtype not in types:
+            raise CheckpointError(
+                f"{place}: {prefix}.{name} is {dtype} {shape}, but its config makes {own} {list(tensor.shape)}"
+            )

@@ -41,7 +41,7 @@ MOST_JOBS = 10_000
 
 
 def config_folder() -> Path:
-    """Return the folder of YAML files: inside the package when installed, beside it in a checkout."""
+    """Return the folder of YAML files: inside the package if installed, next to it in a checkout."""
     package = Path(__file__).parents[1]
     inside = package / "configs"
     return inside if inside.is_dir() else package.parent / "configs"
@@ -171,7 +171,7 @@ def _combinations(command: str, loader: ConfigLoaderImpl, words: list[str]) -> l
 
 
 def _each_once(choices: Mapping[str, list[str]]) -> Iterator[list[str]]:
-    """Yield combinations in which every word stands once at least: what is wrong with any is then found."""
+    """Yield combinations in which every word occurs at least once, so that any mistake is found."""
     first = [words[0] for words in choices.values()]
     yield first
     for place, words in enumerate(choices.values()):
@@ -306,10 +306,11 @@ def _explain(command: str, error: Exception) -> str:
         key = str(error.full_key)
         return f"{key}: required, but not given; add {key}=…"
     if isinstance(error, OverrideParseException):
-        key, equals, _ = error.override.partition("=")
+        word = error.override.removeprefix("++")  # which data.path=… of `ganctl evaluate` is given
+        key, equals, _ = word.partition("=")
         if not equals:
-            return f"'{error.override}' is not of the form key=value"
-        return f"{error.override}: cannot be read; a list is {key}=[a,b], an unusual text \"{key}='…'\""
+            return f"'{word}' is not of the form key=value"
+        return f"{word}: cannot be read; a list is {key}=[a,b], an unusual text \"{key}='…'\""
     if match := re.search(r"Ambiguous value for argument '([^']+)'", text):
         word = match.group(1)
         key, _, value = word.partition("=")

@@ -13,8 +13,8 @@ from torch.nn import Parameter
 from ganctl.auxiliary import AUXILIARIES
 from ganctl.checkpoints import file as checkpoint
 from ganctl.checkpoints import state
-from ganctl.checkpoints.expected import check_tensors
 from ganctl.checkpoints.file import Header
+from ganctl.checkpoints.verify import check_tensors
 from ganctl.config import TrainConfig
 from ganctl.errors import CheckpointError, ConfigError
 from ganctl.game.build import build_game, open_configured
