@@ -19,7 +19,7 @@ NonNegative = Annotated[float, Field(ge=0)]
 PlayerName = Literal["generator", "discriminator"]
 
 SIZES = (2, 3, 5, 7, 11, 13, 17)
-"""Sides of the weights that an optimizer is tried on: all different, so that a slot's sides show which they are."""
+"""Sides of the weights that an optimizer is tried on: all different, so that a slot's tell which they are."""
 
 
 class Optimizer(Component):
