@@ -23,7 +23,7 @@ from ganctl.models import MODELS, Model
 from ganctl.optim import OPTIMIZERS, Optimizer, PlayerName
 from ganctl.penalties import PENALTIES, Penalty
 from ganctl.registry import Component, Family, Spec
-from ganctl.schedules import ScheduleSpec
+from ganctl.schedules import Schedule
 from ganctl.validation import validate
 
 AtLeastOne = Annotated[int, Field(ge=1)]
@@ -87,11 +87,11 @@ class EmaConfig(Spec):
 class ScheduleConfig(Spec):
     """What moves while a run goes on: both learning rates, the penalties' weights, the EMA's half-life."""
 
-    learning_rate: ScheduleSpec
-    penalty: ScheduleSpec
-    ema: ScheduleSpec
+    learning_rate: Schedule
+    penalty: Schedule
+    ema: Schedule
 
-    def each(self) -> list[tuple[str, ScheduleSpec]]:
+    def each(self) -> list[tuple[str, Schedule]]:
         """Return the schedules by key."""
         return [(key, getattr(self, key)) for key in type(self).model_fields]
 
