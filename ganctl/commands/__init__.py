@@ -1,9 +1,10 @@
 """The commands of the command line, one row each: how it is typed, what it is for, and what does it.
 
-A further command is a module here, a row of `COMMANDS`, and a file of its keys, configs/<command>.yaml. What a row
-runs imports its module only then, so that questions and mistakes are answered before torch is imported.
+A further command is a module here with a function `run`, a row of `COMMANDS`, and a file of its keys,
+configs/<command>.yaml. The module is imported for a job only, so that questions and mistakes need no torch.
 """
 
+import importlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -19,15 +20,14 @@ class Command:
     """One command: its name, the words that may follow, and what it is for.
 
     `read` splits the words into a subject, which is no key, and the keys; it raises `ConfigError` for words that
-    mean nothing. `run` validates the values of one job by the command's schema, and does it. The keys are those of
-    configs/<name>.yaml, or, where `of_saved_config`, of the run that is the subject. `details` end its own help.
+    mean nothing. The keys are those of configs/<name>.yaml, or, where `of_saved_config`, of the run that is the
+    subject. `details` end its own help.
     """
 
     name: str
     usage: str
     purpose: str
     read: Callable[[list[str]], tuple[str, list[str]]]
-    run: Callable[[Typed, Job, Signals], None]
     details: str = ""
     of_saved_config: bool = False
 
@@ -51,6 +51,10 @@ class Command:
         found = compose.jobs(self.name, keys, self.line(), self.details)
         return [replace(job, subject=subject) for job in found]
 
+    def run(self, values: Typed, job: Job, signals: Signals) -> None:
+        """Validate the values of one job by the command's schema, and do it."""
+        importlib.import_module(f"ganctl.commands.{self.name}").run(values, job, signals)
+
 
 def _words_of_train(words: list[str]) -> tuple[str, list[str]]:
     for word in words:
@@ -58,13 +62,6 @@ def _words_of_train(words: list[str]) -> tuple[str, list[str]]:
             run = word.removeprefix("ckpt=") or "outputs/<run>"
             raise ConfigError(f"{word}: a run goes on by the command that began it, or by `ganctl resume {run}`")
     return "", words
-
-
-def _train(values: Typed, job: Job, signals: Signals) -> None:
-    from ganctl.commands.train import train
-    from ganctl.config import train_config
-
-    train(train_config(values), job, signals)
 
 
 def _words_of_resume(words: list[str]) -> tuple[str, list[str]]:
@@ -77,12 +74,6 @@ def _words_of_resume(words: list[str]) -> tuple[str, list[str]]:
     if len(named) > 1 or not run or (run == named[0] and not _names_a_run(run)):
         raise ConfigError(f"{named[-1]}: which run? Give one, and first: ganctl resume outputs/<run>")
     return run, [word for word in words if word != named[0]]
-
-
-def _resume(values: Typed, job: Job, signals: Signals) -> None:
-    from ganctl.commands.resume import resume
-
-    resume(job.subject, values, signals)
 
 
 def _words_of_sample(words: list[str]) -> tuple[str, list[str]]:
@@ -100,22 +91,9 @@ def _names_a_run(word: str) -> bool:
     return "=" not in word or any(map(os.path.exists, places))
 
 
-def _sample(values: Typed, job: Job, signals: Signals) -> None:
-    from ganctl.commands.sample import SampleCommand, sample
-    from ganctl.validation import validate
-
-    sample(validate(SampleCommand, values))
-
-
 def _words_of_evaluate(words: list[str]) -> tuple[str, list[str]]:
     subject, keys = _words_of_sample(words)
     return subject, [f"++{word}" if word.startswith("data.") else word for word in keys]
-
-
-def _evaluate(values: Typed, job: Job, signals: Signals) -> None:
-    from ganctl.commands.evaluate import evaluate, evaluate_command
-
-    evaluate(evaluate_command(values), values.typed)
 
 
 ACTIONS = ("prepare", "check", "info")
@@ -129,14 +107,6 @@ def _words_of_data(words: list[str]) -> tuple[str, list[str]]:
     wrong = words[0] if words and "=" not in words[0] else ""
     told = f"'{wrong}': unknown action{nearest(wrong, ACTIONS)}" if wrong else "needs an action first"
     raise ConfigError(f"data: {told}; there are {', '.join(f'`ganctl data {name}`' for name in ACTIONS)}")
-
-
-def _data(values: Typed, job: Job, signals: Signals) -> None:
-    from ganctl.commands import data
-    from ganctl.data.sources.image_folder import Folder
-    from ganctl.validation import validate
-
-    {"prepare": data.prepare, "check": data.check, "info": data.info}[job.subject](validate(Folder, values))
 
 
 TRAIN = """\
@@ -155,16 +125,15 @@ The keys are those of `ganctl train data=folder`, without data. in front."""
 
 GROUPS, RUN = "[group=option | key=value …]", "outputs/<run> [key=value …]"
 ROWS = (
-    Command("train", GROUPS, "train a model; the same command again resumes it", _words_of_train, _train, TRAIN),
-    Command("resume", RUN, "go on with a run from its own saved config", _words_of_resume, _resume, RESUME, True),
-    Command("sample", RUN, "draw samples from a trained generator", _words_of_sample, _sample),
-    Command("evaluate", RUN, "measure how its samples compare with real ones", _words_of_evaluate, _evaluate),
+    Command("train", GROUPS, "train a model; the same command again resumes it", _words_of_train, TRAIN),
+    Command("resume", RUN, "go on with a run from its own saved config", _words_of_resume, RESUME, True),
+    Command("sample", RUN, "draw samples from a trained generator", _words_of_sample),
+    Command("evaluate", RUN, "measure how its samples compare with real ones", _words_of_evaluate),
     Command(
         "data",
         "prepare|check|info path=<images>",
         "look after images of your own before training on them",
         _words_of_data,
-        _data,
         DATA,
     ),
 )

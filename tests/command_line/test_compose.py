@@ -3,7 +3,6 @@
 import shutil
 import signal
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -188,7 +187,7 @@ def sweeping(
         seen.append(values["seed"])
         work(values["seed"])
 
-    monkeypatch.setitem(COMMANDS, "train", replace(COMMANDS["train"], run=run))
+    monkeypatch.setattr("ganctl.commands.train.run", run)
     return seen, lambda: cli("train", "-m", "seed=1,2,3,4")
 
 
