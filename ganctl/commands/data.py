@@ -10,8 +10,7 @@ from statistics import median
 from ganctl.command_line.jobs import Job, Typed
 from ganctl.data.decoding.files import FoundImages, search
 from ganctl.data.prepared.entries import Cache, unusable
-from ganctl.data.prepared.image_set import ImageSet
-from ganctl.data.prepared.survey import Survey, survey
+from ganctl.data.prepared.image_set import ImageSet, Survey
 from ganctl.data.sources.image_folder import Folder, accept, refuse, remarks
 from ganctl.errors import ConfigError, GanctlError, counted
 from ganctl.runtime.console import say
@@ -70,7 +69,7 @@ def check(source: Folder) -> None:
     """
     found = search(source.path, source.subfolder)
     images = _image_set(source, found)
-    told = survey(images, source.workers)
+    told = images.surveyed(source.workers)
     _show([*_findings(source, told), *_left_out(found)])
     refuse(images, told.whole.prepared(), source.max_bad_fraction)
     if told.whole.doubt is not None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ganctl.data.sources import download as downloading
-from ganctl.data.sources.idx import load_idx, read_idx
+from ganctl.data.sources.mnist import load_idx, read_idx
 from ganctl.errors import DataError
 from ganctl.runtime import bounded
 from tests.data import drawn
