@@ -155,12 +155,9 @@ class NearestNeighbour(Metric):
     needs = frozenset({"features"})
     value = "distance_ratio"
     better = None
+    fewest = (2, "to have a neighbour")
     name: Literal["nearest_neighbour"]
     num: Annotated[int, Field(ge=2, le=1_000_000)]
-
-    def check(self, real: Samples, generated: Samples, extractor: Extractor) -> None:
-        """Refuse less than two samples."""
-        self.require_count(2, "to have a neighbour", real, generated)
 
     def compute(self, real: Statistics, generated: Statistics, seed: int) -> dict[str, float]:
         """Return medians of distances and the share of copies, from up to `num` samples of each side.

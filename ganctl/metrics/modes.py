@@ -44,7 +44,7 @@ class ModeCount(Metric):
                 "metric.mode_count: needs labelled data, and this has no labels; take another metric, or data "
                 "with classes (a folder for each)"
             )
-        self.require_classes(extractor)
+        super().check(real, generated, extractor)
         if extractor.classes != len(real.classes):
             raise ConfigError(
                 f"metric.mode_count: {extractor.name} tells {extractor.classes:,} classes, and the data has "

@@ -28,7 +28,7 @@ class InceptionScore(Metric):
 
     def check(self, real: Samples, generated: Samples, extractor: Extractor) -> None:
         """Refuse extractors without classes, and fewer samples than there are splits."""
-        self.require_classes(extractor)
+        super().check(real, generated, extractor)
         self.require_count(self.splits, f"for {self.splits} splits", real, generated)
 
     def compute(self, real: Statistics, generated: Statistics, seed: int) -> dict[str, float]:

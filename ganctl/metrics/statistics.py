@@ -117,15 +117,15 @@ def collect(
     """
     if not needs:
         return Statistics(samples, extractor, {})
-    if cache is None or samples.content is None or extractor.cheap:
-        return Statistics(samples, extractor, _extracted(samples, extractor, needs))
-    cached = TensorCache(cache, "statistics")
     question = [STATISTICS_VERSION, samples.content, extractor.describe(), sorted(needs)]
-    if (found := cached.read(question, _forms(samples, extractor, needs))) is not None:
-        return Statistics(samples, extractor, found)
-    tensors = _extracted(samples, extractor, needs)
-    cached.write(question, tensors)
-    return Statistics(samples, extractor, tensors)
+    known = samples.content is not None and not extractor.cheap
+    cached = TensorCache(cache, "statistics") if known and cache is not None else None
+    found = cached.read(question, _forms(samples, extractor, needs)) if cached else None
+    if found is None:
+        found = _extracted(samples, extractor, needs)
+        if cached:
+            cached.write(question, found)
+    return Statistics(samples, extractor, found)
 
 
 def _forms(samples: Samples, extractor: Extractor, needs: Collection[Need]) -> dict[str, Form]:

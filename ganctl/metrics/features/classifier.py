@@ -14,15 +14,7 @@ from torch.nn.functional import cross_entropy, interpolate
 from ganctl.data.batches import Batches
 from ganctl.data.store import Store
 from ganctl.errors import DataError
-from ganctl.metrics.extractor import (
-    EXTRACTORS,
-    KEY,
-    Extracted,
-    Extractor,
-    FeatureExtractor,
-    Reference,
-    exact_fp32,
-)
+from ganctl.metrics.extractor import EXTRACTORS, KEY, Extracted, Extractor, FeatureExtractor, Reference, exact_fp32
 from ganctl.metrics.tensor_cache import TensorCache, digest
 from ganctl.runtime.console import say, track
 from ganctl.runtime.randomness import permutation, seeded
