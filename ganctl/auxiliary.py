@@ -73,7 +73,7 @@ class Ssim(Auxiliary):
 
     def build(self, surroundings: Surroundings) -> Callable[[Round], Tensor]:
         """Return the similarity among the fakes of a batch, −1 to 1."""
-        surroundings.space.require_images("auxiliary: ssim compares pictures", "leave it out")
+        surroundings.space.require_images("auxiliary: ssim compares images", "leave it out")
         low, high = surroundings.space.value_range
 
         def likeness(round: Round) -> Tensor:
@@ -106,7 +106,7 @@ class Perceptual(Auxiliary):
 
         Raises `ConfigError` for a network, a layer or weights that do not exist or do not fit.
         """
-        surroundings.space.require_images("auxiliary: perceptual compares pictures", "leave it out")
+        surroundings.space.require_images("auxiliary: perceptual compares images", "leave it out")
         space, key = surroundings.space, "auxiliary.perceptual"
         network = open_image_network(
             key, self.network, self.layers, self.weights, surroundings.seed, space.value_range

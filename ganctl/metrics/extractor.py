@@ -65,7 +65,7 @@ class Extractor:
     def require(self, space: SampleSpace) -> None:
         """Raise `ConfigError` for samples that the extractor does not take."""
         if self.takes is None:
-            space.require_images(f"{KEY}: {self.name} looks at pictures", f"take {KEY}=raw")
+            space.require_images(f"{KEY}: {self.name} looks at images", f"take {KEY}=raw")
         elif space.shape != self.takes.shape:
             raise ConfigError(
                 f"{KEY}: {self.name} was made for samples of {self.takes.describe()}, not of {space.describe()}; "
@@ -84,7 +84,7 @@ class Reference:
 
     def require_images(self, name: str) -> None:
         """Raise `ConfigError` where samples are points."""
-        self.store.space.require_images(f"{KEY}: {name} looks at pictures", f"take {KEY}=raw")
+        self.store.space.require_images(f"{KEY}: {name} looks at images", f"take {KEY}=raw")
 
 
 class FeatureExtractor(Component):

@@ -32,7 +32,7 @@ class MsSsim(Metric):
 
     def check(self, real: Samples, generated: Samples, extractor: Extractor) -> None:
         """Refuse points, and sets without a pair."""
-        real.space.require_images("metric.ms_ssim: compares pictures", "leave it out")
+        real.space.require_images("metric.ms_ssim: compares images", "leave it out")
         super().check(real, generated, extractor)
 
     def compute(self, real: Statistics, generated: Statistics, seed: int) -> dict[str, float]:

@@ -108,13 +108,9 @@ def _cast(values: Tensor) -> Tensor:
 def _few_positions(maps: Tensor, channels: int, stride: tuple[int, ...] = (1, 1)) -> bool:
     """Return whether the weight's gradient is computed fastest as a convolution over the batch."""
     positions = -(-maps.shape[2] // stride[0]) * -(-maps.shape[3] // stride[1])
-    fits = len(maps) <= MAX_SAMPLES or _in_bf16(maps)
+    dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else maps.dtype
+    fits = len(maps) <= MAX_SAMPLES or dtype == torch.bfloat16
     return positions <= MAX_POSITIONS and channels >= MIN_CHANNELS and fits
-
-
-def _in_bf16(values: Tensor) -> bool:
-    dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else values.dtype
-    return dtype == torch.bfloat16
 
 
 class _Gather(torch.autograd.Function):

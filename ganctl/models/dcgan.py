@@ -38,10 +38,10 @@ def halvings_of(space: SampleSpace) -> int:
 
     Raises `ConfigError` for points, for images that are not square, and for sides outside `RESOLUTIONS`.
     """
-    space.require_images("model: dcgan makes pictures", "take model=mlp")
+    space.require_images("model: dcgan makes images", "take model=mlp")
     _, height, width = space.shape
     if height != width:
-        raise ConfigError(f"model: dcgan makes square pictures, but the data is {height}×{width} pixels")
+        raise ConfigError(f"model: dcgan makes square images, but the data is {height}×{width} pixels")
     if height not in RESOLUTIONS:
         below = [side for side in RESOLUTIONS if side < height][-1:]
         above = [side for side in RESOLUTIONS if side > height][:1]

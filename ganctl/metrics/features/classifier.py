@@ -57,7 +57,7 @@ class Classifier(FeatureExtractor):
             has = "none" if labelled.labels is None else "the same for all"
             raise DataError(
                 f"{KEY}: classifier is taught by labels, and this data has {has}; give each class a folder of its "
-                f"own, or take {KEY}=torchvision, or raw for small pictures"
+                f"own, or take {KEY}=torchvision, or raw for small images"
             )
         with seeded(self.seed, "classifier"):
             network = Network(labelled.space.shape[0], len(labelled.classes), self.width, self.side)
@@ -93,7 +93,7 @@ class Classifier(FeatureExtractor):
             accuracy = share_right(network, labelled, held_out)
         say(
             f"classifier of {len(labelled.classes)} classes taught in {time.monotonic() - started:.0f} s: "
-            f"{accuracy:.2%} of {len(held_out):,} held-out pictures right"
+            f"{accuracy:.2%} of {len(held_out):,} held-out images right"
         )
         cached.write(question, _answer(network, accuracy))
         return accuracy
@@ -179,7 +179,7 @@ def split(labelled: Store, seed: int) -> tuple[Tensor, Tensor]:
     count = min(len(labelled) // HELD_OUT, MOST_HELD_OUT)
     if count == 0:
         raise DataError(
-            f"{KEY}: {len(labelled)} labelled pictures are too few to teach a classifier; it takes {HELD_OUT}"
+            f"{KEY}: {len(labelled)} labelled images are too few to teach a classifier; it takes {HELD_OUT}"
         )
     order = permutation(len(labelled), "held out", seed)
     return order[count:], order[:count]
