@@ -15,7 +15,7 @@ from ganctl.game.round import Round, Surroundings
 from ganctl.images.blur import similarity_terms
 from ganctl.images.pretrained import open_image_network, weights_digest
 from ganctl.registry import Component, Family
-from ganctl.runtime.torchvision_import import torchvision_version
+from ganctl.runtime.torchvision_import import installed
 
 
 class Auxiliary(Component):
@@ -99,7 +99,7 @@ class Perceptual(Auxiliary):
     def versions(self) -> dict[str, str]:
         """Return torchvision's version, and the sha256 of the weights if there are any."""
         digest = {"perceptual weights": weights_digest(self.weights)} if self.weights is not None else {}
-        return {"torchvision": torchvision_version()} | digest
+        return {"torchvision": installed("torchvision")} | digest
 
     def build(self, surroundings: Surroundings) -> Callable[[Round], Tensor]:
         """Return the distance in that network's features.

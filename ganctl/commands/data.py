@@ -5,10 +5,9 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from statistics import median
 
-from ganctl.data.decoding.decoded_set import Notes
+from ganctl.command_line.jobs import Job, Typed
 from ganctl.data.decoding.files import FoundImages, search
 from ganctl.data.prepared.entries import Cache, unusable
 from ganctl.data.prepared.image_set import ImageSet
@@ -16,6 +15,8 @@ from ganctl.data.prepared.survey import Survey, survey
 from ganctl.data.sources.image_folder import Folder, accept, refuse, remarks
 from ganctl.errors import ConfigError, GanctlError, counted
 from ganctl.runtime.console import say
+from ganctl.runtime.signals import Signals
+from ganctl.validation import validate
 
 LISTED_FAILURES = 20
 LISTED_KINDS = 5
@@ -24,25 +25,36 @@ Rows = list[tuple[str, str]]
 """What is reported of a data set: a label and a text."""
 
 
+def run(values: Typed, job: Job, signals: Signals) -> None:
+    """Do the action that the job names; keys are named as they are typed here, without data. in front.
+
+    Raises what the action raises.
+    """
+    source = validate(Folder, values)
+    try:
+        {"prepare": prepare, "check": check, "info": info}[job.subject](source)
+    except GanctlError as error:
+        raise type(error)(_as_typed(str(error))) from error
+
+
 def prepare(source: Folder) -> None:
     """Decode a data set into the cache, or report that it is there already.
 
     Raises `ConfigError` if the cache cannot be used, `DataError` for data that cannot.
     """
-    with _own_keys():
-        if source.cache is None:
-            raise ConfigError("cache: null keeps nothing; give a folder to prepare pictures in")
-        found = search(source.path, source.subfolder)
-        for line in remarks(found):
-            say(f"path: {_as_typed(line)}")
-        images = _image_set(source, found)
-        started = time.perf_counter()
-        try:
-            prepared = Cache(source.cache).prepare(images, source.workers)
-        except OSError as error:
-            raise unusable(source.cache, error) from error
-        seconds = time.perf_counter() - started
-        store = accept(images, prepared, source.max_bad_fraction)
+    if source.cache is None:
+        raise ConfigError("cache: null keeps nothing; give a folder to prepare images in")
+    found = search(source.path, source.subfolder)
+    for line in remarks(found):
+        say(f"path: {_as_typed(line)}")
+    images = _image_set(source, found)
+    started = time.perf_counter()
+    try:
+        prepared = Cache(source.cache).prepare(images, source.workers)
+    except OSError as error:
+        raise unusable(source.cache, error) from error
+    seconds = time.perf_counter() - started
+    store = accept(images, prepared, source.max_bad_fraction)
     word = "prepared" if prepared.fresh else "already prepared"
     say(f"{word}: {store.describe()}, {_bytes(store.samples.nbytes)}")
     say(f"in {prepared.folder}")
@@ -56,33 +68,30 @@ def check(source: Folder) -> None:
 
     Raises `DataError` if training would refuse it.
     """
-    with _own_keys():
-        found = search(source.path, source.subfolder)
-        images = _image_set(source, found)
-        told = survey(images, source.workers)
-        _show([*_findings(source, told), *_left_out(found)])
-        refuse(images, told.prepared, source.max_bad_fraction)
-        if told.whole.doubt is not None:
-            raise told.whole.doubt
+    found = search(source.path, source.subfolder)
+    images = _image_set(source, found)
+    told = survey(images, source.workers)
+    _show([*_findings(source, told), *_left_out(found)])
+    refuse(images, told.whole.prepared(), source.max_bad_fraction)
+    if told.whole.doubt is not None:
+        raise told.whole.doubt
 
 
 def info(source: Folder) -> None:
     """Report what a data set holds and whether it is prepared, without decoding or reading its images."""
-    with _own_keys():
-        found = search(source.path, source.subfolder)
-        images = _image_set(source, found)
-        kind = "zip file" if images.files[0].member is not None else "folder"
-        size = sum(file.size for file in images.files)
-        classes = Counter(file.belongs_to[1] for file in images.files)
-        _show(
-            [
-                ("path", f"{source.path} ({kind})"),
-                ("pictures", f"{len(images.files):,}, {_bytes(size)} undecoded"),
-                *_classes(classes),
-                *_left_out(found),
-                *_prepared(source, images),
-            ]
-        )
+    found = search(source.path, source.subfolder)
+    images = _image_set(source, found)
+    kind = "zip file" if images.files[0].member is not None else "folder"
+    size = sum(file.size for file in images.files)
+    _show(
+        [
+            ("path", f"{source.path} ({kind})"),
+            ("images", f"{len(images.files):,}, {_bytes(size)} undecoded"),
+            *_classes(Counter(file.belongs_to[1] for file in images.files)),
+            *_left_out(found),
+            *_prepared(source, images),
+        ]
+    )
 
 
 def _image_set(source: Folder, found: FoundImages) -> ImageSet:
@@ -92,7 +101,7 @@ def _image_set(source: Folder, found: FoundImages) -> ImageSet:
 def _left_out(found: FoundImages) -> Rows:
     """Return what was passed over or left out, and what folders were taken for."""
     rows = [("passed over", found.passed_over), ("left out", found.left_out)]
-    rows += [("note", _as_typed(remark)) for remark in found.remarks]
+    rows += _notes(("note", remark) for remark in found.remarks)
     return [(label, text) for label, text in rows if text]
 
 
@@ -107,15 +116,15 @@ def _prepared(source: Folder, images: ImageSet) -> Rows:
     return [("prepared", text), *_notes(prepared.notes)]
 
 
-def _notes(notes: Notes) -> Rows:
-    return [(key, text.replace("data.", "")) for key, text in notes]
+def _notes(notes: Iterable[tuple[str, str]]) -> Rows:
+    return [(label, _as_typed(text)) for label, text in notes]
 
 
 def _findings(source: Folder, found: Survey) -> Iterator[tuple[str, str]]:
     whole = found.whole
     total, skipped = len(whole.files), len(whole.bad)
     shape = f"{found.side}×{found.side}×{source.channels}"
-    yield "pictures", f"{total - skipped:,} of {total:,} decode, to {shape}"
+    yield "images", f"{total - skipped:,} of {total:,} decode, to {shape}"
     if skipped < total:
         yield "modes", _most(found.modes.most_common())
         yield from _sizes(source, found)
@@ -130,7 +139,7 @@ def _findings(source: Folder, found: Survey) -> Iterator[tuple[str, str]]:
         odd = f"{len(found.warned):,} that Pillow or libtiff warn of"
         yield "odd", f"{odd}, the first {first.relative}: {first.reason}"
     yield "corrupt", f"{skipped:,}" if skipped else "none"
-    for failure in whole.failures[:LISTED_FAILURES]:
+    for failure in whole.prepared().failures[:LISTED_FAILURES]:
         yield "", f"{failure.relative}: {failure.reason}"
     if skipped > LISTED_FAILURES:
         yield "", f"and {skipped - LISTED_FAILURES:,} more"
@@ -191,15 +200,6 @@ def _show(rows: Rows) -> None:
     width = max(len(label) for label, _ in rows)
     for label, text in rows:
         say(f"{label:{width}}  {text}")
-
-
-@contextmanager
-def _own_keys() -> Iterator[None]:
-    """Name keys in errors as they are typed here, without the data. that they have in `ganctl train`."""
-    try:
-        yield
-    except GanctlError as error:
-        raise type(error)(_as_typed(str(error))) from error
 
 
 def _as_typed(text: str) -> str:

@@ -18,7 +18,7 @@ from pydantic import AfterValidator, Field, SerializeAsAny, create_model
 
 from ganctl import __version__
 from ganctl.checkpoints.file import Checkpoint
-from ganctl.command_line.jobs import Typed
+from ganctl.command_line.jobs import Job, Typed
 from ganctl.commands.output import file_named, writing
 from ganctl.commands.seeds import Seeds
 from ganctl.config import TrainConfig, train_config
@@ -31,6 +31,7 @@ from ganctl.runtime.bounded import read_text
 from ganctl.runtime.console import say
 from ganctl.runtime.disk import write_whole
 from ganctl.runtime.memory import keep_freed_memory
+from ganctl.runtime.signals import Signals
 from ganctl.validation import validate
 
 DEEPEST = 12
@@ -78,17 +79,18 @@ def evaluate_command(values: Mapping[str, Any]) -> EvaluateCommand:
     return validate(create_model("EvaluateCommand", __base__=EvaluateCommand, **families), values)
 
 
-def evaluate(command: EvaluateCommand, typed: Mapping[str, str]) -> None:
+def run(values: Typed, job: Job, signals: Signals) -> None:
     """Measure a run or a checkpoint file, add the result to evaluation.json, and print a table.
 
-    `typed` is the text of the command line's keys. Raises `CheckpointError` if there is no intact checkpoint,
-    `DataError` if its data is not there, `ConfigError` for metrics that have no meaning here and for a file that
-    cannot be written. What was measured is written before it is shown.
+    Raises `CheckpointError` if there is no intact checkpoint, `DataError` if its data is not there, `ConfigError`
+    for metrics that have no meaning here and for a file that cannot be written. What was measured is written
+    before it is shown.
     """
+    command = evaluate_command(values)
     keep_freed_memory()
     trained = open_generator(command)
     header = trained.checkpoint.header
-    config = _moved(trained.config, command.data, typed)
+    config = _moved(trained.config, command.data, values.typed)
     store = config.data.load()
     if store.fingerprint != header.data:
         otherwise = "evaluate a generator that was trained on it"

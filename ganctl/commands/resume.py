@@ -1,25 +1,25 @@
 """ganctl resume: go on with a run from its own saved config."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from ganctl.checkpoints.untrusted import saved_train_config
-from ganctl.command_line.jobs import Typed, typed_in
+from ganctl.command_line.jobs import Job, Typed
 from ganctl.config import TrainConfig, flatten, train_config
 from ganctl.errors import CheckpointError, ConfigError, nearest
 from ganctl.folders.find import find_run
 from ganctl.folders.run_folder import RunFolder
 from ganctl.migrations import MOVED
-from ganctl.runs.start import run
+from ganctl.runs import start
 from ganctl.runtime.signals import Signals
 
 
-def resume(path: str, overrides: Mapping[str, Any], signals: Signals) -> None:
-    """Train the run in a folder further, with changed steps, intervals, device or places of its data.
+def run(overrides: Typed, job: Job, signals: Signals) -> None:
+    """Train the run that the job names further, with changed steps, intervals, device or places of its data.
 
     Raises `ConfigError` for a key that is unknown or would change the run's numbers, `CheckpointError` for what
     is wrong with the saved config.
     """
+    path = job.subject
     place = find_run(path)
     if place.is_file():
         if place.parent.name != "checkpoints":
@@ -38,9 +38,9 @@ def resume(path: str, overrides: Mapping[str, Any], signals: Signals) -> None:
     for key, value in changed.items():
         _refuse(key, saved)
         _set(values, key, value)
-    config = train_config(Typed(values, typed_in(overrides))) if changed else saved
+    config = train_config(Typed(values, overrides.typed)) if changed else saved
     try:
-        run(config, folder, signals)
+        start.run(config, folder, signals)
     except ConfigError as error:
         key = str(error).partition(":")[0]
         if key.partition(".")[0] in values and not saved.may_change(key):

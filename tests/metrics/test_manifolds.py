@@ -19,8 +19,8 @@ def test_radii_are_scikit_learns_distances_also_across_blocks(monkeypatch: pytes
     monkeypatch.setattr(manifolds, "COLUMNS", 11)
     features = normal(60, 5, 0)
     found = NearestNeighbors(n_neighbors=4).fit(features.double()).kneighbors(features.double())[0]
-    radii = manifolds.nearest(features, features, CPU, torch.arange(60), 3)
-    torch.testing.assert_close(radii, torch.from_numpy(found[:, 3]))
+    distances = manifolds.nearest(features, features, CPU, torch.arange(60), 3)
+    torch.testing.assert_close(distances, torch.from_numpy(found[:, 3]))
 
 
 def test_precision_and_recall_of_sets_that_overlap_by_half() -> None:
