@@ -130,47 +130,44 @@ class LeastSquares(LabelledLoss):
         return (logits - labels).square() / 2
 
 
-class RelativeLoss(Loss):
-    """A loss in which both players want their side's logits above the other's."""
-
-    boundary = None
-    reads_real = True
-
-    def below(self, low: Tensor, high: Tensor) -> Tensor:
-        """Return how far `low` logits are from being below the `high` ones, a scalar."""
-        raise NotImplementedError
-
-    def discriminator(self, round: Round) -> Tensor:
-        """Return the loss of real scoring above fake."""
-        return self.below(round.fake_logits, round.real_logits)
-
-    def generator(self, round: Round) -> Tensor:
-        """Return the loss of fake scoring above real."""
-        return self.below(round.real_logits, round.fake_logits)
-
-
 @LOSSES.register
-class Relativistic(RelativeLoss):
+class Relativistic(Loss):
     """−log σ(D(x) − D(G(z))) against −log σ(D(G(z)) − D(x)) for pairs of real and generated samples.
 
     (Jolicoeur-Martineau 2018, equations 7 and 8; the loss of R3GAN: Huang et al. 2024, equation 2.)
     """
 
+    boundary = None
+    reads_real = True
     name: Literal["relativistic"]
 
-    def below(self, low: Tensor, high: Tensor) -> Tensor:
-        """Return the mean logistic loss of the pairs."""
-        return softplus(low - high).mean()
+    def discriminator(self, round: Round) -> Tensor:
+        """Return the logistic loss of real scoring above the fake it is paired with."""
+        return softplus(round.fake_logits - round.real_logits).mean()
+
+    def generator(self, round: Round) -> Tensor:
+        """Return the logistic loss of fake scoring above the real it is paired with."""
+        return softplus(round.real_logits - round.fake_logits).mean()
 
 
 @LOSSES.register
-class RelativisticAverage(RelativeLoss):
+class RelativisticAverage(Loss):
     """Cross-entropy on D(x) − E D(G(z)) and D(G(z)) − E D(x) (Jolicoeur-Martineau 2018, section 4.3)."""
 
+    boundary = None
+    reads_real = True
     name: Literal["relativistic_average"]
 
-    def below(self, low: Tensor, high: Tensor) -> Tensor:
-        """Return the logistic losses of `high` above the mean of `low`, and of `low` below the mean of `high`."""
+    def discriminator(self, round: Round) -> Tensor:
+        """Return the logistic losses of real above the mean fake and fake below the mean real."""
+        return self._apart(round.real_logits, round.fake_logits)
+
+    def generator(self, round: Round) -> Tensor:
+        """Return the logistic losses of fake above the mean real and real below the mean fake."""
+        return self._apart(round.fake_logits, round.real_logits)
+
+    @staticmethod
+    def _apart(high: Tensor, low: Tensor) -> Tensor:
         return softplus(low.mean() - high).mean() + softplus(low - high.mean()).mean()
 
 

@@ -24,10 +24,7 @@ class Penalty(Component):
     """Whether the penalty bounds the discriminator's slope, as a Wasserstein critic needs."""
 
     single_samples: ClassVar[bool] = False
-    """Whether the penalty aims at a certain slope at single samples, which batch norm in the discriminator mixes.
-
-    R1 and R2 only make the slope small, that of a mixture too.
-    """
+    """Whether the penalty aims at a certain slope at single samples, which batch norm mixes."""
 
     smoothed_by: ClassVar[str | None] = None
     """The parameter that makes the discriminator smoother the larger it is."""

@@ -91,10 +91,7 @@ class FeatureExtractor(Component):
     """A way to extract features from samples, by name."""
 
     def open(self, reference: Reference) -> Extractor:
-        """Return the extractor, with its weights on the device.
-
-        Raises `ConfigError` or `DataError` if it does not take these samples or its weights cannot be had.
-        """
+        """Return the extractor on the device; raise `ConfigError` or `DataError` for data that does not fit."""
         raise NotImplementedError
 
 

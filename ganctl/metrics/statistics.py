@@ -30,10 +30,7 @@ class Moments:
     covariance: Tensor
 
     def without(self, part: "Moments") -> "Moments":
-        """Return the moments of what remains without a part, of which at least two samples are left.
-
-        They are those that, merged with the part's, give these (Chan et al. 1979, equation 2.1).
-        """
+        """Return the moments that, merged with the part's, give these (Chan et al. 1979, equation 2.1)."""
         count = self.count - part.count
         mean = (self.count * self.mean - part.count * part.mean) / count
         apart = mean - part.mean

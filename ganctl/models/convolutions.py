@@ -37,10 +37,7 @@ _weights_wanted = ContextVar("_weights_wanted", default=True)
 
 @contextmanager
 def gradients_at_samples_alone() -> Iterator[None]:
-    """Skip the gradients of convolutions' weights in a backward pass inside the block.
-
-    For gradients with respect to samples: autograd does not tell a custom function which gradients are needed.
-    """
+    """Skip the gradients of convolutions' weights inside the block: autograd does not tell which are needed."""
     token = _weights_wanted.set(False)
     try:
         yield
@@ -179,10 +176,7 @@ def _at_weight(pixels: Tensor, gradient: Tensor, weight: Tensor, stride: Size, p
 
 
 def _samples_as_channels(pixels: Tensor, gradient: Tensor, weight: Tensor, stride: Size, padding: Size) -> Tensor:
-    """Return the gradient of the weight by a forward convolution over the batch, dilated by `stride`.
-
-    The input of one channel in all samples is convolved with the gradient of one output channel.
-    """
+    """Return the weight's gradient by a convolution with samples and channels swapped, dilated by `stride`."""
     height, width = weight.shape[2:]
     found = conv2d(
         pixels.transpose(0, 1).contiguous(), gradient.transpose(0, 1).contiguous(), None, 1, padding, stride

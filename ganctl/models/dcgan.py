@@ -34,10 +34,7 @@ class DcganGeneratorSpec(ConvolutionsSpec, GeneratorSpec):
 
 
 def halvings_of(space: SampleSpace) -> int:
-    """Return how often images of this shape are halved to reach the 4–7 pixel base.
-
-    Raises `ConfigError` for points, for images that are not square, and for sides outside `RESOLUTIONS`.
-    """
+    """Return how often images are halved to 4–7 pixels; raise `ConfigError` for shapes that cannot be."""
     space.require_images("model: dcgan makes images", "take model=mlp")
     _, height, width = space.shape
     if height != width:

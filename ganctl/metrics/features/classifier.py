@@ -46,10 +46,7 @@ class Classifier(FeatureExtractor):
     seed: Annotated[int, Field(ge=0)]
 
     def open(self, reference: Reference) -> Extractor:
-        """Return the classifier, trained now or found in the cache.
-
-        Raises `ConfigError` for points, `DataError` for images without labels.
-        """
+        """Return the classifier; raise `ConfigError` for points, `DataError` for images without labels."""
         reference.require_images("classifier")
         source = reference.source
         labelled = source.labelled(reference.store)
@@ -172,10 +169,7 @@ def extract_stacked(network: Network, images: Tensor) -> Extracted:
 
 
 def split(labelled: Store, seed: int) -> tuple[Tensor, Tensor]:
-    """Return the rows of images to train on and of those to hold out, drawn by the seed, int64.
-
-    Raises `DataError` if there are too few to hold one out.
-    """
+    """Return the rows of images to train on and of those to hold out, int64; raise `DataError` for too few."""
     count = min(len(labelled) // HELD_OUT, MOST_HELD_OUT)
     if count == 0:
         raise DataError(

@@ -42,10 +42,7 @@ class Inception(FeatureExtractor):
     weights: str | None
 
     def open(self, reference: Reference) -> Extractor:
-        """Return the network, with weights from the file, or downloaded into the cache.
-
-        Raises `ConfigError` for points, without torch-fidelity, or if the weights cannot be had.
-        """
+        """Return the network; raise `ConfigError` for points, without torch-fidelity, or without weights."""
         reference.require_images("inception")
         fidelity = import_torch_fidelity()
         content = self._content(fidelity, reference.cache)
@@ -92,10 +89,7 @@ class Inception(FeatureExtractor):
 
 
 def import_torch_fidelity() -> ModuleType:
-    """Return torch-fidelity's module of the network.
-
-    Raises `ConfigError` with the command that installs it.
-    """
+    """Return torch-fidelity's module of the network, or raise `ConfigError` with the command that installs it."""
     try:
         import torch_fidelity.feature_extractor_inceptionv3 as fidelity
     except ImportError as error:
@@ -108,10 +102,7 @@ def import_torch_fidelity() -> ModuleType:
 
 
 def download(url: str, path: Path) -> None:
-    """Fetch a file completely or not at all.
-
-    Raises `ConfigError`, with what the user can do, if it cannot be had.
-    """
+    """Fetch a file completely or not at all; raise `ConfigError`, with what the user can do."""
     say(f"downloading {url} (96 MB)")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
