@@ -50,7 +50,7 @@ class Family(Generic[C]):
 
     def union(self) -> Any:
         """Return the union of all members, told apart by their names, as an annotation for pydantic."""
-        union = Union[tuple(self._classes.values())]  # noqa: UP007
+        union: Any = Union[tuple(self._classes.values())]  # noqa: UP007
         return union if len(self._classes) == 1 else Annotated[union, Field(discriminator="name")]
 
 
