@@ -167,18 +167,12 @@ class _Spread(torch.autograd.Function):
 def _at_weight(pixels: Tensor, gradient: Tensor, weight: Tensor, stride: Size, padding: Size) -> Tensor:
     """Return the gradient of the weight of a convolution of `pixels`, differentiable where that is recorded."""
     if _few_positions(gradient, weight.shape[1]) and not torch.is_grad_enabled():
-        return _samples_as_channels(pixels, gradient, weight, stride, padding)
+        # A convolution of one input channel in all samples with the gradient of one output channel.
+        channels, outputs = (values.transpose(0, 1).contiguous() for values in (pixels, gradient))
+        height, width = weight.shape[2:]
+        return conv2d(channels, outputs, None, 1, padding, stride)[:, :, :height, :width].transpose(0, 1)
     mask = [False, True, False]
     found: Tensor = torch.ops.aten.convolution_backward(
         gradient, pixels, weight, None, stride, padding, (1, 1), False, (0, 0), 1, mask
     )[1]
     return found
-
-
-def _samples_as_channels(pixels: Tensor, gradient: Tensor, weight: Tensor, stride: Size, padding: Size) -> Tensor:
-    """Return the weight's gradient by a convolution with samples and channels swapped, dilated by `stride`."""
-    height, width = weight.shape[2:]
-    found = conv2d(
-        pixels.transpose(0, 1).contiguous(), gradient.transpose(0, 1).contiguous(), None, 1, padding, stride
-    )
-    return found[:, :, :height, :width].transpose(0, 1)

@@ -12,7 +12,6 @@ from ganctl.models.layers import ACTIVATIONS, LayeredModel, LayersSpec, Width, h
 from ganctl.models.model import MODELS, Discriminator, Generator, GeneratorSpec
 from ganctl.samples import SampleSpace
 
-Kernel = Literal[4, 5]
 BASE_KERNEL = 5
 BASES = (4, 5, 6, 7)
 RESOLUTIONS = sorted({base << halvings for base in BASES for halvings in range(1, 7) if base << halvings <= 256})
@@ -24,7 +23,7 @@ class ConvolutionsSpec(LayersSpec):
     dimensions = 2
     width: Width
     max_width: Width
-    kernel: Kernel
+    kernel: Literal[4, 5]
 
 
 class DcganGeneratorSpec(ConvolutionsSpec, GeneratorSpec):

@@ -6,7 +6,6 @@ import io
 import os
 import urllib.request
 from pathlib import Path
-from types import ModuleType
 from typing import Literal
 
 import torch
@@ -44,8 +43,14 @@ class Inception(FeatureExtractor):
     def open(self, reference: Reference) -> Extractor:
         """Return the network; raise `ConfigError` for points, without torch-fidelity, or without weights."""
         reference.require_images("inception")
-        fidelity = import_torch_fidelity()
-        content = self._content(fidelity, reference.cache)
+        try:
+            import torch_fidelity.feature_extractor_inceptionv3 as fidelity
+        except ImportError as error:
+            raise ConfigError(
+                f"{KEY}: inception needs torch-fidelity ({error}); pip install 'ganctl[evaluate]', or take "
+                f"{KEY}=classifier"
+            ) from error
+        content = self._content(fidelity.URL_INCEPTION_V3, reference.cache)
         network = fidelity.FeatureExtractorInceptionV3(
             "inception-v3-compat", [FEATURES, LOGITS], feature_extractor_weights_path=io.BytesIO(content)
         )
@@ -67,8 +72,7 @@ class Inception(FeatureExtractor):
             resizer="bilinear as in TensorFlow 1, to 299 pixels",
         )
 
-    def _content(self, fidelity: ModuleType, cache: str) -> bytes:
-        url = str(fidelity.URL_INCEPTION_V3)
+    def _content(self, url: str, cache: str) -> bytes:
         if self.weights is not None:
             path = Path(os.path.expanduser(self.weights))
         else:
@@ -86,19 +90,6 @@ class Inception(FeatureExtractor):
                 f"features.weights: {path} is not the original (its sha256 differs); remove it and fetch {url}"
             )
         return content
-
-
-def import_torch_fidelity() -> ModuleType:
-    """Return torch-fidelity's module of the network, or raise `ConfigError` with the command that installs it."""
-    try:
-        import torch_fidelity.feature_extractor_inceptionv3 as fidelity
-    except ImportError as error:
-        raise ConfigError(
-            f"{KEY}: inception needs torch-fidelity ({error}); pip install 'ganctl[evaluate]', or take "
-            f"{KEY}=classifier"
-        ) from error
-    module: ModuleType = fidelity
-    return module
 
 
 def download(url: str, path: Path) -> None:
