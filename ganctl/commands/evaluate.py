@@ -257,7 +257,7 @@ def _show(result: Mapping[str, Any]) -> None:
 
     features, reference = result["features"], result["reference"]
     accuracy = features["accuracy"]
-    told = "" if accuracy is None else f", which tells {accuracy:.1%} of held-out pictures right"
+    told = "" if accuracy is None else f", which tells {accuracy:.1%} of held-out images right"
     say(
         f"step {result['step']:,}: {result['asked']['num']:,} samples a seed against {reference['count']:,} of "
         f"{reference['data']}, by {features['name']}{told}"
