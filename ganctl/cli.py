@@ -33,6 +33,16 @@ Exit codes: 0 done, 2 wrong command or config, 3 data, 4 checkpoint, 5 training 
 """
 
 
+OUT_OF_MEMORY = (
+    "OutOfMemoryError",
+    "MemoryError",
+    "can't allocate memory",
+    "Storage size calculation overflowed",
+    "cannot be represented as a SymInt",
+)
+"""Of which an error has one in its class or its text when memory ran out, or could never have held a tensor."""
+
+
 def main(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code; a user's mistake becomes one line on standard error."""
     try:
@@ -105,7 +115,7 @@ def _guarded(work: Callable[[], int | None]) -> int:
             raise
         return _report(ConfigError(f"{error.filename or 'the system'}: {error.strerror}"))
     except (MemoryError, RuntimeError) as error:
-        if not _is_out_of_memory(error):
+        if not any(word in f"{type(error).__name__} {error}" for word in OUT_OF_MEMORY):
             raise
         return _report(
             ConfigError(
@@ -113,17 +123,6 @@ def _guarded(work: Callable[[], int | None]) -> int:
                 "evaluating, evaluate.num or evaluate.every=0"
             )
         )
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    words = (
-        "OutOfMemoryError",
-        "MemoryError",
-        "can't allocate memory",
-        "Storage size calculation overflowed",
-        "cannot be represented as a SymInt",
-    )
-    return any(word in f"{type(error).__name__} {error}" for word in words)
 
 
 def _report(error: GanctlError | Stopped) -> int:

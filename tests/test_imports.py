@@ -186,7 +186,7 @@ def test_only_the_decoding_of_pictures_starts_processes() -> None:
 
 
 def test_only_plugins_and_the_packages_own_modules_are_imported_by_name() -> None:
-    """The registry imports what a package of ganctl lists, and is told the package's own name; a row its module."""
+    """The registry imports what a package of ganctl lists, and is told the package's own name; a row its file."""
     importing = {file for file, tree in FILES.items() if "importlib.import_module" in uses(tree)}
     assert importing == {"commands/__init__.py", "plugins.py", "registry.py"}
     calls = [

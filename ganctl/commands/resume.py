@@ -57,7 +57,7 @@ def _refuse(key: str, saved: TrainConfig) -> None:
         moved = f"; here it is {MOVED[key]}" if key in MOVED else nearest(key, known)
         raise ConfigError(f"{key}: unknown key of this run{moved}")
     if key == "train.steps" and not saved.may_change(key):
-        ending = [f"schedule.{name}" for name, schedule in saved.schedule.each() if schedule.ends_with_the_run]
+        ending = [f"schedule.{name}" for name, schedule in saved.schedule if schedule.ends_with_the_run]
         raise ConfigError(
             f"train.steps: cannot change when a run goes on, because {' and '.join(ending)} ends with the run; "
             "start a new run by `ganctl train`, where schedule.….until says an end of its own"
