@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, SerializeAsAny, create_model
 
 from ganctl.auxiliary import AUXILIARIES, Auxiliary
-from ganctl.command_line.jobs import Typed, typed_in
+from ganctl.command_line.jobs import Typed
 from ganctl.data.sources import SOURCES, Source
 from ganctl.losses import LOSSES, Loss
 from ganctl.metrics import EXTRACTORS, METRICS, FeatureExtractor, Metric
@@ -189,7 +189,7 @@ class TrainConfig(Spec):
         return f"{prefix}{self.data.title}{middle}{words and f'-{words}'}{ending}"
 
     def name_parts(self) -> tuple[str, str, str]:
-        """Return what a derived name has before and after the data's title, and its end: a digest of the identity."""
+        """Return what a derived name has before and after the data's title, and the digest that ends it."""
         prefix = "" if self.name is None else f"{self.name}-"
         digest = hashlib.sha256(json.dumps(as_first_named(self.identity()), sort_keys=True).encode()).hexdigest()
         return prefix, f"-{self.model.name}-{self.loss.name}", f"-{digest[:8]}"
@@ -202,7 +202,7 @@ def train_config(values: Mapping[str, Any]) -> TrainConfig:
     """
     families = (*ONE_OF, EXTRACTORS, *SEVERAL_OF)
     schema = _train_schema(tuple(family[name] for family in families for name in family))
-    return validate(schema, Typed(completed({"plugins": [], **values}), typed_in(values)))
+    return validate(schema, Typed(completed({"plugins": [], **values}), getattr(values, "typed", {})))
 
 
 ONE_OF: tuple[Family[Any], ...] = (SOURCES, MODELS, LOSSES, OPTIMIZERS)

@@ -6,7 +6,7 @@ from typing import Any, TypeVar, get_args
 
 from pydantic import ValidationError
 
-from ganctl.command_line.jobs import Typed, typed_in
+from ganctl.command_line.jobs import Typed
 from ganctl.errors import ConfigError, UnknownNameError, nearest
 from ganctl.migrations import MOVED
 from ganctl.registry import Spec
@@ -38,7 +38,7 @@ def validate(schema: type[S], values: Mapping[str, Any]) -> S:
 
 def _as_typed(values: Mapping[str, Any], problems: list[Any]) -> Mapping[str, Any] | None:
     """Return values with the typed text where the schema wants text and found something else; None if nowhere."""
-    typed = dict(typed_in(values))
+    typed = dict(getattr(values, "typed", {}))
     corrected = copy.deepcopy(dict(values))
     changed = False
     for problem in problems:
