@@ -8,7 +8,7 @@ from functools import partial
 
 from ganctl import __version__
 from ganctl.command_line.jobs import Job
-from ganctl.commands import COMMANDS, Command
+from ganctl.commands.table import COMMANDS, Command
 from ganctl.errors import ConfigError, GanctlError, Stopped, nearest, one_line
 from ganctl.runtime.signals import Signals
 

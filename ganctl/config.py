@@ -23,7 +23,7 @@ from ganctl.models import MODELS, Model
 from ganctl.optim import OPTIMIZERS, Optimizer, PlayerName
 from ganctl.penalties import PENALTIES, Penalty
 from ganctl.registry import Component, Family, Spec
-from ganctl.schedules import ScheduleSpec
+from ganctl.schedules import Schedule
 from ganctl.validation import validate
 
 AtLeastOne = Annotated[int, Field(ge=1)]
@@ -60,7 +60,7 @@ class DeviceConfig(Spec):
 class TrainLoop(Spec):
     """How long, on how many samples and in which order the players learn.
 
-    The discriminator judges `pack` samples at once by one logit (PacGAN: Lin et al. 2018, section 3).
+    The discriminator gives one logit per `pack` samples (PacGAN: Lin et al. 2018, section 3).
     """
 
     steps: Annotated[int, Field(ge=1, le=10**12)]
@@ -87,9 +87,9 @@ class EmaConfig(Spec):
 class ScheduleConfig(Spec):
     """What moves while a run goes on: both learning rates, the penalties' weights, the EMA's half-life."""
 
-    learning_rate: ScheduleSpec
-    penalty: ScheduleSpec
-    ema: ScheduleSpec
+    learning_rate: Schedule
+    penalty: Schedule
+    ema: Schedule
 
 
 class LoggingConfig(Spec):
@@ -165,7 +165,7 @@ class TrainConfig(Spec):
         return frozenset({"name", "device"} | seen | place | length | trouble)
 
     def may_change(self, key: str) -> bool:
-        """Return whether a dotted key is one of `changeable`, or lies below one."""
+        """Return whether a dotted key is one of `changeable`, or below one."""
         return any(key == name or key.startswith(f"{name}.") for name in self.changeable())
 
     def identity(self) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from ganctl import __version__
-from ganctl.commands import COMMANDS
+from ganctl.commands.table import COMMANDS
 from ganctl.folders.run_folder import RunFolder
 from tests.conftest import TINY, Cli, Outcome, contents
 
@@ -83,7 +83,7 @@ WRONG_VALUES = {
 UNUSABLE_DATA = {
     "data=folder data.path=nowhere": "data.path: nowhere does not exist",
     "data=folder data.path=~/nowhere-José": "data.path: ~/nowhere-José does not exist",
-    "data=folder data.path=empty": "data.path: empty holds no pictures",
+    "data=folder data.path=empty": "data.path: empty holds no images",
     "data=folder data.path=file": "data.path: file is neither a folder nor a zip file",
 }
 WRONG_SAMPLING = {

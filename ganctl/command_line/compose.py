@@ -42,7 +42,7 @@ MOST_JOBS = 10_000
 
 
 def config_folder() -> Path:
-    """Return the folder of YAML files: inside the package when installed, beside it in a checkout."""
+    """Return the folder of YAML files: inside the package if installed, next to it in a checkout."""
     package = Path(__file__).parents[1]
     inside = package / "configs"
     return inside if inside.is_dir() else package.parent / "configs"

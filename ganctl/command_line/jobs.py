@@ -55,7 +55,7 @@ class Job:
         return " ".join(self.differing) or "the only job"
 
     def in_name(self) -> str:
-        """Return the words that differ as they stand in the name of the job's run, such as "lr=0.1-seed=2"."""
+        """Return the words that differ as they appear in the name of the job's run, such as "lr=0.1-seed=2"."""
         told = []
         for word in self.differing:
             key, _, value = word.lstrip("+").partition("=")

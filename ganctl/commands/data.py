@@ -72,7 +72,7 @@ def check(source: Folder) -> None:
     images = _image_set(source, found)
     told = survey(images, source.workers)
     _show([*_findings(source, told), *_left_out(found)])
-    refuse(images, told.prepared, source.max_bad_fraction)
+    refuse(images, told.whole.prepared(), source.max_bad_fraction)
     if told.whole.doubt is not None:
         raise told.whole.doubt
 
@@ -139,7 +139,7 @@ def _findings(source: Folder, found: Survey) -> Iterator[tuple[str, str]]:
         odd = f"{len(found.warned):,} that Pillow or libtiff warn of"
         yield "odd", f"{odd}, the first {first.relative}: {first.reason}"
     yield "corrupt", f"{skipped:,}" if skipped else "none"
-    for failure in whole.failures[:LISTED_FAILURES]:
+    for failure in whole.prepared().failures[:LISTED_FAILURES]:
         yield "", f"{failure.relative}: {failure.reason}"
     if skipped > LISTED_FAILURES:
         yield "", f"and {skipped - LISTED_FAILURES:,} more"

@@ -1,4 +1,4 @@
-"""Steps as CUDA graphs: `play` as a function of what its turns are fed, recorded once and replayed.
+"""Steps as CUDA graphs: `play` as a function of the feeds of its updates, recorded once and replayed.
 
 A replayed step is one call of the device instead of hundreds, and computes what `play` does to the last bit.
 There is one graph for each set of terms that are due together: the first step with a set is an ordinary one, the
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ganctl.errors import ConfigError
 from ganctl.game.players import Player, Update
-from ganctl.game.step import Game, Turn, play
+from ganctl.game.step import Game, Plan, play
 from ganctl.runtime.console import say
 
 MOST_GRAPHS = 16
@@ -62,18 +62,18 @@ class CudaGraphs:
 class Recording:
     """A step that can be replayed: where it reads feeds and weights, and what it leaves."""
 
-    turns: list[Turn]
+    plans: list[Plan]
     updates: list[Update]
     replay: Callable[[], None]
 
     @torch.no_grad()
-    def play(self, turns: list[Turn]) -> list[Update]:
+    def play(self, plans: list[Plan]) -> list[Update]:
         """Make the updates of a step; what is remembered of them is copied out of the memory that graphs share."""
-        for held, turn in zip(self.turns, turns, strict=True):
-            for place, value in zip(held.weights, turn.weights, strict=True):
+        for held, plan in zip(self.plans, plans, strict=True):
+            for place, value in zip(held.weights, plan.weights, strict=True):
                 assert isinstance(place, Tensor)
                 place.fill_(value)
-            for places, feed in zip(held.feeds, turn.feeds, strict=True):
+            for places, feed in zip(held.feeds, plan.feeds, strict=True):
                 for name, place in places.items():
                     place.copy_(feed[name])
         self.replay()
@@ -91,32 +91,32 @@ class Replay:
         self._graphs = graphs
         self._recordings: dict[tuple[tuple[str, ...], ...], Recording | None] = {}
 
-    def __call__(self, game: Game, turns: list[Turn]) -> list[Update]:
+    def __call__(self, game: Game, plans: list[Plan]) -> list[Update]:
         """Make the updates of a step, as `play` does.
 
         Raises `ConfigError` that says why such a step cannot be recorded.
         """
-        turns = [replace(turn, feeds=list(turn.feeds)) for turn in turns]
-        due = tuple(tuple(term.name for term in turn.due) for turn in turns)
+        plans = [replace(plan, feeds=list(plan.feeds)) for plan in plans]
+        due = tuple(tuple(term.name for term in plan.due) for plan in plans)
         if due not in self._recordings:
             if len(self._recordings) == MOST_GRAPHS:
-                return play(game, turns)
+                return play(game, plans)
             self._recordings[due] = None
             if len(self._recordings) == MOST_GRAPHS:
                 say(f"note    device.graphs: {MOST_GRAPHS} sets of due terms are recorded, and no others")
             updates: list[Update] = []
-            self._graphs.warm_up(lambda: updates.extend(play(game, turns)))
+            self._graphs.warm_up(lambda: updates.extend(play(game, plans)))
             return updates
-        recording = self._recordings[due] = self._recordings[due] or self._record(game, turns)
-        return recording.play(turns)
+        recording = self._recordings[due] = self._recordings[due] or self._record(game, plans)
+        return recording.play(plans)
 
-    def _record(self, game: Game, turns: list[Turn]) -> Recording:
-        held = [_held(game, turn) for turn in turns]
+    def _record(self, game: Game, plans: list[Plan]) -> Recording:
+        held = [_held(game, plan) for plan in plans]
         updates: list[Update] = []
         try:
             for player in (game.generator, game.discriminator):
                 _check_capturable(player)
-            replay = self._graphs.record(lambda: updates.extend(play(game, [_viewed(turn) for turn in held])))
+            replay = self._graphs.record(lambda: updates.extend(play(game, [_viewed(plan) for plan in held])))
         except RuntimeError as error:  # the first one; ending a capture that has failed raises another
             because = str(error.__context__ or error).partition("\n")[0]
             raise ConfigError(f"device.graphs: a step cannot be recorded ({because}); set it to false") from error
@@ -125,17 +125,17 @@ class Replay:
         return Recording(held, updates, replay)
 
 
-def _held(game: Game, turn: Turn) -> Turn:
-    """Return a turn whose feeds and weights are tensors of its own."""
+def _held(game: Game, plan: Plan) -> Plan:
+    """Return a plan whose feeds and weights are tensors of its own."""
     dtype, device = game.device.dtype, game.device.torch_device
-    weights = [torch.full((), float(weight), dtype=dtype, device=device) for weight in turn.weights]
-    feeds = [{name: value.clone() for name, value in feed.items()} for feed in turn.feeds]
-    return replace(turn, weights=list(weights), feeds=feeds)
+    weights = [torch.full((), float(weight), dtype=dtype, device=device) for weight in plan.weights]
+    feeds = [{name: value.clone() for name, value in feed.items()} for feed in plan.feeds]
+    return replace(plan, weights=list(weights), feeds=feeds)
 
 
-def _viewed(turn: Turn) -> Turn:
-    """Return a turn that reads the same memory through tensors without a graph."""
-    return replace(turn, feeds=[{name: value.detach() for name, value in feed.items()} for feed in turn.feeds])
+def _viewed(plan: Plan) -> Plan:
+    """Return a plan that reads the same memory through tensors without a graph."""
+    return replace(plan, feeds=[{name: value.detach() for name, value in feed.items()} for feed in plan.feeds])
 
 
 def _check_capturable(player: Player) -> None:

@@ -23,7 +23,7 @@ SHOWN = 64
 
 
 @dataclass(frozen=True)
-class Turn:
+class Plan:
     """An update to be made: who learns, against whom, from which terms with which weights, and from what.
 
     With `shares`, the generator learns from the same samples next.
@@ -53,7 +53,7 @@ class Game:
     device: Device
     divergence: Divergence
     first: PlayerName = "discriminator"
-    replay: "Callable[[Game, list[Turn]], list[Update]] | None" = None
+    replay: "Callable[[Game, list[Plan]], list[Update]] | None" = None
     between: Callable[[], None] = lambda: None
 
     @cached_property
@@ -67,13 +67,13 @@ class Game:
         average = self.ema.average if self.ema is not None else None
         return members((self.generator, self.discriminator), average)
 
-    def turns(self, step: int) -> Iterator[Turn]:
+    def plans(self, step: int) -> Iterator[Plan]:
         """Yield the updates of a step (from 0) in their order."""
         pairs = [(self.discriminator, self.generator), (self.generator, self.discriminator)]
         for player, opponent in pairs if self.first == "discriminator" else pairs[::-1]:
             for number in range(step * player.updates, (step + 1) * player.updates):
                 due = [term for term in player.terms if term.due(number)]
-                yield Turn(
+                yield Plan(
                     player,
                     opponent,
                     due,
@@ -101,50 +101,50 @@ def train_step(game: Game, step: int) -> None:
     seed_networks(game.device.torch_device, game.draws.seed, "networks", step)
     game.generator.set_learning_rate(step)
     game.discriminator.set_learning_rate(step)
-    turns = list(game.turns(step))
-    for turn, update in zip(turns, (game.replay or play)(game, turns), strict=True):
-        turn.player.note(update)
-        game.divergence.look(step, turn.player.name, turn.player.values)
+    plans = list(game.plans(step))
+    for plan, update in zip(plans, (game.replay or play)(game, plans), strict=True):
+        plan.player.note(update)
+        game.divergence.look(step, plan.player.name, plan.player.values)
     if game.ema is not None:
         images = game.draws.images_per_step
-        game.ema.update(game.generator.network, images * (step + 1), images, game.ema_schedule.factor(step))
+        game.ema.update(images * (step + 1), images, game.ema_schedule.factor(step))
 
 
-def play(game: Game, turns: Iterable[Turn]) -> list[Update]:
+def play(game: Game, plans: Iterable[Plan]) -> list[Update]:
     """Make the updates of a step."""
     updates, generated = [], None
-    for turn in turns:
-        update, generated = learn(game, turn, generated)
+    for plan in plans:
+        update, generated = learn(game, plan, generated)
         updates.append(update)
     return updates
 
 
-def learn(game: Game, turn: Turn, generated: Tensor | None = None) -> tuple[Update, Tensor | None]:
+def learn(game: Game, plan: Plan, generated: Tensor | None = None) -> tuple[Update, Tensor | None]:
     """Make one update: the gradient of the due terms, averaged over batches and ranks, clipped and applied.
 
     `generated`, where given, are the samples of the feed's latents with the generator's graph. Returns such
-    samples in turn if the next update shares them.
+    samples, too, if the next update shares them.
     """
-    player = turn.player
+    player = plan.player
     player.trainable(True)
-    turn.opponent.trainable(turn.shares)
+    plan.opponent.trainable(plan.shares)
     player.optimizer.zero_grad()
     totals: dict[str, Tensor] = {}
-    for feed in turn.feeds:
+    for feed in plan.feeds:
         game.between()
         with game.device.autocast():
             fake = generated
-            if turn.shares:
+            if plan.shares:
                 generated = game.networks.generate(feed)
                 fake = generated.detach()
             round = Round(game.networks, feed, fake)
-            values = [term.compute(round) for term in turn.due]
-        weighted = [(value * weight).to(value.dtype) for value, weight in zip(values, turn.weights, strict=True)]
+            values = [term.compute(round) for term in plan.due]
+        weighted = [(value * weight).to(value.dtype) for value, weight in zip(values, plan.weights, strict=True)]
         objective = torch.stack(weighted).sum()
         player.scaler.scale(objective / game.draws.accumulate).backward(inputs=player.parameters)
-        for term, value in zip(turn.due, values, strict=True):
+        for term, value in zip(plan.due, values, strict=True):
             share = value.detach() / game.draws.accumulate
             totals[term.name] = totals[term.name] + share if term.name in totals else share
     totals["gradient_norm"] = player.apply_gradients(game.draws.ranks)
     samples = round.samples(SHOWN) if player is game.discriminator else {}
-    return Update(totals, round.logits, samples), generated if turn.shares else None
+    return Update(totals, round.logits, samples), generated if plan.shares else None

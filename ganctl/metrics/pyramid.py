@@ -124,14 +124,11 @@ def _blurred(images: Tensor) -> Tensor:
 
 def _draw(images: Tensor, count: int, source: torch.Generator) -> Tensor:
     """Return `count` patches at random places of each image, [n, count, channels, 49]."""
-    number, channels, height, width = images.shape
+    number, _, height, width = images.shape
     tops = torch.randint(height - PATCH + 1, (number, count), generator=source)
     lefts = torch.randint(width - PATCH + 1, (number, count), generator=source)
-    offsets = (torch.arange(PATCH)[:, None] * width + torch.arange(PATCH)).flatten()
-    places = (tops * width + lefts)[..., None] + offsets
-    places = places.to(images.device)[:, :, None].expand(-1, -1, channels, -1)
-    planes = images.flatten(2)[:, None].expand(-1, count, -1, -1)
-    return planes.gather(3, places)
+    windows = images.unfold(2, PATCH, 1).unfold(3, PATCH, 1)
+    return windows[torch.arange(number)[:, None], :, tops, lefts].flatten(3)
 
 
 def sliced_distance(first: Tensor, second: Tensor, directions: int, seed: int) -> float:

@@ -44,7 +44,7 @@ class TrainedGenerator:
     device: Device
 
     def folder(self, below: str = "") -> Path:
-        """Return where results go by default: a folder below the run's own, or beside a single checkpoint."""
+        """Return where results go by default: a folder below the run's own, or that of a single checkpoint."""
         beside = self.checkpoint.path.parent
         return beside.parent / below if beside.name == "checkpoints" else beside
 

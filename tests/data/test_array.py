@@ -235,7 +235,7 @@ def test_labels_that_do_not_fit_are_refused(tmp_path, labels, told):
         ({}, {}, "data.samples: {path} holds no array"),
         ({"a": POINTS}, {"samples": "b"}, "data.samples: there is no 'b' in {path}; there are a"),
         ({"a": POINTS}, {"labels": "b"}, "data.labels: there is no 'b' in {path}; there are a"),
-        ({"a": POINTS}, {"range": (0.0, 1.0)}, "data.range: is for pictures, but {path} holds points"),
+        ({"a": POINTS}, {"range": (0.0, 1.0)}, "data.range: is for images, but {path} holds points"),
     ],
 )
 def test_what_an_archive_does_not_hold_is_refused(tmp_path, arrays, values, told):
@@ -261,8 +261,8 @@ def test_a_single_array_has_no_names(tmp_path, key):
         (np.zeros((1, 2, 3, 4, 5)), "of float64 [1,2,3,4,5]; points are [N] or [N,D]"),
         (np.zeros((0, 2)), "of float64 [0,2], which is empty"),
         (np.zeros((2, 0, 3), np.uint8), "of uint8 [2,0,3], which is empty"),
-        (np.zeros((2, 8, 8, 4), np.uint8), "of uint8 [2,8,8,4]; pictures have 1 or 3 channels"),
-        (np.zeros((2, 784), np.uint8), "of uint8 [2,784]; save pictures as [N,H,W] or [N,H,W,C], and points as"),
+        (np.zeros((2, 8, 8, 4), np.uint8), "of uint8 [2,8,8,4]; images have 1 or 3 channels"),
+        (np.zeros((2, 784), np.uint8), "of uint8 [2,784]; save images as [N,H,W] or [N,H,W,C], and points as"),
     ],
 )
 def test_arrays_of_other_kinds_are_refused_by_their_header(tmp_path, array, told):

@@ -208,7 +208,7 @@ folder.load({str(root)!r}, None, Decoding(8, 3, "crop"), 0.5, 1, {str(tmp_path /
         go.touch()
         assert first.wait(60) == 0
     assert decoded == []
-    assert "waiting for another process that is preparing the same pictures" in capsys.readouterr().out
+    assert "waiting for another process that is preparing the same images" in capsys.readouterr().out
     assert store.fingerprint == load(root, None).fingerprint
 
 

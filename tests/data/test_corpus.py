@@ -151,7 +151,7 @@ def test_a_bad_picture_is_skipped_with_a_reason_and_the_others_are_kept(
     assert (len(store), store.skipped) == (1, 1)
     assert (store.samples == np.array(GREEN, np.uint8)).all()
     (line,) = capsys.readouterr().out.splitlines()
-    assert line.startswith(f"skipped 1 of 2 pictures that do not decode; the first is {tmp_path / 'set' / name} (")
+    assert line.startswith(f"skipped 1 of 2 images that do not decode; the first is {tmp_path / 'set' / name} (")
     assert not line.endswith("()")
 
 
@@ -310,7 +310,7 @@ def test_the_command_checks_prepares_and_describes_the_corpus(
     for action in ("check", "info", "prepare", "prepare", "info"):
         outcome = cli("data", action, f"path={root}", "max_bad_fraction=1", "resolution=8")
         assert (outcome.code, outcome.err) == (0, ""), action
-    assert f"prepared  {len(GOOD)} pictures of 8×8×3" in outcome.out
+    assert f"prepared  {len(GOOD)} images of 8×8×3" in outcome.out
     check = cli("data", "check", f"path={root}", "max_bad_fraction=1", "resolution=8")
     assert f"{len(GOOD)} of {len(files)} decode" in check.out
     for name in BAD:

@@ -141,7 +141,7 @@ def test_bad_pictures_are_skipped_counted_and_said_once(tmp_path, capsys):
     store = load(root)
     assert colours(store) == [RED, BLUE]
     assert store.skipped == 2
-    said = f"skipped 2 of 4 pictures that do not decode; the first is {root / 'b.png'} (zero bytes)\n"
+    said = f"skipped 2 of 4 images that do not decode; the first is {root / 'b.png'} (zero bytes)\n"
     assert capsys.readouterr().out == said
 
 
@@ -164,7 +164,7 @@ def test_more_bad_pictures_than_allowed_are_refused_and_the_first_named(tmp_path
 
 def test_a_set_without_one_good_picture_is_refused_whatever_is_allowed(tmp_path):
     root = write(tmp_path, {"a.png": b"", "b.png": b"text"})
-    with pytest.raises(DataError, match=f"none of 2 pictures .* the first is {re.escape(str(root / 'a.png'))}"):
+    with pytest.raises(DataError, match=f"none of 2 images .* the first is {re.escape(str(root / 'a.png'))}"):
         load(root, bad=1.0)
 
 
@@ -177,7 +177,7 @@ def test_a_missing_folder_is_refused_with_the_nearest_name(tmp_path):
 
 
 def test_an_empty_folder_is_refused_with_the_endings_that_count(tmp_path):
-    with pytest.raises(DataError, match=r"holds no pictures \(files that end in apng, avif, .*webp\)$"):
+    with pytest.raises(DataError, match=r"holds no images \(files that end in apng, avif, .*webp\)$"):
         load(tmp_path)
 
 

@@ -88,7 +88,7 @@ def test_a_process_that_decodes_imports_no_torch():
 def test_surveying_in_processes_tells_the_same_as_in_threads(tmp_path, monkeypatch):
     found = {f"{number}.png": plain((number, 0, 0), (9, 5)) for number in range(12)} | {"x.png": b""}
     files = picture_files.search(str(write(tmp_path / "set", found)), None).files
-    task = DecodeTask(8, Decoding(8, 1, "crop"), rows=None, hashed=True, surveyed=True)
+    task = DecodeTask(8, Decoding(8, 1, "crop"), hashed=True, surveyed=True)
     apart = decode_all(files, task, None, 2, "")
     monkeypatch.setattr(parallel, "PROCESSES_FROM", 10**9)
     assert decode_all(files, task, None, 2, "") == apart

@@ -46,7 +46,7 @@ def test_pictures_and_points_know_their_count_and_shape():
 
 def test_a_store_describes_itself():
     pixels = torch.zeros(1797, 32, 24, 3, dtype=torch.uint8)
-    assert Store(pixels).describe() == "1,797 pictures of 32×24×3"
+    assert Store(pixels).describe() == "1,797 images of 32×24×3"
     labels = torch.zeros(1797, dtype=torch.int64)
-    assert Store(pixels, labels, ("cat", "dog")).describe() == "1,797 pictures of 32×24×3 in 2 classes"
+    assert Store(pixels, labels, ("cat", "dog")).describe() == "1,797 images of 32×24×3 in 2 classes"
     assert Store(torch.zeros(100_000, 2)).describe() == "100,000 points of 2 dimensions"

@@ -125,10 +125,15 @@ def decide(found: Iterable[Values], source: str) -> dict[str, SetRange]:
 
     Raises `DataError` where type and values leave a doubt: no usual range holds them, or they use a sliver of it.
     """
-    by_kind: dict[str, list[Values]] = {}
+    return {kind: _decided(values, source) for kind, values in by_kind(found).items()}
+
+
+def by_kind(found: Iterable[Values]) -> dict[str, Values]:
+    """Return the values of each kind in a set together, sorted by kind."""
+    kinds: dict[str, list[Values]] = {}
     for values in found:
-        by_kind.setdefault(values.kind, []).append(values)
-    return {kind: _decided(together(several), source) for kind, several in sorted(by_kind.items())}
+        kinds.setdefault(values.kind, []).append(values)
+    return {kind: together(several) for kind, several in sorted(kinds.items())}
 
 
 def together(several: list[Values]) -> Values:

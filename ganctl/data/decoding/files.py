@@ -115,7 +115,7 @@ def search(path: str, subfolder: str | None) -> FoundImages:
         beside = [f"it holds {found.passed_over}"] if found.passed else []
         beside += [f"left out: {found.left_out}"] if found.runs else []
         raise DataError(
-            f"data.path: {where} holds no pictures (files that end in {', '.join(sorted(ENDINGS))})"
+            f"data.path: {where} holds no images (files that end in {', '.join(sorted(ENDINGS))})"
             + "".join(f"; {words}" for words in beside)
         )
     return found
@@ -279,7 +279,7 @@ def _by_table(
             missing.append(name)
     if missing:
         raise DataError(
-            f"data.path: {table} has no label for {len(missing):,} of {len(images):,} pictures, the first is "
+            f"data.path: {table} has no label for {len(missing):,} of {len(images):,} images, the first is "
             f"{min(missing)}; add them, set labels to null in it, or move it elsewhere"
         )
     return labelled

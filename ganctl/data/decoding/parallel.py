@@ -47,8 +47,8 @@ class DecodeTask:
 
     side: int
     decoding: Decoding
-    rows: str | None
-    hashed: bool
+    rows: str | None = None
+    hashed: bool = False
     surveyed: bool = False
     ranges: dict[str, Ends] = field(default_factory=dict)
 
@@ -261,6 +261,6 @@ def _obituary(processes: list[BaseProcess]) -> str:
     if codes and codes[0] < 0:
         how = f"was killed by {signal.Signals(-codes[0]).name}"
     return (
-        f"data.workers: a process that decoded pictures {how}, as happens when memory runs out; "
+        f"data.workers: a process that decoded images {how}, as happens when memory runs out; "
         "the same command again starts over, data.workers=1 takes the least memory"
     )

@@ -27,10 +27,9 @@ from filelock import FileLock, Timeout
 
 from ganctl import __version__
 from ganctl.data.decoding import decode
-from ganctl.data.decoding.decoded_set import Failure
 from ganctl.data.decoding.parallel import DecodeTask, hash_all
 from ganctl.data.mapped import MappedPixels, MappedStore
-from ganctl.data.prepared.image_set import ENTRY_FORMAT, ImageSet, Prepared, digest_of
+from ganctl.data.prepared.image_set import ENTRY_FORMAT, Failure, ImageSet, Prepared, digest_of
 from ganctl.data.store import Store
 from ganctl.errors import ConfigError
 from ganctl.runtime.bounded import UntrustedFileError, read_bytes, read_text
@@ -109,11 +108,12 @@ class Cache:
         try:
             path = temporary / "samples.npy"
             rows = _reserve(path, (len(files), side, side, channels))
-            task = DecodeTask(side, images.decoding, str(path), hashed=known is None)
-            whole = images.decoded(files, task, rows, workers)
-            count = len(files) - len(whole.bad)
-            if not count:
-                return Prepared(None, len(files), whole.failures, total=len(files))
+            whole = images.decoded(
+                files, DecodeTask(side, images.decoding, str(path), hashed=known is None), rows, workers
+            )
+            prepared = whole.prepared()
+            if prepared.skipped == prepared.total:
+                return prepared
             pairs = zip(files, whole.outcomes, strict=True)
             digests = [outcome.digest for file, outcome in pairs if file.frame == 0]
             content = known or digest_of(digests)
@@ -121,20 +121,20 @@ class Cache:
             del rows
             labels, classes = whole.labels()
             if labels is not None:
-                np.save(temporary / "labels.npy", labels)
-            store = Store(MappedPixels(path).tensor(), None if labels is None else torch.from_numpy(labels))
+                np.save(temporary / "labels.npy", labels.numpy())
+            store = Store(MappedPixels(path).tensor(), labels)
             about = {
                 "format": ENTRY_FORMAT,
                 "source": images.source,
                 "changed": files[0].changed if known else (),
                 "subfolder": images.subfolder,
                 "settings": images.decoding.settings(),
-                "notes": whole.notes,
-                "shape": [count, side, side, channels],
+                "notes": prepared.notes,
+                "shape": list(store.samples.shape),
                 "classes": classes,
                 "fingerprint": store.fingerprint,
-                "skipped": len(whole.bad),
-                "failures": [asdict(failure) for failure in whole.failures],
+                "skipped": prepared.skipped,
+                "failures": [asdict(failure) for failure in prepared.failures],
                 "versions": {"ganctl": __version__, "decoding": decode.VERSION, "pillow": PIL.__version__},
             }
             (temporary / "about.json").write_text(json.dumps(about, indent=1) + "\n")
@@ -186,7 +186,7 @@ class Cache:
             try:
                 lock.acquire(timeout=0)
             except Timeout:
-                say("waiting for another process that is preparing the same pictures")
+                say("waiting for another process that is preparing the same images")
                 lock.acquire()
         except NotImplementedError as error:
             raise OSError(None, f"its file system has no locks: {error}") from error
@@ -201,7 +201,7 @@ class Cache:
             try:
                 _read(folder, json.loads(read_text(folder / "about.json", ABOUT_BYTES)))
             except DAMAGES as error:
-                say(f"data.cache: {folder} is damaged ({error}); the pictures are decoded again")
+                say(f"data.cache: {folder} is damaged ({error}); the images are decoded again")
                 shutil.rmtree(folder)
         for leftover in self.root.glob(".*.tmp"):
             owner = leftover.name[1:].removesuffix(".tmp")
@@ -268,7 +268,7 @@ def _read(folder: Path, about: dict[str, Any]) -> Prepared:
         sha256=str(about["fingerprint"]),
     )
     notes = tuple((str(label), str(text)) for label, text in about["notes"])
-    return Prepared(store, store.skipped, failures, folder, total=len(store) + store.skipped, notes=notes)
+    return Prepared(store, store.skipped, failures, len(store) + store.skipped, notes, folder)
 
 
 def _reserve(path: Path, shape: tuple[int, ...]) -> np.ndarray:

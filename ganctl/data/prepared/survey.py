@@ -3,9 +3,8 @@
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 
-from ganctl.data.decoding.decoded_set import DecodedSet, Failure, decode_set
 from ganctl.data.decoding.parallel import DecodeTask
-from ganctl.data.prepared.image_set import ImageSet, Prepared
+from ganctl.data.prepared.image_set import DecodedSet, Failure, ImageSet
 
 
 @dataclass(frozen=True)
@@ -26,19 +25,14 @@ class Survey:
     blank: list[str]
     warned: list[Failure]
 
-    @property
-    def prepared(self) -> Prepared:
-        """The same outcome as of decoding into a store, without the store."""
-        return Prepared(None, len(self.whole.bad), self.whole.failures, total=len(self.whole.files))
-
 
 def survey(images: ImageSet, workers: int | None) -> Survey:
     """Decode every image and count what they are.
 
     Raises `DataError` if a decoding process dies.
     """
-    task = DecodeTask(images.side, images.decoding, rows=None, hashed=False, surveyed=True)
-    whole = decode_set(images.each(workers), task, None, workers, "checking", images.source)
+    task = DecodeTask(images.side, images.decoding, surveyed=True)
+    whole = images.decoded(images.each(workers), task, None, workers)
     pairs = list(zip(whole.files, whole.outcomes, strict=True))
     good = [(file, outcome) for file, outcome in pairs if not outcome.reason]
     alike: defaultdict[str, list[str]] = defaultdict(list)

@@ -73,7 +73,7 @@ class Array(Source):
             return Store(self._rows(values), labels, classes)
         if self.range is not None:
             raise DataError(
-                f"data.range: is for pictures, but {self.path} holds points, which stay unscaled; leave it"
+                f"data.range: is for images, but {self.path} holds points, which stay unscaled; leave it"
             )
         with np.errstate(over="ignore"):  # what overflows is infinite, and refused
             points = np.array(values.reshape(len(values), -1), dtype=np.float32, order="C")
@@ -109,7 +109,7 @@ class Array(Source):
         if dtype.kind not in KINDS:
             raise DataError(f"{array}; samples must be floats, whole numbers or truth values")
         if not 1 <= len(shape) <= 4:
-            raise DataError(f"{array}; points are [N] or [N,D], pictures [N,H,W], [N,H,W,C] or [N,C,H,W]")
+            raise DataError(f"{array}; points are [N] or [N,D], images [N,H,W], [N,H,W,C] or [N,C,H,W]")
         if 0 in shape:
             raise DataError(f"{array}, which is empty")
         if len(shape) == 3 and shape[2] <= CHANNELS_AT_MOST:
@@ -119,10 +119,10 @@ class Array(Source):
             )
         if len(shape) == 4 and _channels_axis(shape) is None:
             raise DataError(
-                f"{array}; pictures have 1 or 3 channels, as the last axis or the second{_without_alpha(shape)}"
+                f"{array}; images have 1 or 3 channels, as the last axis or the second{_without_alpha(shape)}"
             )
         if _kind(header) is POINTS and dtype == np.uint8:
-            raise DataError(f"{array}; save pictures as [N,H,W] or [N,H,W,C], and points as floats")
+            raise DataError(f"{array}; save images as [N,H,W] or [N,H,W,C], and points as floats")
         return header
 
     def _labels(self, file: NumpyFile, count: int) -> tuple[Tensor | None, tuple[str, ...]]:

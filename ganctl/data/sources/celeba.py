@@ -86,11 +86,11 @@ class Celeba(Source):
         chosen = [file for file in files if _number(file) in numbers]
         if not chosen:
             raise DataError(
-                f"data.root: {place} holds no picture of data.split={self.split}, which are "
+                f"data.root: {place} holds no image of data.split={self.split}, which are "
                 f"{numbers[0]:06d}.jpg to {numbers[-1]:06d}.jpg"
             )
         if len(chosen) < len(numbers):
-            say(f"{place} holds only {len(chosen):,} of the {len(numbers):,} pictures of data.split={self.split}")
+            say(f"{place} holds only {len(chosen):,} of the {len(numbers):,} images of data.split={self.split}")
         return chosen
 
 

@@ -2,13 +2,10 @@
 
 from typing import Annotated, Literal
 
-import numpy as np
-import torch
 from pydantic import Field
 
 from ganctl.data.decoding.decode import Decoding
 from ganctl.data.decoding.files import FoundImages, ImageFile, search
-from ganctl.data.decoding.parallel import DecodeTask
 from ganctl.data.prepared.entries import Cache, unusable
 from ganctl.data.prepared.image_set import ImageSet, Prepared
 from ganctl.data.source import SOURCES, Range, Resolution, Source, Workers
@@ -57,7 +54,7 @@ class Folder(Source):
             self.cache,
         )
         if len(store) < FEW_IMAGES:
-            count = counted(len(store), "picture")
+            count = counted(len(store), "image")
             say(f"only {count}: the generator will learn so few by heart; thousands make a good set")
         return store
 
@@ -94,7 +91,7 @@ def load(
             prepared = Cache(cache).prepare(images, workers)
         except OSError as error:
             say(f"{unusable(cache, error)}; decoding into memory instead")
-    return accept(images, prepared or _in_memory(images, workers), max_bad_fraction)
+    return accept(images, prepared or images.in_memory(workers), max_bad_fraction)
 
 
 def remarks(found: FoundImages) -> list[str]:
@@ -115,7 +112,7 @@ def accept(images: ImageSet, prepared: Prepared, max_bad_fraction: float) -> Sto
         say(f"data.{key}: {text}")
     if prepared.skipped:
         total, bad = prepared.total, prepared.skipped
-        say(f"skipped {bad:,} of {total:,} pictures that do not decode; {_first_bad(images, prepared)}")
+        say(f"skipped {bad:,} of {total:,} images that do not decode; {_first_bad(images, prepared)}")
     return prepared.store
 
 
@@ -123,12 +120,12 @@ def refuse(images: ImageSet, prepared: Prepared, max_bad_fraction: float) -> Non
     """Raise `DataError` if more than `max_bad_fraction` of the images, or all of them, do not decode."""
     path, total, bad = images.source, prepared.total, prepared.skipped
     if bad == total:
-        every = "the only picture" if total == 1 else f"none of {total:,} pictures"
+        every = "the only image" if total == 1 else f"none of {total:,} images"
         decodes = "does not decode" if total == 1 else "decodes"
         raise DataError(f"data.path: {every} in {path} {decodes}; {_first_bad(images, prepared)}")
     if bad > max_bad_fraction * total:
         raise DataError(
-            f"data.path: {bad:,} of {total:,} pictures in {path} do not decode, more than "
+            f"data.path: {bad:,} of {total:,} images in {path} do not decode, more than "
             f"data.max_bad_fraction={max_bad_fraction}; {_first_bad(images, prepared)}"
         )
 
@@ -138,16 +135,3 @@ def _first_bad(images: ImageSet, prepared: Prepared) -> str:
     names = (file.name for file in images.files if file.relative == first.relative)
     name = next(names, first.relative)  # one that is no file's is a frame's
     return f"the first is {name} ({first.reason})"
-
-
-def _in_memory(images: ImageSet, workers: int | None) -> Prepared:
-    files, side, channels = images.each(workers), images.side, images.decoding.channels
-    samples = np.empty((len(files), side, side, channels), np.uint8)
-    whole = images.decoded(files, DecodeTask(side, images.decoding, rows=None, hashed=False), samples, workers)
-    bad, total = len(whole.bad), len(files)
-    if bad == total:
-        return Prepared(None, bad, whole.failures, total=total)
-    labels, classes = whole.labels()
-    samples = np.delete(samples, whole.bad, axis=0) if bad else samples
-    store = Store(torch.from_numpy(samples), None if labels is None else torch.from_numpy(labels), classes, bad)
-    return Prepared(store, bad, whole.failures, total=total, notes=whole.notes)
