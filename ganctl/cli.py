@@ -83,26 +83,24 @@ def _run(command: Command, words: list[str], signals: Signals) -> int:
     """
     jobs = command.jobs(words)
     from ganctl.command_line.sweep import SweepTable
+    from ganctl.plugins import import_plugins
+
+    def do(job: Job) -> None:
+        values = job.values()
+        import_plugins(values.get("plugins", []))
+        command.run(values, job, signals)
 
     codes: list[int] = []
     crashes: list[Exception] = []
     with closing(SweepTable()) as table:
         for job in jobs:
             try:
-                codes.append(table.run(job, partial(_guarded, partial(_do, command, job, signals))))
+                codes.append(table.run(job, partial(_guarded, partial(do, job))))
             except Exception as crash:
                 crashes.append(crash)
     if crashes:
         raise crashes[0]
     return next((code for code in codes if code), 0)
-
-
-def _do(command: Command, job: Job, signals: Signals) -> None:
-    values = job.values()
-    from ganctl.plugins import import_plugins
-
-    import_plugins(values.get("plugins", []))
-    command.run(values, job, signals)
 
 
 def _guarded(work: Callable[[], int | None]) -> int:

@@ -44,10 +44,9 @@ def prepare(source: Folder) -> None:
     """
     if source.cache is None:
         raise ConfigError("cache: null keeps nothing; give a folder to prepare images in")
-    found = search(source.path, source.subfolder)
+    found, images = _searched(source)
     for line in remarks(found):
         say(f"path: {_as_typed(line)}")
-    images = _image_set(source, found)
     started = time.perf_counter()
     try:
         prepared = Cache(source.cache).prepare(images, source.workers)
@@ -68,8 +67,7 @@ def check(source: Folder) -> None:
 
     Raises `DataError` if training would refuse it.
     """
-    found = search(source.path, source.subfolder)
-    images = _image_set(source, found)
+    found, images = _searched(source)
     told = survey(images, source.workers)
     _show([*_findings(source, told), *_left_out(found)])
     refuse(images, told.whole.prepared(), source.max_bad_fraction)
@@ -79,8 +77,7 @@ def check(source: Folder) -> None:
 
 def info(source: Folder) -> None:
     """Report what a data set holds and whether it is prepared, without decoding or reading its images."""
-    found = search(source.path, source.subfolder)
-    images = _image_set(source, found)
+    found, images = _searched(source)
     kind = "zip file" if images.files[0].member is not None else "folder"
     size = sum(file.size for file in images.files)
     _show(
@@ -94,8 +91,9 @@ def info(source: Folder) -> None:
     )
 
 
-def _image_set(source: Folder, found: FoundImages) -> ImageSet:
-    return ImageSet(source.path, source.subfolder, found.files, source.decoding)
+def _searched(source: Folder) -> tuple[FoundImages, ImageSet]:
+    found = search(source.path, source.subfolder)
+    return found, ImageSet(source.path, source.subfolder, found.files, source.decoding)
 
 
 def _left_out(found: FoundImages) -> Rows:

@@ -67,12 +67,11 @@ def evaluate_command(values: Mapping[str, Any]) -> EvaluateCommand:
 
     Raises `ConfigError` that names the first wrong key.
     """
-    chosen: Any = dict.__class_getitem__((str, METRICS.union()))
-    families: dict[str, Any] = {
-        "metric": (Annotated[chosen, Field(min_length=1)], ...),
-        "features": (EXTRACTORS.union(), ...),
-    }
-    return validate(create_model("EvaluateCommand", __base__=EvaluateCommand, **families), values)
+    metrics: Any = dict.__class_getitem__((str, METRICS.union()))
+    metric: Any = (Annotated[metrics, Field(min_length=1)], ...)
+    features: Any = (EXTRACTORS.union(), ...)
+    schema = create_model("EvaluateCommand", __base__=EvaluateCommand, metric=metric, features=features)
+    return validate(schema, values)
 
 
 def run(values: Typed, job: Job, signals: Signals) -> None:

@@ -63,19 +63,18 @@ def open_generator(command: GeneratorCommand) -> TrainedGenerator:
     if command.which == "best":
         if folder.checkpoints.best.exists():
             return _load(open_checkpoint(folder.checkpoints.best), command)
-        folder.saved_config()  # which tells if this is no run folder
-        raise CheckpointError(
-            f"{path}: keeps no best checkpoint; train with evaluate.every=500, or leave which=best out"
-        )
-    for checkpoint in folder.checkpoints.intact():
-        try:
-            return _load(checkpoint, command)
-        except CheckpointError as error:
-            say(f"passed over a damaged checkpoint: {error}")
-    for newest in folder.checkpoints.files():
-        return _load(open_checkpoint(newest), command)  # raises what is wrong with it
-    folder.saved_config()
-    raise CheckpointError(f"{path}: a run without an intact checkpoint; train it further first")
+        lacking = "keeps no best checkpoint; train with evaluate.every=500, or leave which=best out"
+    else:
+        for checkpoint in folder.checkpoints.intact():
+            try:
+                return _load(checkpoint, command)
+            except CheckpointError as error:
+                say(f"passed over a damaged checkpoint: {error}")
+        for newest in folder.checkpoints.files():
+            return _load(open_checkpoint(newest), command)  # raises what is wrong with it
+        lacking = "a run without an intact checkpoint; train it further first"
+    folder.saved_config()  # which tells if this is no run folder
+    raise CheckpointError(f"{path}: {lacking}")
 
 
 def _load(checkpoint: Checkpoint, command: GeneratorCommand) -> TrainedGenerator:
