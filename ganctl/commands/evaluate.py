@@ -14,6 +14,8 @@ import torch
 from filelock import FileLock
 from pydantic import AfterValidator, Field, SerializeAsAny, create_model
 from pydantic_core import from_json, to_json
+from rich.console import Console
+from rich.table import Table
 
 from ganctl import __version__
 from ganctl.checkpoints.file import Checkpoint
@@ -93,11 +95,10 @@ def run(values: Typed, job: Job, signals: Signals) -> None:
     path = _place(command.out, trained)
     evaluator = Evaluator(config, store, trained.device, command.metric, command.features, command.cache)
     started = time.perf_counter()
-    generated = {
-        seed: evaluator.samples(trained.network, command.num, seed, command.batch_size) for seed in command.seeds
-    }
-    evaluator.comparison.check(generated[command.seeds[0]])
-    found = {seed: evaluator.comparison.numbers(samples, seed) for seed, samples in generated.items()}
+    found = {}
+    for seed in command.seeds:
+        samples = evaluator.samples(trained.network, command.num, seed, command.batch_size)
+        found[seed] = evaluator.comparison.numbers(samples, seed)
     baseline = evaluator.comparison.baseline(command.num, command.seeds[0]) if command.floor else None
     result = _result(command, trained.checkpoint, evaluator, found, baseline)
     result["precision"] = trained.device.precision
@@ -198,8 +199,8 @@ def _write(path: Path, result: dict[str, Any]) -> None:
                 path.replace(aside)
                 say(f"{path}: holds no evaluations; it is kept as {aside.name}")
             others = [each for each in earlier or [] if any(each.get(key) != result[key] for key in same)]
-            content = {"evaluations": [*others, result]}
-            write_whole(path, to_json(content, indent=2, inf_nan_mode="null") + b"\n")
+            content = to_json({"evaluations": [*others, result]}, indent=2, inf_nan_mode="null")
+            write_whole(path, content + b"\n")
     except OSError as error:
         raise WriteError.of(path, error.errno) from error
 
@@ -216,9 +217,6 @@ def _earlier(path: Path) -> list[dict[str, Any]] | None:
 
 
 def _show(result: Mapping[str, Any]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
     features, reference = result["features"], result["reference"]
     accuracy = features["accuracy"]
     told = "" if accuracy is None else f", which tells {accuracy:.1%} of held-out images right"
