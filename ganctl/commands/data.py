@@ -7,6 +7,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from statistics import median
 
+from rich.console import Console
+from rich.filesize import decimal
+from rich.table import Table
+from rich.text import Text
+
 from ganctl.command_line.jobs import Job, Typed
 from ganctl.data.decoding.files import FoundImages, search
 from ganctl.data.prepared.entries import Cache, unusable
@@ -43,10 +48,9 @@ def prepare(source: Folder) -> None:
     """
     if source.cache is None:
         raise ConfigError("cache: null keeps nothing; give a folder to prepare images in")
-    found = search(source.path, source.subfolder)
+    found, images = _searched(source)
     for line in remarks(found):
         say(f"path: {_as_typed(line)}")
-    images = _image_set(source, found)
     started = time.perf_counter()
     try:
         prepared = Cache(source.cache).prepare(images, source.workers)
@@ -55,7 +59,7 @@ def prepare(source: Folder) -> None:
     seconds = time.perf_counter() - started
     store = accept(images, prepared, source.max_bad_fraction)
     word = "prepared" if prepared.fresh else "already prepared"
-    say(f"{word}: {store.describe()}, {_bytes(store.samples.nbytes)}")
+    say(f"{word}: {store.describe()}, {decimal(store.samples.nbytes)}")
     say(f"in {prepared.folder}")
     if prepared.fresh:
         number = len(images.files)
@@ -67,8 +71,7 @@ def check(source: Folder) -> None:
 
     Raises `DataError` if training would refuse it.
     """
-    found = search(source.path, source.subfolder)
-    images = _image_set(source, found)
+    found, images = _searched(source)
     told = images.surveyed(source.workers)
     _show([*_findings(source, told), *_left_out(found)])
     refuse(images, told.whole.prepared(), source.max_bad_fraction)
@@ -78,14 +81,13 @@ def check(source: Folder) -> None:
 
 def info(source: Folder) -> None:
     """Report what a data set holds and whether it is prepared, without decoding or reading its images."""
-    found = search(source.path, source.subfolder)
-    images = _image_set(source, found)
+    found, images = _searched(source)
     kind = "zip file" if images.files[0].member is not None else "folder"
     size = sum(file.size for file in images.files)
     _show(
         [
             ("path", f"{source.path} ({kind})"),
-            ("images", f"{len(images.files):,}, {_bytes(size)} undecoded"),
+            ("images", f"{len(images.files):,}, {decimal(size)} undecoded"),
             *_classes(Counter(file.belongs_to[1] for file in images.files)),
             *_left_out(found),
             *_prepared(source, images),
@@ -93,8 +95,9 @@ def info(source: Folder) -> None:
     )
 
 
-def _image_set(source: Folder, found: FoundImages) -> ImageSet:
-    return ImageSet(source.path, source.subfolder, found.files, source.decoding)
+def _searched(source: Folder) -> tuple[FoundImages, ImageSet]:
+    found = search(source.path, source.subfolder)
+    return found, ImageSet(source.path, source.subfolder, found.files, source.decoding)
 
 
 def _left_out(found: FoundImages) -> Rows:
@@ -111,7 +114,7 @@ def _prepared(source: Folder, images: ImageSet) -> Rows:
     prepared = Cache(source.cache).find(images)
     if prepared is None or prepared.store is None:
         return [("prepared", "no, or the files have changed; `ganctl data prepare` sees to it, as does training")]
-    text = f"{prepared.store.describe()}, {_bytes(prepared.store.samples.nbytes)}, in {prepared.folder}"
+    text = f"{prepared.store.describe()}, {decimal(prepared.store.samples.nbytes)}, in {prepared.folder}"
     return [("prepared", text), *_notes(prepared.notes)]
 
 
@@ -176,20 +179,9 @@ def _most(kinds: Iterable[tuple[str, int]]) -> str:
     return ", ".join(told[:LISTED_KINDS]) + more
 
 
-def _bytes(count: int) -> str:
-    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if count >= size:
-            return f"{count / size:,.1f} {unit}"
-    return counted(count, "byte")
-
-
 def _show(rows: Rows) -> None:
     """Print a table where there is someone to watch, else plain lines."""
     if sys.stdout.isatty():
-        from rich.console import Console
-        from rich.table import Table
-        from rich.text import Text
-
         table = Table(show_header=False)
         for label, text in rows:
             shown = text.encode("utf-8", "backslashreplace").decode()

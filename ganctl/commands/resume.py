@@ -1,7 +1,5 @@
 """ganctl resume: go on with a run from its own saved config."""
 
-from typing import Any
-
 from ganctl.checkpoints.untrusted import saved_train_config
 from ganctl.command_line.jobs import Job, Typed
 from ganctl.config import TrainConfig, flatten, train_config
@@ -37,7 +35,11 @@ def run(overrides: Typed, job: Job, signals: Signals) -> None:
     values = saved.model_dump(mode="json")
     for key, value in changed.items():
         _refuse(key, saved)
-        _set(values, key, value)
+        *groups, last = key.split(".")
+        inner = values
+        for group in groups:
+            inner = inner[group]
+        inner[last] = value
     config = train_config(Typed(values, overrides.typed)) if changed else saved
     try:
         start.run(config, folder, signals)
@@ -57,7 +59,7 @@ def _refuse(key: str, saved: TrainConfig) -> None:
         moved = f"; here it is {MOVED[key]}" if key in MOVED else nearest(key, known)
         raise ConfigError(f"{key}: unknown key of this run{moved}")
     if key == "train.steps" and not saved.may_change(key):
-        ending = [f"schedule.{name}" for name, schedule in saved.schedule.each() if schedule.ends_with_the_run]
+        ending = [f"schedule.{name}" for name, schedule in saved.schedule if schedule.ends_with_the_run]
         raise ConfigError(
             f"train.steps: cannot change when a run goes on, because {' and '.join(ending)} ends with the run; "
             "start a new run by `ganctl train`, where schedule.….until says an end of its own"
@@ -67,10 +69,3 @@ def _refuse(key: str, saved: TrainConfig) -> None:
             f"{key}: cannot change when a run goes on, because its numbers depend on it; start a new run by "
             f"`ganctl train`. What may change: {', '.join(sorted(saved.changeable() - {'name'}))}"
         )
-
-
-def _set(values: dict[str, Any], key: str, value: Any) -> None:
-    *groups, last = key.split(".")
-    for group in groups:
-        values = values[group]
-    values[last] = value

@@ -74,8 +74,7 @@ def _work_is_left_out(trained_outputs: Path) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(start, "run", train)
         patch.setattr(ganctl.commands.sample, "sample", generator.open_generator)
-        patch.setattr(generator, "open_configured", lambda device, points: None)
-        patch.setattr(generator, "load_network", lambda *given, average: None)
+        patch.setattr(generator, "_load", lambda checkpoint, command: None)
         for action in ("prepare", "check", "info"):
             patch.setattr(ganctl.commands.data, action, lambda folder: None)
         RUNS[:] = [trained_outputs / "run"]

@@ -155,7 +155,7 @@ def test_what_cannot_be_measured_is_told_in_one_line(
     words: list[str], code: int, told: str, trained: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = contents(trained / "outputs")
-    monkeypatch.setattr("ganctl.metrics.Comparison.numbers", None)  # refused before anything is computed
+    monkeypatch.setattr("ganctl.metrics.comparison.collect", None)  # refused before anything is computed
     outcome = cli(*MODES, *words)
     assert outcome.code == code
     assert outcome.err.count("\n") == 1
