@@ -8,16 +8,14 @@ from typing import Annotated, ClassVar, Literal
 
 import torch
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 
 from ganctl.errors import ConfigError
 from ganctl.game.round import Round, Surroundings
-from ganctl.images.blur import gaussian_means
+from ganctl.images.blur import similarity_terms
 from ganctl.images.pretrained import open_image_network, weights_digest
 from ganctl.registry import Component, Family
-from ganctl.runtime.torchvision_import import torchvision_version
-
-STABILISERS = (0.01, 0.03)
+from ganctl.runtime.torchvision_import import installed
 
 
 class Auxiliary(Component):
@@ -37,10 +35,7 @@ class Auxiliary(Component):
         return {}
 
     def build(self, surroundings: Surroundings) -> Callable[[Round], Tensor]:
-        """Return the unweighted term as a function of a batch.
-
-        Raises `ConfigError` if it has no meaning for these samples.
-        """
+        """Return the unweighted term of a batch; raise `ConfigError` where it has no meaning for the samples."""
         raise NotImplementedError
 
 
@@ -75,7 +70,7 @@ class Ssim(Auxiliary):
 
     def build(self, surroundings: Surroundings) -> Callable[[Round], Tensor]:
         """Return the similarity among the fakes of a batch, −1 to 1."""
-        surroundings.space.require_images("auxiliary: ssim compares pictures", "leave it out")
+        surroundings.space.require_images("auxiliary: ssim compares images", "leave it out")
         low, high = surroundings.space.value_range
 
         def likeness(round: Round) -> Tensor:
@@ -101,62 +96,33 @@ class Perceptual(Auxiliary):
     def versions(self) -> dict[str, str]:
         """Return torchvision's version, and the sha256 of the weights if there are any."""
         digest = {"perceptual weights": weights_digest(self.weights)} if self.weights is not None else {}
-        return {"torchvision": torchvision_version()} | digest
+        return {"torchvision": installed("torchvision")} | digest
 
     def build(self, surroundings: Surroundings) -> Callable[[Round], Tensor]:
-        """Return the distance in that network's features.
-
-        Raises `ConfigError` for a network, a layer or weights that do not exist or do not fit.
-        """
-        surroundings.space.require_images("auxiliary: perceptual compares pictures", "leave it out")
+        """Return the distance in its features; raise `ConfigError` for a network or weights that do not fit."""
+        surroundings.space.require_images("auxiliary: perceptual compares images", "leave it out")
+        space, key = surroundings.space, "auxiliary.perceptual"
         network = open_image_network(
-            "auxiliary.perceptual",
-            self.network,
-            self.layers,
-            self.weights,
-            surroundings.seed,
-            surroundings.space.value_range,
+            key, self.network, self.layers, self.weights, surroundings.seed, space.value_range
         ).to(surroundings.device, surroundings.dtype)
-        self._try(network, surroundings)
+        try:
+            network(torch.zeros(1, *space.shape, device=surroundings.device, dtype=surroundings.dtype))
+        except (RuntimeError, AssertionError, AttributeError) as error:
+            _, height, width = space.shape
+            raise ConfigError(
+                f"{key}.layers: {height}×{width} pixels do not pass {self.network} up to {self.layers[-1]} "
+                f"({str(error).partition('. ')[0]}); take earlier layers, or another network"
+            ) from error
 
         def distance(round: Round) -> Tensor:
             real, fake = (network(samples) for samples in (round.real, round.fake))
-            layers = [
-                _mean_distance(ours, theirs) / ours[0].numel() for ours, theirs in zip(real, fake, strict=True)
-            ]
-            return torch.stack(layers).sum()
+            pairs = zip(real, fake, strict=True)
+            return torch.stack([_mean_distance(*pair) / pair[0][0].numel() for pair in pairs]).sum()
 
         return distance
 
-    def _try(self, network: nn.Module, surroundings: Surroundings) -> None:
-        height, width = surroundings.space.shape[1:]
-        try:
-            network(
-                torch.zeros(1, *surroundings.space.shape, device=surroundings.device, dtype=surroundings.dtype)
-            )
-        except (RuntimeError, AssertionError, AttributeError) as error:
-            raise ConfigError(
-                f"auxiliary.perceptual.layers: {height}×{width} pixels do not pass {self.network} up to "
-                f"{self.layers[-1]} ({str(error).partition('. ')[0]}); take earlier layers, or another network"
-            ) from error
-
 
 def structural_similarity(first: Tensor, second: Tensor, value_range: float) -> Tensor:
-    """Return the structural similarity of pairs of images [batch, channels, height, width], as [batch].
-
-    Values must be in [0, value_range].
-
-    Means over a Gaussian window of 11 pixels and σ 1.5 (fewer pixels in smaller images), in full precision:
-    its variances are differences of large numbers. (Wang et al. 2004, equation 13.)
-    """
-    blurred = gaussian_means(first)
-
-    small, large = ((share * value_range) ** 2 for share in STABILISERS)
-    with torch.autocast(first.device.type, enabled=False):
-        mean_1, mean_2 = blurred(first), blurred(second)
-        variance_1 = blurred(first.square()) - mean_1.square()
-        variance_2 = blurred(second.square()) - mean_2.square()
-        covariance = blurred(first * second) - mean_1 * mean_2
-        likeness = (2 * mean_1 * mean_2 + small) * (2 * covariance + large)
-        size_of_both = (mean_1.square() + mean_2.square() + small) * (variance_1 + variance_2 + large)
-        return (likeness / size_of_both).flatten(1).mean(1)
+    """Return the similarity of pairs [batch, channels, height, width], values in [0, value_range], as [batch]."""
+    light, bright, structure, rough = similarity_terms(first, second, value_range)
+    return (light * structure / (bright * rough)).flatten(1).mean(1)

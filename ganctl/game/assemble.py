@@ -17,7 +17,7 @@ from ganctl.penalties import Constraint, PenaltyTerm
 from ganctl.runtime.device import Device
 from ganctl.runtime.randomness import seeded
 from ganctl.samples import SampleSpace
-from ganctl.schedules import Schedule, ScheduleSpec
+from ganctl.schedules import CONSTANT
 
 REAL: Mapping[str, Distribution | None] = {"real": None}
 
@@ -60,7 +60,7 @@ def assemble_player(
         name=name,
         network=network,
         learning=config.optimizer,
-        schedule=schedule(config, config.schedule.learning_rate),
+        schedule=config.schedule.learning_rate.ending(config.train.steps),
         terms=_generator_terms(config, surroundings) if generates else _discriminator_terms(config, surroundings),
         constraints=[penalty.constrain for penalty in penalties if isinstance(penalty, Constraint)],
         scaler=device.gradient_scaler(),
@@ -70,31 +70,25 @@ def assemble_player(
     )
 
 
-def schedule(config: TrainConfig, spec: ScheduleSpec) -> Schedule:
-    """Return a schedule that ends with the run unless it says when."""
-    return Schedule(spec, spec.until or config.train.steps)
-
-
 def _discriminator_terms(config: TrainConfig, surroundings: Surroundings) -> list[Term]:
     # Penalties first: the logits they differentiate are then those that the adversarial loss reads.
-    moving = schedule(config, config.schedule.penalty)
+    moving = config.schedule.penalty.ending(config.train.steps)
     penalties = [
         Term(key, _built(penalty, surroundings), moving, penalty.weight, penalty.every, {**REAL, **penalty.draws})
         for key, penalty in config.penalty.items()
         if isinstance(penalty, PenaltyTerm)
     ]
     reads = {**REAL, **config.loss.draws}
-    return [*penalties, Term("adversarial", config.loss.discriminator, Schedule.constant(), reads=reads)]
+    return [*penalties, Term("adversarial", config.loss.discriminator, CONSTANT, reads=reads)]
 
 
 def _generator_terms(config: TrainConfig, surroundings: Surroundings) -> list[Term]:
-    constant = Schedule.constant()
     auxiliaries = [
-        Term(key, _built(term, surroundings), constant, term.weight, term.every, REAL if term.reads_real else {})
+        Term(key, _built(term, surroundings), CONSTANT, term.weight, term.every, REAL if term.reads_real else {})
         for key, term in config.auxiliary.items()
     ]
     reads = REAL if config.loss.reads_real else {}
-    return [*auxiliaries, Term("adversarial", config.loss.generator, constant, reads=reads)]
+    return [*auxiliaries, Term("adversarial", config.loss.generator, CONSTANT, reads=reads)]
 
 
 def _built(component: PenaltyTerm | Auxiliary, surroundings: Surroundings) -> Any:

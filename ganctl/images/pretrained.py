@@ -13,7 +13,7 @@ from ganctl.errors import ConfigError, nearest
 from ganctl.runtime.bounded import opened, regular_size
 from ganctl.runtime.console import say
 from ganctl.runtime.randomness import seeded
-from ganctl.runtime.torchvision_import import import_torchvision_models
+from ganctl.runtime.torchvision_import import import_torchvision
 
 LARGEST = 8 << 30
 """Bytes of a file of weights; the largest of torchvision's have 2.6 GB."""
@@ -52,7 +52,7 @@ def open_image_network(
 
     Raises `ConfigError` for an unknown network or layer, or weights that do not fit.
     """
-    models = import_torchvision_models()
+    models = import_torchvision().models
     known = models.list_models(module=models)
     if name not in known:
         raise ConfigError(f"{key}.network: torchvision has no network '{name}'{nearest(name, known)}")

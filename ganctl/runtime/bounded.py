@@ -34,7 +34,7 @@ def opened(path: str | os.PathLike[str]) -> Iterator[io.BufferedReader]:
     Raises `OSError` if there is no such file, `UntrustedFileError` if it is not a regular one.
     """
     _require_regular(path, os.stat(path).st_mode)
-    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     with open(handle, "rb") as file:
         _require_regular(path, os.fstat(handle).st_mode)
         yield file

@@ -10,24 +10,22 @@ ONE_GIB = 1 << 30
 LIMIT_OF_OLDER_GLIBC = 32 << 20
 
 
-def keep_freed_memory() -> bool:
+def keep_freed_memory() -> None:
     """Stop glibc from giving memory back to the system after each step, only to ask for it again.
 
     Every step allocates and frees the same large activations; by default glibc maps and unmaps them each
-    time. Returns whether anything was changed: other C libraries are left alone.
+    time. Other C libraries are left alone.
     """
-    if platform.libc_ver()[0] != "glibc":
-        return False
-    libc = ctypes.CDLL("libc.so.6")
-    high = libc.mallopt(MMAP_THRESHOLD, ONE_GIB) or libc.mallopt(MMAP_THRESHOLD, LIMIT_OF_OLDER_GLIBC)
-    return bool(libc.mallopt(TRIM_THRESHOLD, -1)) and bool(high)
+    if platform.libc_ver()[0] == "glibc":
+        libc = ctypes.CDLL("libc.so.6")
+        if not libc.mallopt(MMAP_THRESHOLD, ONE_GIB):
+            libc.mallopt(MMAP_THRESHOLD, LIMIT_OF_OLDER_GLIBC)
+        libc.mallopt(TRIM_THRESHOLD, -1)
 
 
 def memory_limit() -> int:
     """Return the bytes of memory that this process can have: the machine's, or what its control group allows."""
-    limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")] if hasattr(os, "sysconf") else []
-    limits += _group_limits()
-    return min(limits, default=1 << 63)
+    return min([os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), *_group_limits()])
 
 
 def _group_limits() -> list[int]:

@@ -2,20 +2,13 @@
 
 import signal
 import threading
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Any
 
 from ganctl.errors import Stopped
 
-
-def _there(*names: str) -> tuple[signal.Signals, ...]:
-    return tuple(getattr(signal, name) for name in names if hasattr(signal, name))
-
-
-ENDING = _there("SIGINT", "SIGTERM", "SIGHUP", "SIGXCPU")
-SAVING = _there("SIGUSR1", "SIGUSR2")
-REPEATED = _there("SIGXCPU")
-"""Sent every second by the system, which does not mean that somebody insists."""
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGXCPU)
+SAVING = (signal.SIGUSR1, signal.SIGUSR2)
 
 
 class Signals:
@@ -42,9 +35,7 @@ class Signals:
             self._previous = {number: signal.signal(number, self._handle) for number in heeded}
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         for number, handler in self._previous.items():
             signal.signal(number, handler)
 
@@ -52,6 +43,6 @@ class Signals:
         if number in SAVING:
             self.save_wanted = signal.Signals(number)
             return
-        if not self.deferred or (self.received == number and number not in REPEATED):
+        if not self.deferred or (self.received == number and number != signal.SIGXCPU):
             raise Stopped(number)
         self.received = number

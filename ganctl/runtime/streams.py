@@ -8,33 +8,21 @@ import sys
 from typing import Any
 
 
-class Sink(io.RawIOBase):
+class Sink(io.FileIO):
     """The bytes of a stream; once its reader, terminal or disk is gone, they are dropped without a word."""
 
     def __init__(self, handle: int) -> None:
-        self._handle = handle
+        super().__init__(handle, "w", closefd=False)
         self._lost = False
 
-    def writable(self) -> bool:
-        """Return True."""
-        return True
-
-    def fileno(self) -> int:
-        """Return the system's number of the stream."""
-        return self._handle
-
-    def isatty(self) -> bool:
-        """Return whether the stream leads to a terminal."""
-        return not self._lost and os.isatty(self._handle)
-
-    def write(self, content: Any) -> int:
+    def write(self, content: Any, /) -> int:
         """Write what can be written, and return the length of all of it."""
         left = memoryview(content).cast("B")
         while len(left) and not self._lost:
             try:
-                left = left[os.write(self._handle, left) :]
+                left = left[os.write(self.fileno(), left) :]
             except BlockingIOError:
-                select.select([], [self._handle], [])
+                select.select([], [self.fileno()], [])
             except OSError as error:
                 self._lost = error.errno != errno.EINTR
         return len(memoryview(content).cast("B"))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 MOMENTS = {
     "load": "ganctl.data.sources.digits.Digits.load",
-    "update": "ganctl.game.step.update",
+    "update": "ganctl.game.step.learn",
     "step": "ganctl.runs.runner.train_step",
     "picture": "ganctl.runs.drawing.generate",
     "write": "ganctl.checkpoints.file.write",

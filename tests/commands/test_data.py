@@ -120,7 +120,7 @@ def test_check_tells_modes_sizes_classes_duplicates_and_what_is_corrupt(workspac
     outcome = cli("data", "check", "path=set", "resolution=8", "max_bad_fraction=0.5")
     assert (outcome.code, outcome.err) == (0, "")
     assert outcome.out == (
-        "pictures      4 of 6 decode, to 8×8×3\n"
+        "images        4 of 6 decode, to 8×8×3\n"
         "modes         RGB 3, L 1\n"
         "shorter side  4 to 8 pixels, median 8\n"
         "sizes         10×8 2, 4×30 1, 20×8 1\n"
@@ -141,13 +141,13 @@ def test_check_lists_twenty_corrupt_files_and_counts_the_others(workspace: Path,
     assert outcome.code == 3
     assert "none of 25 images in set decodes" in outcome.err
     assert outcome.out.count("zero bytes") == 20
-    assert outcome.out.endswith("19.png: zero bytes\n          and 5 more\n")
+    assert outcome.out.endswith("19.png: zero bytes\n         and 5 more\n")
 
 
 def test_a_corrupt_set_is_reported_in_full_before_it_is_refused(pictures: Path, cli: Cli) -> None:
     outcome = cli("data", "check", "path=bad", "resolution=8")
     assert outcome.code == 3
-    assert "pictures      2 of 3 decode, to 8×8×3\n" in outcome.out
+    assert "images        2 of 3 decode, to 8×8×3\n" in outcome.out
     assert "2.png: zero bytes\n" in outcome.out
 
 
@@ -159,7 +159,7 @@ def test_info_decodes_nothing_and_tells_what_there_is(
     size = len(plain(RED)) + len(plain(BLUE))
     assert first.out == (
         f"path      {root} (zip file)\n"
-        f"pictures  2, {size} bytes undecoded\n"
+        f"images    2, {size} bytes undecoded\n"
         "classes   2: cat 1, dog 1\n"
         "prepared  no, or the files have changed; `ganctl data prepare` sees to it, as does training\n"
     )

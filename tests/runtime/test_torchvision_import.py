@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from ganctl.errors import ConfigError
-from ganctl.runtime.torchvision_import import import_torchvision_datasets
+from ganctl.runtime.torchvision_import import import_torchvision
 
 
 def break_import(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
@@ -30,14 +30,14 @@ def give_versions(monkeypatch: pytest.MonkeyPatch, versions: dict[str, str]) -> 
 
 
 def test_the_module_of_data_sets_is_returned():
-    assert import_torchvision_datasets().MNIST.__name__ == "MNIST"
+    assert import_torchvision().datasets.MNIST.__name__ == "MNIST"
 
 
 def test_a_torchvision_of_another_torch_is_one_line_with_both_versions_and_the_way_out(monkeypatch):
     give_versions(monkeypatch, {"torch": "2.11.0+cpu", "torchvision": "0.26.0+cu128"})
     break_import(monkeypatch, RuntimeError("operator torchvision::nms does not exist\nException raised from here"))
     with pytest.raises(ConfigError) as refused:
-        import_torchvision_datasets()
+        import_torchvision()
     assert str(refused.value) == (
         "torch 2.11.0+cpu and torchvision 0.26.0+cu128 do not work together (operator torchvision::nms does not "
         "exist); install a matching pair: pip install --force-reinstall torch torchvision"
@@ -56,7 +56,7 @@ def test_a_torchvision_that_is_not_there_is_named(monkeypatch, error, reason):
     give_versions(monkeypatch, {"torch": "2.11.0"})
     break_import(monkeypatch, error)
     with pytest.raises(ConfigError) as refused:
-        import_torchvision_datasets()
+        import_torchvision()
     line = str(refused.value)
     assert line.startswith("torch 2.11.0 and torchvision (not installed) do not work together ")
     assert reason in line

@@ -15,7 +15,7 @@ from ganctl.data.sources.download import download
 from ganctl.data.store import Store
 from ganctl.errors import DataError
 from ganctl.runtime.bounded import UntrustedFileError, regular_size
-from ganctl.runtime.torchvision_import import import_torchvision_datasets
+from ganctl.runtime.torchvision_import import import_torchvision
 
 FOLDER = "cifar-10-batches-py"
 PACKED = "cifar-10-python.tar.gz"
@@ -40,7 +40,7 @@ class Cifar10(Source):
 
     def load(self) -> Store:
         """Return the photographs: 32 pixels as they are, else resized."""
-        datasets = import_torchvision_datasets()
+        datasets = import_torchvision().datasets
         found = self._read(datasets, self._place(datasets))
         samples = np.ascontiguousarray(resize(found.data, self.resolution))
         return Store(torch.from_numpy(samples), torch.tensor(found.targets), tuple(found.classes))

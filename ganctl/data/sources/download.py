@@ -6,7 +6,7 @@ from pathlib import Path
 from types import ModuleType
 
 from ganctl.errors import DataError
-from ganctl.runtime.torchvision_import import import_torchvision_datasets
+from ganctl.runtime.torchvision_import import import_torchvision
 
 
 def download(
@@ -25,7 +25,7 @@ def download(
 
     Raises `DataError` with the reason if the files cannot be had.
     """
-    datasets = import_torchvision_datasets()
+    datasets = import_torchvision().datasets
     try:
         final = root / below
         final.mkdir(parents=True, exist_ok=True)
