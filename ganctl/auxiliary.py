@@ -35,10 +35,7 @@ class Auxiliary(Component):
         return {}
 
     def build(self, surroundings: Surroundings) -> Callable[[Round], Tensor]:
-        """Return the unweighted term as a function of a batch.
-
-        Raises `ConfigError` if it has no meaning for these samples.
-        """
+        """Return the unweighted term of a batch; raise `ConfigError` where it has no meaning for the samples."""
         raise NotImplementedError
 
 
@@ -73,7 +70,7 @@ class Ssim(Auxiliary):
 
     def build(self, surroundings: Surroundings) -> Callable[[Round], Tensor]:
         """Return the similarity among the fakes of a batch, −1 to 1."""
-        surroundings.space.require_images("auxiliary: ssim compares pictures", "leave it out")
+        surroundings.space.require_images("auxiliary: ssim compares images", "leave it out")
         low, high = surroundings.space.value_range
 
         def likeness(round: Round) -> Tensor:
@@ -102,11 +99,8 @@ class Perceptual(Auxiliary):
         return {"torchvision": installed("torchvision")} | digest
 
     def build(self, surroundings: Surroundings) -> Callable[[Round], Tensor]:
-        """Return the distance in that network's features.
-
-        Raises `ConfigError` for a network, a layer or weights that do not exist or do not fit.
-        """
-        surroundings.space.require_images("auxiliary: perceptual compares pictures", "leave it out")
+        """Return the distance in its features; raise `ConfigError` for a network or weights that do not fit."""
+        surroundings.space.require_images("auxiliary: perceptual compares images", "leave it out")
         space, key = surroundings.space, "auxiliary.perceptual"
         network = open_image_network(
             key, self.network, self.layers, self.weights, surroundings.seed, space.value_range
@@ -129,9 +123,6 @@ class Perceptual(Auxiliary):
 
 
 def structural_similarity(first: Tensor, second: Tensor, value_range: float) -> Tensor:
-    """Return the structural similarity of pairs of images [batch, channels, height, width], as [batch].
-
-    Values must be in [0, value_range]. (Wang et al. 2004, equation 13.)
-    """
+    """Return the similarity of pairs [batch, channels, height, width], values in [0, value_range], as [batch]."""
     light, bright, structure, rough = similarity_terms(first, second, value_range)
     return (light * structure / (bright * rough)).flatten(1).mean(1)

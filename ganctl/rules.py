@@ -17,10 +17,7 @@ TAKEN = frozenset({"adversarial", "gradient_norm", "skipped_updates"})
 
 
 def check(config: TrainConfig) -> list[str]:
-    """Return the warnings about a config.
-
-    Raises `ConfigError` for the first rule that refuses it.
-    """
+    """Return the warnings about a config; raise `ConfigError` for the first rule that refuses it."""
     for rule in REFUSING:
         if (problem := rule(config)) is not None:
             raise ConfigError(problem)

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from ganctl.errors import ConfigError, counted
-from ganctl.images.grid import grid
 from ganctl.images.plot import plot
+from ganctl.images.png import grid
 
 
 class Images:

@@ -70,7 +70,7 @@ WRONG_VALUES = {
     "data.resolution=7": "data.resolution: must be at least 8, not 7",
     "data.resolution=30": "data.resolution: dcgan cannot make 30×30 pixels, which do not halve down to 4–7; "
     "take 28 or 32",
-    "data=ring": "model: dcgan makes pictures, but the data is points of 2 dimensions; take model=mlp",
+    "data=ring": "model: dcgan makes images, but the data is points of 2 dimensions; take model=mlp",
     "loss=wgan": "loss: wgan needs a Lipschitz critic; take loss=wgan_gp",
     "data=folder": "data.path: required, but not given; add data.path=…",
     "device=cuda": "device.name: no CUDA device is usable here",

@@ -17,13 +17,12 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import torch
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 from ganctl.checkpoints.untrusted import (
-    FILE_NAME,
     LONGEST_HEADER,
     check_config,
     check_length,
@@ -36,10 +35,9 @@ from ganctl.plugins import named_in
 from ganctl.runtime.disk import sync, temporary
 
 CHECKPOINT_FORMAT = 1
-TENSOR_NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+")
-"""How tensors may be called, in at most `LONGEST_NAME` characters; which there are follows from the config."""
+TENSOR_NAME = re.compile(r"(?=.{,500}\Z)[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+")
+"""How tensors may be called; which there are follows from the config."""
 
-LONGEST_NAME = 500
 DIGEST = re.compile(r"[0-9a-f]{64}")
 TYPES = {
     "F64": "float64",
@@ -55,21 +53,15 @@ TYPES = {
 }
 """The types that a tensor of a state can have, by safetensors' name: torch's."""
 
-MAY_OVERFLOW = "values."
-"""First letters of the numbers that are only logged; under fp16 a gradient's norm may be infinite."""
+LOGGED = "values."
+"""First letters of the numbers that are only logged: of any type under mixed precision, and maybe infinite."""
 
 BLOCK = 1 << 22
 """Numbers that are checked at once."""
 
 
-def _plain_file_name(name: str) -> str:
-    if not FILE_NAME.fullmatch(name):
-        raise ValueError("must be a plain file name")
-    return name
-
-
 Steps = Annotated[int, Field(ge=0, lt=1 << 63)]
-FileName = Annotated[str, AfterValidator(_plain_file_name)]
+FileName = Annotated[str, Field(pattern=re.compile(r"^(?!\.\.?\Z)[^/\\\x00-\x1f\x7f]{1,255}\Z"))]
 
 
 class Plain(BaseModel):
@@ -177,7 +169,7 @@ def write(path: Path, header: Header, tensors: Mapping[str, Tensor]) -> None:
     """
     still = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     for name, tensor in still.items():
-        assert _is_name(name), f"{name}: no name that can be read back"
+        assert TENSOR_NAME.fullmatch(name), f"{name}: no name that can be read back"
         if _is_broken(name, tensor):
             raise DivergenceError(f"training diverged: {name} holds numbers that are not finite")
     identities = {name: _identity(tensor) for name, tensor in still.items()}
@@ -198,14 +190,8 @@ def write(path: Path, header: Header, tensors: Mapping[str, Tensor]) -> None:
             folder.rmdir()
     except (OSError, SafetensorError) as error:
         shutil.rmtree(folder, ignore_errors=True)
-        raise WriteError.of(path, _system_number(error)) from error
-
-
-def _system_number(error: OSError | SafetensorError) -> int | None:
-    if isinstance(error, OSError):
-        return error.errno
-    found = re.search(r"os error (\d+)", str(error))
-    return int(found[1]) if found else None
+        number = re.search(r"(?:Errno|os error) (\d+)", str(error))
+        raise WriteError.of(path, int(number[1]) if number else None) from error
 
 
 def read_header(path: Path) -> Checkpoint:
@@ -214,7 +200,11 @@ def read_header(path: Path) -> Checkpoint:
     Raises `CheckpointError` if it is missing, damaged, or no checkpoint of ganctl.
     """
     with _opened(path) as file:
-        text = _verified(path, file.metadata() or {})
+        digest, found, text = (file.metadata() or {}).get("ganctl", "").partition("\n")
+        if not found:
+            raise CheckpointError(f"{path}: a safetensors file, but no checkpoint of ganctl")
+        if digest != _sha256(text):
+            raise CheckpointError(f"{path}: its header is damaged (it does not match its sha256)")
         try:
             fields = parse_json(text)
             version, tensors = fields.pop("format"), fields.pop("tensors")
@@ -239,21 +229,12 @@ def _opened(path: Path) -> Any:
         raise CheckpointError(f"{path}: not a whole safetensors file ({error})") from error
 
 
-def _verified(path: Path, metadata: Mapping[str, str]) -> str:
-    digest, found, text = metadata.get("ganctl", "").partition("\n")
-    if not found:
-        raise CheckpointError(f"{path}: a safetensors file, but no checkpoint of ganctl")
-    if digest != _sha256(text):
-        raise CheckpointError(f"{path}: its header is damaged (it does not match its sha256)")
-    return text
-
-
 def _compare(tensors: dict[str, Any], file: Any) -> None:
     """Raise `ValueError` unless the header's table of tensors is well formed and matches the file."""
     if tensors.keys() != set(file.keys()):
         raise ValueError("tensors are missing or unknown")
     for name, entry in tensors.items():
-        if not _is_name(name):
+        if not TENSOR_NAME.fullmatch(name):
             raise ValueError(f"'{name[:40]}' is no name of a tensor")
         found = file.get_slice(name)
         dtype, shape, digest = entry
@@ -267,13 +248,9 @@ def _first(error: ValidationError) -> str:
     return f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}"
 
 
-def _is_name(name: str) -> bool:
-    return len(name) <= LONGEST_NAME and TENSOR_NAME.fullmatch(name) is not None
-
-
 def _is_broken(name: str, tensor: Tensor) -> bool:
     """Return whether a tensor holds NaN or infinity where it must not."""
-    if not tensor.is_floating_point() or name.startswith(MAY_OVERFLOW):
+    if not tensor.is_floating_point() or name.startswith(LOGGED):
         return False
     if bool(tensor.sum().isfinite()):
         return False  # NaN and infinity would have come through; 20 times as fast as looking at each number

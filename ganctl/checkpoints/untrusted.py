@@ -16,7 +16,7 @@ import yaml
 
 from ganctl.config import TrainConfig, train_config
 from ganctl.errors import CheckpointError, ConfigError, DamageError, PluginError, UnknownNameError
-from ganctl.runtime.bounded import UntrustedFileError, opened, read_text
+from ganctl.runtime.bounded import opened, read_text
 
 LONGEST_HEADER = 8 << 20
 """Bytes of a checkpoint's header. A tensor takes about 350 of them, and two networks of `outline.MOST_TENSORS`
@@ -37,7 +37,6 @@ DEEPEST_JSON = DEEPEST + 8
 
 WHOLE_NUMBERS = range(-(1 << 63), 1 << 63)
 
-FILE_NAME = re.compile(r"(?!\.\.?$)[^/\\\x00-\x1f\x7f]{1,255}")
 KEY = re.compile(r"[A-Za-z][\w-]{0,99}", re.ASCII)
 
 
@@ -52,8 +51,6 @@ def check_length(path: Path) -> None:
             there, first = os.fstat(file.fileno()).st_size, file.read(8)
     except FileNotFoundError as error:
         raise CheckpointError(f"{path}: does not exist") from error
-    except UntrustedFileError as error:
-        raise CheckpointError(f"{path}: not a regular file") from error
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{path}: cannot be read ({error})") from error
     announced = int.from_bytes(first, "little")
@@ -75,18 +72,18 @@ def parse_json(text: str) -> Any:
         values = json.loads(text, object_pairs_hook=_without_duplicates)
     except RecursionError:
         raise ValueError("nested too deep") from None
-    inner = [values]
+    level = [values]
     for _ in range(DEEPEST_JSON):
-        inner = [value for each in inner for value in _inside(each)]
-    if inner:
+        level = [inner for value in level for _, inner in _entries(value)]
+    if level:
         raise ValueError("nested too deep")
     return values
 
 
-def _inside(value: Any) -> Any:
-    if isinstance(value, dict):
-        return value.values()
-    return value if isinstance(value, list) else ()
+def _entries(value: Any) -> Iterable[tuple[Any, Any]]:
+    if isinstance(value, Mapping):
+        return value.items()
+    return enumerate(value) if isinstance(value, list) else ()
 
 
 def check_config(values: Mapping[Any, Any]) -> None:
@@ -101,19 +98,32 @@ def check_config(values: Mapping[Any, Any]) -> None:
     waiting: list[tuple[str, int, Any]] = [("", 0, values)]
     while waiting:
         place, depth, value = waiting.pop()
-        count += 1
-        if depth > DEEPEST:
-            raise ValueError(f"{place}: nested too deep")
-        if isinstance(value, Mapping | list):
-            count += len(value)
-            if count > MOST_VALUES:
-                raise ValueError(f"{place or 'config'}: more values than any config has")
-            if isinstance(value, Mapping):
-                _check_keys(place, value)
-            pairs = value.items() if isinstance(value, Mapping) else enumerate(value)
-            waiting += [(f"{place}.{key}".lstrip("."), depth + 1, inner) for key, inner in pairs]
-        else:
-            _check_value(place, value)
+        count += 1 + (len(value) if isinstance(value, Mapping | list) else 0)
+        if count > MOST_VALUES:
+            raise ValueError(f"{place or 'config'}: more values than any config has")
+        for key, inner in _entries(value):
+            if isinstance(value, Mapping) and not (isinstance(key, str) and KEY.fullmatch(key)):
+                word = key[:40] if isinstance(key, str) else type(key).__name__
+                raise ValueError(f"{place or 'config'}: '{word}' can be no key of a config")
+            waiting.append((f"{place}.{key}".lstrip("."), depth + 1, inner))
+        fault = "nested too deep" if depth > DEEPEST else _fault(value)
+        if fault is not None:
+            raise ValueError(f"{place}: {fault}")
+
+
+def _fault(value: Any) -> str | None:
+    match value:
+        case str() if len(value) > LONGEST_TEXT:
+            return "a text longer than any config has"
+        case str() if "${" in value:
+            return "an interpolation, which a saved config never holds"
+        case int() if value not in WHOLE_NUMBERS:
+            return "a number beyond 64 bits"
+        case float() if not math.isfinite(value):
+            return "must be a finite number"
+        case None | str() | int() | float() | Mapping() | list():
+            return None
+    return f"a {type(value).__name__}, which a saved config never holds"
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -123,8 +133,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     neither tags nor aliases; `CheckpointError` for what `check_config` refuses.
     """
     try:
-        node = PlainLoader(read_text(path, LONGEST_CONFIG)).get_single_node()
-        values = None if node is None else _plain(node)
+        values = yaml.load(read_text(path, LONGEST_CONFIG), PlainLoader)
     except yaml.MarkedYAMLError as error:
         line = f" in line {error.problem_mark.line + 1}" if error.problem_mark else ""
         raise DamageError(f"{path}: cannot be read ({error.problem}{line})") from error
@@ -158,8 +167,11 @@ def saved_train_config(values: Mapping[str, Any], place: Path, plugins: Iterable
         raise CheckpointError(f"{place}: its config cannot be used here: {error}") from error
 
 
-class PlainLoader(yaml.BaseLoader):
-    """YAML without tags, aliases (which can make a few bytes stand for gigabytes) and deep nesting."""
+class PlainLoader(yaml.SafeLoader):
+    """YAML without tags, aliases (which can make a few bytes stand for gigabytes) and deep nesting.
+
+    Of plain words, only those of YAML's core schema are no text; PyYAML quotes texts that look like them.
+    """
 
     depth = 0
 
@@ -167,72 +179,35 @@ class PlainLoader(yaml.BaseLoader):
         """Return the next node; a tag, an alias, or too deep a node is a mistake in the file."""
         event = self.peek_event()
         if isinstance(event, yaml.AliasEvent):
-            self._refuse("an alias")
+            self._refuse("an alias", event)
         if getattr(event, "tag", None) is not None:
-            self._refuse("a tag, which no saved config has")
+            self._refuse("a tag, which no saved config has", event)
         if self.depth > DEEPEST:
-            self._refuse("nested too deep")
+            self._refuse("nested too deep", event)
         self.depth += 1
         node = super().compose_node(parent, index)
         self.depth -= 1
         return node
 
-    def _refuse(self, problem: str) -> NoReturn:
-        raise yaml.composer.ComposerError(None, None, problem, self.peek_event().start_mark)
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        """Return a mapping; a key that comes twice is a mistake in the file."""
+        values = super().construct_mapping(node, deep)
+        if len(values) < len(node.value):
+            self._refuse("one key twice", node)
+        return values
+
+    def _refuse(self, problem: str, at: Any) -> NoReturn:
+        raise yaml.MarkedYAMLError(problem=problem, problem_mark=at.start_mark)
 
 
-WORDS: dict[str, Any] = {
-    **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
-    **dict.fromkeys(("true", "True", "TRUE"), True),
-    **dict.fromkeys(("false", "False", "FALSE"), False),
-}
-INTEGER = re.compile(r"[-+]?[0-9]+", re.ASCII)
-FLOAT = re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?", re.ASCII)
-"""Plain words of YAML's core schema; PyYAML quotes texts that look like them when it writes."""
-
-
-def _plain(node: Any) -> Any:
-    """Return a node as plain data: text, null, truth values, numbers, lists and mappings.
-
-    Raises `ValueError` for a key that comes twice, or is a list or mapping.
-    """
-    if isinstance(node, yaml.SequenceNode):
-        return [_plain(inner) for inner in node.value]
-    if isinstance(node, yaml.MappingNode):
-        if any(not isinstance(key, yaml.ScalarNode) for key, _ in node.value):
-            raise ValueError("a key that is no text")
-        return _without_duplicates([(_plain(key), _plain(value)) for key, value in node.value])
-    word: str = node.value
-    if node.style is not None:
-        return word
-    if INTEGER.fullmatch(word):
-        return int(word)
-    if FLOAT.fullmatch(word):
-        return float(word)
-    return WORDS.get(word, word)
-
-
-def _check_keys(place: str, values: Mapping[Any, Any]) -> None:
-    for key in values:
-        if not isinstance(key, str) or not KEY.fullmatch(key):
-            word = key[:40] if isinstance(key, str) else type(key).__name__
-            raise ValueError(f"{place or 'config'}: '{word}' can be no key of a config")
-
-
-def _check_value(place: str, value: Any) -> None:
-    if isinstance(value, str):
-        if len(value) > LONGEST_TEXT:
-            raise ValueError(f"{place}: a text longer than any config has")
-        if "${" in value:
-            raise ValueError(f"{place}: an interpolation, which a saved config never holds")
-    elif isinstance(value, int):
-        if value not in WHOLE_NUMBERS:
-            raise ValueError(f"{place}: a number beyond 64 bits")
-    elif isinstance(value, float):
-        if not math.isfinite(value):
-            raise ValueError(f"{place}: must be a finite number")
-    elif value is not None:
-        raise ValueError(f"{place}: a {type(value).__name__}, which a saved config never holds")
+PlainLoader.yaml_implicit_resolvers = {}
+for kind, words in (
+    ("null", r"|~|null|Null|NULL"),
+    ("bool", r"true|True|TRUE|false|False|FALSE"),
+    ("int", r"[-+]?(0|[1-9][0-9]*)"),
+    ("float", r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?"),
+):
+    PlainLoader.add_implicit_resolver(f"tag:yaml.org,2002:{kind}", re.compile(rf"(?:{words})\Z"), None)
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """Checkpoints that anyone may have written, opened: their config says which tensors they must hold."""
 
-from collections.abc import Mapping
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
@@ -9,15 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ganctl.checkpoints.file import Checkpoint, read_header
+from ganctl.checkpoints.file import LOGGED, Checkpoint, read_header
 from ganctl.config import TrainConfig
 from ganctl.errors import CheckpointError, ConfigError
 from ganctl.game.outline import PLAYERS, gigabytes, outline
 from ganctl.runtime.memory import memory_limit
 from ganctl.samples import SampleSpace
-
-LOGGED = "values."
-"""First letters of the numbers that are only logged; mixed precision leaves any type of them."""
 
 FLOATS = ("float32", "float64", "bfloat16", "float16")
 
@@ -60,7 +56,8 @@ def check_tensors(checkpoint: Checkpoint, config: TrainConfig) -> None:
             if member.may_lack(steps, scaled) and not any(name.startswith(f"{prefix}.") for name in rest):
                 continue
             extra = {name: value for name, value in member.extra.items() if f"{prefix}.{name}" in rest}
-            _compare(place, prefix, member.outline() | extra, rest)
+            for name, tensor in (member.outline() | extra).items():
+                _take(place, f"{prefix}.{name}", tensor, rest)
     except ConfigError as error:
         raise CheckpointError(f"{place}: its config cannot be used here: {error}") from error
     if rest:
@@ -72,15 +69,11 @@ def check_tensors(checkpoint: Checkpoint, config: TrainConfig) -> None:
         )
 
 
-def _compare(place: Any, prefix: str, expected: Mapping[str, Tensor], rest: dict[str, list[Any]]) -> None:
-    """Take a member's tensors out of the table."""
-    for name, tensor in expected.items():
-        dtype, shape, _ = rest.pop(f"{prefix}.{name}", [None, None, None])
-        if dtype is None:
-            raise CheckpointError(f"{place}: {prefix}.{name} is missing")
-        own = str(tensor.dtype).removeprefix("torch.")
-        types = FLOATS if prefix.startswith(LOGGED) else (own,)
-        if shape != list(tensor.shape) or dtype not in types:
-            raise CheckpointError(
-                f"{place}: {prefix}.{name} is {dtype} {shape}, but its config makes {own} {list(tensor.shape)}"
-            )
+def _take(place: Path, name: str, expected: Tensor, rest: dict[str, list[Any]]) -> None:
+    """Take a tensor out of the table."""
+    dtype, shape, _ = rest.pop(name, [None, None, None])
+    if dtype is None:
+        raise CheckpointError(f"{place}: {name} is missing")
+    own, own_shape = str(expected.dtype).removeprefix("torch."), list(expected.shape)
+    if shape != own_shape or dtype not in (FLOATS if name.startswith(LOGGED) else (own,)):
+        raise CheckpointError(f"{place}: {name} is {dtype} {shape}, but its config makes {own} {own_shape}")

@@ -15,8 +15,7 @@ from rich.text import Text
 from ganctl.command_line.jobs import Job, Typed
 from ganctl.data.decoding.files import FoundImages, search
 from ganctl.data.prepared.entries import Cache, unusable
-from ganctl.data.prepared.image_set import ImageSet
-from ganctl.data.prepared.survey import Survey, survey
+from ganctl.data.prepared.image_set import ImageSet, Survey
 from ganctl.data.sources.image_folder import Folder, accept, refuse, remarks
 from ganctl.errors import ConfigError, GanctlError, counted
 from ganctl.runtime.console import say
@@ -73,7 +72,7 @@ def check(source: Folder) -> None:
     Raises `DataError` if training would refuse it.
     """
     found, images = _searched(source)
-    told = survey(images, source.workers)
+    told = images.surveyed(source.workers)
     _show([*_findings(source, told), *_left_out(found)])
     refuse(images, told.whole.prepared(), source.max_bad_fraction)
     if told.whole.doubt is not None:

@@ -1,6 +1,5 @@
 """ganctl resume: go on with a run from its own saved config."""
 
-from ganctl.checkpoints.untrusted import saved_train_config
 from ganctl.command_line.jobs import Job, Typed
 from ganctl.config import TrainConfig, flatten, train_config
 from ganctl.errors import CheckpointError, ConfigError, nearest
@@ -25,10 +24,7 @@ def run(overrides: Typed, job: Job, signals: Signals) -> None:
         own = place.parent.parent
         raise ConfigError(f"{path}: a run goes on from its newest checkpoint, not from any; `ganctl resume {own}`")
     folder = RunFolder(place)
-    plugins = overrides.get("plugins", [])
-    saved = saved_train_config(
-        folder.saved_config() | {"plugins": plugins}, folder.config, folder.checkpoints.plugins()
-    )
+    saved = folder.own.model_copy(update={"plugins": overrides.get("plugins", [])})
     changed = {
         "device.name" if key == "device" else key: value for key, value in overrides.items() if key != "plugins"
     }

@@ -11,7 +11,6 @@ from ganctl.checkpoints.file import Checkpoint, Score, read_header
 from ganctl.checkpoints.verify import open_checkpoint
 from ganctl.config import CheckpointConfig, TrainConfig, flatten
 from ganctl.errors import CheckpointError, ConfigError, PluginError
-from ganctl.plugins import named_in
 from ganctl.runtime.console import say
 
 STEP_FILE = re.compile(r"step-\d+\.safetensors")
@@ -75,12 +74,6 @@ class CheckpointFolder:
         if lacking is not None:
             raise lacking
 
-    def plugins(self) -> Iterator[str]:
-        """Yield the names of the plugins that the newest checkpoint was trained with."""
-        for newest in self.readable():
-            yield from named_in(newest.header.versions)
-            return
-
     def readable(self) -> Iterator[Checkpoint]:
         """Yield the checkpoints whose headers are intact, newest first, whatever their configs."""
         for path in self.files():
@@ -113,7 +106,7 @@ class CheckpointFolder:
         self._check_held()
         files = [path for path in self.files() if step_of(path) <= step and path == self.path_of(step_of(path))]
         files = [path for path in files if path.is_file() and not path.is_symlink()]
-        unwanted, promised = [], []
+        promised = []
         for rank, path in enumerate(files):
             if rule.keeps(rank, step_of(path)):
                 continue
@@ -121,7 +114,7 @@ class CheckpointFolder:
             if promise is not None and promise.keeps(rank, step_of(path)):
                 promised.append(promise)
             else:
-                unwanted.append(path)
+                path.unlink()
         if promised and not self._reported:
             self._reported = True
             most = max(promised, key=lambda promise: promise.keep)
@@ -130,8 +123,6 @@ class CheckpointFolder:
                 f"note    {more} than checkpoint.keep={rule.keep} asks for, written under "
                 f"checkpoint.keep={most.keep} checkpoint.keep_every={most.keep_every}; remove what you do not want"
             )
-        for path in unwanted:
-            path.unlink()
 
 
 def step_of(path: Path) -> int:

@@ -9,6 +9,8 @@ import re
 import shutil
 import stat
 from collections.abc import Iterator
+from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from ganctl.config import TrainConfig
 from ganctl.errors import BusyError, CheckpointError, ConfigError, DamageError, MovedError, WriteError
 from ganctl.folders.checkpoint_folder import CheckpointFolder, differences
 from ganctl.folders.find import point_latest
+from ganctl.plugins import named_in
 from ganctl.runtime.bounded import read_text
 from ganctl.runtime.console import say, shell_word
 from ganctl.runtime.disk import intended, make_folder, write_whole
@@ -179,6 +182,17 @@ class RunFolder:
                 return newest.header.config
             raise
 
+    @cached_property
+    def own(self) -> TrainConfig:
+        """The run's own config, validated once.
+
+        Raises `CheckpointError` as `saved_config` does, or if this ganctl knows no such config, and `PluginError`
+        if a plugin is missing.
+        """
+        newest = islice(self.checkpoints.readable(), 1)
+        plugins = (name for each in newest for name in named_in(each.header.versions))
+        return saved_train_config(self.saved_config(), self.config, plugins)
+
     def refuse_another(self, there: TrainConfig, here: TrainConfig) -> None:
         """Raise `ConfigError` if a config found in this folder computes other numbers."""
         if told := differences(there, here):
@@ -187,21 +201,13 @@ class RunFolder:
     def completed(self, config: TrainConfig) -> int | None:
         """Return the last step of the run in this folder if it has done all of them, on data in the same place.
 
-        None, too, if its config.yaml is damaged and the checkpoints must show whose run it is, which is reported.
         Raises `ConfigError` if it was configured to compute other numbers.
         """
         if not self.config.exists():
             return None
-        try:
-            there = saved_train_config(read_yaml(self.config), self.config, self.checkpoints.plugins())
-        except DamageError as error:
-            if not self.checkpoints.files():
-                raise
-            say(f"{error}; it is written anew")
-            return None
-        self.refuse_another(there, config)
+        self.refuse_another(self.own, config)
         place = set(config.data.placement)
-        if there.data.model_dump(include=place) != config.data.model_dump(include=place):
+        if self.own.data.model_dump(include=place) != config.data.model_dump(include=place):
             return None
         for candidate in self.checkpoints.intact(quiet=True):
             header = candidate.header

@@ -2,12 +2,11 @@
 
 import json
 import math
+import mmap
 from collections.abc import Mapping
 from typing import BinaryIO
 
 from ganctl.loggers.logger import Logger
-
-READ_AT_ONCE = 1 << 20
 
 
 class JsonLines(Logger):
@@ -22,10 +21,7 @@ class JsonLines(Logger):
 
     def intact(self, file: BinaryIO, length: int) -> int:
         """Return the length up to the last line break."""
-        while length > 0:
-            start = max(0, length - READ_AT_ONCE)
-            file.seek(start)
-            if (found := file.read(length - start).rfind(b"\n")) >= 0:
-                return start + found + 1
-            length = start
-        return 0
+        if length == 0:
+            return 0
+        with mmap.mmap(file.fileno(), length, access=mmap.ACCESS_READ) as content:
+            return content.rfind(b"\n") + 1

@@ -48,10 +48,10 @@ class Logger:
         self._open.write(content)
         self._open.flush()
 
-    def lengths(self) -> dict[str, int]:
-        """Return the file's length in bytes by its name, after everything logged has reached the disk."""
+    def length(self) -> int:
+        """Return the file's length in bytes, after everything logged has reached the disk."""
         os.fsync(self._open.fileno())
-        return {self.file: os.fstat(self._open.fileno()).st_size}
+        return os.fstat(self._open.fileno()).st_size
 
     def close(self) -> None:
         """Close the file."""

@@ -30,10 +30,7 @@ class Baseline:
 
 
 class Comparison:
-    """Metrics of generated samples compared with all real ones, whose statistics are collected once.
-
-    They are also stored in the folder `cache` (auto = the system's), if there is one.
-    """
+    """Metrics of generated samples compared with all real ones, whose statistics are collected once and cached."""
 
     def __init__(
         self, metrics: Mapping[str, Metric], extractor: Extractor, real: Samples, cache: str | None = None
@@ -51,10 +48,7 @@ class Comparison:
             metric.check(self._real, generated, self._extractor)
 
     def numbers(self, generated: Samples, seed: int) -> Numbers:
-        """Return every metric's numbers of generated samples; the seed determines what metrics draw.
-
-        Raises what `check` raises.
-        """
+        """Return every metric's numbers, drawn by the seed; raise what `check` raises."""
         self.check(generated)
         ours = collect(generated, self._extractor, self._needed())
         return _compare(self._metrics, self._known, ours, seed)

@@ -110,10 +110,7 @@ class PrecisionRecall(ManifoldMetric):
     name: Literal["precision_recall"]
 
     def compute(self, real: Statistics, generated: Statistics, seed: int) -> dict[str, float]:
-        """Return `precision`, the share of generated samples in balls of real ones, and `recall`, the reverse.
-
-        `f_score` is their harmonic mean.
-        """
+        """Return `precision`, the share of fakes in balls of real ones, `recall`, the reverse, and `f_score`."""
         device = real.extractor.arithmetic
         count = min(real.samples.count, generated.samples.count)
         around_real, around_generated = (balls(side, count, self.neighbours) for side in (real, generated))
@@ -147,20 +144,14 @@ class DensityCoverage(ManifoldMetric):
 
 @METRICS.register
 class NearestNeighbour(Metric):
-    """Distance from generated samples to real ones, compared with that between real ones.
-
-    A generator that copies comes nearer to the real samples than these are to each other.
-    """
+    """Distance from generated samples to real ones, compared with that between real ones: small for copies."""
 
     needs = frozenset({"features"})
     value = "distance_ratio"
     better = None
+    fewest = (2, "to have a neighbour")
     name: Literal["nearest_neighbour"]
     num: Annotated[int, Field(ge=2, le=1_000_000)]
-
-    def check(self, real: Samples, generated: Samples, extractor: Extractor) -> None:
-        """Refuse less than two samples."""
-        self.require_count(2, "to have a neighbour", real, generated)
 
     def compute(self, real: Statistics, generated: Statistics, seed: int) -> dict[str, float]:
         """Return medians of distances and the share of copies, from up to `num` samples of each side.

@@ -26,13 +26,14 @@ class MsSsim(Metric):
 
     value = "ms_ssim"
     better = None
+    fewest = (2, "to make a pair")
     name: Literal["ms_ssim"]
     pairs: Annotated[int, Field(ge=1, le=1_000_000)]
 
     def check(self, real: Samples, generated: Samples, extractor: Extractor) -> None:
         """Refuse points, and sets without a pair."""
-        real.space.require_images("metric.ms_ssim: compares pictures", "leave it out")
-        self.require_count(2, "to make a pair", real, generated)
+        real.space.require_images("metric.ms_ssim: compares images", "leave it out")
+        super().check(real, generated, extractor)
 
     def compute(self, real: Statistics, generated: Statistics, seed: int) -> dict[str, float]:
         """Return `ms_ssim` of generated samples and `ms_ssim_real`, 0 to 1, of up to `pairs` pairs of each."""

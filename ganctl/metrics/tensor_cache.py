@@ -26,10 +26,7 @@ HEADER_BYTES = 1 << 20
 """What a file may hold besides its tensors."""
 
 ENTRY = "answer"
-"""The one entry of a file's metadata: the sha256 of the question and of the tensors.
-
-Safetensors writes several entries in random order.
-"""
+"""The one entry of a file's metadata (safetensors shuffles several): the question's and the tensors' sha256."""
 
 Form = tuple[torch.dtype, tuple[int, ...]]
 """Type and shape of a tensor."""
@@ -47,10 +44,7 @@ class TensorCache:
         self.folder = cache_folder(cache) / kind
 
     def read(self, question: list[Any], forms: Mapping[str, Form]) -> dict[str, Tensor] | None:
-        """Return the answer: tensors of exactly these names, types and shapes, all finite; None if there is none.
-
-        A file that holds anything else is reported, and counts as none.
-        """
+        """Return tensors of these names, types and shapes, all finite; None, reported, for anything else."""
         path = self._path(question)
         try:
             return _read(path, _digest_of(question), forms)
@@ -100,10 +94,7 @@ def digest(tensors: Mapping[str, Tensor]) -> str:
 
 
 def _read(path: Path, asked: str, forms: Mapping[str, Form]) -> dict[str, Tensor]:
-    """Return the tensors of a file.
-
-    Raises `ValueError` if it is too long, answers another question, or holds other tensors than expected.
-    """
+    """Return the tensors of a file; raise `ValueError` for another question's answer or other tensors."""
     expected = sum(dtype.itemsize * math.prod(shape) for dtype, shape in forms.values())
     if regular_size(path) > expected + HEADER_BYTES:
         raise ValueError("it is longer than its answer")

@@ -12,7 +12,6 @@ from ganctl.models.layers import ACTIVATIONS, LayeredModel, LayersSpec, Width, h
 from ganctl.models.model import MODELS, Discriminator, Generator, GeneratorSpec
 from ganctl.samples import SampleSpace
 
-Kernel = Literal[4, 5]
 BASE_KERNEL = 5
 BASES = (4, 5, 6, 7)
 RESOLUTIONS = sorted({base << halvings for base in BASES for halvings in range(1, 7) if base << halvings <= 256})
@@ -24,7 +23,7 @@ class ConvolutionsSpec(LayersSpec):
     dimensions = 2
     width: Width
     max_width: Width
-    kernel: Kernel
+    kernel: Literal[4, 5]
 
 
 class DcganGeneratorSpec(ConvolutionsSpec, GeneratorSpec):
@@ -34,14 +33,11 @@ class DcganGeneratorSpec(ConvolutionsSpec, GeneratorSpec):
 
 
 def halvings_of(space: SampleSpace) -> int:
-    """Return how often images of this shape are halved to reach the 4–7 pixel base.
-
-    Raises `ConfigError` for points, for images that are not square, and for sides outside `RESOLUTIONS`.
-    """
-    space.require_images("model: dcgan makes pictures", "take model=mlp")
+    """Return how often images are halved to 4–7 pixels; raise `ConfigError` for shapes that cannot be."""
+    space.require_images("model: dcgan makes images", "take model=mlp")
     _, height, width = space.shape
     if height != width:
-        raise ConfigError(f"model: dcgan makes square pictures, but the data is {height}×{width} pixels")
+        raise ConfigError(f"model: dcgan makes square images, but the data is {height}×{width} pixels")
     if height not in RESOLUTIONS:
         below = [side for side in RESOLUTIONS if side < height][-1:]
         above = [side for side in RESOLUTIONS if side > height][:1]

@@ -9,8 +9,6 @@ from torch import Tensor, nn
 from ganctl.registry import Component, Family, Spec
 from ganctl.samples import SampleSpace
 
-Output = Literal["tanh", "sigmoid"]
-
 
 class Generator(nn.Module):
     """Maps latents [batch, latent] to samples [batch, *shape]."""
@@ -39,7 +37,7 @@ class Discriminator(nn.Module):
 class GeneratorSpec(Spec):
     """What every generator states."""
 
-    output: Output
+    output: Literal["tanh", "sigmoid"]
 
 
 class Model(Component):

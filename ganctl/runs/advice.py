@@ -1,6 +1,7 @@
 """What usually helps a game that goes wrong, in keys of the config at hand."""
 
 import math
+from typing import Literal
 
 from ganctl.config import TrainConfig
 from ganctl.optim import PlayerName
@@ -20,7 +21,7 @@ def of_a_discriminator_that_has_lost(config: TrainConfig) -> list[str]:
     loop = config.train
     updates = f"train.n_gen={loop.n_gen - 1}" if loop.n_gen > 1 else f"train.n_dis={loop.n_dis + 1}"
     rates = [*_rate(config, "discriminator", "above"), *_rate(config, "generator", "below")]
-    return [*rates, updates, *_moved(_smoothing(config), "below")]
+    return [*rates, updates, *_penalties(config, "smoothed_by", "below")]
 
 
 def of_a_vanishing_gradient(config: TrainConfig) -> list[str]:
@@ -28,14 +29,9 @@ def of_a_vanishing_gradient(config: TrainConfig) -> list[str]:
     if not config.loss.critic:
         loss = "loss=nonsaturating" if config.loss.saturates else "loss=wgan_gp"
         return [loss, *_smoother(config), *_slower(config)]
-    bounds = {
-        f"penalty.{key}.{penalty.loosened_by}": float(getattr(penalty, penalty.loosened_by))
-        for key, penalty in config.penalty.items()
-        if penalty.loosened_by is not None
-    }
-    other = [] if _smoothing(config) else ["loss=wgan_gp"]
-    rate = _rate(config, "generator", "above")
-    return [*_moved(bounds, "above"), *other, *rate, f"train.n_dis={config.train.n_dis + 1}"]
+    other = [] if _penalties(config, "smoothed_by", "above") else ["loss=wgan_gp"]
+    looser, rate = _penalties(config, "loosened_by", "above"), _rate(config, "generator", "above")
+    return [*looser, *other, *rate, f"train.n_dis={config.train.n_dis + 1}"]
 
 
 def of_samples_that_are_alike(config: TrainConfig) -> list[str]:
@@ -56,26 +52,23 @@ def _slower(config: TrainConfig) -> list[str]:
 def _rate(config: TrainConfig, player: PlayerName, way: str) -> list[str]:
     """Return advice on a player's learning rate; none where an optimizer of the user's own has no such key."""
     rate = _rate_of(config, player)
-    return [] if math.isnan(rate) else _moved({f"optimizer.{player}.lr": rate}, way)
+    return [] if math.isnan(rate) else [f"optimizer.{player}.lr {way} {rate:g}"]
 
 
 def _rate_of(config: TrainConfig, player: PlayerName) -> float:
     return float(getattr(getattr(config.optimizer, player, None), "lr", math.nan))
 
 
-def _smoothing(config: TrainConfig) -> dict[str, float]:
-    """Return the keys by which penalties smooth the discriminator, with their values."""
-    return {
-        f"penalty.{key}.{penalty.smoothed_by}": float(getattr(penalty, penalty.smoothed_by))
-        for key, penalty in config.penalty.items()
-        if penalty.smoothed_by is not None
-    }
-
-
 def _smoother(config: TrainConfig) -> list[str]:
     """Return advice that makes the discriminator smoother."""
-    return _moved(_smoothing(config), "above") or [f"penalty=[{','.join([*config.penalty, 'r1'])}]"]
+    return _penalties(config, "smoothed_by", "above") or [f"penalty=[{','.join([*config.penalty, 'r1'])}]"]
 
 
-def _moved(values: dict[str, float], way: str) -> list[str]:
-    return [f"{key} {way} {value:g}" for key, value in values.items()]
+def _penalties(config: TrainConfig, trait: Literal["smoothed_by", "loosened_by"], way: str) -> list[str]:
+    """Return advice on the key of each penalty that has such a trait."""
+    keys = {key: getattr(penalty, trait) for key, penalty in config.penalty.items()}
+    return [
+        f"penalty.{key}.{name} {way} {getattr(config.penalty[key], name):g}"
+        for key, name in keys.items()
+        if name is not None
+    ]

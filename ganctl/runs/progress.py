@@ -1,63 +1,54 @@
 """What a person sees while a run trains."""
 
-import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 
-from ganctl.runtime.console import PLAIN_SECONDS, say
+from ganctl.config import TrainConfig
+from ganctl.runtime.console import PLAIN_SECONDS, say, watched
 
 
 class ProgressDisplay:
-    """A live bar in a terminal, else a plain line at most every ten seconds and at the end.
+    """A live bar in a terminal, else a plain line at most every ten seconds and at the end."""
 
-    `critic` names the discriminator as a Wasserstein critic.
-    """
-
-    def __init__(self, step: int, steps: int, *, critic: bool) -> None:
-        self._steps = steps
-        self._critic = critic
+    def __init__(self, step: int, config: TrainConfig) -> None:
+        self._steps = config.train.steps
+        self._critic = config.loss.critic
         self._started, self._first = time.monotonic(), step
         self._reported = self._started
         self._update: Callable[..., None] | None = None
-        self.close: Callable[[], None] = lambda: None
-        if sys.stdout.isatty():
-            self._update, self.close = _bar(step, steps)
 
-    def step(self, step: int) -> None:
-        """Show that `step` steps are done."""
-        if self._update is not None:
-            self._update(completed=step)
-
-    def numbers(self, step: int, values: Mapping[str, float]) -> None:
-        """Show the logged numbers of a step."""
-        words = describe(values, critic=self._critic)
-        if self._update is not None:
-            self._update(numbers=words)
+    @contextmanager
+    def live(self) -> Iterator[None]:
+        """Show a bar within the block, if there is someone to watch."""
+        if not watched():
+            yield
             return
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.table import Column
+
+        columns = (
+            MofNCompleteColumn(table_column=Column(no_wrap=True)),
+            BarColumn(bar_width=None),
+            TextColumn("{task.fields[numbers]}", table_column=Column(no_wrap=True)),
+            TimeRemainingColumn(compact=True, table_column=Column(no_wrap=True)),
+        )
+        with Progress(*columns, refresh_per_second=4, expand=True) as progress:
+            task = progress.add_task("train", total=self._steps, completed=self._first, numbers="")
+            self._update = partial(progress.update, task)
+            yield
+
+    def show(self, step: int, numbers: Mapping[str, float] | None = None) -> None:
+        """Show that so many steps are done, or the numbers that were logged of the last one."""
+        words = None if numbers is None else describe(numbers, critic=self._critic)
         now = time.monotonic()
-        if now - self._reported >= PLAIN_SECONDS or step == self._steps:
+        if self._update is not None:
+            self._update(completed=step) if words is None else self._update(numbers=words)
+        elif words is not None and (now - self._reported >= PLAIN_SECONDS or step == self._steps):
             self._reported = now
             left = (now - self._started) / max(1, step - self._first) * (self._steps - step)
             say(f"step {step:,}/{self._steps:,}  {words}  left {clock(left)}")
-
-
-def _bar(step: int, steps: int) -> tuple[Callable[..., None], Callable[[], None]]:
-    """Show a bar; return what updates it and what ends it."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-    from rich.table import Column
-
-    progress = Progress(
-        MofNCompleteColumn(table_column=Column(no_wrap=True)),
-        BarColumn(bar_width=None),
-        TextColumn("{task.fields[numbers]}", table_column=Column(no_wrap=True)),
-        TimeRemainingColumn(compact=True, table_column=Column(no_wrap=True)),
-        refresh_per_second=4,
-        expand=True,
-    )
-    task = progress.add_task("train", total=steps, completed=step, numbers="")
-    progress.start()
-    return partial(progress.update, task), progress.stop
 
 
 def describe(values: Mapping[str, float], *, critic: bool) -> str:

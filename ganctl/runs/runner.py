@@ -17,9 +17,10 @@ from ganctl.runs.desk import Desk
 from ganctl.runs.drawing import draw, shown
 from ganctl.runs.evaluation import Evaluation
 from ganctl.runs.health import HealthWatch
-from ganctl.runs.progress import clock
+from ganctl.runs.progress import ProgressDisplay, clock
 from ganctl.runs.saving import Saving
 from ganctl.runs.stopwatch import Stopwatch
+from ganctl.runtime.console import say
 from ganctl.runtime.signals import Signals
 
 MANY_BATCHES = 64
@@ -48,11 +49,12 @@ class Runner:
         game.draws.salt(len(self.saving.rollbacks))
         desk.begin(status, header)
         self.stopwatch = Stopwatch(self.step, game.device.synchronise)
+        self.progress = ProgressDisplay(self.step, config)
         self.health = HealthWatch(config)
         self.due: list[tuple[int, Callable[[], None]]] = [
             (config.logging.every, self._log),
             (config.sample.every, self._draw),
-            (config.evaluate.every, self._save_and_evaluate),
+            (config.evaluate.every, self._evaluate),
             (config.checkpoint.every or config.train.steps, self._save_at_once),
             (1, self._heed),
         ]
@@ -83,10 +85,10 @@ class Runner:
                 with suppress(OSError, MovedError):  # what matters is saved, and the error has been reported
                     last_act()
         spent = clock(sum(self.stopwatch.seconds().values()))
-        self.desk.say(f"done: {counted(self.step, 'step')} in {spent}; pictures in {self.desk.folder.samples}")
+        say(f"done: {counted(self.step, 'step')} in {spent}; pictures in {self.desk.folder.samples}")
 
     def _introduce(self) -> None:
-        game, config, say = self.game, self.config, self.desk.say
+        game, config = self.game, self.config
         counts = [sum(map(Tensor.numel, player.parameters)) for player in (game.generator, game.discriminator)]
         say(f"data    {config.data.name}: {self.store.describe()}")
         say(f"model   {config.model.name}: generator {counts[0]:,} weights, discriminator {counts[1]:,}")
@@ -98,7 +100,7 @@ class Runner:
         if self.step == 0 and self.config.train.on_divergence == "rollback":
             self._save_at_once()
         self._write_status("running")
-        with self.desk.progress(self.step):
+        with self.progress.live():
             if self.evaluation_left:
                 self._evaluate()
             while self.step < self.config.train.steps:
@@ -117,7 +119,7 @@ class Runner:
         finally:
             self.before_step = None
         self.step += 1
-        self.desk.show(self.step)
+        self.progress.show(self.step)
         last = self.step == self.config.train.steps
         for every, action in self.due:
             if every and (last or self.step % every == 0):
@@ -128,37 +130,36 @@ class Runner:
         if self.signals.save_wanted:
             asked, self.signals.save_wanted = self.signals.save_wanted.name, None
             self._save_at_once()
-            self.desk.say(f"saved step {self.step:,}, as {asked} asked for; the run goes on")
+            say(f"saved step {self.step:,}, as {asked} asked for; the run goes on")
         if self.signals.received is not None:
             self._stop(self.signals.received)
 
     def _log(self) -> None:
         values = measure(self.game, self.step - 1, self.config.loss.boundary)
         self.game.check()
-        data_wait = self.stopwatch.share(self.game.draws.batches.waited)
-        self.images_per_second = self.stopwatch.rate(self.step, self.game.draws.images_per_step)
+        images = self.game.draws.images_per_step
+        steps_per_second, waited = self.stopwatch.rates(self.step, self.game.draws.batches.waited)
+        self.images_per_second = images * steps_per_second
         row = {
-            "images": float(self.step * self.game.draws.images_per_step),
+            "images": float(self.step * images),
             "images_per_second": self.images_per_second,
-            "data_wait": data_wait,
+            "data_wait": waited,
         } | values
         self.desk.log(self.step, row)
         for line in self.health.look(self.step, row):
-            self.desk.say(line)
-        self.desk.show(self.step, row)
+            say(line)
+        self.progress.show(self.step, row)
 
     def _draw(self) -> None:
         with self.stopwatch.paused("pictures"):
             self.desk.image(self.step, draw(self.game, self.store, self.config))
 
-    def _save_and_evaluate(self) -> None:
-        self._save(evaluation_due=True)
-        self._evaluate()
-
     def _evaluate(self) -> None:
-        """Measure the generator of a step that has been saved, so that a signal may end the process at once."""
+        """Measure the generator of a step, which is saved first, so that a signal may end the process at once."""
         if self.evaluation is None:
             return
+        if self.saving.saved_step != self.step:
+            self._save(evaluation_due=True)
         try:
             self.signals.deferred = False
             self._heed()
@@ -170,7 +171,7 @@ class Runner:
         self.desk.log(self.step, found.scalars())
         with self.stopwatch.paused("checkpoints"):
             rank = self.saving.save_if_best(self.step, found.score, state.tensors(self.game))
-        self.desk.say(f"step {self.step:,}: {found.describe()}{rank}")
+        say(f"step {self.step:,}: {found.describe()}{rank}")
         self._save()
         self._heed()
 
@@ -213,7 +214,7 @@ class Runner:
         self.health = HealthWatch(self.config)
         self.desk.open_logs(header)
         self._write_status("running")
-        self.desk.say(f"{error}; back to step {self.step:,}, from where other numbers are drawn")
+        say(f"{error}; back to step {self.step:,}, from where other numbers are drawn")
 
     def _write_status(self, status: str) -> None:
         self.desk.status(

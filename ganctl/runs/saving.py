@@ -14,6 +14,7 @@ from ganctl.folders.restart import refuse_to_start_over
 from ganctl.game.step import Game
 from ganctl.runs.desk import Desk
 from ganctl.runs.environment import changes, environment
+from ganctl.runtime.console import say
 from ganctl.runtime.device import Device
 
 
@@ -47,7 +48,7 @@ class Saving:
             self.rollbacks, self._inexact = header.rollbacks, header.inexact
             if because := changes(header.versions, self._environment):
                 self._inexact += (Inexact(from_step=header.step, because=because),)
-                self._desk.say(f"not bit-exact from step {header.step:,} on: {because}")
+                say(f"not bit-exact from step {header.step:,} on: {because}")
         return header
 
     def restore(self, game: Game) -> Header | None:
@@ -56,7 +57,7 @@ class Saving:
         Raises `CheckpointError` if there are some and none is intact, `ConfigError` and `DataError` for those of
         another run.
         """
-        for candidate in self._stored.intact(quiet=not self._desk.first):
+        for candidate in self._stored.intact():
             header = candidate.header
             self._desk.folder.refuse_another(candidate.config, self._config)
             if header.data != self._store.fingerprint:
@@ -66,7 +67,7 @@ class Saving:
                 state.check(game, saved, header.step)
                 state.restore(game, saved)
             except CheckpointError as error:
-                self._desk.say(f"passed over a damaged checkpoint: {candidate.path.name}: {error}")
+                say(f"passed over a damaged checkpoint: {candidate.path.name}: {error}")
                 continue
             self.saved_step = header.step
             return header
@@ -79,17 +80,15 @@ class Saving:
 
     def save(self, step: int, tensors: Mapping[str, Tensor], evaluation_due: bool) -> None:
         """Write the checkpoint of a step, and remove those that no rule keeps."""
-        header = self._header(step, evaluation_due=evaluation_due)
-        self._desk.checkpoint(self._stored.path_of(step), header, tensors)
+        self._desk.checkpoint(self._header(step, evaluation_due=evaluation_due), tensors)
         self.saved_step = step
-        self._desk.prune(step)
 
     def save_if_best(self, step: int, score: Score | None, tensors: Mapping[str, Tensor]) -> str:
         """Keep a step with as good a score as any before; return what to report of it, empty if it is none."""
         best = self._best
         if score is None or not score.beats(best):
             return ""
-        self._desk.checkpoint(self._stored.best, self._header(step, score=score), tensors)
+        self._desk.checkpoint(self._header(step, score=score), tensors)
         self._best = score
         otherwise = best is not None and best.by != score.by
         return ", the best so far" + ("; the one kept before was measured in another way" if otherwise else "")

@@ -25,23 +25,25 @@ def run(config: TrainConfig, place: RunFolder | Naming, signals: Signals) -> Non
     Raises every error of the project; `Stopped` after the state has been saved.
     """
     warnings = rules.check(config)
-    folder = place.without_data() if isinstance(place, Naming) else place
-    if folder is not None and (last := folder.completed(config)) is not None:
-        _tell_complete(folder, config, last)
-        return
-    keep_freed_memory()
-    device = open_configured(config.device, config.data.kind)
-    store = config.data.load()
-    if isinstance(place, Naming):
-        folder = folder or place.by_data(store.fingerprint)
-        config = config.model_copy(update={"name": folder.path.name})
-    assert folder is not None
-    game = build_game(config, store, device)
-    evaluation = Evaluation(config, store, device) if config.evaluate.every else None
-    desk = Desk(folder, config, Ranks.here())
+    ranks = Ranks.here()
+    with ranks.speaking():
+        folder = place.without_data() if isinstance(place, Naming) else place
+        if folder is not None and (last := folder.completed(config)) is not None:
+            _tell_complete(folder, config, last)
+            return
+        keep_freed_memory()
+        device = open_configured(config.device, config.data.kind)
+        store = config.data.load()
+        if isinstance(place, Naming):
+            folder = folder or place.by_data(store.fingerprint)
+            config = config.model_copy(update={"name": folder.path.name})
+        assert folder is not None
+        game = build_game(config, store, device)
+        evaluation = Evaluation(config, store, device) if config.evaluate.every else None
+    desk = Desk(folder, config, ranks)
     with desk.open():
         for warning in warnings:
-            desk.say(f"note    {warning}")
+            say(f"note    {warning}")
         runner = Runner(desk, store, game, evaluation, signals)
         del game  # which a rollback replaces
         runner.run()

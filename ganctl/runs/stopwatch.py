@@ -23,19 +23,16 @@ class Stopwatch:
         total = time.perf_counter() - self._started
         return {"steps": total - sum(self.apart.values())} | self.apart
 
-    def share(self, waited: float) -> float:
-        """Return which share of the time since the last `rate` was waited; `waited` is the sum so far in s."""
-        share = (waited - self._waited) / (time.perf_counter() - self._since)
-        self._waited = waited
-        return min(1.0, share)
+    def rates(self, step: int, waited: float) -> tuple[float, float]:
+        """Return steps a second since the last call, and the share of that time that was waited.
 
-    def rate(self, step: int, images_per_step: int) -> float:
-        """Return images a second since the last call."""
+        `waited` is the sum so far in s.
+        """
         now = time.perf_counter()
-        images = (step - self._step) * images_per_step
-        speed = images / (now - self._since)
-        self._since, self._step = now, step
-        return speed
+        spent = now - self._since
+        found = (step - self._step) / spent, min(1.0, (waited - self._waited) / spent)
+        self._since, self._step, self._waited = now, step, waited
+        return found
 
     @contextmanager
     def paused(self, work: str) -> Iterator[None]:

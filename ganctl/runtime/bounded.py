@@ -1,10 +1,10 @@
 """The one opener for files that ganctl did not make: regular, and small enough to be read."""
 
 import errno
+import gzip
 import io
 import os
 import stat
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -78,23 +78,17 @@ def read_text(path: str | os.PathLike[str], most: int) -> str:
 def read_gzip(path: str | os.PathLike[str], most: int | None = None) -> bytes:
     """Return the decompressed content of a gzip file; at most `most` bytes, by default a quarter of the memory.
 
-    Raises as `read_bytes` does, and `EOFError` or `zlib.error` for a damaged file.
+    Raises as `opened` does, `UntrustedFileError` for more, and `EOFError` or `zlib.error` for a damaged file.
     """
     limit = _limit(most)
-    waiting = read_bytes(path, most)
-    if not waiting:
-        raise EOFError("an empty file")
     content = io.BytesIO()
-    while waiting:
-        stream = zlib.decompressobj(wbits=31)
-        while not stream.eof:
-            if not waiting:
-                raise EOFError("the compressed data ends too early")
-            content.write(stream.decompress(waiting, CHUNK))
-            waiting = stream.unconsumed_tail
+    with opened(path) as file, gzip.open(file) as stream:
+        while block := stream.read(CHUNK):
+            content.write(block)
             if content.tell() > limit:
                 raise UntrustedFileError(path, f"more than {limit:,} bytes unpacked")
-        waiting = stream.unused_data.lstrip(b"\0")
+    if not content.tell():
+        raise EOFError("an empty file")
     return content.getvalue()
 
 

@@ -17,8 +17,8 @@ T = TypeVar("T")
 PLAIN_SECONDS = 10.0
 """How often work reports its progress where the output is not a terminal."""
 
-
 _recording: list[TextIO] = []
+_silent: list[bool] = []
 
 
 def say(line: str) -> None:
@@ -27,12 +27,29 @@ def say(line: str) -> None:
     See `one_line` for what becomes of a line that no terminal should be given, and `streams` of a stream that is
     lost.
     """
+    if _silent:
+        return
     line = one_line(line)
     encoding = sys.stdout.encoding or "utf-8"
     print(line.encode(encoding, "backslashreplace").decode(encoding), flush=True)
     for file in _recording:
         file.write(f"{datetime.now().isoformat(' ', 'seconds')}  {line}\n")
         file.flush()
+
+
+def watched() -> bool:
+    """Return whether progress bars are shown: to a terminal."""
+    return sys.stdout.isatty() and not _silent
+
+
+@contextmanager
+def silenced() -> Iterator[None]:
+    """Show and record nothing of what is said within the block."""
+    _silent.append(True)
+    try:
+        yield
+    finally:
+        _silent.pop()
 
 
 @contextmanager
@@ -50,7 +67,7 @@ def recorded(path: Path) -> Iterator[None]:
 
 def track(items: Iterable[T], total: int, what: str) -> Iterator[T]:
     """Yield the items and show how far they are: a bar in a terminal, else a line every ten seconds."""
-    if sys.stdout.isatty():
+    if watched():
         from rich.progress import track as rich_track
 
         yield from rich_track(items, description=what, total=total, transient=True)
@@ -69,8 +86,5 @@ def shell_word(path: Path) -> str:
     text = str(path)
     if text.isprintable():
         return shlex.quote(text)
-    return "$'" + "".join(f"\\{c}" if c in "\\'" else c if c.isprintable() else _escaped(c) for c in text) + "'"
-
-
-def _escaped(character: str) -> str:
-    return "".join(f"\\x{byte:02x}" for byte in os.fsencode(character))
+    marks = {ord(c): "".join(f"\\x{byte:02x}" for byte in os.fsencode(c)) for c in text if not c.isprintable()}
+    return "$'" + text.translate(marks | {ord("\\"): "\\\\", ord("'"): "\\'"}) + "'"

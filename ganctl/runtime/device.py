@@ -6,7 +6,7 @@ from typing import Literal
 
 import torch
 
-from ganctl.errors import ConfigError
+from ganctl.errors import ConfigError, counted
 
 Precision = Literal["fp32", "bf16", "fp16", "fp64"]
 
@@ -50,8 +50,7 @@ class Device:
         """Return the device's name for people, such as "cuda (NVIDIA H200)"."""
         if self.torch_device.type == "cuda":
             return f"{self.torch_device} ({torch.cuda.get_device_name(self.torch_device)})"
-        threads = torch.get_num_threads()
-        return f"{self.torch_device} ({threads} thread{'s' if threads > 1 else ''})"
+        return f"{self.torch_device} ({counted(torch.get_num_threads(), 'thread')})"
 
 
 def open_device(name: str, precision: str, strict: bool, threads: int | None, *, coarse: bool = True) -> Device:
@@ -101,13 +100,11 @@ def _precision(device: torch.device, wanted: str, strict: bool) -> Precision:
             raise ConfigError(f"device.precision: strict computes in fp32, not {wanted}; set one of the two")
         return "fp32"
     if wanted == "auto":
-        return "bf16" if _has_bf16(device) else "fp32"
+        if device.type == "cuda":
+            has_bf16 = torch.cuda.get_device_capability(device) >= (8, 0)
+        else:
+            has_bf16 = device.type == "cpu" and bool(torch.cpu.get_capabilities().get("avx512_bf16"))
+        return "bf16" if has_bf16 else "fp32"
     if wanted == "fp64" and device.type == "mps":
         raise ConfigError("device.precision: MPS has no fp64; take fp32, or device=cpu")
     return wanted  # type: ignore[return-value]  # the schema admits no other word
-
-
-def _has_bf16(device: torch.device) -> bool:
-    if device.type == "cuda":
-        return torch.cuda.get_device_capability(device) >= (8, 0)
-    return device.type == "cpu" and bool(torch.cpu.get_capabilities().get("avx512_bf16"))

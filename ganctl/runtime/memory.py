@@ -3,6 +3,7 @@
 import ctypes
 import os
 import platform
+from contextlib import suppress
 from pathlib import Path
 
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
@@ -24,20 +25,15 @@ def keep_freed_memory() -> None:
 
 
 def memory_limit() -> int:
-    """Return the bytes of memory that this process can have: the machine's, or what its control group allows."""
-    return min([os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), *_group_limits()])
-
-
-def _group_limits() -> list[int]:
-    """Return what cgroups, version 1 or 2, allow this process and the groups above it."""
+    """Return the bytes of memory that this process can have: the machine's, or what its control groups allow."""
+    limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
     try:
         lines = Path("/proc/self/cgroup").read_text().splitlines()
     except OSError:
-        return []
-    limits = []
+        lines = []
     for line in lines:
         _, controllers, group = line.split(":", 2)
-        if controllers == "":
+        if controllers == "":  # version 2
             root, file = Path("/sys/fs/cgroup"), "memory.max"
         elif "memory" in controllers.split(","):
             root, file = Path("/sys/fs/cgroup/memory"), "memory.limit_in_bytes"
@@ -45,8 +41,6 @@ def _group_limits() -> list[int]:
             continue
         own = root / group.lstrip("/")
         for folder in (own, *own.parents):
-            try:
+            with suppress(OSError, ValueError):  # no such group seen from inside a container, or "max"
                 limits.append(int((folder / file).read_text()))
-            except (OSError, ValueError):  # no such group seen from inside a container, or "max"
-                continue
-    return limits
+    return min(limits)

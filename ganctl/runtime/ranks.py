@@ -1,9 +1,12 @@
 """The processes that train one run together, one unless torch has a process group."""
 
 from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 from torch import Tensor, distributed
+
+from ganctl.runtime.console import silenced
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,10 @@ class Ranks:
     def first(self) -> bool:
         """Whether this process writes what the run leaves and prints what people see."""
         return self.rank == 0
+
+    def speaking(self) -> AbstractContextManager[None]:
+        """Return a context in which all but the first rank are silent."""
+        return nullcontext() if self.first else silenced()
 
     def average(self, gradients: Iterable[Tensor]) -> None:
         """Replace gradients by their means over all ranks, in place; in one process they are that already."""

@@ -9,9 +9,8 @@ import torch
 from pydantic import ValidationError
 
 from ganctl.data.batches import Batches
-from ganctl.data.mapped import MappedStore
 from ganctl.data.sources import SOURCES
-from ganctl.data.store import Store
+from ganctl.data.store import MappedStore, Store
 from ganctl.errors import DataError
 from ganctl.samples import KINDS
 from tests.conftest import Cli

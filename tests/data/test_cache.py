@@ -12,7 +12,7 @@ from PIL import Image
 
 from ganctl.data.decoding import files, parallel
 from ganctl.data.decoding.decode import VERSION
-from ganctl.data.mapped import MappedStore
+from ganctl.data.store import MappedStore
 from ganctl.errors import DataError
 from tests.data.cached import FILES, entries, load
 from tests.data.drawn import BLUE, RED, encoded, pack, plain, write

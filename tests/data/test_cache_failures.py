@@ -16,11 +16,11 @@ from filelock import FileLock
 from ganctl.data.decoding import parallel
 from ganctl.data.decoding.decode import Decoding
 from ganctl.data.decoding.files import search
-from ganctl.data.mapped import MappedStore
 from ganctl.data.prepared import entries as cache_module
 from ganctl.data.prepared.entries import Cache
 from ganctl.data.prepared.image_set import ImageSet
 from ganctl.data.sources import image_folder as folder
+from ganctl.data.store import MappedStore
 from tests.conftest import contents
 from tests.data.cached import FILES, entries, load
 from tests.data.drawn import RED, pack, plain, write

@@ -1,6 +1,7 @@
 import gzip
 import http.client
 import os
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 from ganctl.data.sources import download as downloading
-from ganctl.data.sources.idx import load_idx, read_idx
+from ganctl.data.sources.mnist import load_idx, read_idx
 from ganctl.errors import DataError
 from ganctl.runtime import bounded
 from tests.data import drawn
@@ -17,6 +18,10 @@ PIXELS = np.random.default_rng(0).integers(0, 256, (5, 28, 28), np.uint8)
 LABELS = np.array([3, 1, 4, 1, 5], np.uint8)
 REPOSITORY = Path(__file__).resolve().parents[2]
 REAL = [place for place in (REPOSITORY / "shared/data", REPOSITORY.parent / "shared/data") if place.is_dir()]
+
+
+def torchvision(**sets: object) -> Callable[[], SimpleNamespace]:
+    return lambda: SimpleNamespace(datasets=SimpleNamespace(**sets))
 
 
 def put(
@@ -38,7 +43,7 @@ def refuse_download(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     def mnist(root, download):
         raise error
 
-    monkeypatch.setattr(downloading, "import_torchvision_datasets", lambda: SimpleNamespace(MNIST=mnist))
+    monkeypatch.setattr(downloading, "import_torchvision", torchvision(MNIST=mnist))
 
 
 @pytest.mark.parametrize("gz", [False, True])
@@ -197,7 +202,7 @@ def test_a_download_fetches_into_the_root_and_is_read(tmp_path, monkeypatch):
         asked.append((root, download))
         put(Path(root) / "MNIST" / "raw")
 
-    monkeypatch.setattr(downloading, "import_torchvision_datasets", lambda: SimpleNamespace(MNIST=mnist))
+    monkeypatch.setattr(downloading, "import_torchvision", torchvision(MNIST=mnist))
     pixels, _ = load_idx("MNIST", str(tmp_path), train=True, fetch=True)
     np.testing.assert_array_equal(pixels, PIXELS)
     ((place, download),) = asked
@@ -211,7 +216,7 @@ def test_a_download_that_is_stopped_leaves_no_file_that_looks_whole(tmp_path, mo
         put(Path(root) / "MNIST" / "raw")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(downloading, "import_torchvision_datasets", lambda: SimpleNamespace(MNIST=stopped))
+    monkeypatch.setattr(downloading, "import_torchvision", torchvision(MNIST=stopped))
     with pytest.raises(KeyboardInterrupt):
         load_idx("MNIST", str(tmp_path), train=True, fetch=True)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
@@ -244,7 +249,7 @@ def test_a_download_that_brings_too_little_is_refused(tmp_path, monkeypatch):
     def nothing(root, download):
         (Path(root) / "MNIST" / "raw").mkdir(parents=True)
 
-    monkeypatch.setattr(downloading, "import_torchvision_datasets", lambda: SimpleNamespace(MNIST=nothing))
+    monkeypatch.setattr(downloading, "import_torchvision", torchvision(MNIST=nothing))
     with pytest.raises(DataError, match="no train-images-idx3-ubyte in"):
         load_idx("MNIST", str(tmp_path), train=True, fetch=True)
 

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,6 +16,10 @@ from tests.data.drawn import idx
 SHADES = np.arange(10, 250, 12, dtype=np.uint8)
 PIXELS = np.broadcast_to(SHADES[:, None, None], (20, 28, 28)).copy()
 LABELS = np.arange(20, dtype=np.uint8) % 10
+
+
+def torchvision(**sets: object) -> Callable[[], SimpleNamespace]:
+    return lambda: SimpleNamespace(datasets=SimpleNamespace(**sets))
 
 
 def put(folder: Path, pixels: np.ndarray = PIXELS, prefix: str = "train") -> Path:
@@ -66,7 +71,7 @@ def test_clothes_are_downloaded_as_what_they_are(tmp_path, monkeypatch):
         put(Path(root) / "FashionMNIST/raw")
 
     datasets = SimpleNamespace(FashionMNIST=fetch)
-    monkeypatch.setattr(downloading, "import_torchvision_datasets", lambda: datasets)
+    monkeypatch.setattr(downloading, "import_torchvision", lambda: SimpleNamespace(datasets=datasets))
     values = {"root": str(tmp_path), "split": "train", "download": True, "resolution": 28}
     assert len(SOURCES["fashion_mnist"](name="fashion_mnist", **values).load()) == 20
     assert [path.name for path in tmp_path.iterdir()] == ["FashionMNIST"]
@@ -76,7 +81,7 @@ def test_a_failed_download_names_what_could_not_be_downloaded(tmp_path, monkeypa
     def fail(root, download):
         raise ConnectionError("no route")
 
-    monkeypatch.setattr(downloading, "import_torchvision_datasets", lambda: SimpleNamespace(FashionMNIST=fail))
+    monkeypatch.setattr(downloading, "import_torchvision", torchvision(FashionMNIST=fail))
     values = {"root": str(tmp_path), "split": "test", "download": True, "resolution": 28}
     with pytest.raises(DataError) as refused:
         SOURCES["fashion_mnist"](name="fashion_mnist", **values).load()

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from ganctl.images.grid import GAP, grid
 from ganctl.images.plot import (
     BINS,
     BOTTOM,
@@ -18,7 +17,7 @@ from ganctl.images.plot import (
     plot,
     scatter,
 )
-from ganctl.images.png import save, to_image
+from ganctl.images.png import GAP, grid, save, to_image
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import torch
 from ganctl.checkpoints.file import Header, read_header
 from ganctl.folders.run_folder import RunFolder
 from ganctl.runs.desk import Desk
+from ganctl.runtime.console import say, track
 from ganctl.runtime.ranks import Ranks
 from tests.conftest import contents
 from tests.game.games import small_config
@@ -20,15 +21,14 @@ def all_of_it(folder: Path, rank: int) -> None:
     desk = Desk(RunFolder(folder), small_config(model="mlp", data="ring"), Ranks(rank, 2))
     with desk.open():
         desk.begin({}, None)
-        with desk.progress(0):
-            desk.show(1)
-            desk.log(1, {"loss": 1.0})
-            desk.image(1, np.zeros((2, 2, 3), np.uint8))
+        desk.log(1, {"loss": 1.0})
+        desk.image(1, np.zeros((2, 2, 3), np.uint8))
         header = Header(config={}, step=1, shape=(2,), data="", versions={}, logs=desk.lengths())
-        desk.checkpoint(desk.folder.checkpoints.path_of(1), header, {"generator.w": torch.zeros(2)})
-        desk.prune(1)
+        desk.checkpoint(header, {"generator.w": torch.zeros(2)})
         desk.status({"status": "complete"})
-        desk.say("done")
+        say("done")
+        for _ in track([1], 1, "work"):
+            pass
         desk.close_logs()
 
 

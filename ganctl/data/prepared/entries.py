@@ -9,13 +9,12 @@ A stamp is a small file that maps names, sizes and times of files to the content
 match, the images are not read again.
 """
 
-import contextlib
 import errno
 import io
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -28,24 +27,16 @@ from filelock import FileLock, Timeout
 from ganctl import __version__
 from ganctl.data.decoding import decode
 from ganctl.data.decoding.parallel import DecodeTask, hash_all
-from ganctl.data.mapped import MappedPixels, MappedStore
 from ganctl.data.prepared.image_set import ENTRY_FORMAT, Failure, ImageSet, Prepared, digest_of
-from ganctl.data.store import Store
+from ganctl.data.store import MappedPixels, MappedStore, Store
 from ganctl.errors import ConfigError
 from ganctl.runtime.bounded import UntrustedFileError, read_bytes, read_text
 from ganctl.runtime.console import say
-from ganctl.runtime.disk import sync
+from ganctl.runtime.disk import sync, write_whole
 
 DAMAGES = (
-    ValueError,
-    KeyError,
-    TypeError,
-    AttributeError,
-    EOFError,
-    OverflowError,
-    RecursionError,
-    FileNotFoundError,
-    UntrustedFileError,
+    *(ValueError, KeyError, TypeError, AttributeError, EOFError, OverflowError, RecursionError),
+    *(FileNotFoundError, NotADirectoryError, UntrustedFileError),
 )
 """What reading a damaged entry raises."""
 
@@ -66,9 +57,10 @@ class Cache:
 
     def find(self, images: ImageSet) -> Prepared | None:
         """Return the entry of these images if it can be found without reading them."""
-        listing = images.listing
-        content = images.content() or self._stamped(images)
-        return self._open(images, listing, content) if content else None
+        content = images.content()
+        with suppress(OSError, ValueError):
+            content = content or read_text(self._stamp(images), STAMP_BYTES).strip()
+        return self._open(images, content) if content else None
 
     def prepare(self, images: ImageSet, workers: int | None) -> Prepared:
         """Return the entry of these images; if there is none, or its bytes have changed, decode them into one.
@@ -79,18 +71,17 @@ class Cache:
         if (found := self.find(images)) is not None and _intact(found):
             return found
         self.root.mkdir(parents=True, exist_ok=True)
-        listing = images.listing
-        with self._locked(listing):
-            self._sweep(listing)
+        with self._lock(images.listing):
+            self._sweep(images.listing)
             if (found := self._unless_damaged(self.find(images))) is not None:
                 return found
-            if images.content() is None and any(self.root.glob(f"{listing}-*")):
+            if images.content() is None and any(self.root.glob(f"{images.listing}-*")):
                 digests = hash_all(images.files, workers, f"reading {images.source}")
                 content = digest_of(digests)
-                if (found := self._unless_damaged(self._open(images, listing, content))) is not None:
+                if (found := self._unless_damaged(self._open(images, content))) is not None:
                     self._write_stamp(images, content, whole=all(digests))
                     return found
-            return self._build(images, listing, workers)
+            return self._build(images, workers)
 
     def _unless_damaged(self, found: Prepared | None) -> Prepared | None:
         """Return an entry whose lock is held if it holds the bytes that were written, else remove it."""
@@ -100,22 +91,20 @@ class Cache:
         shutil.rmtree(found.folder)
         return None
 
-    def _build(self, images: ImageSet, listing: str, workers: int | None) -> Prepared:
+    def _build(self, images: ImageSet, workers: int | None) -> Prepared:
         files, side, channels = images.each(workers), images.side, images.decoding.channels
         known = images.content()
-        temporary = self.root / f".{listing}.tmp"
+        temporary = self.root / f".{images.listing}.tmp"
         temporary.mkdir()
         try:
             path = temporary / "samples.npy"
             rows = _reserve(path, (len(files), side, side, channels))
-            whole = images.decoded(
-                files, DecodeTask(side, images.decoding, str(path), hashed=known is None), rows, workers
-            )
+            task = DecodeTask(side, images.decoding, str(path), hashed=known is None)
+            whole = images.decoded(files, task, rows, workers)
             prepared = whole.prepared()
             if prepared.skipped == prepared.total:
                 return prepared
-            pairs = zip(files, whole.outcomes, strict=True)
-            digests = [outcome.digest for file, outcome in pairs if file.frame == 0]
+            digests = [each.digest for file, each in zip(files, whole.outcomes, strict=True) if not file.frame]
             content = known or digest_of(digests)
             _compact(path, rows, whole.bad)
             del rows
@@ -138,19 +127,20 @@ class Cache:
                 "versions": {"ganctl": __version__, "decoding": decode.VERSION, "pillow": PIL.__version__},
             }
             (temporary / "about.json").write_text(json.dumps(about, indent=1) + "\n")
-            _publish(temporary, self.root / f"{listing}-{content}")
+            _publish(temporary, self._folder(images, content))
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
         if known is None:
             self._write_stamp(images, content, whole=all(digests))
-        entry = self._open(images, listing, content)
+        entry = self._open(images, content)
         assert entry is not None
         return replace(entry, fresh=True)
 
-    def _open(self, images: ImageSet, listing: str, content: str) -> Prepared | None:
-        folder = self.root / f"{listing}-{content}"
-        if not folder.is_dir():
-            return None
+    def _folder(self, images: ImageSet, content: str) -> Path:
+        return self.root / f"{images.listing}-{content}"
+
+    def _open(self, images: ImageSet, content: str) -> Prepared | None:
+        folder = self._folder(images, content)
         try:
             about = json.loads(read_text(folder / "about.json", ABOUT_BYTES))
             if about["skipped"] and images.content() and about["changed"] != list(images.files[0].changed):
@@ -159,41 +149,27 @@ class Cache:
         except DAMAGES:
             return None
 
-    def _stamp_path(self, images: ImageSet) -> Path:
+    def _stamp(self, images: ImageSet) -> Path:
         return self.root / ".stamps" / images.stamp()
-
-    def _stamped(self, images: ImageSet) -> str | None:
-        try:
-            return read_text(self._stamp_path(images), STAMP_BYTES).strip()
-        except (OSError, ValueError):
-            return None
 
     def _write_stamp(self, images: ImageSet, content: str, *, whole: bool) -> None:
         """Remember the content, unless a file could not be read, whose reason may go without a trace."""
-        if not whole or not images.settled():
-            return
-        path = self._stamp_path(images)
-        temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-        path.parent.mkdir(exist_ok=True)
-        temporary.write_text(content)
-        temporary.replace(path)
+        if whole and images.settled():
+            path = self._stamp(images)
+            path.parent.mkdir(exist_ok=True)
+            write_whole(path, content.encode())
 
-    @contextlib.contextmanager
-    def _locked(self, listing: str) -> Iterator[None]:
-        """Hold the lock of a listing; the system frees it if this process dies."""
+    def _lock(self, listing: str) -> AbstractContextManager[object]:
+        """Return the lock of a listing, held; the system frees it if this process dies."""
         lock = FileLock(self.root / f".{listing}.lock")
         try:
             try:
-                lock.acquire(timeout=0)
+                return lock.acquire(timeout=0)
             except Timeout:
                 say("waiting for another process that is preparing the same images")
-                lock.acquire()
+                return lock.acquire()
         except NotImplementedError as error:
             raise OSError(None, f"its file system has no locks: {error}") from error
-        try:
-            yield
-        finally:
-            lock.release()
 
     def _sweep(self, listing: str) -> None:
         """Remove damaged entries of a listing whose lock is held, and what killed processes left half written."""
@@ -205,18 +181,15 @@ class Cache:
                 shutil.rmtree(folder)
         for leftover in self.root.glob(".*.tmp"):
             owner = leftover.name[1:].removesuffix(".tmp")
-            with contextlib.suppress(OSError, Timeout, NotImplementedError):
-                if owner == listing:
-                    shutil.rmtree(leftover)
-                    continue
-                with FileLock(self.root / f".{owner}.lock", timeout=0):
-                    shutil.rmtree(leftover)
+            lock = FileLock(self.root / f".{owner}.lock", timeout=0) if owner != listing else nullcontext()
+            with suppress(OSError, Timeout, NotImplementedError), lock:
+                shutil.rmtree(leftover)
 
 
 def cache_folder(cache: str) -> Path:
     """Return the folder that `data.cache` names; auto is the system's for what can be made again."""
     if cache == "auto":
-        return Path(os.path.expanduser(os.environ.get("XDG_CACHE_HOME") or "~/.cache")) / "ganctl"
+        cache = os.path.join(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "ganctl")
     return Path(os.path.expanduser(cache))
 
 
@@ -253,22 +226,14 @@ def _read_labels(path: Path, count: int) -> torch.Tensor:
 def _read(folder: Path, about: dict[str, Any]) -> Prepared:
     pixels = MappedPixels(folder / "samples.npy")
     classes = tuple(str(name) for name in about["classes"])
-    labels = None
-    if classes:
-        labels = _read_labels(folder / "labels.npy", len(pixels.array))
+    labels = _read_labels(folder / "labels.npy", len(pixels.array)) if classes else None
     if list(pixels.array.shape) != about["shape"] or about["format"] != ENTRY_FORMAT:
         raise ValueError(f"about.json tells of {about['shape']} in format {about['format']}")
     failures = [Failure(**failure) for failure in about["failures"]]
-    store = MappedStore(
-        samples=pixels.tensor(),
-        labels=labels,
-        classes=classes,
-        skipped=int(about["skipped"]),
-        pixels=pixels,
-        sha256=str(about["fingerprint"]),
-    )
+    skipped, sha256 = int(about["skipped"]), str(about["fingerprint"])
+    store = MappedStore(pixels.tensor(), labels, classes, skipped, pixels=pixels, sha256=sha256)
     notes = tuple((str(label), str(text)) for label, text in about["notes"])
-    return Prepared(store, store.skipped, failures, len(store) + store.skipped, notes, folder)
+    return Prepared(store, skipped, failures, len(store) + skipped, notes, folder)
 
 
 def _reserve(path: Path, shape: tuple[int, ...]) -> np.ndarray:

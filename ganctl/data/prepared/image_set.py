@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import time
+from collections import Counter, defaultdict
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -90,6 +91,25 @@ class DecodedSet:
             Failure(self.files[bad].relative, self.outcomes[bad].reason) for bad in self.bad[:KEPT_REASONS]
         ]
         return Prepared(store, len(self.bad), failures, len(self.files), self.notes)
+
+
+@dataclass(frozen=True)
+class Survey:
+    """A set of images in numbers.
+
+    `modes` (as Pillow names them), `sizes` (width, height) and `classes` count the images that decode. `blank`
+    names those of one single colour, `warned` those that Pillow warned of, with its words. `duplicates` lists the
+    names of images that decode to the same pixels, group by group.
+    """
+
+    whole: DecodedSet
+    side: int
+    modes: Counter[str]
+    sizes: Counter[tuple[int, int]]
+    classes: Counter[str]
+    duplicates: list[list[str]]
+    blank: list[str]
+    warned: list[Failure]
 
 
 @dataclass(frozen=True)
@@ -180,6 +200,30 @@ class ImageSet:
             outcomes[position] = scaled[position]._replace(digest=outcomes[position].digest)
         taken = "; ".join(map(str, ranges.values()))
         return DecodedSet(files, outcomes, (*frames, ("range", f"taken as {taken}")))
+
+    def surveyed(self, workers: int | None) -> Survey:
+        """Decode every image and count what they are.
+
+        Raises `DataError` if a decoding process dies.
+        """
+        task = DecodeTask(self.side, self.decoding, surveyed=True)
+        whole = self.decoded(self.each(workers), task, None, workers)
+        pairs = list(zip(whole.files, whole.outcomes, strict=True))
+        good = [(file, outcome) for file, outcome in pairs if not outcome.reason]
+        alike: defaultdict[str, list[str]] = defaultdict(list)
+        for file, outcome in good:
+            if outcome.pixels:
+                alike[outcome.pixels].append(file.relative)
+        return Survey(
+            whole=whole,
+            side=self.side,
+            modes=Counter(outcome.mode for _, outcome in good),
+            sizes=Counter(outcome.size for _, outcome in good),
+            classes=Counter(file.belongs_to[1] for file, _ in good),
+            duplicates=[names for names in alike.values() if len(names) > 1],
+            blank=[file.relative for file, outcome in pairs if outcome.blank],
+            warned=[Failure(file.relative, outcome.complaint) for file, outcome in pairs if outcome.complaint],
+        )
 
     def in_memory(self, workers: int | None) -> Prepared:
         """Decode every image into a store in memory; raises as `decoded` does."""

@@ -34,25 +34,14 @@ class Folder(Source):
     cache: str | None
 
     @property
-    def own(self) -> str:
-        """The path, as typed."""
-        return self.path
-
-    @property
     def decoding(self) -> Decoding:
         """How images are brought to one shape."""
         return Decoding(self.resolution, self.channels, self.fit, self.range, self.frames)
 
     def load(self) -> Store:
         """Return every image that decodes, with the classes that its folder, or a `dataset.json`, gives it."""
-        store = load(
-            self.path,
-            self.subfolder,
-            self.decoding,
-            self.max_bad_fraction,
-            self.workers,
-            self.cache,
-        )
+        keys = self.max_bad_fraction, self.workers, self.cache
+        store = load(self.path, self.subfolder, self.decoding, *keys)
         if len(store) < FEW_IMAGES:
             count = counted(len(store), "image")
             say(f"only {count}: the generator will learn so few by heart; thousands make a good set")
@@ -85,20 +74,20 @@ def load(
             say(f"data.path: {line}")
         files = found.files
     images = ImageSet(path, subfolder, files, decoding)
-    prepared = None
     if cache is not None:
         try:
             prepared = Cache(cache).prepare(images, workers)
         except OSError as error:
             say(f"{unusable(cache, error)}; decoding into memory instead")
-    return accept(images, prepared or images.in_memory(workers), max_bad_fraction)
+        else:
+            return accept(images, prepared, max_bad_fraction)
+    return accept(images, images.in_memory(workers), max_bad_fraction)
 
 
 def remarks(found: FoundImages) -> list[str]:
     """Return what is reported of files that were found, line by line."""
-    passed = [f"passed over {found.passed_over}"] if found.passed else []
-    runs = [f"left out {found.left_out}"] if found.runs else []
-    return passed + runs + found.remarks
+    lines = [("passed over", found.passed_over), ("left out", found.left_out)]
+    return [f"{what} {text}" for what, text in lines if text] + found.remarks
 
 
 def accept(images: ImageSet, prepared: Prepared, max_bad_fraction: float) -> Store:
@@ -120,18 +109,18 @@ def refuse(images: ImageSet, prepared: Prepared, max_bad_fraction: float) -> Non
     """Raise `DataError` if more than `max_bad_fraction` of the images, or all of them, do not decode."""
     path, total, bad = images.source, prepared.total, prepared.skipped
     if bad == total:
-        every = "the only image" if total == 1 else f"none of {total:,} images"
-        decodes = "does not decode" if total == 1 else "decodes"
-        raise DataError(f"data.path: {every} in {path} {decodes}; {_first_bad(images, prepared)}")
-    if bad > max_bad_fraction * total:
-        raise DataError(
-            f"data.path: {bad:,} of {total:,} images in {path} do not decode, more than "
-            f"data.max_bad_fraction={max_bad_fraction}; {_first_bad(images, prepared)}"
-        )
+        what = f"none of {total:,} images in {path} decodes"
+        if total == 1:
+            what = f"the only image in {path} does not decode"
+    elif bad > max_bad_fraction * total:
+        limit = f"data.max_bad_fraction={max_bad_fraction}"
+        what = f"{bad:,} of {total:,} images in {path} do not decode, more than {limit}"
+    else:
+        return
+    raise DataError(f"data.path: {what}; {_first_bad(images, prepared)}")
 
 
 def _first_bad(images: ImageSet, prepared: Prepared) -> str:
     first = prepared.failures[0]
     names = (file.name for file in images.files if file.relative == first.relative)
-    name = next(names, first.relative)  # one that is no file's is a frame's
-    return f"the first is {name} ({first.reason})"
+    return f"the first is {next(names, first.relative)} ({first.reason})"  # of a frame there is no file
