@@ -4,44 +4,27 @@ No sample has a reference image. So batches are compared by their means, and sam
 """
 
 from collections.abc import Callable
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 
 from ganctl.errors import ConfigError
 from ganctl.game.round import Round, Surroundings
-from ganctl.images.blur import gaussian_means
+from ganctl.images.blur import similarity_terms
 from ganctl.images.pretrained import open_image_network, weights_digest
-from ganctl.registry import Component, Family
+from ganctl.registry import Family
 from ganctl.runtime.torchvision_import import installed
+from ganctl.terms import LossTerm
 
-STABILISERS = (0.01, 0.03)
 
-
-class Auxiliary(Component):
+class Auxiliary(LossTerm):
     """A term added to the generator's loss."""
-
-    reads_real: ClassVar[bool] = False
-    """Whether the term reads real samples or their features."""
-
-    stateful: ClassVar[bool] = False
-    """Whether what `build` returns has a state, which checkpoints hold (`ganctl.game.members.Stateful`)."""
-
-    weight: Annotated[float, Field(gt=0)]
-    every: Annotated[int, Field(ge=1)]
 
     def versions(self) -> dict[str, str]:
         """Return what the term's bits depend on besides the config."""
         return {}
-
-    def build(self, surroundings: Surroundings) -> Callable[[Round], Tensor]:
-        """Return the unweighted term as a function of a batch.
-
-        Raises `ConfigError` if it has no meaning for these samples.
-        """
-        raise NotImplementedError
 
 
 AUXILIARIES: Family[Auxiliary] = Family("auxiliary")
@@ -59,9 +42,9 @@ class FeatureMatching(Auxiliary):
     reads_real = True
     name: Literal["feature_matching"]
 
-    def build(self, surroundings: Surroundings) -> Callable[[Round], Tensor]:
+    def __call__(self, round: Round) -> Tensor:
         """Return the squared distance between the mean features of real and generated samples."""
-        return lambda round: _mean_distance(round.real_features, round.fake_features)
+        return _mean_distance(round.real_features, round.fake_features)
 
 
 @AUXILIARIES.register
@@ -75,7 +58,7 @@ class Ssim(Auxiliary):
 
     def build(self, surroundings: Surroundings) -> Callable[[Round], Tensor]:
         """Return the similarity among the fakes of a batch, −1 to 1."""
-        surroundings.space.require_images("auxiliary: ssim compares pictures", "leave it out")
+        surroundings.space.require_images("auxiliary: ssim compares images", "leave it out")
         low, high = surroundings.space.value_range
 
         def likeness(round: Round) -> Tensor:
@@ -104,59 +87,30 @@ class Perceptual(Auxiliary):
         return {"torchvision": installed("torchvision")} | digest
 
     def build(self, surroundings: Surroundings) -> Callable[[Round], Tensor]:
-        """Return the distance in that network's features.
-
-        Raises `ConfigError` for a network, a layer or weights that do not exist or do not fit.
-        """
-        surroundings.space.require_images("auxiliary: perceptual compares pictures", "leave it out")
+        """Return the distance in its features; raise `ConfigError` for a network or weights that do not fit."""
+        surroundings.space.require_images("auxiliary: perceptual compares images", "leave it out")
+        space, key = surroundings.space, "auxiliary.perceptual"
         network = open_image_network(
-            "auxiliary.perceptual",
-            self.network,
-            self.layers,
-            self.weights,
-            surroundings.seed,
-            surroundings.space.value_range,
+            key, self.network, self.layers, self.weights, surroundings.seed, space.value_range
         ).to(surroundings.device, surroundings.dtype)
-        self._try(network, surroundings)
+        try:
+            network(torch.zeros(1, *space.shape, device=surroundings.device, dtype=surroundings.dtype))
+        except (RuntimeError, AssertionError, AttributeError) as error:
+            _, height, width = space.shape
+            raise ConfigError(
+                f"{key}.layers: {height}×{width} pixels do not pass {self.network} up to {self.layers[-1]} "
+                f"({str(error).partition('. ')[0]}); take earlier layers, or another network"
+            ) from error
 
         def distance(round: Round) -> Tensor:
             real, fake = (network(samples) for samples in (round.real, round.fake))
-            layers = [
-                _mean_distance(ours, theirs) / ours[0].numel() for ours, theirs in zip(real, fake, strict=True)
-            ]
-            return torch.stack(layers).sum()
+            pairs = zip(real, fake, strict=True)
+            return torch.stack([_mean_distance(*pair) / pair[0][0].numel() for pair in pairs]).sum()
 
         return distance
 
-    def _try(self, network: nn.Module, surroundings: Surroundings) -> None:
-        height, width = surroundings.space.shape[1:]
-        try:
-            network(
-                torch.zeros(1, *surroundings.space.shape, device=surroundings.device, dtype=surroundings.dtype)
-            )
-        except (RuntimeError, AssertionError, AttributeError) as error:
-            raise ConfigError(
-                f"auxiliary.perceptual.layers: {height}×{width} pixels do not pass {self.network} up to "
-                f"{self.layers[-1]} ({str(error).partition('. ')[0]}); take earlier layers, or another network"
-            ) from error
-
 
 def structural_similarity(first: Tensor, second: Tensor, value_range: float) -> Tensor:
-    """Return the structural similarity of pairs of images [batch, channels, height, width], as [batch].
-
-    Values must be in [0, value_range].
-
-    Means over a Gaussian window of 11 pixels and σ 1.5 (fewer pixels in smaller images), in full precision:
-    its variances are differences of large numbers. (Wang et al. 2004, equation 13.)
-    """
-    blurred = gaussian_means(first)
-
-    small, large = ((share * value_range) ** 2 for share in STABILISERS)
-    with torch.autocast(first.device.type, enabled=False):
-        mean_1, mean_2 = blurred(first), blurred(second)
-        variance_1 = blurred(first.square()) - mean_1.square()
-        variance_2 = blurred(second.square()) - mean_2.square()
-        covariance = blurred(first * second) - mean_1 * mean_2
-        likeness = (2 * mean_1 * mean_2 + small) * (2 * covariance + large)
-        size_of_both = (mean_1.square() + mean_2.square() + small) * (variance_1 + variance_2 + large)
-        return (likeness / size_of_both).flatten(1).mean(1)
+    """Return the similarity of pairs [batch, channels, height, width], values in [0, value_range], as [batch]."""
+    light, bright, structure, rough = similarity_terms(first, second, value_range)
+    return (light * structure / (bright * rough)).flatten(1).mean(1)

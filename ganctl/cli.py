@@ -8,7 +8,7 @@ from functools import partial
 
 from ganctl import __version__
 from ganctl.command_line.jobs import Job
-from ganctl.commands import COMMANDS, Command
+from ganctl.commands.table import COMMANDS, Command
 from ganctl.errors import ConfigError, GanctlError, Stopped, nearest, one_line
 from ganctl.runtime.signals import Signals
 
@@ -31,6 +31,16 @@ A run is named by its folder, by its name below outputs/, or as latest, and a ch
 the same. `ganctl <command> --help` lists the command's choices and keys; docs/ explains them.
 Exit codes: 0 done, 2 wrong command or config, 3 data, 4 checkpoint, 5 training diverged, 128+n signal n.
 """
+
+
+OUT_OF_MEMORY = (
+    "OutOfMemoryError",
+    "MemoryError",
+    "can't allocate memory",
+    "Storage size calculation overflowed",
+    "cannot be represented as a SymInt",
+)
+"""Of which an error has one in its class or its text when memory ran out, or could never have held a tensor."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -73,26 +83,24 @@ def _run(command: Command, words: list[str], signals: Signals) -> int:
     """
     jobs = command.jobs(words)
     from ganctl.command_line.sweep import SweepTable
+    from ganctl.plugins import import_plugins
+
+    def do(job: Job) -> None:
+        values = job.values()
+        import_plugins(values.get("plugins", []))
+        command.run(values, job, signals)
 
     codes: list[int] = []
     crashes: list[Exception] = []
     with closing(SweepTable()) as table:
         for job in jobs:
             try:
-                codes.append(table.run(job, partial(_guarded, partial(_do, command, job, signals))))
+                codes.append(table.run(job, partial(_guarded, partial(do, job))))
             except Exception as crash:
                 crashes.append(crash)
     if crashes:
         raise crashes[0]
     return next((code for code in codes if code), 0)
-
-
-def _do(command: Command, job: Job, signals: Signals) -> None:
-    values = job.values()
-    from ganctl.plugins import import_plugins
-
-    import_plugins(values.get("plugins", []))
-    command.run(values, job, signals)
 
 
 def _guarded(work: Callable[[], int | None]) -> int:
@@ -105,7 +113,7 @@ def _guarded(work: Callable[[], int | None]) -> int:
             raise
         return _report(ConfigError(f"{error.filename or 'the system'}: {error.strerror}"))
     except (MemoryError, RuntimeError) as error:
-        if not _is_out_of_memory(error):
+        if not any(word in f"{type(error).__name__} {error}" for word in OUT_OF_MEMORY):
             raise
         return _report(
             ConfigError(
@@ -113,17 +121,6 @@ def _guarded(work: Callable[[], int | None]) -> int:
                 "evaluating, evaluate.num or evaluate.every=0"
             )
         )
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    words = (
-        "OutOfMemoryError",
-        "MemoryError",
-        "can't allocate memory",
-        "Storage size calculation overflowed",
-        "cannot be represented as a SymInt",
-    )
-    return any(word in f"{type(error).__name__} {error}" for word in words)
 
 
 def _report(error: GanctlError | Stopped) -> int:

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, SerializeAsAny, create_model
 
 from ganctl.auxiliary import AUXILIARIES, Auxiliary
-from ganctl.command_line.jobs import Typed, typed_in
+from ganctl.command_line.jobs import Typed
 from ganctl.data.sources import SOURCES, Source
 from ganctl.losses import LOSSES, Loss
 from ganctl.metrics import EXTRACTORS, METRICS, FeatureExtractor, Metric
@@ -23,7 +23,7 @@ from ganctl.models import MODELS, Model
 from ganctl.optim import OPTIMIZERS, Optimizer, PlayerName
 from ganctl.penalties import PENALTIES, Penalty
 from ganctl.registry import Component, Family, Spec
-from ganctl.schedules import ScheduleSpec
+from ganctl.schedules import Schedule
 from ganctl.validation import validate
 
 AtLeastOne = Annotated[int, Field(ge=1)]
@@ -87,13 +87,9 @@ class EmaConfig(Spec):
 class ScheduleConfig(Spec):
     """What moves while a run goes on: both learning rates, the penalties' weights, the EMA's half-life."""
 
-    learning_rate: ScheduleSpec
-    penalty: ScheduleSpec
-    ema: ScheduleSpec
-
-    def each(self) -> list[tuple[str, ScheduleSpec]]:
-        """Return the schedules by key."""
-        return [(key, getattr(self, key)) for key in type(self).model_fields]
+    learning_rate: Schedule
+    penalty: Schedule
+    ema: Schedule
 
 
 class LoggingConfig(Spec):
@@ -163,7 +159,7 @@ class TrainConfig(Spec):
     def changeable(self) -> frozenset[str]:
         """Return the keys that leave a run's numbers alone, and may differ when it goes on."""
         place = {f"data.{key}" for key in self.data.placement}
-        length = set() if any(each.ends_with_the_run for _, each in self.schedule.each()) else {"train.steps"}
+        length = set() if any(each.ends_with_the_run for _, each in self.schedule) else {"train.steps"}
         trouble = {"train.on_divergence", "train.max_rollbacks"}
         seen = {"logging", "sample", "checkpoint", "evaluate", "metric", "features"}
         return frozenset({"name", "device"} | seen | place | length | trouble)
@@ -189,21 +185,14 @@ class TrainConfig(Spec):
         """Return the run folder's name, which follows from the config, and from a sweep's words that differ."""
         if self.name is not None and not sweep:
             return self.name
-        told = f"-{words}" if words else ""
-        return f"{self.name_prefix()}{self.data.title}{self.name_middle()}{told}{self.name_ending()}"
+        prefix, middle, ending = self.name_parts()
+        return f"{prefix}{self.data.title}{middle}{words and f'-{words}'}{ending}"
 
-    def name_prefix(self) -> str:
-        """Return how derived names of runs begin: with what a sweep is called."""
-        return "" if self.name is None else f"{self.name}-"
-
-    def name_middle(self) -> str:
-        """Return what follows the data in derived names of runs."""
-        return f"-{self.model.name}-{self.loss.name}"
-
-    def name_ending(self) -> str:
-        """Return how derived names of runs end: with a digest of what determines their numbers."""
+    def name_parts(self) -> tuple[str, str, str]:
+        """Return what a derived name has before and after the data's title, and the digest that ends it."""
+        prefix = "" if self.name is None else f"{self.name}-"
         digest = hashlib.sha256(json.dumps(as_first_named(self.identity()), sort_keys=True).encode()).hexdigest()
-        return f"-{digest[:8]}"
+        return prefix, f"-{self.model.name}-{self.loss.name}", f"-{digest[:8]}"
 
 
 def train_config(values: Mapping[str, Any]) -> TrainConfig:
@@ -213,7 +202,7 @@ def train_config(values: Mapping[str, Any]) -> TrainConfig:
     """
     families = (*ONE_OF, EXTRACTORS, *SEVERAL_OF)
     schema = _train_schema(tuple(family[name] for family in families for name in family))
-    return validate(schema, Typed(completed({"plugins": [], **values}), typed_in(values)))
+    return validate(schema, Typed(completed({"plugins": [], **values}), getattr(values, "typed", {})))
 
 
 ONE_OF: tuple[Family[Any], ...] = (SOURCES, MODELS, LOSSES, OPTIMIZERS)

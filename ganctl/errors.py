@@ -117,11 +117,7 @@ def one_line(text: str) -> str:
         text = f"{text[:half]} … {text[-half:]}"
     first, *more = text.splitlines() or [""]
     line = " ".join([first, *(part.strip() for part in more)]).rstrip()
-    return line if line.isprintable() else "".join(map(_shown, line))
-
-
-def _shown(character: str) -> str:
-    return character if character.isprintable() else character.encode("unicode_escape").decode()
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in line)
 
 
 def counted(number: int, noun: str) -> str:

@@ -68,10 +68,6 @@ class LabelledLoss(Loss):
         """One number per logit of each side, if labels are noisy."""
         return {f"label_noise_{side}": "uniform" for side in ("real", "fake") if self.label_noise > 0}
 
-    def distance(self, logits: Tensor, labels: Tensor | float) -> Tensor:
-        """Return how far each logit is from its label, [logits]."""
-        raise NotImplementedError
-
     def discriminator(self, round: Round) -> Tensor:
         """Return the mean distances of real logits from their labels and of fake ones from theirs."""
         real = self._labels(round, "real", 1 - self.label_smoothing, 0.0)
@@ -82,6 +78,12 @@ class LabelledLoss(Loss):
         """Return the mean distance of fake logits from the label 1."""
         return self.distance(round.fake_logits, 1.0).mean()
 
+    def distance(self, logits: Tensor, labels: Tensor | float) -> Tensor:
+        """Return how far each logit is from its label, [logits]: by default, their binary cross-entropy."""
+        if isinstance(labels, float) and labels in (0.0, 1.0):  # of which one half is zero
+            return softplus(-logits if labels else logits)
+        return labels * softplus(-logits) + (1 - labels) * softplus(logits)
+
     def _labels(self, round: Round, side: str, own: float, other: float) -> Tensor | float:
         if self.label_noise == 0:
             return own
@@ -89,25 +91,15 @@ class LabelledLoss(Loss):
         return own + (other - own) * (drawn < self.label_noise).to(drawn.dtype)
 
 
-class CrossEntropy(LabelledLoss):
-    """A loss whose discriminator minimises binary cross-entropy: −log σ(D(x)) − log(1 − σ(D(G(z))))."""
-
-    def distance(self, logits: Tensor, labels: Tensor | float) -> Tensor:
-        """Return binary cross-entropy; of a plain 0 or 1, only the half that is not zero is computed."""
-        if isinstance(labels, float) and labels in (0.0, 1.0):
-            return softplus(-logits if labels else logits)
-        return labels * softplus(-logits) + (1 - labels) * softplus(logits)
-
-
 @LOSSES.register
-class NonSaturating(CrossEntropy):
+class NonSaturating(LabelledLoss):
     """Cross-entropy against −log σ(D(G(z))) (Goodfellow et al. 2014, section 3)."""
 
     name: Literal["nonsaturating"]
 
 
 @LOSSES.register
-class Minimax(CrossEntropy):
+class Minimax(LabelledLoss):
     """The zero-sum game: the generator minimises log(1 − σ(D(G(z)))) (Goodfellow et al. 2014, equation 1)."""
 
     saturates = True

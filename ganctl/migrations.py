@@ -58,10 +58,7 @@ MOVED = {"loss.pack": "train.pack"}
 
 
 def completed(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a config with moved keys in their new places, and with every added key that it lacks.
-
-    Whatever else it holds, right or wrong, is left as it is.
-    """
+    """Return a config with moved keys in their new places and added keys filled in; the rest is left as it is."""
     whole = {group: dict(keys) if isinstance(keys, Mapping) else keys for group, keys in config.items()}
     for earlier, moved in MOVED.items():
         (group, key), (other, name) = earlier.split("."), moved.split(".")

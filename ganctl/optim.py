@@ -18,9 +18,8 @@ Betas = Annotated[tuple[Beta, Beta], Field(strict=False)]
 NonNegative = Annotated[float, Field(ge=0)]
 PlayerName = Literal["generator", "discriminator"]
 
-
 SIZES = (2, 3, 5, 7, 11, 13, 17)
-"""Sides of the weights that an optimizer is tried on: each another, so that it shows which of them a slot has."""
+"""Sides of the weights that an optimizer is tried on: all different, so that a slot's tell which they are."""
 
 
 class Optimizer(Component):
@@ -36,47 +35,31 @@ class Optimizer(Component):
     def kept(self, player: PlayerName, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return what one player's optimizer keeps once it has stepped, as `<slot>.<weight>`, on device "meta".
 
-        A step on a few numbers finds it out. Raises `ConfigError` for an optimizer that cannot make one, and for
+        One step on small weights finds it out. Raises `ConfigError` for an optimizer that cannot make one, and for
         state that is no tensor, which no checkpoint can hold.
         """
-        slots = {}
-        tried: dict[tuple[int, torch.dtype], list[Slot]] = {}
+        tried = {}
         for name, weight in weights.items():
-            kind = (weight.dim(), weight.dtype)
-            if kind not in tried:
-                tried[kind] = _tried(self, player, *kind)
-            for slot, sides, dtype in tried[kind]:
-                shape = [weight.shape[side] if isinstance(side, int) else int(side) for side in sides]
-                slots[f"{slot}.{name}"] = torch.empty(shape, dtype=dtype, device="meta")
+            tried[name] = Parameter(torch.ones(SIZES[: weight.dim()], dtype=weight.dtype))
+            tried[name].grad = torch.ones_like(tried[name])
+        try:
+            optimizer = self.build(player, tried.values())
+            optimizer.step()
+        except (RuntimeError, TypeError, ValueError) as error:
+            raise ConfigError(f"optimizer: {self.name} cannot step ({error})") from error
+        slots = {}
+        for name, small in tried.items():
+            sides = dict(zip(SIZES, weights[name].shape, strict=False))
+            for slot, value in optimizer.state[small].items():
+                if isinstance(value, Tensor):
+                    shape = [sides.get(side, side) for side in value.shape]
+                    slots[f"{slot}.{name}"] = torch.empty(shape, dtype=value.dtype, device="meta")
+                elif value is not None:
+                    raise ConfigError(
+                        f"optimizer: {self.name} keeps {slot} as {type(value).__name__}; make it a tensor, so "
+                        "that checkpoints can hold it"
+                    )
         return slots
-
-
-Slot = tuple[str, list[int | str], torch.dtype]
-"""Name, sides and type; a side is the number of the weight's side that it equals, or its length in digits."""
-
-
-def _tried(optimizer: Optimizer, player: PlayerName, dimensions: int, dtype: torch.dtype) -> list[Slot]:
-    """Return what an optimizer keeps of a weight after a step."""
-    sizes = SIZES[:dimensions]
-    weight = Parameter(torch.ones(sizes, dtype=dtype))
-    weight.grad = torch.ones_like(weight)
-    try:
-        tried = optimizer.build(player, [weight])
-        tried.step()
-    except (RuntimeError, TypeError, ValueError) as error:
-        raise ConfigError(f"optimizer: {optimizer.name} cannot step ({error})") from error
-    slots: list[Slot] = []
-    for slot, value in tried.state[weight].items():
-        if value is None:
-            continue
-        if not isinstance(value, Tensor):
-            raise ConfigError(
-                f"optimizer: {optimizer.name} keeps {slot} as {type(value).__name__}; make it a tensor, so that "
-                "checkpoints can hold it"
-            )
-        sides: list[int | str] = [sizes.index(side) if side in sizes else str(side) for side in value.shape]
-        slots.append((slot, sides, value.dtype))
-    return slots
 
 
 OPTIMIZERS: Family[Optimizer] = Family("optimizer")

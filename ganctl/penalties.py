@@ -1,6 +1,6 @@
 """Penalties on the discriminator: terms of its loss, most on the gradient of its logits, and constraints."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, ClassVar, Literal
 
 import torch
@@ -8,10 +8,9 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import Parameter
 
-from ganctl.game.round import Distribution, Round, Surroundings
+from ganctl.game.round import Distribution, Round
 from ganctl.registry import Component, Family
-
-Positive = Annotated[float, Field(gt=0)]
+from ganctl.terms import LossTerm, Positive
 
 
 class Penalty(Component):
@@ -24,10 +23,7 @@ class Penalty(Component):
     """Whether the penalty bounds the discriminator's slope, as a Wasserstein critic needs."""
 
     single_samples: ClassVar[bool] = False
-    """Whether the penalty aims at a certain slope at single samples, which batch norm in the discriminator mixes.
-
-    R1 and R2 only make the slope small, that of a mixture too.
-    """
+    """Whether the penalty aims at a certain slope at single samples, which batch norm mixes."""
 
     smoothed_by: ClassVar[str | None] = None
     """The parameter that makes the discriminator smoother the larger it is."""
@@ -36,25 +32,10 @@ class Penalty(Component):
     """The parameter of a bound that leaves the generator more of a gradient the larger it is."""
 
 
-class PenaltyTerm(Penalty):
+class PenaltyTerm(Penalty, LossTerm):
     """A term added to the discriminator's loss."""
 
-    draws: ClassVar[Mapping[str, Distribution]] = {}
-    """What the penalty draws, by name (`Round.uniform`, `Round.noise`)."""
-
-    stateful: ClassVar[bool] = False
-    """Whether what `build` returns has a state, which checkpoints hold (`ganctl.game.members.Stateful`)."""
-
-    weight: Positive
-    every: Annotated[int, Field(ge=1)]
-
-    def build(self, surroundings: Surroundings) -> Callable[[Round], Tensor]:
-        """Return the unweighted penalty as a function of a batch."""
-        return self
-
-    def __call__(self, round: Round) -> Tensor:
-        """Return the unweighted penalty, a scalar."""
-        raise NotImplementedError
+    reads_real = True
 
 
 class Constraint(Penalty):
@@ -68,19 +49,9 @@ class Constraint(Penalty):
 PENALTIES: Family[Penalty] = Family("penalty")
 
 
-def _squared_norm(gradient: Tensor) -> Tensor:
-    return gradient.square().sum(1).mean()
-
-
 def _distance_from(target: float, gradient: Tensor) -> Tensor:
     norm: Tensor = gradient.norm(dim=1)
     return (norm - target).square().mean()
-
-
-def _a_sample(numbers: Tensor, samples: Tensor) -> Tensor:
-    """Return numbers [logits] shaped to multiply samples: one number for all samples of a pack."""
-    repeated = numbers.repeat_interleave(len(samples) // len(numbers))
-    return repeated.reshape(-1, *(1 for _ in samples.shape[1:]))
 
 
 @PENALTIES.register
@@ -93,7 +64,7 @@ class R1(PenaltyTerm):
 
     def __call__(self, round: Round) -> Tensor:
         """Return half the mean squared gradient norm at the real samples."""
-        return _squared_norm(round.real_gradient) / 2
+        return round.real_gradient.square().sum(1).mean() / 2
 
 
 @PENALTIES.register
@@ -106,7 +77,7 @@ class R2(PenaltyTerm):
 
     def __call__(self, round: Round) -> Tensor:
         """Return half the mean squared gradient norm at the generated samples."""
-        return _squared_norm(round.fake_gradient) / 2
+        return round.fake_gradient.square().sum(1).mean() / 2
 
 
 @PENALTIES.register
@@ -123,8 +94,9 @@ class GradientPenalty(PenaltyTerm):
 
     def __call__(self, round: Round) -> Tensor:
         """Return the mean squared distance of the gradient norm from the target."""
-        share = _a_sample(round.uniform("interpolation"), round.real)
-        between = round.real.lerp(round.fake, share)
+        share = round.uniform("interpolation")  # one number for all samples of a pack
+        share = share.repeat_interleave(len(round.real) // len(share))
+        between = round.real.lerp(round.fake, share.view(-1, *(1 for _ in round.real.shape[1:])))
         return _distance_from(self.target, round.gradient_at(between))
 
 

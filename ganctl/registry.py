@@ -49,8 +49,9 @@ class Family(Generic[C]):
         return self._classes[name]
 
     def union(self) -> Any:
-        """Return the discriminated union of all members, as an annotation for pydantic."""
-        return Annotated[Union[tuple(self._classes.values())], Field(discriminator="name")]  # noqa: UP007
+        """Return the union of all members, told apart by their names, as an annotation for pydantic."""
+        union: Any = Union[tuple(self._classes.values())]  # noqa: UP007
+        return union if len(self._classes) == 1 else Annotated[union, Field(discriminator="name")]
 
 
 def import_members(package: str) -> None:

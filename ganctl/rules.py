@@ -17,10 +17,7 @@ TAKEN = frozenset({"adversarial", "gradient_norm", "skipped_updates"})
 
 
 def check(config: TrainConfig) -> list[str]:
-    """Return the warnings about a config.
-
-    Raises `ConfigError` for the first rule that refuses it.
-    """
+    """Return the warnings about a config; raise `ConfigError` for the first rule that refuses it."""
     for rule in REFUSING:
         if (problem := rule(config)) is not None:
             raise ConfigError(problem)
@@ -91,7 +88,7 @@ def _batch_norm_over_one_logit(config: TrainConfig) -> str | None:
 
 @_refuse
 def _schedule_without_end(config: TrainConfig) -> str | None:
-    for key, schedule in config.schedule.each():
+    for key, schedule in config.schedule:
         end = schedule.until or config.train.steps
         if schedule.shape != "constant" and schedule.warmup >= end:
             raised = f"schedule.{key}.until" if schedule.until else "train.steps"
@@ -137,7 +134,7 @@ def _compiled_and_differentiated_twice(config: TrainConfig) -> str | None:
 @_warn
 def _schedule_past_the_end(config: TrainConfig) -> str | None:
     steps = config.train.steps
-    for key, schedule in config.schedule.each():
+    for key, schedule in config.schedule:
         last = max(schedule.warmup, schedule.until or 0 if schedule.shape != "constant" else 0)
         if last > steps:
             return f"schedule.{key} reaches its end at step {last:,}, but train.steps={steps} ends the run before"

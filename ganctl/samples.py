@@ -1,66 +1,22 @@
 """What a sample is: its kind, shape, value range and classes.
 
-What differs between images and points is a method of their kind. Few places ask which of them samples are.
+What differs between images and points is a method of their kind. Few places ask which of them samples are. Stored
+samples are called rows: a tensor [count, …] of the kind's type `stored`. In a step a sample has `axes` axes.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ganctl.errors import ConfigError, counted
-from ganctl.images.grid import grid
 from ganctl.images.plot import plot
+from ganctl.images.png import grid
 
 
-class Kind:
-    """How samples of one kind are stored, computed with, drawn and described.
-
-    Stored samples are called rows: a tensor [count, …] of type `stored`. In a step a sample has `axes` axes.
-    """
-
-    axes: ClassVar[int]
-    stored: ClassVar[torch.dtype]
-    bears_bf16: ClassVar[bool]
-    """Whether bf16, whose steps near 1 are 1/128, is precise enough to train with."""
-
-    def shape(self, rows: Tensor) -> tuple[int, ...]:
-        """Return the shape of one sample in a step."""
-        raise NotImplementedError
-
-    def normalise(self, rows: Tensor, value_range: tuple[float, float], dtype: torch.dtype) -> Tensor:
-        """Return rows as samples of a step, [count, *shape]; `value_range` is what black and white become."""
-        raise NotImplementedError
-
-    def store(self, samples: Tensor, value_range: tuple[float, float]) -> Tensor:
-        """Return generated samples as rows, on the CPU."""
-        raise NotImplementedError
-
-    def numbers(self, rows: Tensor) -> Tensor:
-        """Return rows as vectors of float32 [count, values]: images' values in [0, 1], points' as they are."""
-        raise NotImplementedError
-
-    def shown(self, num: int) -> int:
-        """Return how many samples a drawing shows for `sample.num`."""
-        return num
-
-    def draw(self, fake: Tensor, real: Callable[[], Tensor] | None = None) -> np.ndarray:
-        """Draw generated rows, and real ones where that helps, as one image, uint8 [height, width, 1 or 3]."""
-        raise NotImplementedError
-
-    def describe(self, shape: tuple[int, ...]) -> str:
-        """Return samples of a shape in words, such as "28×28 pixels in 1 channel"."""
-        raise NotImplementedError
-
-    def describe_set(self, count: int, shape: tuple[int, ...], classes: int) -> str:
-        """Return the size of a data set in words, such as "1,797 pictures of 32×32×1 in 10 classes"."""
-        raise NotImplementedError
-
-
-class Images(Kind):
+class Images:
     """Images: uint8 rows [count, height, width, channels], in a step [count, channels, height, width].
 
     Rows are gathered into channels-last memory without a transposition.
@@ -69,51 +25,54 @@ class Images(Kind):
     axes = 3
     stored = torch.uint8
     bears_bf16 = True
+    """Whether bf16, whose steps near 1 are 1/128, is precise enough to train with."""
 
     def shape(self, rows: Tensor) -> tuple[int, ...]:
-        """Return (channels, height, width)."""
+        """Return the shape of one sample in a step."""
         _, height, width, channels = rows.shape
         return channels, height, width
 
     def normalise(self, rows: Tensor, value_range: tuple[float, float], dtype: torch.dtype) -> Tensor:
-        """Return images in the range, in channels-last memory."""
+        """Return rows as samples of a step, [count, *shape]; `value_range` is what black and white become."""
         low, high = value_range
         return rows.permute(0, 3, 1, 2).to(dtype).mul_((high - low) / 255).add_(low)
 
     def store(self, samples: Tensor, value_range: tuple[float, float]) -> Tensor:
-        """Return images as bytes, values beyond the range cut off."""
+        """Return generated samples as rows, on the CPU; values beyond the range are cut off."""
         low, high = value_range
         scaled = (samples.detach().float() - low) * (255 / (high - low))
         return scaled.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).cpu()
 
     def numbers(self, rows: Tensor) -> Tensor:
-        """Return pixels as shares of 255."""
+        """Return rows as vectors of float32 [count, values], in [0, 1]."""
         return rows.flatten(1).float() / 255
 
+    def shown(self, num: int) -> int:
+        """Return how many samples a drawing shows for `sample.num`."""
+        return num
+
     def draw(self, fake: Tensor, real: Callable[[], Tensor] | None = None) -> np.ndarray:
-        """Draw a grid of the generated images."""
+        """Draw generated rows, and real ones where that helps, as one image, uint8 [height, width, 1 or 3]."""
         return grid(fake.numpy())
 
     def describe(self, shape: tuple[int, ...]) -> str:
-        """Return sides and channels."""
+        """Return samples of a shape in words, such as "28×28 pixels in 1 channel"."""
         channels, height, width = shape
         return f"{height}×{width} pixels in {counted(channels, 'channel')}"
 
     def describe_set(self, count: int, shape: tuple[int, ...], classes: int) -> str:
-        """Return count, sides, channels, and classes where there are any."""
+        """Return the size of a data set in words, such as "1,797 images of 32×32×1 in 10 classes"."""
         channels, height, width = shape
         told = f" in {classes} classes" if classes else ""
-        return f"{counted(count, 'picture')} of {height}×{width}×{channels}{told}"
+        return f"{counted(count, 'image')} of {height}×{width}×{channels}{told}"
 
 
-class Points(Kind):
-    """Points: float32 rows [count, dimensions], in a step unscaled."""
+class Points:
+    """Points: float32 rows [count, dimensions], in a step unscaled. Its methods are those of `Images`."""
 
     axes = 1
     stored = torch.float32
     bears_bf16 = False
-    a_sample = 32
-    """Points that are drawn for each of `sample.num`: one shows less than an image."""
 
     def shape(self, rows: Tensor) -> tuple[int, ...]:
         """Return (dimensions,)."""
@@ -132,8 +91,8 @@ class Points(Kind):
         return rows.flatten(1).float()
 
     def shown(self, num: int) -> int:
-        """Return many more than of images."""
-        return num * self.a_sample
+        """Return 32 times as many: a point shows less than an image."""
+        return num * 32
 
     def draw(self, fake: Tensor, real: Callable[[], Tensor] | None = None) -> np.ndarray:
         """Draw generated points over real ones: a histogram of numbers, else a scatter plot."""
@@ -148,6 +107,7 @@ class Points(Kind):
         return f"{counted(count, 'point')} of {counted(shape[0], 'dimension')}"
 
 
+Kind = Images | Points
 IMAGES, POINTS = Images(), Points()
 KINDS: tuple[Kind, ...] = (IMAGES, POINTS)
 

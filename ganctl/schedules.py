@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -17,7 +16,7 @@ SHAPES: dict[str, Callable[[float], float]] = {
 """How much of the way from the start's value to the final one is done at a progress from 0 to 1."""
 
 
-class ScheduleSpec(Spec):
+class Schedule(Spec):
     """A factor that rises from 0 to 1 over `warmup` steps, then moves to `final`, where it is after `until` steps.
 
     (Cosine: Loshchilov and Hutter 2017, equation 5, without restarts.)
@@ -33,28 +32,23 @@ class ScheduleSpec(Spec):
         """Whether the factor depends on how long the run is."""
         return self.shape != "constant" and self.until is None
 
-
-@dataclass(frozen=True)
-class Schedule:
-    """A schedule whose end is known, in steps."""
-
-    spec: ScheduleSpec
-    end: int
-
-    @classmethod
-    def constant(cls) -> "Schedule":
-        """Return the schedule that moves nothing."""
-        return cls(ScheduleSpec(shape="constant", warmup=0, final=1.0, until=None), 1)
-
     @property
     def moves(self) -> bool:
         """Whether the factor is not the same at every step."""
-        return self.spec.shape != "constant" or self.spec.warmup > 0
+        return self.shape != "constant" or self.warmup > 0
+
+    def ending(self, steps: int) -> "Schedule":
+        """Return the schedule of a run of so many steps, at whose end it ends unless it says when."""
+        return self.model_copy(update={"until": self.until or steps})
 
     def factor(self, step: int) -> float:
-        """Return the factor at a step (from 0), ≥ 0."""
-        spec = self.spec
-        if step < spec.warmup:
-            return (step + 1) / spec.warmup
-        progress = min(1.0, (step - spec.warmup) / max(1, self.end - spec.warmup))
-        return 1 + (spec.final - 1) * SHAPES[spec.shape](progress)
+        """Return the factor at a step (from 0), ≥ 0; the schedule's end must be known."""
+        if step < self.warmup:
+            return (step + 1) / self.warmup
+        assert self.until is not None
+        progress = min(1.0, (step - self.warmup) / max(1, self.until - self.warmup))
+        return 1 + (self.final - 1) * SHAPES[self.shape](progress)
+
+
+CONSTANT = Schedule(shape="constant", warmup=0, final=1.0, until=1)
+"""The schedule that moves nothing."""

@@ -1,15 +1,15 @@
 """Plain data to a typed object, and what is wrong with it in the user's words."""
 
 import copy
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar, get_args
 
 from pydantic import ValidationError
 
-from ganctl.command_line.jobs import Typed, typed_in
+from ganctl.command_line.jobs import Typed
 from ganctl.errors import ConfigError, UnknownNameError, nearest
 from ganctl.migrations import MOVED
-from ganctl.registry import Component, Spec
+from ganctl.registry import Spec
 
 S = TypeVar("S", bound=Spec)
 
@@ -19,8 +19,7 @@ def validate(schema: type[S], values: Mapping[str, Any]) -> S:
 
     Raises `ConfigError` that names the first wrong key, and how many more are wrong.
     """
-    for problem in _unstorable(values, ""):
-        raise ConfigError(problem)
+    _check_storable(values)
     try:
         return schema.model_validate(values)
     except ValidationError as error:
@@ -38,7 +37,7 @@ def validate(schema: type[S], values: Mapping[str, Any]) -> S:
 
 def _as_typed(values: Mapping[str, Any], problems: list[Any]) -> Mapping[str, Any] | None:
     """Return values with the typed text where the schema wants text and found something else; None if nowhere."""
-    typed = dict(typed_in(values))
+    typed = dict(getattr(values, "typed", {}))
     corrected = copy.deepcopy(dict(values))
     changed = False
     for problem in problems:
@@ -54,32 +53,26 @@ def _as_typed(values: Mapping[str, Any], problems: list[Any]) -> Mapping[str, An
     return Typed(corrected, typed) if changed else None
 
 
-def _unstorable(value: Any, key: str) -> Iterator[str]:
-    """Yield what is wrong with numbers that tensors, and texts that files, cannot hold."""
+def _check_storable(value: Any, key: str = "") -> None:
+    """Raise `ConfigError` for numbers that tensors, and texts that files, cannot hold."""
     if isinstance(value, Mapping | list):
         pairs = value.items() if isinstance(value, Mapping) else enumerate(value)
         for name, inner in pairs:
-            yield from _unstorable(inner, f"{key}.{name}" if key else str(name))
+            _check_storable(inner, f"{key}.{name}" if key else str(name))
     elif isinstance(value, int) and not -(2**63) <= value < 2**63:
-        yield f"{key}: must lie within 64 bits, below 9223372036854775808"
-    elif isinstance(value, str) and ("\0" in value or not _is_unicode(value)):
-        yield f"{key}: must be text in Unicode without null characters, not {value!r}"
-
-
-def _is_unicode(text: str) -> bool:
-    """Return whether a text has no bytes that the terminal could not decode."""
-    return text.encode(errors="ignore").decode() == text
+        raise ConfigError(f"{key}: must lie within 64 bits, below 9223372036854775808")
+    elif isinstance(value, str) and ("\0" in value or value.encode(errors="ignore").decode() != value):
+        raise ConfigError(f"{key}: must be text in Unicode without null characters, not {value!r}")
 
 
 def _explain(schema: type[Spec], values: Mapping[str, Any], place: tuple[int | str, ...], problem: Any) -> str:
-    """Say one of pydantic's findings in the user's words: the key as typed, what is wrong, what is right."""
+    """Return one of pydantic's findings in the user's words: the key as typed, what is wrong, what is right."""
     key = ".".join(map(str, _typed_path(values, place)))
     kind, context, got = problem["type"], problem.get("ctx", {}), problem["input"]
     if kind == "extra_forbidden":
         if key in MOVED:
             return f"{key}: unknown key; here it is {MOVED[key]}"
-        known = _sibling_keys(schema, place)
-        return f"{key}: unknown key{nearest(str(place[-1]), known)}"
+        return f"{key}: unknown key{nearest(str(place[-1]), _sibling_keys(schema, place))}"
     if kind == "missing":
         return f"{key}: has too few values" if isinstance(place[-1], int) else f"{key}: required, but not given"
     if kind == "union_tag_invalid":
@@ -132,19 +125,15 @@ def _sibling_keys(schema: type[Spec], place: tuple[int | str, ...]) -> list[str]
     """Return the keys that the schema knows where an unknown one was found."""
     found: Any = schema
     for part in place[:-1]:
-        if isinstance(found, type) and issubclass(found, Spec):
-            field = found.model_fields.get(str(part))
-            found = field.annotation if field else found
-        members = {name: cls for cls in _leaves(found) for name in _names(cls)}
-        found = members.get(str(part), found)
-    return list(found.model_fields) if isinstance(found, type) and issubclass(found, Spec) else []
+        field = getattr(found, "model_fields", {}).get(part)
+        found = field.annotation if field else found
+        for member in _leaves(found):
+            name = getattr(member, "model_fields", {}).get("name")
+            if name is not None and part in get_args(name.annotation):
+                found = member
+    return list(getattr(found, "model_fields", ()))
 
 
 def _leaves(annotation: Any) -> list[Any]:
     """Return what an annotation is made of: the classes of a union, also where a dict holds it."""
     return [leaf for part in get_args(annotation) for leaf in _leaves(part)] or [annotation]
-
-
-def _names(cls: Any) -> tuple[str, ...]:
-    known = isinstance(cls, type) and issubclass(cls, Component)
-    return get_args(cls.model_fields["name"].annotation) if known else ()

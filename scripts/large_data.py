@@ -85,8 +85,7 @@ def train(path: Path, group: Path | None, rounds: int, steps: int, reads: int) -
 
     from ganctl.command_line import compose
     from ganctl.config import train_config
-    from ganctl.data.mapped import MappedPixels, MappedStore
-    from ganctl.data.store import Store
+    from ganctl.data.store import MappedPixels, MappedStore, Store
     from ganctl.game.build import build_game, open_configured
     from ganctl.game.step import train_step
     from ganctl.runtime.memory import keep_freed_memory

@@ -201,7 +201,7 @@ def test_an_auxiliary_term_counts_by_its_weight_in_the_generators_loss() -> None
 def test_points_are_refused_by_terms_of_pictures(name: str, workspace: Path, cli: Cli) -> None:
     before = contents(workspace)
     outcome = cli("train", *TINY, f"auxiliary=[{name}]")
-    told = f"ganctl: auxiliary: {name} compares pictures, but the data is points of 2 dimensions; leave it out\n"
+    told = f"ganctl: auxiliary: {name} compares images, but the data is points of 2 dimensions; leave it out\n"
     assert (outcome.code, outcome.err) == (2, told)
     assert contents(workspace) == before
 

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from ganctl import __version__
-from ganctl.commands import COMMANDS
+from ganctl.commands.table import COMMANDS
 from ganctl.folders.run_folder import RunFolder
 from tests.conftest import TINY, Cli, Outcome, contents
 
@@ -70,7 +70,7 @@ WRONG_VALUES = {
     "data.resolution=7": "data.resolution: must be at least 8, not 7",
     "data.resolution=30": "data.resolution: dcgan cannot make 30×30 pixels, which do not halve down to 4–7; "
     "take 28 or 32",
-    "data=ring": "model: dcgan makes pictures, but the data is points of 2 dimensions; take model=mlp",
+    "data=ring": "model: dcgan makes images, but the data is points of 2 dimensions; take model=mlp",
     "loss=wgan": "loss: wgan needs a Lipschitz critic; take loss=wgan_gp",
     "data=folder": "data.path: required, but not given; add data.path=…",
     "device=cuda": "device.name: no CUDA device is usable here",
@@ -83,7 +83,7 @@ WRONG_VALUES = {
 UNUSABLE_DATA = {
     "data=folder data.path=nowhere": "data.path: nowhere does not exist",
     "data=folder data.path=~/nowhere-José": "data.path: ~/nowhere-José does not exist",
-    "data=folder data.path=empty": "data.path: empty holds no pictures",
+    "data=folder data.path=empty": "data.path: empty holds no images",
     "data=folder data.path=file": "data.path: file is neither a folder nor a zip file",
 }
 WRONG_SAMPLING = {

@@ -11,7 +11,7 @@ from ganctl.checkpoints import state
 from ganctl.config import train_config
 from ganctl.game.scalars import measure
 from ganctl.game.step import train_step
-from ganctl.schedules import SHAPES, Schedule, ScheduleSpec
+from ganctl.schedules import CONSTANT, SHAPES, Schedule
 from tests.composed import composed
 from tests.conftest import TINY, Cli, contents
 from tests.game.games import small_game
@@ -20,7 +20,7 @@ MOVING = ("schedule.learning_rate.shape=cosine", "schedule.learning_rate.warmup=
 
 
 def schedule(shape: str, *, warmup: int = 0, final: float = 0.0, end: int = 100) -> Schedule:
-    return Schedule(ScheduleSpec(shape=shape, warmup=warmup, final=final, until=None), end)
+    return Schedule(shape=shape, warmup=warmup, final=final, until=None).ending(end)
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_warming_up_rises_from_the_first_step_and_then_the_shape_begins(shape: s
 
 
 def test_the_constant_schedule_moves_nothing() -> None:
-    assert {Schedule.constant().factor(step) for step in (0, 1, 10**6)} == {1.0}
+    assert {CONSTANT.factor(step) for step in (0, 1, 10**6)} == {1.0}
 
 
 @pytest.mark.parametrize(("until", "at_five"), [("null", 0.5), ("20", 0.75)])

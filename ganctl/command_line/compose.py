@@ -6,10 +6,11 @@ import io
 import itertools
 import math
 import os
+import random
 import re
 import warnings
-from argparse import ArgumentParser, Namespace, _VersionAction
-from collections.abc import Iterator, Mapping, Sequence
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
@@ -30,7 +31,7 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from ganctl import __version__
 from ganctl.command_line.jobs import Job, Typed
 from ganctl.command_line.synonyms import CHOICES, advice_on
-from ganctl.command_line.wording import in_our_words, quoted, seeds_quoted, split, wrong_form
+from ganctl.command_line.wording import check_form, in_our_words, quoted, split
 from ganctl.errors import ConfigError, nearest
 
 CRASHES = (AttributeError, LookupError, RecursionError, TypeError, ValueError, yaml.YAMLError)
@@ -60,10 +61,9 @@ def jobs(command: str, words: Sequence[str], introduction: str = "", examples: s
         options = parser.parse_intermixed_args(list(words))
     except SystemExit:  # --version has been answered
         return []
-    typed = [quoted(word if options.multirun else seeds_quoted(word)) for word in options.overrides]
+    typed = [quoted(word, sweep=options.multirun) for word in options.overrides]
     options.overrides = typed
-    _refuse_what_is_hydras_own(options)
-    _refuse_what_is_never_right(command, typed)
+    _refuse(command, options)
     loader = _loader(options.config_dir)
     found = [Job(partial(_values, command, loader, typed), typed)]
     if options.multirun:
@@ -142,67 +142,53 @@ def _combinations(command: str, loader: ConfigLoaderImpl, words: list[str]) -> l
     Raises `ConfigError` for words that cannot be composed, and for more combinations than `MOST_JOBS`.
     """
     choices: dict[str, list[str]] = {}
-    total = 1
     with _errors_in_our_words(command, words):
         for override in OverridesParser.create(config_loader=loader).parse_overrides(words):
             key = override.get_key_element()
-            total = total // len(choices.pop(key, [""])) * _width(override)
-            if total > MOST_JOBS:
+            choices.pop(key, None)  # the last word for a key counts, in its place
+            choices[key] = _alternatives(override)
+            if math.prod(map(len, choices.values())) > MOST_JOBS:
                 raise ConfigError(
                     f"{override.input_line}: makes a sweep of more than {MOST_JOBS:,} jobs; take fewer values"
                 )
-            swept = override.is_sweep_override()
-            choices[key] = (
-                [f"{key}={value}" for value in _swept_values(override)] if swept else [str(override.input_line)]
-            )
-            if not choices[key]:
-                raise ConfigError(f"{override.input_line}: matches no value to run through")
-        for each in _each_once(choices):
-            _composed(command, loader, each)
+        first = [each[0] for each in choices.values()]
+        _composed(command, loader, first)
+        for place, each in enumerate(choices.values()):  # what is wrong with any word is so found
+            for word in each[1:]:
+                _composed(command, loader, [*first[:place], word, *first[place + 1 :]])
     digest = hashlib.sha256("\n".join(words).encode(errors="surrogatepass")).hexdigest()
     folder = Path(f"outputs/sweep-{digest[:8]}")
+    combinations = list(itertools.product(*choices.values()))
     found = []
-    for number, combination in enumerate(itertools.product(*choices.values()), 1):
+    for number, combination in enumerate(combinations, 1):
         pairs = zip(combination, choices.values(), strict=True)
         differing = tuple(word for word, values in pairs if len(values) > 1)
         values = partial(_values, command, loader, combination)
-        found.append(Job(values, combination, differing, number, total, folder))
+        found.append(Job(values, combination, differing, number, len(combinations), folder))
     return found
 
 
-def _each_once(choices: Mapping[str, list[str]]) -> Iterator[list[str]]:
-    """Yield combinations in which every word occurs at least once, so that any mistake is found."""
-    first = [words[0] for words in choices.values()]
-    yield first
-    for place, words in enumerate(choices.values()):
-        for word in words[1:]:
-            yield [*first[:place], word, *first[place + 1 :]]
+def _alternatives(override: Override) -> list[str]:
+    """Return the words that a word stands for in a sweep: itself, or one for each value, of a plain list as typed.
 
-
-def _width(override: Override) -> int:
-    """Return how many values a word runs through.
-
-    Raises `ConfigError` for a sweep without single values.
+    More than `MOST_JOBS` are not counted. Raises `ConfigError` for a sweep without single values.
     """
+    word, key, sweep = str(override.input_line), override.get_key_element(), override.value()
     if not override.is_sweep_override():
-        return 1
+        return [word]
     if not override.is_discrete_sweep():
-        key = override.get_key_element()
-        raise ConfigError(f"{override.input_line}: has no single values to run through; list them, {key}=0.1,0.2")
-    value = override.value()
-    if isinstance(value, RangeSweep):
-        start, stop, step = (float(number or 0) for number in (value.start, value.stop, value.step))
-        return max(0, math.ceil(min((stop - start) / step, 2.0**62))) if step else 0
-    return sum(1 for _ in itertools.islice(override.sweep_iterator(), MOST_JOBS + 1))
-
-
-def _swept_values(override: Override) -> list[str]:
-    """Return the values that a word runs through: of a plain list as they were typed."""
-    values = list(override.sweep_string_iterator())
-    found = override.value()
-    typed = split(str(override.input_line).partition("=")[2])
-    plain = isinstance(found, ChoiceSweep) and found.simple_form
-    return typed if plain and len(typed) == len(values) else values
+        raise ConfigError(f"{word}: has no single values to run through; list them, {key}=0.1,0.2")
+    shuffled = isinstance(sweep, RangeSweep) and sweep.shuffle
+    if isinstance(sweep, RangeSweep):
+        sweep.shuffle = False  # for which Hydra would list all of the range
+    values = list(itertools.islice(override.sweep_string_iterator(), MOST_JOBS + 1))
+    if shuffled:
+        random.shuffle(values)
+    if not values:
+        raise ConfigError(f"{word}: matches no value to run through")
+    typed = split(word.partition("=")[2])
+    plain = isinstance(sweep, ChoiceSweep) and sweep.simple_form and len(typed) == len(values)
+    return [f"{key}={value}" for value in (typed if plain else values)]
 
 
 def _loader(config_dir: str | None) -> ConfigLoaderImpl:
@@ -227,22 +213,17 @@ def parse(overrides: Sequence[str]) -> Typed:
     try:
         keys = [word.partition("=")[0] for word in overrides]
         tree = OmegaConf.from_dotlist(list(overrides))
-        return Typed.of({key: _plain(OmegaConf.select(tree, key)) for key in keys}, overrides)
+        values: Any = OmegaConf.to_container(OmegaConf.create({key: OmegaConf.select(tree, key) for key in keys}))
+        return Typed.of(values, overrides)
     except (OmegaConfBaseException, *CRASHES) as error:
         reason = str(error).splitlines() or [type(error).__name__]
         raise ConfigError(f"{' '.join(overrides)}: {reason[0]}") from error
 
 
-def _plain(value: Any) -> Any:
-    return OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
-
-
 def _as_ganctl_answers(parser: ArgumentParser, command: str) -> None:
     """Let the parser of Hydra's options tell ganctl's version, and raise `ConfigError` for what it cannot read."""
-    known = [option for action in parser._actions for option in action.option_strings]
-    for action in parser._actions:
-        if isinstance(action, _VersionAction):
-            action.version = f"ganctl {__version__}"
+    known = parser._option_string_actions
+    known["--version"].version = f"ganctl {__version__}"  # type: ignore[attr-defined]
 
     def fail(message: str) -> NoReturn:
         unknown = re.search(r"unrecognized arguments: (\S+)", message)
@@ -268,24 +249,22 @@ NOT_AVAILABLE = {
 """Options of Hydra that are refused, and why."""
 
 
-def _refuse_what_is_hydras_own(options: Namespace) -> None:
-    """Refuse what would run other code, write files that are not a run's, or lose errors and exit codes."""
+def _refuse(command: str, options: Namespace) -> None:
+    """Refuse what would run other code, write files that are not a run's, or lose errors and exit codes.
+
+    And words that compose, though no schema takes them, before the schema is imported.
+    """
     for option, reason in NOT_AVAILABLE.items():
         if getattr(options, option) not in (None, False):
             raise ConfigError(f"--{option.replace('_', '-')}: not available, {reason}")
     for word in options.overrides:
-        if (problem := wrong_form(word)) is not None:
-            raise ConfigError(problem)
+        check_form(word)
         if re.match(r"hydra\b", word.lstrip("+~ \t")):
             raise ConfigError(f"{word}: settings of Hydra itself are not available; leave it out")
-
-
-def _refuse_what_is_never_right(command: str, words: Sequence[str]) -> None:
-    """Refuse words that compose, though no schema takes them, before the schema is imported."""
-    for word in words:
-        never = command == "train" and word.lower() in CHOICES
-        if never and not _is_group(word.partition("=")[0]):  # of a group, a user's own option may have the name
-            raise ConfigError(f"{word}: {CHOICES[word.lower()]}")
+    for word in options.overrides if command == "train" else ():
+        never = CHOICES.get(word.lower())
+        if never is not None and not _is_group(word.partition("=")[0]):  # which a user's option may extend
+            raise ConfigError(f"{word}: {never}")
 
 
 def _explain(command: str, error: Exception) -> str:

@@ -24,11 +24,6 @@ class Typed(dict[str, Any]):
         return cls(values, {key: text for key, _, text in pairs})
 
 
-def typed_in(values: Mapping[str, Any]) -> dict[str, str]:
-    """Return the text that was typed for keys, where it is known."""
-    return values.typed if isinstance(values, Typed) else {}
-
-
 IN_NAMES = ("data", "model", "loss")
 """Groups whose choices every run's name has anyway."""
 

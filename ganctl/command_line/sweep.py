@@ -14,6 +14,9 @@ SIGNALS = 128
 """Exit codes above are those of signals."""
 
 
+COLUMNS = ("job", "words", "folder", "status", "step", "score")
+
+
 class SweepTable:
     """Reports the jobs of a sweep while they run, and keeps a table of them in the sweep's folder.
 
@@ -22,7 +25,6 @@ class SweepTable:
 
     def __init__(self) -> None:
         self._rows: list[dict[str, Any]] = []
-        self._codes: list[int] = []
 
     def run(self, job: Job, work: Callable[[], int]) -> int:
         """Do the work of a job and return its exit code; of a sweep's job, report that it starts and how it ended.
@@ -40,39 +42,32 @@ class SweepTable:
             raise
         finally:
             self._add(job, code)
-            if any(code != ConfigError.exit_code for code in self._codes):
+            if any(row["code"] != ConfigError.exit_code for row in self._rows):
                 make_folder(job.folder)
                 write_whole(job.folder / "sweep.csv", self._text().encode())
         return code
 
     def _add(self, job: Job, code: int) -> None:
-        self._codes.append(code)
-        status = "complete" if code == 0 else "stopped" if code > SIGNALS else f"failed (exit {code})"
-        row = {"job": job.number, "words": job.title(), "folder": "", "status": status, "step": "", "score": ""}
-        told = {**row, **job.found}
+        row = {"status": "complete"} | job.found | {"job": job.number, "words": job.title(), "code": code}
         if code:
-            told["status"] = status
-        same = next(
-            (each["job"] for each in self._rows if told["folder"] and each["folder"] == told["folder"]), None
-        )
+            row["status"] = "stopped" if code > SIGNALS else f"failed (exit {code})"
+        folder = row.get("folder")
+        same = next((each["job"] for each in self._rows if folder and each.get("folder") == folder), None)
         if same is not None:
-            told["status"] += f", same run as job {same}"
+            row["status"] += f", same run as job {same}"
             say(f"note    job {job.number} is the run of job {same}: what differs leaves a run's numbers alone")
-        self._rows.append(told)
+        self._rows.append(row)
 
     def close(self) -> None:
         """Report how many jobs succeeded and which failed, if there were any."""
-        if not self._codes:
-            return
-        failed = [
-            f"{row['words']} (exit {code})" for row, code in zip(self._rows, self._codes, strict=True) if code
-        ]
-        told = f"{len(self._codes) - len(failed):,} done, {len(failed):,} failed"
-        say(told + (f": {', '.join(failed)}" if failed else ""))
+        failed = [f"{row['words']} (exit {row['code']})" for row in self._rows if row["code"]]
+        if self._rows:
+            told = f"{len(self._rows) - len(failed):,} done, {len(failed):,} failed"
+            say(told + (f": {', '.join(failed)}" if failed else ""))
 
     def _text(self) -> str:
         text = io.StringIO()
-        writer = csv.DictWriter(text, list(self._rows[0]), lineterminator="\n")
+        writer = csv.DictWriter(text, COLUMNS, restval="", extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
         writer.writerows(self._rows)
         return text.getvalue()

@@ -2,6 +2,8 @@
 
 import re
 
+from ganctl.errors import ConfigError
+
 OURS = (
     (r"Only one of --run, --multirun, --cfg, .*", "give only one of --run, --cfg and --info"),
     (r"The --resolve flag can only .*", "--resolve: goes with --cfg"),
@@ -22,17 +24,17 @@ OURS = (
 """What Hydra and OmegaConf say, and what ganctl says in its place."""
 
 
-def wrong_form(word: str) -> str | None:
-    """Return in one line what is wrong with the form of a word of the command line, or None."""
+def check_form(word: str) -> None:
+    """Raise `ConfigError` for a word of the command line that is no key=value, nor takes a key out."""
     taken_out = word.startswith("~")
     key, equals, _ = word.lstrip("+~ \t").partition("=")
     if not equals and not taken_out:
-        return f"'{word}' is not of the form key=value"
+        raise ConfigError(f"'{word}' is not of the form key=value")
     if not key.strip():
-        return f"{word}: names no key; {'to take one out is ~key' if taken_out else 'the form is key=value'}"
+        form = "to take one out is ~key" if taken_out else "the form is key=value"
+        raise ConfigError(f"{word}: names no key; {form}")
     if "@" in key:
-        return f"{word}: no key has an @ in it"
-    return None
+        raise ConfigError(f"{word}: no key has an @ in it")
 
 
 def in_our_words(text: str) -> str:
@@ -42,21 +44,17 @@ def in_our_words(text: str) -> str:
     return text
 
 
-def seeds_quoted(word: str) -> str:
-    """Return seeds=0-3,7 as one text, where no sweep could be meant."""
-    key, _, value = word.partition("=")
-    return f"{key}='{value}'" if key == "seeds" and re.fullmatch(r"[\d,-]+", value) else word
-
-
-def quoted(word: str) -> str:
+def quoted(word: str, *, sweep: bool) -> str:
     """Return key=value with the value in quotes if it is plain text that Hydra's grammar has no letters for.
 
-    Such as data.path=~/José; a value with signs that mean something to Hydra is left as it is.
+    Such as data.path=~/José; a value with signs that mean something to Hydra is left as it is. Outside a sweep,
+    seeds=0-3,7 is one text.
     """
     key, _, value = word.partition("=")
     plain = not set(value) & set("'\"\\,()[]{}$")
     special = set(value) & set("!#&;<=>^`~") or not value.isascii()
-    return f"{key}='{value}'" if plain and special else word
+    seeds = key == "seeds" and not sweep and re.fullmatch(r"[\d,-]+", value)
+    return f"{key}='{value}'" if (plain and special) or seeds else word
 
 
 def split(text: str) -> list[str]:

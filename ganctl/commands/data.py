@@ -5,17 +5,22 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from statistics import median
 
-from ganctl.data.decoding.decoded_set import Notes
+from rich.console import Console
+from rich.filesize import decimal
+from rich.table import Table
+from rich.text import Text
+
+from ganctl.command_line.jobs import Job, Typed
 from ganctl.data.decoding.files import FoundImages, search
 from ganctl.data.prepared.entries import Cache, unusable
-from ganctl.data.prepared.image_set import ImageSet
-from ganctl.data.prepared.survey import Survey, survey
+from ganctl.data.prepared.image_set import ImageSet, Survey
 from ganctl.data.sources.image_folder import Folder, accept, refuse, remarks
 from ganctl.errors import ConfigError, GanctlError, counted
 from ganctl.runtime.console import say
+from ganctl.runtime.signals import Signals
+from ganctl.validation import validate
 
 LISTED_FAILURES = 20
 LISTED_KINDS = 5
@@ -24,27 +29,37 @@ Rows = list[tuple[str, str]]
 """What is reported of a data set: a label and a text."""
 
 
+def run(values: Typed, job: Job, signals: Signals) -> None:
+    """Do the action that the job names; keys are named as they are typed here, without data. in front.
+
+    Raises what the action raises.
+    """
+    source = validate(Folder, values)
+    try:
+        {"prepare": prepare, "check": check, "info": info}[job.subject](source)
+    except GanctlError as error:
+        raise type(error)(_as_typed(str(error))) from error
+
+
 def prepare(source: Folder) -> None:
     """Decode a data set into the cache, or report that it is there already.
 
     Raises `ConfigError` if the cache cannot be used, `DataError` for data that cannot.
     """
-    with _own_keys():
-        if source.cache is None:
-            raise ConfigError("cache: null keeps nothing; give a folder to prepare pictures in")
-        found = search(source.path, source.subfolder)
-        for line in remarks(found):
-            say(f"path: {_as_typed(line)}")
-        images = _image_set(source, found)
-        started = time.perf_counter()
-        try:
-            prepared = Cache(source.cache).prepare(images, source.workers)
-        except OSError as error:
-            raise unusable(source.cache, error) from error
-        seconds = time.perf_counter() - started
-        store = accept(images, prepared, source.max_bad_fraction)
+    if source.cache is None:
+        raise ConfigError("cache: null keeps nothing; give a folder to prepare images in")
+    found, images = _searched(source)
+    for line in remarks(found):
+        say(f"path: {_as_typed(line)}")
+    started = time.perf_counter()
+    try:
+        prepared = Cache(source.cache).prepare(images, source.workers)
+    except OSError as error:
+        raise unusable(source.cache, error) from error
+    seconds = time.perf_counter() - started
+    store = accept(images, prepared, source.max_bad_fraction)
     word = "prepared" if prepared.fresh else "already prepared"
-    say(f"{word}: {store.describe()}, {_bytes(store.samples.nbytes)}")
+    say(f"{word}: {store.describe()}, {decimal(store.samples.nbytes)}")
     say(f"in {prepared.folder}")
     if prepared.fresh:
         number = len(images.files)
@@ -56,43 +71,39 @@ def check(source: Folder) -> None:
 
     Raises `DataError` if training would refuse it.
     """
-    with _own_keys():
-        found = search(source.path, source.subfolder)
-        images = _image_set(source, found)
-        told = survey(images, source.workers)
-        _show([*_findings(source, told), *_left_out(found)])
-        refuse(images, told.prepared, source.max_bad_fraction)
-        if told.whole.doubt is not None:
-            raise told.whole.doubt
+    found, images = _searched(source)
+    told = images.surveyed(source.workers)
+    _show([*_findings(source, told), *_left_out(found)])
+    refuse(images, told.whole.prepared(), source.max_bad_fraction)
+    if told.whole.doubt is not None:
+        raise told.whole.doubt
 
 
 def info(source: Folder) -> None:
     """Report what a data set holds and whether it is prepared, without decoding or reading its images."""
-    with _own_keys():
-        found = search(source.path, source.subfolder)
-        images = _image_set(source, found)
-        kind = "zip file" if images.files[0].member is not None else "folder"
-        size = sum(file.size for file in images.files)
-        classes = Counter(file.belongs_to[1] for file in images.files)
-        _show(
-            [
-                ("path", f"{source.path} ({kind})"),
-                ("pictures", f"{len(images.files):,}, {_bytes(size)} undecoded"),
-                *_classes(classes),
-                *_left_out(found),
-                *_prepared(source, images),
-            ]
-        )
+    found, images = _searched(source)
+    kind = "zip file" if images.files[0].member is not None else "folder"
+    size = sum(file.size for file in images.files)
+    _show(
+        [
+            ("path", f"{source.path} ({kind})"),
+            ("images", f"{len(images.files):,}, {decimal(size)} undecoded"),
+            *_classes(Counter(file.belongs_to[1] for file in images.files)),
+            *_left_out(found),
+            *_prepared(source, images),
+        ]
+    )
 
 
-def _image_set(source: Folder, found: FoundImages) -> ImageSet:
-    return ImageSet(source.path, source.subfolder, found.files, source.decoding)
+def _searched(source: Folder) -> tuple[FoundImages, ImageSet]:
+    found = search(source.path, source.subfolder)
+    return found, ImageSet(source.path, source.subfolder, found.files, source.decoding)
 
 
 def _left_out(found: FoundImages) -> Rows:
     """Return what was passed over or left out, and what folders were taken for."""
     rows = [("passed over", found.passed_over), ("left out", found.left_out)]
-    rows += [("note", _as_typed(remark)) for remark in found.remarks]
+    rows += _notes(("note", remark) for remark in found.remarks)
     return [(label, text) for label, text in rows if text]
 
 
@@ -103,19 +114,19 @@ def _prepared(source: Folder, images: ImageSet) -> Rows:
     prepared = Cache(source.cache).find(images)
     if prepared is None or prepared.store is None:
         return [("prepared", "no, or the files have changed; `ganctl data prepare` sees to it, as does training")]
-    text = f"{prepared.store.describe()}, {_bytes(prepared.store.samples.nbytes)}, in {prepared.folder}"
+    text = f"{prepared.store.describe()}, {decimal(prepared.store.samples.nbytes)}, in {prepared.folder}"
     return [("prepared", text), *_notes(prepared.notes)]
 
 
-def _notes(notes: Notes) -> Rows:
-    return [(key, text.replace("data.", "")) for key, text in notes]
+def _notes(notes: Iterable[tuple[str, str]]) -> Rows:
+    return [(label, _as_typed(text)) for label, text in notes]
 
 
 def _findings(source: Folder, found: Survey) -> Iterator[tuple[str, str]]:
     whole = found.whole
     total, skipped = len(whole.files), len(whole.bad)
     shape = f"{found.side}×{found.side}×{source.channels}"
-    yield "pictures", f"{total - skipped:,} of {total:,} decode, to {shape}"
+    yield "images", f"{total - skipped:,} of {total:,} decode, to {shape}"
     if skipped < total:
         yield "modes", _most(found.modes.most_common())
         yield from _sizes(source, found)
@@ -130,7 +141,7 @@ def _findings(source: Folder, found: Survey) -> Iterator[tuple[str, str]]:
         odd = f"{len(found.warned):,} that Pillow or libtiff warn of"
         yield "odd", f"{odd}, the first {first.relative}: {first.reason}"
     yield "corrupt", f"{skipped:,}" if skipped else "none"
-    for failure in whole.failures[:LISTED_FAILURES]:
+    for failure in whole.prepared().failures[:LISTED_FAILURES]:
         yield "", f"{failure.relative}: {failure.reason}"
     if skipped > LISTED_FAILURES:
         yield "", f"and {skipped - LISTED_FAILURES:,} more"
@@ -168,20 +179,9 @@ def _most(kinds: Iterable[tuple[str, int]]) -> str:
     return ", ".join(told[:LISTED_KINDS]) + more
 
 
-def _bytes(count: int) -> str:
-    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if count >= size:
-            return f"{count / size:,.1f} {unit}"
-    return counted(count, "byte")
-
-
 def _show(rows: Rows) -> None:
     """Print a table where there is someone to watch, else plain lines."""
     if sys.stdout.isatty():
-        from rich.console import Console
-        from rich.table import Table
-        from rich.text import Text
-
         table = Table(show_header=False)
         for label, text in rows:
             shown = text.encode("utf-8", "backslashreplace").decode()
@@ -191,15 +191,6 @@ def _show(rows: Rows) -> None:
     width = max(len(label) for label, _ in rows)
     for label, text in rows:
         say(f"{label:{width}}  {text}")
-
-
-@contextmanager
-def _own_keys() -> Iterator[None]:
-    """Name keys in errors as they are typed here, without the data. that they have in `ganctl train`."""
-    try:
-        yield
-    except GanctlError as error:
-        raise type(error)(_as_typed(str(error))) from error
 
 
 def _as_typed(text: str) -> str:

@@ -1,13 +1,11 @@
 """ganctl evaluate: numbers that compare a generator's samples with the data it was trained on."""
 
 import errno
-import json
-import math
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import ExitStack, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,26 +13,27 @@ from typing import Annotated, Any
 import torch
 from filelock import FileLock
 from pydantic import AfterValidator, Field, SerializeAsAny, create_model
+from pydantic_core import from_json, to_json
+from rich.console import Console
+from rich.table import Table
 
 from ganctl import __version__
 from ganctl.checkpoints.file import Checkpoint
-from ganctl.command_line.jobs import Typed
+from ganctl.command_line.jobs import Job, Typed
 from ganctl.commands.output import file_named, writing
 from ganctl.commands.seeds import Seeds
 from ganctl.config import TrainConfig, train_config
 from ganctl.errors import ConfigError, WriteError
 from ganctl.folders.naming import refuse_other_data
 from ganctl.metrics import EXTRACTORS, METRICS, Baseline, FeatureExtractor, Metric, Numbers, interval
-from ganctl.runs.evaluation import Evaluator, report_left_out
+from ganctl.runs.evaluation import Evaluation
 from ganctl.runs.generator import GeneratorCommand, TrainedGenerator, open_generator
-from ganctl.runtime.bounded import read_text
+from ganctl.runtime.bounded import read_bytes
 from ganctl.runtime.console import say
 from ganctl.runtime.disk import write_whole
 from ganctl.runtime.memory import keep_freed_memory
+from ganctl.runtime.signals import Signals
 from ganctl.validation import validate
-
-DEEPEST = 12
-"""Levels of lists and dictionaries in evaluation.json; an evaluation has 5."""
 
 NAME = "evaluation.json"
 
@@ -70,72 +69,69 @@ def evaluate_command(values: Mapping[str, Any]) -> EvaluateCommand:
 
     Raises `ConfigError` that names the first wrong key.
     """
-    chosen: Any = dict.__class_getitem__((str, METRICS.union()))
-    families: dict[str, Any] = {
-        "metric": (Annotated[chosen, Field(min_length=1)], ...),
-        "features": (EXTRACTORS.union(), ...),
-    }
-    return validate(create_model("EvaluateCommand", __base__=EvaluateCommand, **families), values)
+    metrics: Any = dict.__class_getitem__((str, METRICS.union()))
+    metric: Any = (Annotated[metrics, Field(min_length=1)], ...)
+    features: Any = (EXTRACTORS.union(), ...)
+    schema = create_model("EvaluateCommand", __base__=EvaluateCommand, metric=metric, features=features)
+    return validate(schema, values)
 
 
-def evaluate(command: EvaluateCommand, typed: Mapping[str, str]) -> None:
+def run(values: Typed, job: Job, signals: Signals) -> None:
     """Measure a run or a checkpoint file, add the result to evaluation.json, and print a table.
 
-    `typed` is the text of the command line's keys. Raises `CheckpointError` if there is no intact checkpoint,
-    `DataError` if its data is not there, `ConfigError` for metrics that have no meaning here and for a file that
-    cannot be written. What was measured is written before it is shown.
+    Raises `CheckpointError` if there is no intact checkpoint, `DataError` if its data is not there, `ConfigError`
+    for metrics that have no meaning here and for a file that cannot be written. What was measured is written
+    before it is shown.
     """
+    command = evaluate_command(values)
     keep_freed_memory()
     trained = open_generator(command)
     header = trained.checkpoint.header
-    config = _moved(trained.config, command.data, typed)
+    config = _asked(trained.config, command, values.typed)
     store = config.data.load()
     if store.fingerprint != header.data:
         otherwise = "evaluate a generator that was trained on it"
         refuse_other_data(trained.checkpoint.path, header.config.get("data"), config, otherwise)
     path = _place(command.out, trained)
-    evaluator = Evaluator(config, store, trained.device, command.metric, command.features, command.cache)
+    evaluation = Evaluation(config, store, trained.device, command.cache)
     started = time.perf_counter()
-    generated = {
-        seed: evaluator.samples(trained.network, command.num, seed, command.batch_size) for seed in command.seeds
-    }
-    evaluator.comparison.check(generated[command.seeds[0]])
-    found = {seed: evaluator.comparison.numbers(samples, seed) for seed, samples in generated.items()}
-    baseline = evaluator.comparison.baseline(command.num, command.seeds[0]) if command.floor else None
-    result = _result(command, trained.checkpoint, evaluator, found, baseline)
+    found = [evaluation.numbers(trained.network, seed, command.batch_size) for seed in command.seeds]
+    baseline = evaluation.baseline(command.seeds[0]) if command.floor else None
+    result = _result(command, trained.checkpoint, evaluation, found, baseline)
     result["precision"] = trained.device.precision
     result["seconds"] = round(time.perf_counter() - started, 1)
     try:
         _write(path, result)
     finally:
         _show(result)
-    if baseline is not None:
-        report_left_out(baseline)
     say(f"written to {path}")
 
 
-def _moved(config: TrainConfig, moved: Mapping[str, Any], typed: Mapping[str, str]) -> TrainConfig:
-    """Return a run's config with its data in another place.
+def _asked(config: TrainConfig, command: EvaluateCommand, typed: Mapping[str, str]) -> TrainConfig:
+    """Return a run's config with the command's metrics, features and number of samples, and its data where it is.
 
     Raises `ConfigError` for a key that says something else of the data.
     """
-    for key in moved:
+    for key in command.data:
         if key not in config.data.placement:
             may = ", ".join(f"data.{each}" for each in sorted(config.data.placement)) or "nothing"
             raise ConfigError(
                 f"data.{key}: cannot change, because a run is compared with the data that it was trained on; what "
                 f"may be given: {may}"
             )
-    values = config.saved()
-    values["data"] |= moved
-    return train_config(Typed(values, typed)) if moved else config
+    if command.data:
+        values = config.saved()
+        values["data"] |= command.data
+        config = train_config(Typed(values, typed))
+    evaluate = config.evaluate.model_copy(update={"num": command.num})
+    return config.model_copy(update={"metric": command.metric, "features": command.features, "evaluate": evaluate})
 
 
 def _result(
     command: EvaluateCommand,
     checkpoint: Checkpoint,
-    evaluator: Evaluator,
-    found: Mapping[int, Numbers],
+    evaluation: Evaluation,
+    found: list[Numbers],
     baseline: Baseline | None,
 ) -> dict[str, Any]:
     """Return what was measured, and what it was compared with, as plain data."""
@@ -145,20 +141,20 @@ def _result(
         "checkpoint": checkpoint.path.name,
         "step": header.step,
         "asked": command.asked(),
-        "features": evaluator.extractor.about(),
+        "features": evaluation.extractor.about(),
         "reference": {
             "data": header.config["data"]["name"],
             "split": header.config["data"].get("split", "all"),
             "fingerprint": header.data,
-            "count": evaluator.real.count,
+            "count": evaluation.real.count,
         },
         "floor": None if baseline is None else {"count": baseline.count, "reference": baseline.others},
         "versions": {"ganctl": __version__, "torch": torch.__version__},
         "numbers": {
             key: {
-                name: asdict(interval([found[seed][key][name] for seed in command.seeds]))
+                name: asdict(interval([numbers[key][name] for numbers in found]))
                 | {"floor": lowest.get(key, {}).get(name)}
-                for name in found[command.seeds[0]][key]
+                for name in found[0][key]
             }
             for key in command.metric
         },
@@ -186,38 +182,25 @@ def _place(out: str | None, trained: TrainedGenerator) -> Path:
 
 
 def _write(path: Path, result: dict[str, Any]) -> None:
-    """Add a result to the file, in place of an earlier one of the same question.
+    """Add a result to the file, in place of an earlier one of the same question, while no other process does.
 
     A file that holds no results is kept under another name, which is reported.
     """
     same = ("checkpoint", "step", "asked", "precision")
     try:
-        with _alone(path):
+        with ExitStack() as alone:
+            with suppress(NotImplementedError):  # on a file system without locks
+                alone.enter_context(FileLock(path.with_name(f".{path.name}.lock")))
             earlier = _earlier(path)
             if earlier is None:
                 aside = path.with_name(f"{path.name}.damaged")
                 path.replace(aside)
                 say(f"{path}: holds no evaluations; it is kept as {aside.name}")
             others = [each for each in earlier or [] if any(each.get(key) != result[key] for key in same)]
-            text = json.dumps(_finite({"evaluations": [*others, result]}), indent=2, allow_nan=False)
-            write_whole(path, (text + "\n").encode())
+            content = to_json({"evaluations": [*others, result]}, indent=2, inf_nan_mode="null")
+            write_whole(path, content + b"\n")
     except OSError as error:
         raise WriteError.of(path, error.errno) from error
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Wait until no other process updates the file; on a file system without locks, do not wait."""
-    lock = FileLock(path.with_name(f".{path.name}.lock"))
-    try:
-        lock.acquire()
-    except NotImplementedError:
-        yield
-        return
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _earlier(path: Path) -> list[dict[str, Any]] | None:
@@ -225,37 +208,16 @@ def _earlier(path: Path) -> list[dict[str, Any]] | None:
     if not path.exists():
         return []
     try:
-        found = json.loads(read_text(path, LONGEST_FILE))["evaluations"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        found = from_json(read_bytes(path, LONGEST_FILE))["evaluations"]
+    except (OSError, ValueError, KeyError, TypeError):
         return None
-    plain = isinstance(found, list) and all(isinstance(each, dict) for each in found)
-    return found if plain and _is_shallow(found, DEEPEST) else None
-
-
-def _is_shallow(value: Any, depth: int) -> bool:
-    """Return whether plain data has at most so many levels of lists and dictionaries."""
-    if not isinstance(value, list | dict):
-        return True
-    inner = value.values() if isinstance(value, dict) else value
-    return depth > 0 and all(_is_shallow(each, depth - 1) for each in inner)
-
-
-def _finite(value: Any) -> Any:
-    """Return plain data with null for numbers that are not finite, which JSON does not know."""
-    if isinstance(value, dict):
-        return {key: _finite(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(inner) for inner in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    return found if isinstance(found, list) and all(isinstance(each, dict) for each in found) else None
 
 
 def _show(result: Mapping[str, Any]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
     features, reference = result["features"], result["reference"]
     accuracy = features["accuracy"]
-    told = "" if accuracy is None else f", which tells {accuracy:.1%} of held-out pictures right"
+    told = "" if accuracy is None else f", which tells {accuracy:.1%} of held-out images right"
     say(
         f"step {result['step']:,}: {result['asked']['num']:,} samples a seed against {reference['count']:,} of "
         f"{reference['data']}, by {features['name']}{told}"

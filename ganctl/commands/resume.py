@@ -1,24 +1,22 @@
 """ganctl resume: go on with a run from its own saved config."""
 
-from collections.abc import Mapping
-from typing import Any
-
-from ganctl.command_line.jobs import Typed, typed_in
+from ganctl.command_line.jobs import Job, Typed
 from ganctl.config import TrainConfig, flatten, train_config
 from ganctl.errors import CheckpointError, ConfigError, nearest
 from ganctl.folders.find import find_run
 from ganctl.folders.run_folder import RunFolder
 from ganctl.migrations import MOVED
-from ganctl.runs.start import run
+from ganctl.runs import start
 from ganctl.runtime.signals import Signals
 
 
-def resume(path: str, overrides: Mapping[str, Any], signals: Signals) -> None:
-    """Train the run in a folder further, with changed steps, intervals, device or places of its data.
+def run(overrides: Typed, job: Job, signals: Signals) -> None:
+    """Train the run that the job names further, with changed steps, intervals, device or places of its data.
 
     Raises `ConfigError` for a key that is unknown or would change the run's numbers, `CheckpointError` for what
     is wrong with the saved config.
     """
+    path = job.subject
     place = find_run(path)
     if place.is_file():
         if place.parent.name != "checkpoints":
@@ -33,10 +31,14 @@ def resume(path: str, overrides: Mapping[str, Any], signals: Signals) -> None:
     values = saved.model_dump(mode="json")
     for key, value in changed.items():
         _refuse(key, saved)
-        _set(values, key, value)
-    config = train_config(Typed(values, typed_in(overrides))) if changed else saved
+        *groups, last = key.split(".")
+        inner = values
+        for group in groups:
+            inner = inner[group]
+        inner[last] = value
+    config = train_config(Typed(values, overrides.typed)) if changed else saved
     try:
-        run(config, folder, signals)
+        start.run(config, folder, signals)
     except ConfigError as error:
         key = str(error).partition(":")[0]
         if key.partition(".")[0] in values and not saved.may_change(key):
@@ -53,7 +55,7 @@ def _refuse(key: str, saved: TrainConfig) -> None:
         moved = f"; here it is {MOVED[key]}" if key in MOVED else nearest(key, known)
         raise ConfigError(f"{key}: unknown key of this run{moved}")
     if key == "train.steps" and not saved.may_change(key):
-        ending = [f"schedule.{name}" for name, schedule in saved.schedule.each() if schedule.ends_with_the_run]
+        ending = [f"schedule.{name}" for name, schedule in saved.schedule if schedule.ends_with_the_run]
         raise ConfigError(
             f"train.steps: cannot change when a run goes on, because {' and '.join(ending)} ends with the run; "
             "start a new run by `ganctl train`, where schedule.….until says an end of its own"
@@ -63,10 +65,3 @@ def _refuse(key: str, saved: TrainConfig) -> None:
             f"{key}: cannot change when a run goes on, because its numbers depend on it; start a new run by "
             f"`ganctl train`. What may change: {', '.join(sorted(saved.changeable() - {'name'}))}"
         )
-
-
-def _set(values: dict[str, Any], key: str, value: Any) -> None:
-    *groups, last = key.split(".")
-    for group in groups:
-        values = values[group]
-    values[last] = value

@@ -10,6 +10,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from ganctl.command_line.jobs import Job, Typed
 from ganctl.commands.output import file_named, writing
 from ganctl.commands.seeds import MOST as MOST_SEEDS
 from ganctl.commands.seeds import Seeds
@@ -21,7 +22,9 @@ from ganctl.runtime.console import say
 from ganctl.runtime.disk import write_whole
 from ganctl.runtime.memory import keep_freed_memory
 from ganctl.runtime.randomness import generator
+from ganctl.runtime.signals import Signals
 from ganctl.samples import POINTS, Kind
+from ganctl.validation import validate
 
 ENDINGS = frozenset({"png", "npy", "npz", "csv"})
 """Of files that samples can be written to: an image of them all, or the numbers themselves."""
@@ -39,6 +42,11 @@ class SampleCommand(GeneratorCommand):
     seeds: Seeds | None
     images: bool
     batch_size: Annotated[int, Field(ge=1)]
+
+
+def run(values: Typed, job: Job, signals: Signals) -> None:
+    """Draw the samples that a composed config asks for, which is validated."""
+    sample(validate(SampleCommand, values))
 
 
 def sample(command: SampleCommand) -> None:

@@ -4,24 +4,25 @@ from contextlib import suppress
 from typing import Any
 
 from ganctl.checkpoints.file import read_header
-from ganctl.command_line.jobs import Job
-from ganctl.config import TrainConfig
+from ganctl.command_line.jobs import Job, Typed
+from ganctl.config import train_config
 from ganctl.errors import CheckpointError
 from ganctl.folders.naming import Naming
 from ganctl.folders.run_folder import RunFolder
-from ganctl.runs.start import run
+from ganctl.runs import start
 from ganctl.runtime.signals import Signals
 
 
-def train(config: TrainConfig, job: Job, signals: Signals) -> None:
+def run(values: Typed, job: Job, signals: Signals) -> None:
     """Train the run that the config, and data of the user's own, determine; in a sweep, `name` is a prefix.
 
     A sweep's job finds how far the run came: its folder, status, step and best score.
     """
     swept = job.folder is not None
+    config = train_config(values)
     naming = Naming(config, job if swept else None)
     try:
-        run(config, naming, signals)
+        start.run(config, naming, signals)
     finally:
         if swept and naming.chosen is not None and naming.chosen.path.is_dir():
             job.found.update(_state_of(naming.chosen))

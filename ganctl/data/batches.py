@@ -6,8 +6,7 @@ from time import perf_counter
 import torch
 from torch import Tensor
 
-from ganctl.data.mapped import MappedStore, Prefetch
-from ganctl.data.store import Store
+from ganctl.data.store import MappedStore, Prefetch, Store
 from ganctl.runtime.randomness import permutation
 
 

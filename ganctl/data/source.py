@@ -4,6 +4,8 @@ import os
 import re
 from typing import Annotated, ClassVar
 
+import numpy as np
+from PIL import Image
 from pydantic import AfterValidator, Field
 
 from ganctl.data.store import Store
@@ -38,7 +40,7 @@ class Source(Component):
     @property
     def own(self) -> str | None:
         """The path, as typed, of data of the user's own; None for sets that their name tells."""
-        return None
+        return getattr(self, "path", None)
 
     @property
     def title(self) -> str:
@@ -76,3 +78,14 @@ class Source(Component):
 
 
 SOURCES: Family[Source] = Family("data")
+
+
+def resize(pixels: np.ndarray, side: int) -> np.ndarray:
+    """Return images [count, height, width] or [count, height, width, 3] as squares of `side` pixels.
+
+    Bicubic, over a wider window where images shrink, so that no pixel is skipped. uint8 or float32.
+    """
+    if pixels.shape[1:3] == (side, side):
+        return pixels
+    sized = [Image.fromarray(image).resize((side, side), Image.Resampling.BICUBIC) for image in pixels]
+    return np.stack([np.asarray(image) for image in sized])

@@ -1,18 +1,32 @@
-"""Real samples in memory."""
+"""Real samples, in memory or in a file of which only what a batch needs is read."""
 
 import hashlib
-from collections.abc import Iterable
+import mmap
+import os
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from ganctl.runtime.bounded import opened
+from ganctl.runtime.memory import memory_limit
 from ganctl.samples import SampleSpace
 
 BLOCK = 64 << 20
 """Bytes that are hashed at once."""
+
+RESIDENT_BYTES = 256 << 20
+"""Of the file's pages, about so many bytes are left in the process before they are given back."""
+
+FAULT_BYTES = 64 << 10
+"""What Linux maps around a page that is touched."""
 
 
 @dataclass(frozen=True)
@@ -63,3 +77,120 @@ class Store:
     def describe(self) -> str:
         """Return the set's size and shape for people, such as "1,797 images of 32×32×1"."""
         return self.space.kind.describe_set(len(self), self.space.shape, len(self.classes))
+
+
+def read_only(array: np.ndarray) -> Tensor:
+    """Return an array as a tensor on the same memory, to which nothing may be written."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The given NumPy array is not writable", UserWarning)
+        return torch.from_numpy(array)
+
+
+class MappedPixels:
+    """A .npy file of uint8 [count, height, width, channels], or without channels, mapped read-only.
+
+    Raises `ValueError` if it is no such file or incomplete, `OSError` if it cannot be read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with opened(path) as file:
+            try:
+                np.lib.format.read_magic(file)
+                shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
+            except OSError:
+                raise
+            except Exception as error:  # a damaged header is parsed as Python's literals, with all their errors
+                raise ValueError(f"{path.name} has no header of a .npy file ({error})") from error
+            offset = file.tell()
+            length = offset + int(np.prod(shape, dtype=np.int64))
+            found = os.fstat(file.fileno()).st_size
+            if fortran or dtype != np.uint8 or len(shape) not in (3, 4) or found != length:
+                raise ValueError(f"{path.name} has {found:,} bytes, not {length:,} of uint8")
+            self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        whole = shape if len(shape) == 4 else (*shape, 1)
+        self.array: np.ndarray = np.frombuffer(self._map, np.uint8, offset=offset).reshape(whole)
+        self._offset = offset
+        self._row = int(np.prod(shape[1:], dtype=np.int64))
+        self._resident = 0
+        self._larger_than_memory = length > memory_limit() // 2
+        if self._larger_than_memory:
+            self._advise("MADV_RANDOM", 0, length)
+
+    def gather(self, indices: np.ndarray, out: np.ndarray) -> None:
+        """Copy rows, int64 [batch], to `out`, [batch, height, width, channels]. Torch takes no part in it."""
+        if self._larger_than_memory:
+            for index in indices:  # reads all rows at once, where touching them waits for one after the other
+                start = (self._offset + int(index) * self._row) // mmap.PAGESIZE * mmap.PAGESIZE
+                self._advise("MADV_WILLNEED", start, self._offset + (int(index) + 1) * self._row - start)
+        np.take(self.array, indices, axis=0, out=out, mode="clip")  # "raise" would make a copy in between
+        self._resident += len(indices) * max(self._row, FAULT_BYTES)
+        if self._resident > RESIDENT_BYTES < len(self._map):
+            self._advise("MADV_DONTNEED", 0, len(self._map))  # they stay in the system's cache while it has room
+            self._resident = 0
+
+    def blocks(self) -> Iterator[bytes]:
+        """Yield the samples' bytes as they are in the file now, part by part, read past the map."""
+        with opened(self._path) as file:
+            file.seek(self._offset)
+            while block := file.read(BLOCK):
+                yield block
+
+    def tensor(self) -> Tensor:
+        """Return the samples as a tensor on the same pages, which must not be written to."""
+        return read_only(self.array)
+
+    def _advise(self, name: str, start: int, length: int) -> None:
+        if hasattr(mmap, name):
+            self._map.madvise(getattr(mmap, name), start, length)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MappedStore(Store):
+    """A store whose samples stay in a file; `sha256` is the fingerprint that was taken when it was written."""
+
+    pixels: MappedPixels
+    sha256: str
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """That of a store with the same samples and labels in memory."""
+        return self.sha256
+
+    def intact(self) -> bool:
+        """Return whether samples and labels are those that were written.
+
+        Reads the whole file, past the map, which would read page by page.
+        """
+        return self.digest(self.pixels.blocks()) == self.sha256
+
+
+class Prefetch:
+    """Gathers rows of a mapped store, ahead of time and in one thread of its own where numbers follow each other.
+
+    That thread touches NumPy alone: an operation of torch in it would start a second team of OpenMP threads, which
+    takes the processor from the step's. `pinned` puts rows into memory from which CUDA copies without waiting.
+    """
+
+    def __init__(self, store: MappedStore, pinned: bool) -> None:
+        self._pixels = store.pixels
+        self._pinned = pinned
+        self._thread = ThreadPoolExecutor(1, "ganctl-prefetch")
+        self._ahead: dict[str, tuple[int, Future[None], Tensor]] = {}
+
+    def rows(self, stream: str, number: int, indices: Callable[[str, int], Tensor]) -> Tensor:
+        """Return batch `number` of a stream, uint8 [batch, height, width, channels], and start on the next.
+
+        `indices(stream, number)` says which rows a batch holds.
+        """
+        ready, future, batch = self._ahead.pop(stream, (None, None, None))
+        if ready != number or future is None or batch is None:
+            future, batch = self._start(indices(stream, number))
+        self._ahead[stream] = (number + 1, *self._start(indices(stream, number + 1)))
+        future.result()
+        return batch
+
+    def _start(self, chosen: Tensor) -> tuple[Future[None], Tensor]:
+        shape = (len(chosen), *self._pixels.array.shape[1:])
+        batch = torch.empty(shape, dtype=torch.uint8, pin_memory=self._pinned)
+        return self._thread.submit(self._pixels.gather, chosen.numpy(), batch.numpy()), batch

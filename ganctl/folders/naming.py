@@ -23,13 +23,12 @@ class Naming:
     def __init__(self, config: TrainConfig, job: Job | None) -> None:
         self._config = config
         self.chosen: RunFolder | None = None
-        derived = config.name is None or job is not None
         self._name = config.run_name(sweep=job is not None, words=job.in_name() if job is not None else "")
-        self._derived = derived
-        self._by_data = config.data.own is not None and derived
-        set_of = r"[^-]+" if self._by_data else re.escape(config.data.title)
-        rest = rf"{re.escape(config.name_middle())}(-[\w.+=,-]+)?{config.name_ending()}(-[0-9a-f]{{6}})?"
-        self._form = re.compile(re.escape(config.name_prefix()) + set_of + rest)
+        self._derived = config.name is None or job is not None
+        self._by_data = config.data.own is not None and self._derived
+        title = r"[^-]+" if self._by_data else re.escape(config.data.title)
+        prefix, middle, ending = map(re.escape, config.name_parts())
+        self._form = re.compile(rf"{prefix}{title}{middle}(-[\w.+=,-]+)?{ending}(-[0-9a-f]{{6}})?")
 
     def without_data(self) -> RunFolder | None:
         """Return the folder if it follows from name and config, or from the place of the data; else None."""

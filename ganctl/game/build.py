@@ -6,7 +6,7 @@ from ganctl.config import DeviceConfig, TrainConfig
 from ganctl.data.batches import Batches
 from ganctl.data.store import Store
 from ganctl.errors import ConfigError
-from ganctl.game.assemble import assemble_player, build_network, schedule
+from ganctl.game.assemble import assemble_player, build_network
 from ganctl.game.cuda_graphs import CudaGraphs, Replay
 from ganctl.game.divergence import Divergence
 from ganctl.game.draws import Draws
@@ -38,20 +38,20 @@ def build_game(config: TrainConfig, store: Store, device: Device) -> Game:
         )
     space = config.model.space(store.space)
     check_memory(config, space, device)
-    ema = None
-    if config.ema.half_life > 0:
-        average = build_network(config, "generator", space, device)
-        ema = Ema(average, config.ema.half_life, config.ema.ramp)
 
     def player(name: PlayerName) -> Player:
         network = build_network(config, name, space, device)
         return assemble_player(config, name, network, space, device)
 
+    generator, ema = player("generator"), None
+    if config.ema.half_life > 0:
+        average = build_network(config, "generator", space, device)
+        ema = Ema(average, generator.network, config.ema.half_life, config.ema.ramp)
     game = Game(
-        generator=player("generator"),
+        generator=generator,
         discriminator=player("discriminator"),
         ema=ema,
-        ema_schedule=schedule(config, config.schedule.ema),
+        ema_schedule=config.schedule.ema.ending(config.train.steps),
         draws=_draws(config, store, device),
         device=device,
         divergence=Divergence(

@@ -23,8 +23,8 @@ class Divergence:
         self._slots: list[tuple[str, str]] = []
         self._numbers: dict[tuple[str, ...], Tensor] = {}
 
-    def look(self, step: int | Tensor, player: str, values: Mapping[str, Tensor]) -> None:
-        """Record a step's scalars on the device without reading them; `step` (from 0) may be on the device too."""
+    def look(self, step: int, player: str, values: Mapping[str, Tensor]) -> None:
+        """Record the scalars of a step (from 0) on the device without reading them."""
         names = tuple(name for name in values if name not in self._ignored)
         bad = torch.stack([values[name].detach() for name in names]).isfinite().logical_not()
         code = torch.where(bad, self._slots_of(player, names) + step * SLOTS, torch.iinfo(torch.int64).max).min()

@@ -1,6 +1,7 @@
 """What of a game a crash must not lose: its members, each of which saves, loads and describes its own tensors."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import ClassVar, Protocol, runtime_checkable
 
 import torch
@@ -48,38 +49,38 @@ class Member:
         yield from ()
 
 
+@dataclass(frozen=True)
 class Weights(Member):
     """A network's weights and buffers."""
 
-    def __init__(self, network: nn.Module) -> None:
-        self._network = network
+    network: nn.Module
 
     def state(self) -> dict[str, Tensor]:
         """Return the network's state."""
-        return dict(self._network.state_dict())
+        return dict(self.network.state_dict())
 
     def load(self, saved: Mapping[str, Tensor]) -> None:
         """Raise `RuntimeError` if names or shapes are others."""
-        self._network.load_state_dict(saved)
+        self.network.load_state_dict(saved)
 
 
+@dataclass(frozen=True)
 class OptimizerSlots(Member):
     """What an optimizer keeps of each weight, as `<slot>.<weight>`."""
 
-    def __init__(self, player: Player) -> None:
-        self._player = player
+    player: Player
 
     def state(self) -> dict[str, Tensor]:
         """Return the slots; none before the first update.
 
         Raises `ConfigError` for a network of which a weight takes no part in any update.
         """
-        slots = self._player.optimizer.state
-        named = dict(self._player.network.named_parameters())
+        slots = self.player.optimizer.state
+        named = dict(self.player.network.named_parameters())
         idle = [name for name, weight in named.items() if slots.get(weight) is None]
         if 0 < len(idle) < len(named):
             raise ConfigError(
-                f"model: {self._player.name}.{idle[0]} takes no part in the loss: its optimizer keeps nothing for "
+                f"model: {self.player.name}.{idle[0]} takes no part in the loss: its optimizer keeps nothing for "
                 "it, and no run could go on from such a checkpoint; leave it out of the network"
             )
         return {
@@ -96,17 +97,17 @@ class OptimizerSlots(Member):
             slot, _, name = key.partition(".")
             slots.setdefault(name, {})[slot] = value
         state: dict[int, dict[str, Tensor]] = {}
-        for number, (name, weight) in enumerate(self._player.network.named_parameters()):
+        for number, (name, weight) in enumerate(self.player.network.named_parameters()):
             if saved:
                 state[number] = {slot: _like(weight, value) for slot, value in slots.pop(name).items()}
         if slots:
             raise ValueError(f"optimizer slots of unknown weights, such as {min(slots)}")
-        groups = self._player.optimizer.state_dict()["param_groups"]
-        self._player.optimizer.load_state_dict({"state": state, "param_groups": groups})
+        groups = self.player.optimizer.state_dict()["param_groups"]
+        self.player.optimizer.load_state_dict({"state": state, "param_groups": groups})
 
     def outline(self) -> dict[str, Tensor]:
         """Return what the optimizer keeps once it has stepped."""
-        return self._player.learning.kept(self._player.name, dict(self._player.network.named_parameters()))
+        return self.player.learning.kept(self.player.name, dict(self.player.network.named_parameters()))
 
     def may_lack(self, steps: int, scaled: bool) -> bool:
         """Return whether there may have been no update yet: fp16 may have skipped every one."""
@@ -114,10 +115,10 @@ class OptimizerSlots(Member):
 
     def faults(self, saved: Mapping[str, Tensor], steps: int) -> Iterator[str]:
         """Yield counters beyond the updates made, and squares below 0."""
-        most = steps * self._player.updates
+        most = steps * self.player.updates
         for name, value in saved.items():
             slot = name.partition(".")[0]
-            if slot in self._player.learning.never_negative and value.numel() and value.min() < 0:
+            if slot in self.player.learning.never_negative and value.numel() and value.min() < 0:
                 yield f"{name} is negative"
             if slot == "step" and value.dim() == 0 and (value % 1 != 0 or value > most):
                 yield f"{name} is {value.item():g}, but {steps:,} steps make at most {most:,} updates"
@@ -136,24 +137,24 @@ SCALER = {"scale": ("scale", torch.float32), "growth_tracker": ("_growth_tracker
 """What of a loss scaler is saved: its keys in torch, and types."""
 
 
+@dataclass(frozen=True)
 class LossScale(Member):
     """The state of fp16's loss scaler; nothing in other precisions."""
 
-    def __init__(self, scaler: torch.amp.GradScaler) -> None:
-        self._scaler = scaler
+    scaler: torch.amp.GradScaler
 
     def state(self) -> dict[str, Tensor]:
         """Return the scale and the updates since it last moved."""
-        if not self._scaler.is_enabled():
+        if not self.scaler.is_enabled():
             return {}
-        saved = self._scaler.state_dict()
+        saved = self.scaler.state_dict()
         return {name: torch.tensor(saved[key], dtype=dtype) for name, (key, dtype) in SCALER.items()}
 
     def load(self, saved: Mapping[str, Tensor]) -> None:
         """Take over what a run in fp16 has left; other precisions pass it over."""
-        if self._scaler.is_enabled() and saved:
+        if self.scaler.is_enabled() and saved:
             found = {key: saved[name].item() for name, (key, _) in SCALER.items()}
-            self._scaler.load_state_dict(self._scaler.state_dict() | found)
+            self.scaler.load_state_dict(self.scaler.state_dict() | found)
 
     def outline(self) -> dict[str, Tensor]:
         """Return both scalars."""
@@ -170,26 +171,26 @@ class LossScale(Member):
                 yield f"{name} is {value.item():g}, which scales nothing"
 
 
+@dataclass(frozen=True)
 class LastValues(Member):
     """The last value of each term, which a lazy term's next row of the log repeats."""
 
     extra: ClassVar[Mapping[str, Tensor]] = {SKIPPED: torch.empty((), device="meta")}
 
-    def __init__(self, player: Player) -> None:
-        self._player = player
+    player: Player
 
     def state(self) -> dict[str, Tensor]:
         """Return the values; none before the first update."""
-        return dict(self._player.values)
+        return dict(self.player.values)
 
     def load(self, saved: Mapping[str, Tensor]) -> None:
         """Take over the values."""
-        weight = self._player.parameters[0]
-        self._player.values = {name: value.to(weight.device, weight.dtype) for name, value in saved.items()}
+        weight = self.player.parameters[0]
+        self.player.values = {name: value.to(weight.device, weight.dtype) for name, value in saved.items()}
 
     def outline(self) -> dict[str, Tensor]:
         """Return a scalar for each term and the gradient's norm."""
-        names = [*(term.name for term in self._player.terms), "gradient_norm"]
+        names = [*(term.name for term in self.player.terms), "gradient_norm"]
         return {name: torch.empty((), device="meta") for name in names}
 
     def may_lack(self, steps: int, scaled: bool) -> bool:
@@ -197,19 +198,19 @@ class LastValues(Member):
         return steps == 0
 
 
+@dataclass(frozen=True)
 class TermState(Member):
     """A term's own state."""
 
-    def __init__(self, term: Stateful) -> None:
-        self._term = term
+    term: Stateful
 
     def state(self) -> dict[str, Tensor]:
         """Return the term's tensors."""
-        return self._term.state()
+        return self.term.state()
 
     def load(self, saved: Mapping[str, Tensor]) -> None:
         """Hand the term its tensors."""
-        self._term.load(saved)
+        self.term.load(saved)
 
 
 def members(players: Iterable[Player], average: nn.Module | None) -> dict[str, Member]:

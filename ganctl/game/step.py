@@ -107,7 +107,7 @@ def train_step(game: Game, step: int) -> None:
         game.divergence.look(step, plan.player.name, plan.player.values)
     if game.ema is not None:
         images = game.draws.images_per_step
-        game.ema.update(game.generator.network, images * (step + 1), images, game.ema_schedule.factor(step))
+        game.ema.update(images * (step + 1), images, game.ema_schedule.factor(step))
 
 
 def play(game: Game, plans: Iterable[Plan]) -> list[Update]:

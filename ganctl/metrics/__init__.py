@@ -2,14 +2,11 @@
 
 1. **Samples** (`sample_sets`): real or generated ones as stored, read in chunks. Generated images are rounded to
    bytes as real ones are, so that no metric sees a difference of type.
-2. **Extractors** (`extractor`, `features/`; `configs/metric/features/`): from a chunk to features and, where
-   there are classes, logits. `raw` takes values as they are, `classifier` learns the data's own labels and works
-   offline, `torchvision_layers` and `inception` are networks of others. Each states its dimension, a digest of
-   architecture and weights, what it takes, its resizer and precision.
-3. **Statistics** (`statistics`): what metrics read, collected in one pass: mean and covariance merged chunk by
-   chunk in float64, features and logits in float32. Those of real samples are cached on disk (`tensor_cache`).
-4. **Metrics** (`metric`, a module a kind; `configs/metric/`): from both sides' statistics to numbers. Where a
-   metric has no meaning (too few samples, no labels, points), one line reports that before a sample is read.
+2. **Extractors** (`extractor`, `features/`): from a chunk to features and, where there are classes, logits.
+3. **Statistics** (`statistics`): what metrics read, collected in one pass; those of real samples are cached on
+   disk (`tensor_cache`).
+4. **Metrics** (`metric`, a module a kind): from both sides' statistics to numbers. Where a metric has no meaning
+   (too few samples, no labels, points), one line reports that before a sample is read.
 5. **Comparison** (`comparison`): all metrics at once, the real-vs-real baseline, and Student's interval over
    seeds.
 

@@ -3,6 +3,8 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from statistics import fmean, stdev
 
 from ganctl.errors import ConfigError
 from ganctl.metrics.extractor import Extractor, exact_fp32
@@ -28,10 +30,7 @@ class Baseline:
 
 
 class Comparison:
-    """Metrics of generated samples compared with all real ones, whose statistics are collected once.
-
-    They are also stored in the folder `cache` (auto = the system's), if there is one.
-    """
+    """Metrics of generated samples compared with all real ones, whose statistics are collected once and cached."""
 
     def __init__(
         self, metrics: Mapping[str, Metric], extractor: Extractor, real: Samples, cache: str | None = None
@@ -40,7 +39,6 @@ class Comparison:
         self._extractor = extractor
         self._real = real
         self._cache = cache
-        self._collected: Statistics | None = None
 
     def check(self, generated: Samples) -> None:
         """Raise `ConfigError` or `DataError` for the first metric that has no meaning here; read no sample."""
@@ -50,13 +48,10 @@ class Comparison:
             metric.check(self._real, generated, self._extractor)
 
     def numbers(self, generated: Samples, seed: int) -> Numbers:
-        """Return every metric's numbers of generated samples; the seed determines what metrics draw.
-
-        Raises what `check` raises.
-        """
+        """Return every metric's numbers, drawn by the seed; raise what `check` raises."""
         self.check(generated)
         ours = collect(generated, self._extractor, self._needed())
-        return _compare(self._metrics, self._known(), ours, seed)
+        return _compare(self._metrics, self._known, ours, seed)
 
     def baseline(self, count: int, seed: int) -> Baseline:
         """Return the numbers of `count` real samples, at most half of them, compared with the others."""
@@ -70,22 +65,19 @@ class Comparison:
                 left_out.append(str(error))
         numbers: Numbers = {}
         if possible:
-            needs = self._needed() | self._needed_of_real()
+            needs = self._needed() | self._needed(real=True)
             first = collect(part, self._extractor, needs, self._cache)
-            numbers = _compare(possible, self._known().without_first(first, rest), first, seed)
+            numbers = _compare(possible, self._known.without_first(first, rest), first, seed)
         return Baseline(numbers, part.count, rest.count, tuple(left_out))
 
+    @cached_property
     def _known(self) -> Statistics:
-        if self._collected is None:
-            self._collected = collect(self._real, self._extractor, self._needed_of_real(), self._cache)
-        return self._collected
+        return collect(self._real, self._extractor, self._needed(real=True), self._cache)
 
-    def _needed(self) -> frozenset[Need]:
-        return frozenset(need for metric in self._metrics.values() for need in metric.needs)
-
-    def _needed_of_real(self) -> frozenset[Need]:
+    def _needed(self, *, real: bool = False) -> frozenset[Need]:
         metrics = self._metrics.values()
-        needs = (metric.needs if metric.needs_real is None else metric.needs_real for metric in metrics)
+        own = (metric.needs_real if real else None for metric in metrics)
+        needs = (metric.needs if each is None else each for metric, each in zip(metrics, own, strict=True))
         return frozenset(need for each in needs for need in each)
 
 
@@ -106,11 +98,10 @@ class Interval:
 def interval(values: Sequence[float], confidence: float = 0.95) -> Interval:
     """Return the mean of independent values and Student's t interval around it (Student 1908)."""
     count = len(values)
-    mean = math.fsum(values) / count
+    mean = fmean(values)
     if count == 1:
         return Interval(mean, None, tuple(values))
     from scipy.special import stdtrit
 
-    deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (count - 1))
     quantile = float(stdtrit(count - 1, (1 + confidence) / 2))
-    return Interval(mean, quantile * deviation / math.sqrt(count), tuple(values))
+    return Interval(mean, quantile * stdev(values) / math.sqrt(count), tuple(values))

@@ -65,7 +65,7 @@ class Extractor:
     def require(self, space: SampleSpace) -> None:
         """Raise `ConfigError` for samples that the extractor does not take."""
         if self.takes is None:
-            space.require_images(f"{KEY}: {self.name} looks at pictures", f"take {KEY}=raw")
+            space.require_images(f"{KEY}: {self.name} looks at images", f"take {KEY}=raw")
         elif space.shape != self.takes.shape:
             raise ConfigError(
                 f"{KEY}: {self.name} was made for samples of {self.takes.describe()}, not of {space.describe()}; "
@@ -84,17 +84,14 @@ class Reference:
 
     def require_images(self, name: str) -> None:
         """Raise `ConfigError` where samples are points."""
-        self.store.space.require_images(f"{KEY}: {name} looks at pictures", f"take {KEY}=raw")
+        self.store.space.require_images(f"{KEY}: {name} looks at images", f"take {KEY}=raw")
 
 
 class FeatureExtractor(Component):
     """A way to extract features from samples, by name."""
 
     def open(self, reference: Reference) -> Extractor:
-        """Return the extractor, with its weights on the device.
-
-        Raises `ConfigError` or `DataError` if it does not take these samples or its weights cannot be had.
-        """
+        """Return the extractor on the device; raise `ConfigError` or `DataError` for data that does not fit."""
         raise NotImplementedError
 
 

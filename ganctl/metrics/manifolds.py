@@ -15,8 +15,6 @@ from ganctl.metrics.statistics import Statistics
 from ganctl.runtime.console import track
 from ganctl.runtime.randomness import permutation
 
-Neighbours = Annotated[int, Field(ge=1, le=10_000)]
-
 ROWS, COLUMNS = 512, 8192
 """The block of a matrix of distances that is computed at once; blocks of all columns are held at once."""
 
@@ -56,20 +54,30 @@ def _distances(rows: Tensor, columns: Tensor) -> Tensor:
     return found
 
 
-def radii(features: Tensor, neighbours: int, device: torch.device) -> Tensor:
-    """Return each feature's distance to its k-th nearest other one, float64 [n]."""
+def nearest(
+    features: Tensor, others: Tensor, device: torch.device, own: Tensor | None = None, neighbours: int = 1
+) -> Tensor:
+    """Return each feature's distance to its k-th nearest other one, float64 [n].
+
+    `own`, where features are among the others, are their numbers there, int64 [n].
+    """
     found = []
-    for start, block in distances(features, features, device):
-        own = torch.arange(len(block), device=device)
-        block[own, start + own] = torch.inf
-        found.append(block.topk(neighbours, dim=1, largest=False).values[:, -1])
+    for start, block in distances(features, others, device):
+        if own is not None:
+            block[torch.arange(len(block)), own[start : start + len(block)]] = torch.inf
+        kth = block.amin(1) if neighbours == 1 else block.topk(neighbours, largest=False).values[:, -1]
+        found.append(kth)
     return torch.cat(found)
 
 
 def balls(side: Statistics, count: int, neighbours: int) -> Tensor:
     """Return the radii of one side's first features, found once however many metrics and seeds read them."""
-    device = side.extractor.arithmetic
-    return side.derived(("radii", count, neighbours), lambda: radii(side.features[:count], neighbours, device))
+
+    def radii() -> Tensor:
+        features = side.features[:count]
+        return nearest(features, features, side.extractor.arithmetic, torch.arange(count), neighbours)
+
+    return side.derived(("radii", count, neighbours), radii)
 
 
 def share_inside(features: Tensor, centres: Tensor, around: Tensor, device: torch.device) -> float:
@@ -87,7 +95,7 @@ class ManifoldMetric(Metric):
 
     needs = frozenset({"features"})
     better = "higher"
-    neighbours: Neighbours
+    neighbours: Annotated[int, Field(ge=1, le=10_000)]
 
     def check(self, real: Samples, generated: Samples, extractor: Extractor) -> None:
         """Refuse sets without so many neighbours."""
@@ -102,10 +110,7 @@ class PrecisionRecall(ManifoldMetric):
     name: Literal["precision_recall"]
 
     def compute(self, real: Statistics, generated: Statistics, seed: int) -> dict[str, float]:
-        """Return `precision`, the share of generated samples in balls of real ones, and `recall`, the reverse.
-
-        `f_score` is their harmonic mean.
-        """
+        """Return `precision`, the share of fakes in balls of real ones, `recall`, the reverse, and `f_score`."""
         device = real.extractor.arithmetic
         count = min(real.samples.count, generated.samples.count)
         around_real, around_generated = (balls(side, count, self.neighbours) for side in (real, generated))
@@ -134,28 +139,19 @@ class DensityCoverage(ManifoldMetric):
             near = block <= around[start : start + len(block), None]
             inside += int(near.sum())
             covered += int(near.any(1).sum())
-        return {
-            "density": inside / (self.neighbours * count),
-            "coverage": covered / count,
-        }
+        return {"density": inside / (self.neighbours * count), "coverage": covered / count}
 
 
 @METRICS.register
 class NearestNeighbour(Metric):
-    """Distance from generated samples to real ones, compared with that between real ones.
-
-    A generator that copies comes nearer to the real samples than these are to each other.
-    """
+    """Distance from generated samples to real ones, compared with that between real ones: small for copies."""
 
     needs = frozenset({"features"})
     value = "distance_ratio"
     better = None
+    fewest = (2, "to have a neighbour")
     name: Literal["nearest_neighbour"]
     num: Annotated[int, Field(ge=2, le=1_000_000)]
-
-    def check(self, real: Samples, generated: Samples, extractor: Extractor) -> None:
-        """Refuse less than two samples."""
-        self.require_count(2, "to have a neighbour", real, generated)
 
     def compute(self, real: Statistics, generated: Statistics, seed: int) -> dict[str, float]:
         """Return medians of distances and the share of copies, from up to `num` samples of each side.
@@ -166,9 +162,9 @@ class NearestNeighbour(Metric):
         as the nearest 1 % of the real ones: 0.01 for new samples, 1 for copies.
         """
         device = real.extractor.arithmetic
-        ours = self._nearest(generated.features[: self.num], real.features, None, device)
+        ours = nearest(generated.features[: self.num], real.features, device)
         chosen = permutation(real.samples.count, "nearest_neighbour", seed)[: self.num]
-        theirs = self._nearest(real.features[chosen], real.features, chosen, device)
+        theirs = nearest(real.features[chosen], real.features, device, chosen)
         distance, distance_real = float(ours.median()), float(theirs.median())
         return {
             "distance": distance,
@@ -176,12 +172,3 @@ class NearestNeighbour(Metric):
             "distance_ratio": distance / distance_real if distance_real > 0 else math.nan,
             "copies": float((ours <= theirs.quantile(RARE)).double().mean()),
         }
-
-    @staticmethod
-    def _nearest(features: Tensor, others: Tensor, own: Tensor | None, device: torch.device) -> Tensor:
-        found = []
-        for start, block in distances(features, others, device):
-            if own is not None:
-                block[torch.arange(len(block)), own[start : start + len(block)]] = torch.inf
-            found.append(block.min(1).values)
-        return torch.cat(found)

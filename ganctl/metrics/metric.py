@@ -24,8 +24,17 @@ class Metric(Component):
     better: ClassVar[Literal["lower", "higher"] | None] = "lower"
     """Where better models have that number; None if it is best where it equals that of real samples."""
 
+    fewest: ClassVar[tuple[int, str]] = (1, "to compare")
+    """The samples that each side must have, and for what."""
+
     def check(self, real: Samples, generated: Samples, extractor: Extractor) -> None:
         """Raise `ConfigError` or `DataError` if the number has no meaning here; no sample is read for it."""
+        if "logits" in self.needs and extractor.classes == 0:
+            raise ConfigError(
+                f"metric.{self.name}: reads classes, which {KEY}={extractor.name} does not tell; take "
+                f"{KEY}=classifier"
+            )
+        self.require_count(*self.fewest, real, generated)
 
     def compute(self, real: Statistics, generated: Statistics, seed: int) -> dict[str, float]:
         """Return the numbers by name; the seed determines every random draw."""
@@ -37,14 +46,6 @@ class Metric(Component):
         if few < least:
             raise ConfigError(
                 f"metric.{self.name}: {few:,} samples are too few {why}; it takes {least:,} or more on each side"
-            )
-
-    def require_classes(self, extractor: Extractor) -> None:
-        """Raise `ConfigError` if the extractor has no classes."""
-        if extractor.classes == 0:
-            raise ConfigError(
-                f"metric.{self.name}: reads classes, which {KEY}={extractor.name} does not tell; take "
-                f"{KEY}=classifier"
             )
 
 

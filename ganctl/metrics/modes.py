@@ -13,8 +13,6 @@ from ganctl.metrics.metric import METRICS, Metric
 from ganctl.metrics.sample_sets import CHUNK, Samples
 from ganctl.metrics.statistics import Statistics
 
-AtLeastOne = Annotated[int, Field(ge=1)]
-
 
 def divergence(shares: Tensor, reference: Tensor) -> float:
     """Return Σ p·log(p / q) in nats of two distributions, float64 [modes]; q > 0 where p > 0."""
@@ -34,7 +32,7 @@ class ModeCount(Metric):
     value = "modes"
     better = "higher"
     name: Literal["mode_count"]
-    least: AtLeastOne
+    least: Annotated[int, Field(ge=1)]
     reference: Literal["data", "uniform"]
 
     def check(self, real: Samples, generated: Samples, extractor: Extractor) -> None:
@@ -44,7 +42,7 @@ class ModeCount(Metric):
                 "metric.mode_count: needs labelled data, and this has no labels; take another metric, or data "
                 "with classes (a folder for each)"
             )
-        self.require_classes(extractor)
+        super().check(real, generated, extractor)
         if extractor.classes != len(real.classes):
             raise ConfigError(
                 f"metric.mode_count: {extractor.name} tells {extractor.classes:,} classes, and the data has "
@@ -77,7 +75,7 @@ class MixtureModes(Metric):
     better = "higher"
     name: Literal["mixture_modes"]
     within: Annotated[float, Field(gt=0)]
-    least: AtLeastOne
+    least: Annotated[int, Field(ge=1)]
 
     def check(self, real: Samples, generated: Samples, extractor: Extractor) -> None:
         """Refuse data that is no mixture of Gaussians."""

@@ -7,7 +7,6 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import conv2d, pad
 
-from ganctl.metrics.extractor import Extractor
 from ganctl.metrics.metric import METRICS, Metric
 from ganctl.metrics.sample_sets import Samples
 from ganctl.metrics.statistics import Statistics
@@ -40,15 +39,8 @@ class SlicedWasserstein(Metric):
     patches: Annotated[int, Field(ge=1, le=10_000)]
     directions: Annotated[int, Field(ge=1, le=100_000)]
 
-    def check(self, real: Samples, generated: Samples, extractor: Extractor) -> None:
-        """Refuse empty sets."""
-        self.require_count(1, "to compare", real, generated)
-
     def compute(self, real: Statistics, generated: Statistics, seed: int) -> dict[str, float]:
-        """Return `swd`, the mean over levels, and `swd_<pixels>` of each level, ≥ 0.
-
-        The first `num` samples of each side are compared, or as many as the smaller side has.
-        """
+        """Return `swd`, the mean over levels, and `swd_<pixels>` of each, ≥ 0, of up to `num` samples a side."""
         count = min(self.num, real.samples.count, generated.samples.count)
         device = real.extractor.arithmetic
         if real.samples.space.kind is POINTS:
@@ -92,10 +84,7 @@ def level_sides(shape: tuple[int, ...]) -> list[int]:
 
 
 def pyramid_level(images: Tensor, level: int) -> Tensor:
-    """Return a level of the Laplacian pyramid of images [n, channels, height, width] (Burt and Adelson 1983).
-
-    All levels but the coarsest are what the next one lacks.
-    """
+    """Return a level (0 is the finest) of images' Laplacian pyramid (Burt and Adelson 1983)."""
     last = len(level_sides(tuple(images.shape[1:]))) - 1
     for _ in range(level):
         images = smaller(images)
@@ -124,14 +113,11 @@ def _blurred(images: Tensor) -> Tensor:
 
 def _draw(images: Tensor, count: int, source: torch.Generator) -> Tensor:
     """Return `count` patches at random places of each image, [n, count, channels, 49]."""
-    number, channels, height, width = images.shape
+    number, _, height, width = images.shape
     tops = torch.randint(height - PATCH + 1, (number, count), generator=source)
     lefts = torch.randint(width - PATCH + 1, (number, count), generator=source)
-    offsets = (torch.arange(PATCH)[:, None] * width + torch.arange(PATCH)).flatten()
-    places = (tops * width + lefts)[..., None] + offsets
-    places = places.to(images.device)[:, :, None].expand(-1, -1, channels, -1)
-    planes = images.flatten(2)[:, None].expand(-1, count, -1, -1)
-    return planes.gather(3, places)
+    windows = images.unfold(2, PATCH, 1).unfold(3, PATCH, 1)
+    return windows[torch.arange(number)[:, None], :, tops, lefts].flatten(3)
 
 
 def sliced_distance(first: Tensor, second: Tensor, directions: int, seed: int) -> float:

@@ -28,14 +28,11 @@ class InceptionScore(Metric):
 
     def check(self, real: Samples, generated: Samples, extractor: Extractor) -> None:
         """Refuse extractors without classes, and fewer samples than there are splits."""
-        self.require_classes(extractor)
+        super().check(real, generated, extractor)
         self.require_count(self.splits, f"for {self.splits} splits", real, generated)
 
     def compute(self, real: Statistics, generated: Statistics, seed: int) -> dict[str, float]:
-        """Return `inception_score`, the mean over splits, `inception_score_std`, and the data's own, `…_real`.
-
-        1 to the number of classes.
-        """
+        """Return `inception_score`, 1 to the number of classes, its `…_std`, and the data's own, `…_real`."""
         scores = self._scores(generated.logits)
         return {
             "inception_score": float(scores.mean()),

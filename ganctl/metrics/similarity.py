@@ -7,7 +7,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-from ganctl.images.blur import WINDOW, gaussian_means
+from ganctl.images.blur import WINDOW, similarity_terms
 from ganctl.metrics.extractor import Extractor
 from ganctl.metrics.metric import METRICS, Metric
 from ganctl.metrics.sample_sets import Samples
@@ -15,7 +15,6 @@ from ganctl.metrics.statistics import Statistics
 
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 AT_ONCE = 64
-SMALL, LARGE = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 
 
 @METRICS.register
@@ -27,26 +26,23 @@ class MsSsim(Metric):
 
     value = "ms_ssim"
     better = None
+    fewest = (2, "to make a pair")
     name: Literal["ms_ssim"]
     pairs: Annotated[int, Field(ge=1, le=1_000_000)]
 
     def check(self, real: Samples, generated: Samples, extractor: Extractor) -> None:
         """Refuse points, and sets without a pair."""
-        real.space.require_images("metric.ms_ssim: compares pictures", "leave it out")
-        self.require_count(2, "to make a pair", real, generated)
+        real.space.require_images("metric.ms_ssim: compares images", "leave it out")
+        super().check(real, generated, extractor)
 
     def compute(self, real: Statistics, generated: Statistics, seed: int) -> dict[str, float]:
         """Return `ms_ssim` of generated samples and `ms_ssim_real`, 0 to 1, of up to `pairs` pairs of each."""
-        device = real.extractor.arithmetic
-        return {
-            "ms_ssim": self._mean(generated.samples, device),
-            "ms_ssim_real": self._mean(real.samples, device),
-        }
+        return {"ms_ssim": self._mean(generated), "ms_ssim_real": self._mean(real)}
 
-    def _mean(self, samples: Samples, device: torch.device) -> float:
-        total, pairs = 0.0, min(self.pairs, samples.count // 2)
-        for chunk in samples.part(0, 2 * pairs).chunks(AT_ONCE):
-            images = chunk.to(device).permute(0, 3, 1, 2).float()
+    def _mean(self, side: Statistics) -> float:
+        total, pairs = 0.0, min(self.pairs, side.samples.count // 2)
+        for chunk in side.samples.part(0, 2 * pairs).chunks(AT_ONCE):
+            images = chunk.to(side.extractor.arithmetic).permute(0, 3, 1, 2).float()
             total += float(similarity(images[::2], images[1::2]).sum())
         return total / pairs
 
@@ -63,20 +59,9 @@ def similarity(first: Tensor, second: Tensor) -> Tensor:
     weights = [weight / sum(WEIGHTS[:scales]) for weight in WEIGHTS[:scales]]
     found = torch.ones(len(first), dtype=torch.float64, device=first.device)
     for scale, weight in enumerate(weights):
-        light, structure = _terms(first, second)
-        value = light * structure if scale == scales - 1 else structure
+        light, bright, structure, rough = similarity_terms(first, second, 255.0)
+        value = structure / rough if scale < scales - 1 else (light / bright) * (structure / rough)
         found *= value.flatten(1).mean(1).clamp(min=0).double() ** weight
         if scale < scales - 1:
             first, second = avg_pool2d(first, 2), avg_pool2d(second, 2)
     return found
-
-
-def _terms(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
-    """Return maps of luminance, and of contrast times structure (Wang et al. 2004, equations 6, 9 and 10)."""
-    blurred = gaussian_means(first)
-
-    mean_1, mean_2 = blurred(first), blurred(second)
-    variances = blurred(first.square()) - mean_1.square() + blurred(second.square()) - mean_2.square()
-    covariance = blurred(first * second) - mean_1 * mean_2
-    light = (2 * mean_1 * mean_2 + SMALL) / (mean_1.square() + mean_2.square() + SMALL)
-    return light, (2 * covariance + LARGE) / (variances + LARGE)

@@ -30,10 +30,7 @@ class Moments:
     covariance: Tensor
 
     def without(self, part: "Moments") -> "Moments":
-        """Return the moments of what remains without a part, of which at least two samples are left.
-
-        They are those that, merged with the part's, give these (Chan et al. 1979, equation 2.1).
-        """
+        """Return the moments that, merged with the part's, give these (Chan et al. 1979, equation 2.1)."""
         count = self.count - part.count
         mean = (self.count * self.mean - part.count * part.mean) / count
         apart = mean - part.mean
@@ -117,15 +114,15 @@ def collect(
     """
     if not needs:
         return Statistics(samples, extractor, {})
-    if cache is None or samples.content is None or extractor.cheap:
-        return Statistics(samples, extractor, _extracted(samples, extractor, needs))
-    cached = TensorCache(cache, "statistics")
     question = [STATISTICS_VERSION, samples.content, extractor.describe(), sorted(needs)]
-    if (found := cached.read(question, _forms(samples, extractor, needs))) is not None:
-        return Statistics(samples, extractor, found)
-    tensors = _extracted(samples, extractor, needs)
-    cached.write(question, tensors)
-    return Statistics(samples, extractor, tensors)
+    known = samples.content is not None and not extractor.cheap
+    cached = TensorCache(cache, "statistics") if known and cache is not None else None
+    found = cached.read(question, _forms(samples, extractor, needs)) if cached else None
+    if found is None:
+        found = _extracted(samples, extractor, needs)
+        if cached:
+            cached.write(question, found)
+    return Statistics(samples, extractor, found)
 
 
 def _forms(samples: Samples, extractor: Extractor, needs: Collection[Need]) -> dict[str, Form]:

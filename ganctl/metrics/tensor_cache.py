@@ -26,17 +26,10 @@ HEADER_BYTES = 1 << 20
 """What a file may hold besides its tensors."""
 
 ENTRY = "answer"
-"""The one entry of a file's metadata: the sha256 of the question and of the tensors.
-
-Safetensors writes several entries in random order.
-"""
+"""The one entry of a file's metadata (safetensors shuffles several): the question's and the tensors' sha256."""
 
 Form = tuple[torch.dtype, tuple[int, ...]]
 """Type and shape of a tensor."""
-
-
-class DamagedError(Exception):
-    """A file that does not hold the answer to its question."""
 
 
 class TensorCache:
@@ -51,24 +44,21 @@ class TensorCache:
         self.folder = cache_folder(cache) / kind
 
     def read(self, question: list[Any], forms: Mapping[str, Form]) -> dict[str, Tensor] | None:
-        """Return the answer: tensors of exactly these names, types and shapes, all finite; None if there is none.
-
-        A file that holds anything else is reported, and counts as none.
-        """
+        """Return tensors of these names, types and shapes, all finite; None, reported, for anything else."""
         path = self._path(question)
         try:
             return _read(path, _digest_of(question), forms)
         except (FileNotFoundError, NotADirectoryError):
             return None
-        except (DamagedError, SafetensorError, OSError, RuntimeError, ValueError) as error:
+        except (SafetensorError, OSError, RuntimeError, ValueError) as error:
             say(f"{path} is damaged ({error}) and made again")
             return None
 
     def write(self, question: list[Any], tensors: Mapping[str, Tensor]) -> None:
         """Store an answer, completely or not at all; one with numbers that are not finite is not stored."""
-        still = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-        if not all(map(_is_finite, still.values())):
+        if not all(map(_is_finite, tensors.values())):
             return
+        still = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
         path, asked = self._path(question), _digest_of(question)
         unfinished = temporary(path)
         try:
@@ -104,27 +94,24 @@ def digest(tensors: Mapping[str, Tensor]) -> str:
 
 
 def _read(path: Path, asked: str, forms: Mapping[str, Form]) -> dict[str, Tensor]:
-    """Return the tensors of a file.
-
-    Raises `DamagedError` if it is too long, answers another question, or holds other tensors than expected.
-    """
+    """Return the tensors of a file; raise `ValueError` for another question's answer or other tensors."""
     expected = sum(dtype.itemsize * math.prod(shape) for dtype, shape in forms.values())
     if regular_size(path) > expected + HEADER_BYTES:
-        raise DamagedError("it is longer than its answer")
+        raise ValueError("it is longer than its answer")
     with safe_open(path, "pt") as file:
         question, _, found = (file.metadata() or {}).get(ENTRY, "").partition(" ")
         if question != asked:
-            raise DamagedError("it answers another question")
+            raise ValueError("it answers another question")
         if set(file.keys()) != forms.keys():
-            raise DamagedError("it holds other tensors")
+            raise ValueError("it holds other tensors")
         tensors = {name: file.get_tensor(name) for name in forms}
     for name, tensor in tensors.items():
         if (tensor.dtype, tuple(tensor.shape)) != forms[name]:
-            raise DamagedError(f"{name} is {tensor.dtype} {list(tensor.shape)}")
+            raise ValueError(f"{name} is {tensor.dtype} {list(tensor.shape)}")
         if not _is_finite(tensor):
-            raise DamagedError(f"{name} holds numbers that are not finite")
+            raise ValueError(f"{name} holds numbers that are not finite")
     if found != digest(tensors):
-        raise DamagedError("its content does not match its sha256")
+        raise ValueError("its content does not match its sha256")
     return tensors
 
 

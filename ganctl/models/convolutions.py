@@ -37,10 +37,7 @@ _weights_wanted = ContextVar("_weights_wanted", default=True)
 
 @contextmanager
 def gradients_at_samples_alone() -> Iterator[None]:
-    """Skip the gradients of convolutions' weights in a backward pass inside the block.
-
-    For gradients with respect to samples: autograd does not tell a custom function which gradients are needed.
-    """
+    """Skip the gradients of convolutions' weights inside the block: autograd does not tell which are needed."""
     token = _weights_wanted.set(False)
     try:
         yield
@@ -108,13 +105,9 @@ def _cast(values: Tensor) -> Tensor:
 def _few_positions(maps: Tensor, channels: int, stride: tuple[int, ...] = (1, 1)) -> bool:
     """Return whether the weight's gradient is computed fastest as a convolution over the batch."""
     positions = -(-maps.shape[2] // stride[0]) * -(-maps.shape[3] // stride[1])
-    fits = len(maps) <= MAX_SAMPLES or _in_bf16(maps)
+    dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else maps.dtype
+    fits = len(maps) <= MAX_SAMPLES or dtype == torch.bfloat16
     return positions <= MAX_POSITIONS and channels >= MIN_CHANNELS and fits
-
-
-def _in_bf16(values: Tensor) -> bool:
-    dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else values.dtype
-    return dtype == torch.bfloat16
 
 
 class _Gather(torch.autograd.Function):
@@ -174,21 +167,12 @@ class _Spread(torch.autograd.Function):
 def _at_weight(pixels: Tensor, gradient: Tensor, weight: Tensor, stride: Size, padding: Size) -> Tensor:
     """Return the gradient of the weight of a convolution of `pixels`, differentiable where that is recorded."""
     if _few_positions(gradient, weight.shape[1]) and not torch.is_grad_enabled():
-        return _samples_as_channels(pixels, gradient, weight, stride, padding)
+        # A convolution of one input channel in all samples with the gradient of one output channel.
+        channels, outputs = (values.transpose(0, 1).contiguous() for values in (pixels, gradient))
+        height, width = weight.shape[2:]
+        return conv2d(channels, outputs, None, 1, padding, stride)[:, :, :height, :width].transpose(0, 1)
     mask = [False, True, False]
     found: Tensor = torch.ops.aten.convolution_backward(
         gradient, pixels, weight, None, stride, padding, (1, 1), False, (0, 0), 1, mask
     )[1]
     return found
-
-
-def _samples_as_channels(pixels: Tensor, gradient: Tensor, weight: Tensor, stride: Size, padding: Size) -> Tensor:
-    """Return the gradient of the weight by a forward convolution over the batch, dilated by `stride`.
-
-    The input of one channel in all samples is convolved with the gradient of one output channel.
-    """
-    height, width = weight.shape[2:]
-    found = conv2d(
-        pixels.transpose(0, 1).contiguous(), gradient.transpose(0, 1).contiguous(), None, 1, padding, stride
-    )
-    return found[:, :, :height, :width].transpose(0, 1)

@@ -8,11 +8,10 @@ from torch import Tensor, nn
 
 from ganctl.errors import ConfigError, SizeError
 from ganctl.models.convolutions import Conv2d, ConvTranspose2d
-from ganctl.models.layers import LayeredModel, LayersSpec, Width, activation, has_bias, weighted
+from ganctl.models.layers import ACTIVATIONS, LayeredModel, LayersSpec, Width, has_bias, weighted
 from ganctl.models.model import MODELS, Discriminator, Generator, GeneratorSpec
 from ganctl.samples import SampleSpace
 
-Kernel = Literal[4, 5]
 BASE_KERNEL = 5
 BASES = (4, 5, 6, 7)
 RESOLUTIONS = sorted({base << halvings for base in BASES for halvings in range(1, 7) if base << halvings <= 256})
@@ -24,7 +23,7 @@ class ConvolutionsSpec(LayersSpec):
     dimensions = 2
     width: Width
     max_width: Width
-    kernel: Kernel
+    kernel: Literal[4, 5]
 
 
 class DcganGeneratorSpec(ConvolutionsSpec, GeneratorSpec):
@@ -34,14 +33,11 @@ class DcganGeneratorSpec(ConvolutionsSpec, GeneratorSpec):
 
 
 def halvings_of(space: SampleSpace) -> int:
-    """Return how often images of this shape are halved to reach the 4–7 pixel base.
-
-    Raises `ConfigError` for points, for images that are not square, and for sides outside `RESOLUTIONS`.
-    """
-    space.require_images("model: dcgan makes pictures", "take model=mlp")
+    """Return how often images are halved to 4–7 pixels; raise `ConfigError` for shapes that cannot be."""
+    space.require_images("model: dcgan makes images", "take model=mlp")
     _, height, width = space.shape
     if height != width:
-        raise ConfigError(f"model: dcgan makes square pictures, but the data is {height}×{width} pixels")
+        raise ConfigError(f"model: dcgan makes square images, but the data is {height}×{width} pixels")
     if height not in RESOLUTIONS:
         below = [side for side in RESOLUTIONS if side < height][-1:]
         above = [side for side in RESOLUTIONS if side > height][:1]
@@ -75,16 +71,16 @@ class DcganGenerator(Generator):
         base = side >> halvings
         bias = has_bias(spec.norm)
         projection = ConvTranspose2d(model.latent, widths[0], base, bias=bias)
-        self.project = nn.Sequential(*spec.block(projection, widths[0], std))
+        self.project = nn.Sequential(*spec.block(projection, widths[0], std, dropout=False))
         doublings: list[nn.Module] = []
         hidden = [widths[0]] * spec.base_layers + widths[:-1]
         for level, (inputs, outputs) in enumerate(pairwise(hidden)):
             stride = 1 if level < spec.base_layers else 2
             layer = _transposed(inputs, outputs, spec.kernel if stride == 2 else BASE_KERNEL, stride, bias=bias)
-            doublings += [*spec.block(layer, outputs, std), *spec.dropped()]
+            doublings += spec.block(layer, outputs, std)
         last = weighted(_transposed(widths[-2], channels, spec.kernel, 2, bias=True), spec.norm, std)
         self.doublings = nn.Sequential(*doublings, last)
-        self.output = activation(spec.output)
+        self.output = ACTIVATIONS[spec.output]()
 
     def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return images [batch, channels, side, side]."""
@@ -107,7 +103,7 @@ class DcganDiscriminator(Discriminator):
             convolution = Conv2d(
                 channels, width, spec.kernel, stride=2, padding=1 + spec.kernel % 2, bias=has_bias(norm)
             )
-            layers += [*spec.block(convolution, width, std, norm), *spec.dropped()]
+            layers += spec.block(convolution, width, std, norm)
             channels = width
         self.halvings = nn.Sequential(*layers)
         self.judge = weighted(Conv2d(channels, 1, side >> halvings), spec.norm, std)
@@ -127,15 +123,8 @@ class DcganDiscriminator(Discriminator):
 class Dcgan(LayeredModel):
     """DCGAN for square images of 4, 5, 6 or 7 times a power of two pixels, from 8 to 256."""
 
+    networks = (DcganGenerator, DcganDiscriminator)
     name: Literal["dcgan"]
     init_std: Annotated[float, Field(gt=0)]
     generator: DcganGeneratorSpec
     discriminator: ConvolutionsSpec
-
-    def build_generator(self, space: SampleSpace) -> Generator:
-        """Return a generator whose sizes follow from the samples."""
-        return DcganGenerator(self, space)
-
-    def build_discriminator(self, space: SampleSpace) -> Discriminator:
-        """Return a discriminator whose sizes follow from the samples."""
-        return DcganDiscriminator(self, space)

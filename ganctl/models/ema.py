@@ -1,7 +1,7 @@
 """The exponential moving average of a generator."""
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 RUNNING_STATISTICS = ("running_mean", "running_var")
 
@@ -13,13 +13,16 @@ class Ema:
     first random weights are soon forgotten (Karras et al. 2020, StyleGAN2's training loop).
     """
 
-    def __init__(self, average: nn.Module, half_life: float, ramp: float) -> None:
+    def __init__(self, average: nn.Module, network: nn.Module, half_life: float, ramp: float) -> None:
         self.average = average.eval().requires_grad_(False)
         self.half_life = half_life
         self.ramp = ramp
-        self._network: nn.Module | None = None
-        self._averaged: tuple[list[Tensor], list[Tensor]] = ([], [])
-        self._copied: tuple[list[Tensor], list[Tensor]] = ([], [])
+        old, new = average.state_dict(), network.state_dict()  # the tensors themselves, which stay where they are
+        weights = {name for name, _ in average.named_parameters()}
+        averaged = [name for name in old if name in weights or name.endswith(RUNNING_STATISTICS)]
+        copied = [name for name in old if name not in averaged]
+        self._averaged = [old[name] for name in averaged], [new[name] for name in averaged]
+        self._copied = [old[name] for name in copied], [new[name] for name in copied]
 
     def decay(self, images_seen: int, batch_size: int, stretch: float = 1.0) -> float:
         """Return the weight of the old average in one update by a batch, 0–1; `stretch` times the half-life."""
@@ -29,24 +32,11 @@ class Ema:
         return float(0.5 ** (batch_size / half_life)) if half_life > 0 else 0.0
 
     @torch.no_grad()
-    def update(self, network: nn.Module, images_seen: int, batch_size: int, stretch: float = 1.0) -> None:
+    def update(self, images_seen: int, batch_size: int, stretch: float = 1.0) -> None:
         """Move the average towards the network's weights and running statistics; other buffers are copied.
 
         Among those are the vectors of spectral norm, which are directions: a mean of them is none.
         """
-        if network is not self._network:
-            self._follow(network)
-        share = 1 - self.decay(images_seen, batch_size, stretch)
-        torch._foreach_lerp_(*self._averaged, share)
+        torch._foreach_lerp_(*self._averaged, 1 - self.decay(images_seen, batch_size, stretch))
         if self._copied[0]:
             torch._foreach_copy_(*self._copied)
-
-    def _follow(self, network: nn.Module) -> None:
-        """Find the tensors of both, which stay where they are; finding them takes longer than averaging them."""
-        old, new = self.average.state_dict(), network.state_dict()
-        weights = {name for name, _ in self.average.named_parameters()}
-        averaged = [name for name in old if name in weights or name.endswith(RUNNING_STATISTICS)]
-        copied = [name for name in old if name not in averaged]
-        self._network = network
-        self._averaged = [old[name] for name in averaged], [new[name] for name in averaged]
-        self._copied = [old[name] for name in copied], [new[name] for name in copied]

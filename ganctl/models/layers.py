@@ -1,5 +1,7 @@
 """What networks of layers are built of."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
@@ -12,26 +14,29 @@ from ganctl.registry import Spec
 Norm = Literal["batch", "layer", "instance", "spectral", "none"]
 Activation = Literal["relu", "leaky_relu", "elu", "gelu", "silu"]
 Width = Annotated[int, Field(ge=1)]
-Dropout = Annotated[float, Field(ge=0, lt=1)]
 
-ACTIVATIONS: dict[str, type[nn.Module]] = {
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "relu": partial(nn.ReLU, inplace=True),
+    "leaky_relu": partial(nn.LeakyReLU, 0.2, inplace=True),
     "elu": nn.ELU,
     "gelu": nn.GELU,
     "silu": nn.SiLU,
     "tanh": nn.Tanh,
     "sigmoid": nn.Sigmoid,
 }
+"""Non-linearities; leaky ReLU has slope 0.2 (Radford et al. 2016).
 
+Both ReLUs overwrite their input, which saves memory: their gradients need the result alone.
+"""
 
-def activation(name: Activation | Literal["tanh", "sigmoid"]) -> nn.Module:
-    """Return a non-linearity by name; leaky ReLU has slope 0.2 (Radford et al. 2016).
-
-    Both ReLUs overwrite what they are given, which spares memory and its traffic: their gradients need the result
-    alone.
-    """
-    if name == "leaky_relu":
-        return nn.LeakyReLU(0.2, inplace=True)
-    return nn.ReLU(inplace=True) if name == "relu" else ACTIVATIONS[name]()
+NORMS: dict[tuple[Norm, int], Callable[[int], nn.Module]] = {
+    ("batch", 1): nn.BatchNorm1d,
+    ("batch", 2): nn.BatchNorm2d,
+    ("layer", 1): nn.LayerNorm,
+    ("layer", 2): partial(nn.GroupNorm, 1),
+    ("instance", 2): partial(nn.InstanceNorm2d, affine=True),
+}
+"""Normalisations by name and dimensions; layer norm of images is taken over channels and pixels."""
 
 
 class Maxout(nn.Module):
@@ -72,41 +77,33 @@ class LayersSpec(Spec):
 
     norm: Norm
     activation: Activation
-    dropout: Dropout
+    dropout: Annotated[float, Field(ge=0, lt=1)]
 
     def nonlinearity(self) -> nn.Module:
         """Return what follows a layer's normalisation."""
-        return activation(self.activation)
+        return ACTIVATIONS[self.activation]()
 
     def block(
-        self, layer: nn.Module, width: int, init_std: float | None, norm: Norm | None = None
+        self,
+        layer: nn.Module,
+        width: int,
+        init_std: float | None,
+        norm: Norm | None = None,
+        *,
+        dropout: bool = True,
     ) -> list[nn.Module]:
-        """Return a layer of `width` outputs, initialised, with its normalisation (`norm`) and non-linearity."""
-        norm = norm or self.norm
-        return [weighted(layer, norm, init_std), *self._normalised(norm, width, init_std), self.nonlinearity()]
+        """Return a layer of `width` outputs, initialised, its normalisation (`norm`), non-linearity and dropout.
 
-    def dropped(self) -> list[nn.Module]:
-        """Return dropout as a list of none or one module."""
-        return [nn.Dropout(self.dropout)] if self.dropout > 0 else []
-
-    def _normalised(self, norm: Norm, width: int, init_std: float | None) -> list[nn.Module]:
-        """Return the normalisation as a list of none or one module; scales start at N(1, init_std²), shifts at 0.
-
-        Layer norm of images is taken over channels and pixels.
+        Scales of the normalisation start at N(1, init_std²), shifts at 0.
         """
-        images = self.dimensions == 2
-        module: nn.Module
-        if norm == "batch":
-            module = nn.BatchNorm2d(width) if images else nn.BatchNorm1d(width)
-        elif norm == "layer":
-            module = nn.GroupNorm(1, width) if images else nn.LayerNorm(width)
-        elif norm == "instance":
-            module = nn.InstanceNorm2d(width, affine=True)
-        else:
-            return []
-        if init_std is not None:
-            nn.init.normal_(module.weight, 1.0, init_std)
-        return [module]
+        norm = norm or self.norm
+        modules = [weighted(layer, norm, init_std)]
+        if (normalisation := NORMS.get((norm, self.dimensions))) is not None:
+            modules.append(normalisation(width))
+            if init_std is not None:
+                nn.init.normal_(modules[-1].weight, 1.0, init_std)  # type: ignore[arg-type]
+        modules.append(self.nonlinearity())
+        return [*modules, nn.Dropout(self.dropout)] if dropout and self.dropout > 0 else modules
 
 
 class LayeredModel(Model):

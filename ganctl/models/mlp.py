@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from torch import Tensor, nn
 
-from ganctl.models.layers import LayeredModel, LayersSpec, Maxout, Width, activation, has_bias, weighted
+from ganctl.models.layers import ACTIVATIONS, LayeredModel, LayersSpec, Maxout, Width, has_bias, weighted
 from ganctl.models.model import MODELS, Discriminator, Generator, GeneratorSpec
 from ganctl.samples import IMAGES, SampleSpace
 
@@ -33,7 +33,7 @@ def _dense(inputs: int, spec: DenseSpec, outputs: int, init_std: float | None) -
     for width in spec.hidden:
         maps = width * spec.maxout
         dense = nn.Linear(inputs, maps, bias=has_bias(spec.norm))
-        layers += [*spec.block(dense, maps, init_std), *spec.dropped()]
+        layers += spec.block(dense, maps, init_std)
         inputs = width
     return nn.Sequential(*layers, weighted(nn.Linear(inputs, outputs), spec.norm, init_std))
 
@@ -45,7 +45,7 @@ class MlpGenerator(Generator):
         super().__init__()
         self.shape = space.shape
         self.dense = _dense(spec.latent, spec.generator, math.prod(space.shape), spec.init_std)
-        self.output = activation(spec.generator.output) if space.kind is IMAGES else nn.Identity()
+        self.output = ACTIVATIONS[spec.generator.output]() if space.kind is IMAGES else nn.Identity()
 
     def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return samples [batch, *shape]."""
@@ -77,15 +77,8 @@ class MlpDiscriminator(Discriminator):
 class Mlp(LayeredModel):
     """Multi-layer perceptrons; the sizes of the first and last layer follow from the samples."""
 
+    networks = (MlpGenerator, MlpDiscriminator)
     name: Literal["mlp"]
     init_std: Annotated[float, Field(gt=0)] | None
     generator: MlpGeneratorSpec
     discriminator: DenseSpec
-
-    def build_generator(self, space: SampleSpace) -> Generator:
-        """Return a generator whose sizes follow from the samples."""
-        return MlpGenerator(self, space)
-
-    def build_discriminator(self, space: SampleSpace) -> Discriminator:
-        """Return a discriminator whose sizes follow from the samples."""
-        return MlpDiscriminator(self, space)

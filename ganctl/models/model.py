@@ -1,15 +1,13 @@
 """What a generator, a discriminator and their model are to the rest of ganctl."""
 
 from dataclasses import replace
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 from torch import Tensor, nn
 
 from ganctl.registry import Component, Family, Spec
 from ganctl.samples import SampleSpace
-
-Output = Literal["tanh", "sigmoid"]
 
 
 class Generator(nn.Module):
@@ -39,11 +37,14 @@ class Discriminator(nn.Module):
 class GeneratorSpec(Spec):
     """What every generator states."""
 
-    output: Output
+    output: Literal["tanh", "sigmoid"]
 
 
 class Model(Component):
     """A generator and the discriminator that plays against it."""
+
+    networks: ClassVar[tuple[type[Generator], type[Discriminator]]]
+    """The classes of both, each called with the model and the space of samples."""
 
     latent: Annotated[int, Field(ge=1)]
     generator: GeneratorSpec
@@ -68,18 +69,12 @@ class Model(Component):
         return replace(samples, value_range=self.value_range)
 
     def build_generator(self, space: SampleSpace) -> Generator:
-        """Return a freshly initialised generator of such samples.
-
-        Raises `ConfigError` if the model cannot make them.
-        """
-        raise NotImplementedError
+        """Return a freshly initialised generator; raise `ConfigError` if it cannot make such samples."""
+        return self.networks[0](self, space)
 
     def build_discriminator(self, space: SampleSpace) -> Discriminator:
-        """Return a freshly initialised discriminator of such samples.
-
-        Raises `ConfigError` if the model cannot take them.
-        """
-        raise NotImplementedError
+        """Return a freshly initialised discriminator; raise `ConfigError` if it cannot take such samples."""
+        return self.networks[1](self, space)
 
 
 MODELS: Family[Model] = Family("model")

@@ -30,10 +30,7 @@ class Packed(Discriminator):
 
 
 def build_discriminator(model: Model, space: SampleSpace, pack: int) -> Discriminator:
-    """Return a freshly initialised discriminator that sees `pack` samples at once.
-
-    Raises `ConfigError` if the model cannot take them.
-    """
+    """Return a fresh discriminator of `pack` samples at once; raise `ConfigError` if the model takes none such."""
     if pack == 1:
         return model.build_discriminator(space)
     channels, *sides = space.shape

@@ -63,40 +63,34 @@ def open_generator(command: GeneratorCommand) -> TrainedGenerator:
     if command.which == "best":
         if folder.checkpoints.best.exists():
             return _load(open_checkpoint(folder.checkpoints.best), command)
-        folder.saved_config()  # which tells if this is no run folder
-        raise CheckpointError(
-            f"{path}: keeps no best checkpoint; train with evaluate.every=500, or leave which=best out"
-        )
-    for checkpoint in folder.checkpoints.intact():
-        try:
-            return _load(checkpoint, command)
-        except CheckpointError as error:
-            say(f"passed over a damaged checkpoint: {error}")
-    for newest in folder.checkpoints.files():
-        return _load(open_checkpoint(newest), command)  # raises what is wrong with it
-    folder.saved_config()
-    raise CheckpointError(f"{path}: a run without a whole checkpoint; train it further first")
+        lacking = "keeps no best checkpoint; train with evaluate.every=500, or leave which=best out"
+    else:
+        for checkpoint in folder.checkpoints.intact():
+            try:
+                return _load(checkpoint, command)
+            except CheckpointError as error:
+                say(f"passed over a damaged checkpoint: {error}")
+        for newest in folder.checkpoints.files():
+            return _load(open_checkpoint(newest), command)  # raises what is wrong with it
+        lacking = "a run without an intact checkpoint; train it further first"
+    folder.saved_config()  # which tells if this is no run folder
+    raise CheckpointError(f"{path}: {lacking}")
 
 
 def _load(checkpoint: Checkpoint, command: GeneratorCommand) -> TrainedGenerator:
-    config = checkpoint.config
-    space = config.model.space(SampleSpace.of_shape(checkpoint.header.shape))
-    device = open_configured(command.device, space.kind)
-    network = load_network(checkpoint, space, device, average=command.ema)
-    return TrainedGenerator(network, space, checkpoint, config, device)
-
-
-def load_network(checkpoint: Checkpoint, space: SampleSpace, device: Device, *, average: bool) -> nn.Module:
     """Return the generator of a checkpoint, its average if there is one and it is wanted.
 
     Only that network's tensors are read and verified. Raises `CheckpointError` if they are damaged.
     """
-    averaged = average and any(name.startswith("ema.") for name in checkpoint.tensors)
+    config = checkpoint.config
+    space = config.model.space(SampleSpace.of_shape(checkpoint.header.shape))
+    device = open_configured(command.device, space.kind)
+    averaged = command.ema and any(name.startswith("ema.") for name in checkpoint.tensors)
     prefix = "ema." if averaged else "generator."
     tensors = checkpoint.read(lambda name: name.startswith(prefix))
-    network = build_network(checkpoint.config, "generator", space, device)
+    network = build_network(config, "generator", space, device).requires_grad_(False)
     try:
         network.load_state_dict({name.removeprefix(prefix): tensor for name, tensor in tensors.items()})
     except RuntimeError as error:
         raise CheckpointError(f"{checkpoint.path}: its tensors do not fit its config ({error})") from error
-    return network.requires_grad_(False)
+    return TrainedGenerator(network, space, checkpoint, config, device)

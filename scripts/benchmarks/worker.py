@@ -25,7 +25,7 @@ def prepared(options: dict[str, Any]) -> tuple[Any, torch.device]:
         opened = ours.opened(options["words"])
         make = {"bare": ours.bare, "whole": ours.whole, "sampling": ours.sampling}[options["kind"]]
         return make(*opened), opened[1].torch_device
-    from ganctl.data.sources.idx import load_idx
+    from ganctl.data.sources.mnist import load_idx
     from scripts.benchmarks import plain
 
     case, device = CASES[options["case"]], torch.device(options["device"])

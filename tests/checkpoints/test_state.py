@@ -13,7 +13,7 @@ from ganctl.auxiliary import AUXILIARIES
 from ganctl.checkpoints import file as checkpoint
 from ganctl.checkpoints import state
 from ganctl.checkpoints.file import Header
-from ganctl.data.mapped import MappedStore
+from ganctl.data.store import MappedStore
 from ganctl.errors import CheckpointError
 from ganctl.game.scalars import measure
 from ganctl.game.step import train_step

@@ -20,15 +20,13 @@ from hypothesis import HealthCheck, event, example, given, settings
 from hypothesis import strategies as st
 
 import ganctl.commands.data
-import ganctl.commands.resume
 import ganctl.commands.sample
-import ganctl.commands.train
 from ganctl import rules
 from ganctl.cli import main
-from ganctl.command_line.jobs import Job
-from ganctl.commands.sample import SampleCommand
 from ganctl.config import TrainConfig
-from ganctl.runs import generator
+from ganctl.folders.naming import Naming
+from ganctl.folders.run_folder import RunFolder
+from ganctl.runs import generator, start
 from ganctl.runtime.signals import Signals
 from tests.command_line.command_lines import (
     A_WRONG_WORD,
@@ -69,21 +67,14 @@ ACCEPTED: list[str] = []
 def _work_is_left_out(trained_outputs: Path) -> Iterator[None]:
     """Let every command end where its config has been accepted."""
 
-    def train(config: TrainConfig, job: Job, signals: Signals) -> None:
+    def train(config: TrainConfig, place: RunFolder | Naming, signals: Signals) -> None:
         rules.check(config)
-        ACCEPTED.append(config.run_name(sweep=job.folder is not None))
-
-    def sample(command: SampleCommand) -> None:
-        generator.open_generator(command)
+        ACCEPTED.append(config.run_name())
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ganctl.commands.train, "train", train)
-        patch.setattr(
-            ganctl.commands.resume, "run", lambda config, folder, signals: train(config, Job(dict), signals)
-        )
-        patch.setattr(ganctl.commands.sample, "sample", sample)
-        patch.setattr(generator, "open_configured", lambda device, points: None)
-        patch.setattr(generator, "load_network", lambda *given, average: None)
+        patch.setattr(start, "run", train)
+        patch.setattr(ganctl.commands.sample, "sample", generator.open_generator)
+        patch.setattr(generator, "_load", lambda checkpoint, command: None)
         for action in ("prepare", "check", "info"):
             patch.setattr(ganctl.commands.data, action, lambda folder: None)
         RUNS[:] = [trained_outputs / "run"]

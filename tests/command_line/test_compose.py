@@ -3,7 +3,6 @@
 import shutil
 import signal
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,8 @@ import pytest
 
 from ganctl.command_line import compose
 from ganctl.command_line.jobs import Job, Typed
-from ganctl.commands import COMMANDS
 from ganctl.commands.sample import SampleCommand
+from ganctl.commands.table import COMMANDS
 from ganctl.config import train_config
 from ganctl.errors import CheckpointError, ConfigError, DataError, Stopped
 from ganctl.optim import OPTIMIZERS
@@ -188,7 +187,7 @@ def sweeping(
         seen.append(values["seed"])
         work(values["seed"])
 
-    monkeypatch.setitem(COMMANDS, "train", replace(COMMANDS["train"], run=run))
+    monkeypatch.setattr("ganctl.commands.train.run", run)
     return seen, lambda: cli("train", "-m", "seed=1,2,3,4")
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from ganctl.command_line import compose
-from ganctl.command_line.synonyms import CHOICES, KEYS, Advice
+from ganctl.command_line.synonyms import CHOICES, TABLES
 from ganctl.config import flatten
 from tests.composed import composed
 from tests.conftest import Cli
@@ -47,9 +47,11 @@ def test_everyday_words_are_answered_by_what_to_type(words: str, cli: Cli) -> No
 
 
 def targets() -> list[tuple[str, str]]:
-    advice = [(command, each) for command, table in KEYS.items() for each in table.values()]
+    advice = [(command, each) for command, table in TABLES.items() for each in table.values()]
     advice += [("train", each) for each in CHOICES.values()]
-    return sorted({(command, each.target) for command, each in advice if each.target is not None})
+    assert {each.split()[0] for _, each in advice} == {"here", "not"}
+    there = {(command, each.removeprefix("here it is ")) for command, each in advice if each.startswith("here")}
+    return sorted({(command, each.partition(" ")[0].removesuffix("=…")) for command, each in there})
 
 
 @pytest.mark.parametrize(("command", "target"), targets())
@@ -67,13 +69,7 @@ def test_every_advice_is_a_key_or_a_choice_that_is_there(command: str, target: s
     assert key in known or any(name == key and owner.startswith("data=") for name, owner in compose._known_keys())
 
 
-@pytest.mark.parametrize("command", KEYS)
+@pytest.mark.parametrize("command", TABLES)
 def test_no_word_that_is_advised_against_is_right(command: str) -> None:
     own = {name for name, owner in compose._known_keys() if owner == f"`ganctl {command}`"}
-    assert not own & KEYS[command].keys()
-
-
-def test_an_advice_reads_as_a_line() -> None:
-    assert str(Advice("name")) == "here it is name=…"
-    assert str(Advice("loss=hinge", "a remark")) == "here it is loss=hinge (a remark)"
-    assert str(Advice(None, "a remark")) == "not there; a remark"
+    assert not own & TABLES[command].keys()

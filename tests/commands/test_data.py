@@ -36,10 +36,10 @@ WRONG = {
     ),
     "prepare path=set cache=null": (2, "ganctl: cache: null keeps nothing"),
     "prepare path=set cache=file": (2, "ganctl: cache: file cannot be used (Not a directory)"),
-    "check path=bad": (3, "ganctl: path: 1 of 3 pictures in bad do not decode, more than max_bad_fraction=0.05;"),
+    "check path=bad": (3, "ganctl: path: 1 of 3 images in bad do not decode, more than max_bad_fraction=0.05;"),
     "prepare path=bad": (
         3,
-        "ganctl: path: 1 of 3 pictures in bad do not decode, more than max_bad_fraction=0.05;",
+        "ganctl: path: 1 of 3 images in bad do not decode, more than max_bad_fraction=0.05;",
     ),
 }
 
@@ -69,12 +69,10 @@ def test_prepare_says_where_and_how_much_and_the_second_time_that_it_is_there(pi
     assert (first.code, first.err) == (0, "")
     (entry,) = (path for path in (pictures / "kept/pictures").iterdir() if path.name[0] != ".")
     where = f"in {entry.relative_to(pictures)}\n"
-    assert first.out.startswith(
-        f"prepared: 3 pictures of 8×8×3 in 2 classes, 576 bytes\n{where}decoded 3 files in "
-    )
+    assert first.out.startswith(f"prepared: 3 images of 8×8×3 in 2 classes, 576 bytes\n{where}decoded 3 files in ")
     assert re.search(r"\d s \([\d,]+/s\)\n$", first.out)
     again = cli("data", "prepare", "path=set", "resolution=8", "cache=kept")
-    assert again.out == f"already prepared: 3 pictures of 8×8×3 in 2 classes, 576 bytes\n{where}"
+    assert again.out == f"already prepared: 3 images of 8×8×3 in 2 classes, 576 bytes\n{where}"
 
 
 def test_prepare_notices_a_byte_that_changed(pictures: Path, cli: Cli) -> None:
@@ -85,7 +83,8 @@ def test_prepare_notices_a_byte_that_changed(pictures: Path, cli: Cli) -> None:
     samples.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
     again = cli(*words)
     assert (again.code, again.err) == (0, "")
-    assert "is damaged (its content does not match its sha256)\nprepared: 3 pictures" in again.out
+    assert "is damaged (its content does not match its sha256); the images are decoded again\n" in again.out
+    assert "\nprepared: 3 images" in again.out
     assert samples.read_bytes() == whole
     assert cli(*words).out.startswith("already prepared: ")
 
@@ -101,7 +100,7 @@ def test_training_takes_what_was_prepared(pictures: Path, cli: Cli, monkeypatch:
     small = ["model.generator.width=2", "model.discriminator.width=2", "train.steps=1", "train.batch_size=2"]
     outcome = cli("train", "data=folder", f"data.path={root}", "data.resolution=8", *small, "device=cpu")
     assert (outcome.code, outcome.err) == (0, "")
-    assert "only 5 pictures: the generator will learn so few by heart" in outcome.out
+    assert "only 5 images: the generator will learn so few by heart" in outcome.out
 
 
 def test_check_tells_modes_sizes_classes_duplicates_and_what_is_corrupt(workspace: Path, cli: Cli) -> None:
@@ -119,7 +118,7 @@ def test_check_tells_modes_sizes_classes_duplicates_and_what_is_corrupt(workspac
     outcome = cli("data", "check", "path=set", "resolution=8", "max_bad_fraction=0.5")
     assert (outcome.code, outcome.err) == (0, "")
     assert outcome.out == (
-        "pictures      4 of 6 decode, to 8×8×3\n"
+        "images        4 of 6 decode, to 8×8×3\n"
         "modes         RGB 3, L 1\n"
         "shorter side  4 to 8 pixels, median 8\n"
         "sizes         10×8 2, 4×30 1, 20×8 1\n"
@@ -138,15 +137,15 @@ def test_check_lists_twenty_corrupt_files_and_counts_the_others(workspace: Path,
     write(workspace / "set", {f"{number:02}.png": b"" for number in range(25)})
     outcome = cli("data", "check", "path=set", "max_bad_fraction=1")
     assert outcome.code == 3
-    assert "none of 25 pictures in set decodes" in outcome.err
+    assert "none of 25 images in set decodes" in outcome.err
     assert outcome.out.count("zero bytes") == 20
-    assert outcome.out.endswith("19.png: zero bytes\n          and 5 more\n")
+    assert outcome.out.endswith("19.png: zero bytes\n         and 5 more\n")
 
 
 def test_a_corrupt_set_is_reported_in_full_before_it_is_refused(pictures: Path, cli: Cli) -> None:
     outcome = cli("data", "check", "path=bad", "resolution=8")
     assert outcome.code == 3
-    assert "pictures      2 of 3 decode, to 8×8×3\n" in outcome.out
+    assert "images        2 of 3 decode, to 8×8×3\n" in outcome.out
     assert "2.png: zero bytes\n" in outcome.out
 
 
@@ -158,7 +157,7 @@ def test_info_decodes_nothing_and_tells_what_there_is(
     size = len(plain(RED)) + len(plain(BLUE))
     assert first.out == (
         f"path      {root} (zip file)\n"
-        f"pictures  2, {size} bytes undecoded\n"
+        f"images    2, {size} bytes undecoded\n"
         "classes   2: cat 1, dog 1\n"
         "prepared  no, or the files have changed; `ganctl data prepare` sees to it, as does training\n"
     )
@@ -166,7 +165,7 @@ def test_info_decodes_nothing_and_tells_what_there_is(
     assert cli("data", "prepare", f"path={root}", "cache=kept", "resolution=8").code == 0
     monkeypatch.setattr(parallel, "read", None)
     second = cli("data", "info", f"path={root}", "cache=kept", "resolution=8")
-    assert "prepared  2 pictures of 8×8×3 in 2 classes, 384 bytes, in kept/pictures/" in second.out
+    assert "prepared  2 images of 8×8×3 in 2 classes, 384 bytes, in kept/pictures/" in second.out
     assert "prepared  no" in cli("data", "info", f"path={root}", "cache=kept", "resolution=16").out
     assert "prepared  no, because cache=null" in cli("data", "info", f"path={root}", "cache=null").out
 

@@ -123,7 +123,7 @@ def test_pictures_are_measured_by_a_classifier_of_their_own_labels(workspace: Pa
     words = ["evaluate", "ckpt=outputs/run", "num=60", "features.steps=3", "features.width=2", "device=cpu"]
     outcome = cli(*words, "metric=[fid,mode_count]")
     assert (outcome.code, outcome.err) == (0, "")
-    assert "of held-out pictures right" in outcome.out
+    assert "of held-out images right" in outcome.out
     (result,) = written(workspace / "outputs/run")
     assert result["features"]["classes"] == 10
     assert result["reference"] == {
@@ -155,7 +155,7 @@ def test_what_cannot_be_measured_is_told_in_one_line(
     words: list[str], code: int, told: str, trained: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = contents(trained / "outputs")
-    monkeypatch.setattr("ganctl.metrics.Comparison.numbers", None)  # refused before anything is computed
+    monkeypatch.setattr("ganctl.metrics.comparison.collect", None)  # refused before anything is computed
     outcome = cli(*MODES, *words)
     assert outcome.code == code
     assert outcome.err.count("\n") == 1

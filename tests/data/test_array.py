@@ -9,9 +9,8 @@ import torch
 from pydantic import ValidationError
 
 from ganctl.data.batches import Batches
-from ganctl.data.mapped import MappedStore
 from ganctl.data.sources import SOURCES
-from ganctl.data.store import Store
+from ganctl.data.store import MappedStore, Store
 from ganctl.errors import DataError
 from ganctl.samples import KINDS
 from tests.conftest import Cli
@@ -41,7 +40,7 @@ def npz(folder: Path, **arrays: np.ndarray) -> Path:
 
 
 def refusal(path: Path, **values: Any) -> str:
-    """What a user reads; that the data are points or pictures is refused by the same words if it is refused."""
+    """What a user reads; that the data are points or images is refused by the same words if it is refused."""
     with pytest.raises(DataError) as refused:
         load(path, **values)
     assert "\n" not in str(refused.value)
@@ -77,7 +76,7 @@ def test_truth_values_are_points_of_zeros_and_ones(tmp_path):
     ],
 )
 @pytest.mark.parametrize("order", ["C", "F"])
-def test_three_or_four_axes_are_pictures_with_channels_last_where_in_doubt(tmp_path, shape, layout, order):
+def test_three_or_four_axes_are_images_with_channels_last_where_in_doubt(tmp_path, shape, layout, order):
     values = np.asarray(DRAWN.integers(0, 256, shape, np.uint8), order=order)
     expected = values[..., None] if None in layout else values.transpose(layout)
     store = load(npy(tmp_path, values))
@@ -93,7 +92,7 @@ def test_the_header_tells_points_from_images(tmp_path, array, kind):
 
 
 @pytest.mark.parametrize("pixels", [PIXELS, PIXELS[..., 0]])
-def test_a_file_of_pictures_is_trained_on_as_it_lies(tmp_path, pixels):
+def test_a_file_of_images_is_trained_on_as_it_lies(tmp_path, pixels):
     store = load(npy(tmp_path, pixels))
     assert isinstance(store, MappedStore)
     in_memory = Store(store.samples.clone())
@@ -105,7 +104,7 @@ def test_a_file_of_pictures_is_trained_on_as_it_lies(tmp_path, pixels):
         assert torch.equal(ours.samples("generator", number), theirs.samples("generator", number))
 
 
-def test_a_file_of_pictures_is_mapped_and_not_read(tmp_path):
+def test_a_file_of_images_is_mapped_and_not_read(tmp_path):
     path = npy(tmp_path, PIXELS)
     samples = load(path).samples
     with path.open("r+b") as content:
@@ -235,7 +234,7 @@ def test_labels_that_do_not_fit_are_refused(tmp_path, labels, told):
         ({}, {}, "data.samples: {path} holds no array"),
         ({"a": POINTS}, {"samples": "b"}, "data.samples: there is no 'b' in {path}; there are a"),
         ({"a": POINTS}, {"labels": "b"}, "data.labels: there is no 'b' in {path}; there are a"),
-        ({"a": POINTS}, {"range": (0.0, 1.0)}, "data.range: is for pictures, but {path} holds points"),
+        ({"a": POINTS}, {"range": (0.0, 1.0)}, "data.range: is for images, but {path} holds points"),
     ],
 )
 def test_what_an_archive_does_not_hold_is_refused(tmp_path, arrays, values, told):
@@ -261,8 +260,8 @@ def test_a_single_array_has_no_names(tmp_path, key):
         (np.zeros((1, 2, 3, 4, 5)), "of float64 [1,2,3,4,5]; points are [N] or [N,D]"),
         (np.zeros((0, 2)), "of float64 [0,2], which is empty"),
         (np.zeros((2, 0, 3), np.uint8), "of uint8 [2,0,3], which is empty"),
-        (np.zeros((2, 8, 8, 4), np.uint8), "of uint8 [2,8,8,4]; pictures have 1 or 3 channels"),
-        (np.zeros((2, 784), np.uint8), "of uint8 [2,784]; save pictures as [N,H,W] or [N,H,W,C], and points as"),
+        (np.zeros((2, 8, 8, 4), np.uint8), "of uint8 [2,8,8,4]; images have 1 or 3 channels"),
+        (np.zeros((2, 784), np.uint8), "of uint8 [2,784]; save images as [N,H,W] or [N,H,W,C], and points as"),
     ],
 )
 def test_arrays_of_other_kinds_are_refused_by_their_header(tmp_path, array, told):

@@ -57,7 +57,7 @@ def test_the_splits_are_the_authors():
         *("celeba/Img/img_align_celeba.zip", "CelebA/img_align_celeba", "img_align_celeba/img_align_celeba"),
     ],
 )
-def test_pictures_are_found_wherever_they_are_usually_put(tmp_path, place):
+def test_images_are_found_wherever_they_are_usually_put(tmp_path, place):
     if place.endswith(".zip"):
         (tmp_path / place).parent.mkdir(exist_ok=True, parents=True)
         pack(tmp_path / place, faces("img_align_celeba/"))
@@ -88,14 +88,14 @@ def test_the_zip_file_itself_may_be_named(tmp_path, name):
 def test_a_split_is_the_files_of_its_numbers(tmp_path, split, numbers, capsys):
     write(tmp_path, faces() | {"notes.jpg": face(9), "7.jpg": face(9), "202600.jpg": face(9)})
     assert reds(celeba(tmp_path, split)) == [number % 256 for number in numbers]
-    told = f"{tmp_path} holds only {len(numbers)} of the {len(SPLITS[split]):,} pictures of data.split={split}\n"
+    told = f"{tmp_path} holds only {len(numbers)} of the {len(SPLITS[split]):,} images of data.split={split}\n"
     assert capsys.readouterr().out == told
 
 
 def test_a_face_is_cropped_or_squashed(tmp_path):
-    picture = Image.new("RGB", (178, 218), "black")
-    picture.paste("white", (0, 20, 178, 198))
-    write(tmp_path, {"000001.jpg": encoded(picture, "JPEG", quality=95)})
+    image = Image.new("RGB", (178, 218), "black")
+    image.paste("white", (0, 20, 178, 198))
+    write(tmp_path, {"000001.jpg": encoded(image, "JPEG", quality=95)})
     cropped, squashed = celeba(tmp_path), celeba(tmp_path, fit="squash")
     padded = celeba(tmp_path, fit="pad")
     assert (padded.samples[0, :, 0] == 0).all()
@@ -108,13 +108,13 @@ def test_a_part_that_is_not_there_is_refused_with_the_names_of_its_files(tmp_pat
     write(tmp_path, faces(numbers=(1, 2)))
     with pytest.raises(DataError) as refused:
         celeba(tmp_path, "test")
-    told = f"data.root: {tmp_path} holds no picture of data.split=test, which are 182638.jpg to 202599.jpg"
+    told = f"data.root: {tmp_path} holds no image of data.split=test, which are 182638.jpg to 202599.jpg"
     assert str(refused.value) == told
 
 
 def test_a_face_that_does_not_decode_is_refused_or_counted(tmp_path):
-    write(tmp_path, faces() | {"000002.jpg": b"no picture"})
-    with pytest.raises(DataError, match=r"^data\.root: 1 of 7 pictures .* do not decode, more than data.max_bad"):
+    write(tmp_path, faces() | {"000002.jpg": b"no image"})
+    with pytest.raises(DataError, match=r"^data\.root: 1 of 7 images .* do not decode, more than data.max_bad"):
         celeba(tmp_path)
     store = celeba(tmp_path, bad=0.2)
     assert (len(store), store.skipped) == (6, 1)

@@ -112,7 +112,7 @@ def test_many_endings_are_told_by_the_most_frequent(tmp_path):
 
 def test_a_folder_without_images_is_refused_with_what_it_holds(tmp_path):
     write(tmp_path, {"a.raw": b"", "b.raw": b"", "c.txt": b""})
-    with pytest.raises(DataError, match=r"holds no pictures \(.*\); it holds 2 \.raw, 1 \.txt$"):
+    with pytest.raises(DataError, match=r"holds no images \(.*\); it holds 2 \.raw, 1 \.txt$"):
         search(str(tmp_path), None)
 
 
@@ -149,7 +149,7 @@ def test_what_training_passes_over_is_said_once_and_what_the_command_tells(works
     assert "passed over   2 .pdf\n" in cli("data", "check", "path=set", "cache=null").out
     assert "passed over  2 .pdf\n" in cli("data", "info", "path=set", "cache=null").out
     prepared = cli("data", "prepare", "path=set", "resolution=8").out
-    assert prepared.startswith("path: passed over 2 .pdf\nprepared: 1 picture of 8×8×3, 192 bytes\n")
+    assert prepared.startswith("path: passed over 2 .pdf\nprepared: 1 image of 8×8×3, 192 bytes\n")
     assert "decoded 1 file in" in prepared
 
 
@@ -168,8 +168,8 @@ def test_numbers_and_what_they_count_agree(number, noun, told):
 
 @pytest.mark.parametrize(("size", "bars"), [((40, 20), "rows"), ((20, 40), "columns"), ((10_000, 3), "rows")])
 def test_a_padded_image_is_whole_between_black_bars(size, bars):
-    picture = Image.new("RGB", size, "white")
-    pixels = pixels_of(io.BytesIO(encoded(picture)), 8, Decoding(8, 3, "pad"))
+    image = Image.new("RGB", size, "white")
+    pixels = pixels_of(io.BytesIO(encoded(image)), 8, Decoding(8, 3, "pad"))
     if bars == "columns":
         pixels = pixels.transpose(1, 0, 2)
     lit = (pixels == 255).all((1, 2))

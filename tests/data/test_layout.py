@@ -171,7 +171,7 @@ def test_a_dataset_json_without_classes_means_none(tmp_path, labels, capsys):
         (b'{"labels": [["a.png", 0.5]]}', "labels must be null or pairs"),
         (b'{"labels": [["a.png", Infinity]]}', "labels must be null or pairs"),
         (b'{"labels": [["a.png", true]]}', "labels must be null or pairs"),
-        (b'{"labels": [["a.png", 1]]}', "has no label for 1 of 2 pictures, the first is b.png"),
+        (b'{"labels": [["a.png", 1]]}', "has no label for 1 of 2 images, the first is b.png"),
     ],
 )
 def test_a_dataset_json_that_cannot_be_used_is_one_line(tmp_path, content, told):
@@ -272,7 +272,7 @@ def test_samples_of_a_run_are_read_where_they_are_named(tmp_path):
 
 def test_a_folder_of_runs_alone_is_refused_with_their_number(tmp_path):
     run_folder(tmp_path / "outputs/one")
-    with pytest.raises(DataError, match=r"holds no pictures .*; left out: 1 run of ganctl and its samples$"):
+    with pytest.raises(DataError, match=r"holds no images .*; left out: 1 run of ganctl and its samples$"):
         search(str(tmp_path), None)
 
 

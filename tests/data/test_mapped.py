@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from ganctl.data import mapped
+from ganctl.data import store as mapped
 from ganctl.data.batches import Batches
-from ganctl.data.mapped import MappedPixels, MappedStore
-from ganctl.data.store import Store
+from ganctl.data.store import MappedPixels, MappedStore, Store
 
 CPU = torch.device("cpu")
 

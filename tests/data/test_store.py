@@ -38,15 +38,15 @@ def test_the_fingerprint_ignores_how_samples_lie_in_memory():
     assert Store(scattered, LABELS).fingerprint == Store(PIXELS, LABELS).fingerprint
 
 
-def test_pictures_and_points_know_their_count_and_shape():
-    pictures, points = Store(PIXELS), Store(torch.zeros(7, 2))
-    assert (len(pictures), pictures.space) == (2, SampleSpace(IMAGES, (1, 2, 3)))
+def test_images_and_points_know_their_count_and_shape():
+    images, points = Store(PIXELS), Store(torch.zeros(7, 2))
+    assert (len(images), images.space) == (2, SampleSpace(IMAGES, (1, 2, 3)))
     assert (len(points), points.space) == (7, SampleSpace(POINTS, (2,)))
 
 
 def test_a_store_describes_itself():
     pixels = torch.zeros(1797, 32, 24, 3, dtype=torch.uint8)
-    assert Store(pixels).describe() == "1,797 pictures of 32×24×3"
+    assert Store(pixels).describe() == "1,797 images of 32×24×3"
     labels = torch.zeros(1797, dtype=torch.int64)
-    assert Store(pixels, labels, ("cat", "dog")).describe() == "1,797 pictures of 32×24×3 in 2 classes"
+    assert Store(pixels, labels, ("cat", "dog")).describe() == "1,797 images of 32×24×3 in 2 classes"
     assert Store(torch.zeros(100_000, 2)).describe() == "100,000 points of 2 dimensions"

@@ -7,7 +7,7 @@ import zlib
 import numpy as np
 import pytest
 
-from ganctl.data.decoding.decode import BadImageError, Decoding, mode_of, size_of
+from ganctl.data.decoding.decode import BadImageError, Decoding, decode, size_of
 from tests.data.cached import pixels_of
 
 PLAIN, DEFLATED = 1, 8
@@ -41,7 +41,7 @@ def test_floats_of_every_size_and_order_are_read_as_what_they_are(kind, order, c
     content = io.BytesIO(tiff(VALUES.astype(kind), order, compression))
     pixels = pixels_of(content, 8, Decoding(8, 1, "crop"))[..., 0]
     assert np.abs(pixels.astype(float) - VALUES * 255).max() <= 0.5 + 255 / 2048  # rounding, and that of 16 bits
-    assert (mode_of(content), size_of(content)) == ("F", (8, 8))
+    assert (decode(content, 8, Decoding(8, 1, "crop")).mode, size_of(content)) == ("F", (8, 8))
 
 
 @pytest.mark.parametrize("kind", [np.float16, np.float64])

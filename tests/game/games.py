@@ -33,8 +33,9 @@ def small_games(count: int, *overrides: str, model: str = "dcgan", data: str = "
 
 def round_of(game: Game, player: PlayerName, number: int = 0, **draws: Distribution) -> Round:
     """Return the first batch of a player's update, fed with real samples and other draws."""
-    reads = {"real": None, **draws}
-    return Round(game.networks, next(game.draws.feeds(player, number, reads)))
+    feed = dict(next(game.draws.feeds(player, number, {"real": None, **draws})))
+    latents = game.draws.latents_of(player, number)[: game.draws.batch_size]
+    return Round(game.networks, {"latents": latents, **feed})
 
 
 def update(game: Game, player: Player, step: int = 0) -> None:

@@ -71,7 +71,7 @@ def assert_alike(plain: Game, game: Game) -> None:
 @pytest.mark.parametrize(("model", "data"), [("dcgan", "digits"), ("mlp", "ring")])
 def test_captured_steps_equal_plain_ones_to_the_last_bit(words: tuple[str, ...], model: str, data: str) -> None:
     if data == "ring" and any("ssim" in word for word in words):
-        pytest.skip("ssim compares pictures")
+        pytest.skip("ssim compares images")
     plain, game = both("device.strict=true", *words, model=model, data=data)
     assert_alike(plain, game)
     assert len(made_for(game)._recordings) >= 1

@@ -58,7 +58,7 @@ def test_taught_twice_it_has_the_same_bits(
     finally:
         torch.set_num_threads(threads)
     assert torch.equal(torch.get_rng_state(), state)
-    assert "of 179 held-out pictures right" in capsys.readouterr().out
+    assert "of 179 held-out images right" in capsys.readouterr().out
     assert opened(digits, str(tmp_path), steps=1).identity != taught[0].identity
 
 
@@ -150,7 +150,7 @@ def test_pictures_of_another_shape_are_refused_in_one_line(taught: tuple[Extract
 
 def test_data_that_cannot_teach_it_is_refused_in_one_line(digits: Store) -> None:
     ring = source("ring", num=100)
-    with pytest.raises(ConfigError, match=r"classifier looks at pictures, but the data is points of 2 dimensions"):
+    with pytest.raises(ConfigError, match=r"classifier looks at images, but the data is points of 2 dimensions"):
         extractor("classifier").open(reference(ring, ring.load()))
     with pytest.raises(
         DataError, match=r"classifier is taught by labels, and this data has none; give each class"
@@ -162,7 +162,7 @@ def test_data_that_cannot_teach_it_is_refused_in_one_line(digits: Store) -> None
     ):
         extractor("classifier").open(reference(DIGITS, alike))
     few = Store(digits.samples[:9], digits.labels[:9], digits.classes)
-    with pytest.raises(DataError, match=r"9 labelled pictures are too few"):
+    with pytest.raises(DataError, match=r"9 labelled images are too few"):
         extractor("classifier").open(reference(DIGITS, few))
 
 

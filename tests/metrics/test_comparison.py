@@ -117,7 +117,7 @@ def test_raw_pixels_are_shares_of_255_and_large_pictures_are_refused() -> None:
     pictures = torch.tensor([0, 51, 255], dtype=torch.uint8)[:, None, None, None].expand(-1, 8, 8, 1)
     assert raw(pictures).extract(pictures).features[:, 0].tolist() == pytest.approx([0, 0.2, 1])
     with pytest.raises(
-        ConfigError, match=r"raw takes pictures of up to 4,096 values, not of 12,288; take metric/feat"
+        ConfigError, match=r"raw takes images of up to 4,096 values, not of 12,288; take metric/feat"
     ):
         raw(torch.zeros(1, 64, 64, 3, dtype=torch.uint8))
 

@@ -19,7 +19,8 @@ def test_radii_are_scikit_learns_distances_also_across_blocks(monkeypatch: pytes
     monkeypatch.setattr(manifolds, "COLUMNS", 11)
     features = normal(60, 5, 0)
     found = NearestNeighbors(n_neighbors=4).fit(features.double()).kneighbors(features.double())[0]
-    torch.testing.assert_close(manifolds.radii(features, 3, CPU), torch.from_numpy(found[:, 3]))
+    distances = manifolds.nearest(features, features, CPU, torch.arange(60), 3)
+    torch.testing.assert_close(distances, torch.from_numpy(found[:, 3]))
 
 
 def test_precision_and_recall_of_sets_that_overlap_by_half() -> None:
@@ -129,14 +130,14 @@ def test_sets_smaller_than_a_neighbourhood_are_refused(name: str) -> None:
 def test_balls_around_real_features_are_computed_once_for_metrics_and_seeds(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    found = manifolds.radii
+    found = manifolds.nearest
     sizes: list[int] = []
 
     def counting(features: torch.Tensor, *others: Any) -> torch.Tensor:
         sizes.append(len(features))
         return found(features, *others)
 
-    monkeypatch.setattr(manifolds, "radii", counting)
+    monkeypatch.setattr(manifolds, "nearest", counting)
     metrics = [metric("precision_recall", neighbours=3), metric("density_coverage", neighbours=3)]
     look = raw(LINE)
     real = collect(of_tensor(LINE), look, {"features"})

@@ -53,7 +53,7 @@ def test_what_torchvision_cannot_do_is_said_by_key() -> None:
     with pytest.raises(ConfigError, match=r"^features.side: 8 pixels do not pass alexnet up to features.5"):
         opened("torchvision", network="alexnet", layers=["features.5"], side=8)
     with pytest.raises(
-        ConfigError, match=r"^metric/features: torchvision looks at pictures, but the data is points"
+        ConfigError, match=r"^metric/features: torchvision looks at images, but the data is points"
     ):
         opened("torchvision", normal(4, 2, 0))
 

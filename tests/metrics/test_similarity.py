@@ -72,6 +72,6 @@ def test_pairs_do_not_depend_on_how_samples_are_chunked() -> None:
 def test_points_are_refused() -> None:
     with pytest.raises(
         ConfigError,
-        match=r"^metric.ms_ssim: compares pictures, but the data is points of 2 dimensions; leave it out",
+        match=r"^metric.ms_ssim: compares images, but the data is points of 2 dimensions; leave it out",
     ):
         computed(metric("ms_ssim"), normal(10, 2, 0), normal(10, 2, 1))

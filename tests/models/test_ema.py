@@ -16,14 +16,14 @@ def linear(value: float) -> nn.Module:
 
 
 def test_after_one_half_life_of_images_half_the_old_weights_are_left() -> None:
-    ema = Ema(linear(1.0), half_life=100, ramp=0)
+    ema = Ema(linear(1.0), linear(0.0), half_life=100, ramp=0)
     for update in range(10):
-        ema.update(linear(0.0), images_seen=10 * (update + 1), batch_size=10)
+        ema.update(images_seen=10 * (update + 1), batch_size=10)
     assert ema.average.weight.item() == pytest.approx(0.5, rel=1e-6)
 
 
 def test_the_ramp_shortens_the_half_life_to_a_share_of_the_images_seen() -> None:
-    ema = Ema(linear(1.0), half_life=1e9, ramp=0.05)
+    ema = Ema(linear(1.0), linear(0.0), half_life=1e9, ramp=0.05)
     assert ema.decay(images_seen=2000, batch_size=100) == pytest.approx(0.5)
     assert ema.decay(images_seen=4000, batch_size=100) == pytest.approx(0.5**0.5)
 
@@ -32,8 +32,8 @@ def test_running_statistics_are_averaged_and_counters_copied() -> None:
     average, network = nn.BatchNorm1d(1), nn.BatchNorm1d(1)
     network.running_mean.fill_(4.0)
     network.num_batches_tracked.fill_(7)
-    ema = Ema(average, half_life=10, ramp=0)
-    ema.update(network, images_seen=10, batch_size=10)
+    ema = Ema(average, network, half_life=10, ramp=0)
+    ema.update(images_seen=10, batch_size=10)
     assert average.running_mean.item() == pytest.approx(2.0)
     assert average.num_batches_tracked.item() == 7
 

@@ -3,22 +3,15 @@
 import io
 import re
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import ExifTags, Image, ImageFile, ImageOps, TiffImagePlugin
 
-from ganctl.data.decoding.depth import (
-    BAND_PIXELS,
-    SAMPLE_FORMAT,
-    Ends,
-    Values,
-    kind_of_values,
-    to_bytes,
-    values_of,
-)
+from ganctl.data.decoding import depth
+from ganctl.data.decoding.depth import Ends, Values
 from ganctl.data.decoding.formats import FORMATS, LOOKED_AT, is_heif, kind_of
 
 VERSION = 2
@@ -30,17 +23,14 @@ MAX_PIXELS = 1 << 27
 # The limit above stands in for Pillow's own, which warns or raises depending on the size.
 Image.MAX_IMAGE_PIXELS = None
 
-HEIF = ("HEIF",)
 LYING = frozenset((5, 6, 7, 8))
 """EXIF orientations that swap width and height."""
-
 
 COUNTED, TOLD = frozenset(("GIF", "TIFF")), frozenset(("AVIF", "PNG", "WEBP"))
 """Formats of which each frame is an image, to be counted, or given by the header; those in a JPEG are previews."""
 
 MANY_PIXELS = 1 << 24
 """Of images of more pixels, one is decoded at a time, by all workers together, so that memory is bounded."""
-
 
 FLOATS = (3,)
 """The TIFF tag `SAMPLE_FORMAT` of floats."""
@@ -60,8 +50,7 @@ class BadImageError(Exception):
 class Decoding:
     """How images are brought to one shape: side in pixels (None = chosen from the set), channels, fit.
 
-    `range` are black and white in images of more than 8 bits, None = found from the set. `frames` says whether
-    only the first frame of each file counts or all do.
+    `range` are black and white in images of more than 8 bits, None = found from the set; `frames` is first or all.
     """
 
     side: int | None
@@ -72,21 +61,24 @@ class Decoding:
 
     def settings(self) -> dict[str, object]:
         """Return what decides about the pixels, without later keys where they change nothing."""
-        whole = {"side": self.side, "channels": self.channels, "fit": self.fit}
-        later: dict[str, object] = {"range": self.range} if self.range else {}
-        return whole | later | ({"frames": self.frames} if self.frames != "first" else {})
+        later = {"range": self.range, "frames": self.frames if self.frames != "first" else None}
+        first = {"side": self.side, "channels": self.channels, "fit": self.fit}
+        return first | {key: value for key, value in later.items() if value}
 
 
 class Decoded(NamedTuple):
     """An image as uint8 [side, side, channels], how many values its range cut off, and its file's frames.
 
-    There are no pixels where the range of `values`, those of more than 8 bits, is still to be found.
+    There are no pixels where the range of `values`, those of more than 8 bits, is still to be found. `mode`, as
+    Pillow names it, and `size` (width, height) are those of the file.
     """
 
     pixels: np.ndarray | None
+    mode: str
+    size: tuple[int, int]
+    frames: int
     values: Values | None = None
     outside: int = 0
-    frames: int = 1
 
 
 def size_of(content: io.BytesIO) -> tuple[int, int]:
@@ -98,22 +90,11 @@ def size_of(content: io.BytesIO) -> tuple[int, int]:
         width, height = image.size
         if image.format == "TIFF":
             return width, height  # Pillow has turned it already
-        # A PNG's own method decodes all of it, for what may follow its pixels.
-        kind = Image.Image if image.format == "PNG" else type(image)
-        try:
-            lying = kind.getexif(image).get(ExifTags.Base.Orientation) in LYING
-        except Exception:  # damaged EXIF data turns nothing
-            lying = False
-        return (height, width) if lying else (width, height)
-
-
-def mode_of(content: io.BytesIO) -> str:
-    """Return an image's colour mode from its header as Pillow names it, such as RGB, L, P or CMYK.
-
-    Raises `BadImageError` if there is no such header.
-    """
-    with _open(content) as image:
-        return image.mode
+        kind = Image.Image if image.format == "PNG" else type(image)  # a PNG's own method decodes all of it
+        with suppress(Exception):  # damaged EXIF data turns nothing
+            if kind.getexif(image).get(ExifTags.Base.Orientation) in LYING:
+                return height, width
+        return width, height
 
 
 def count_frames(content: io.BytesIO) -> int:
@@ -129,10 +110,9 @@ def _frames_of(image: Image.Image) -> int:
     """Return how many frames or pages an open image has; 1 where they cannot be counted."""
     if image.format not in COUNTED | TOLD:
         return 1
-    try:
+    with suppress(Exception):  # what Pillow raises on a damaged second frame; the first may be intact
         return max(1, int(getattr(image, "n_frames", 1)))
-    except Exception:  # what Pillow raises on a damaged second frame; the first may be intact
-        return 1
+    return 1
 
 
 def decode(
@@ -153,46 +133,55 @@ def decode(
 
     Raises `BadImageError` if it does not decode or is larger than `MAX_PIXELS`.
     """
-    with _open(content) as image, _held(image, alone):
-        try:
-            if frame:
-                image.seek(frame)
-                _require_size(image)
-            frames = count_frames(content) if image.format in COUNTED else _frames_of(image)
-            kind = kind_of_values(image)
-            ImageOps.exif_transpose(image, in_place=True)
-            image.load()
-        except BadImageError:
-            raise
-        except Exception as error:  # what Pillow raises on damaged files differs from format to format
-            raise BadImageError(_words(error)) from error
-        mode = "L" if decoding.channels == 1 else "RGB"
+    with _open(content) as image, _held(image, alone), _refusing():
+        mode = image.mode
+        if frame:
+            image.seek(frame)
+            _require_size(image)
+        frames = count_frames(content) if image.format in COUNTED else _frames_of(image)
+        kind = depth.kind_of_values(image)
+        ImageOps.exif_transpose(image, in_place=True)
+        image.load()
+        found = Decoded(None, mode, image.size, frames)
         if kind is None:
-            try:
-                return Decoded(_squared(_to_mode(image, mode), side, decoding), frames=frames)
-            except Exception as error:
-                raise BadImageError(_words(error)) from error
-        values = values_of(image, kind)
+            flat = _to_mode(image, "L" if decoding.channels == 1 else "RGB")
+            return found._replace(pixels=_squared(flat, side, decoding))
+        values = depth.together([depth.values_in(rows, kind) for _, rows in depth.bands(image)])
         if values.high != values.high:
             raise BadImageError("values that are not finite numbers")
         ends = decoding.range or (ranges or {}).get(kind)
         if ends is None:
-            return Decoded(None, values, 0, frames)
-        grey, outside = to_bytes(image, ends)
-        return Decoded(_squared(grey, side, decoding), values, outside, frames)
+            return found._replace(values=values)
+        grey, outside = depth.to_bytes(image, ends)
+        return found._replace(pixels=_squared(grey, side, decoding), values=values, outside=outside)
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    """Turn what Pillow raises on damaged files, which differs from format to format, into `BadImageError`."""
+    try:
+        yield
+    except BadImageError:
+        raise
+    except Exception as error:
+        raise BadImageError(_words(error)) from error
+
+
+def _held(image: Image.Image, alone: AbstractContextManager[Any] | None) -> AbstractContextManager[Any]:
+    return alone if alone is not None and image.width * image.height > MANY_PIXELS else nullcontext()
 
 
 def _squared(flat: Image.Image, side: int, decoding: Decoding) -> np.ndarray:
     """Return an 8-bit image as [side, side, channels]; grey that was never coloured is resized once."""
-    size = (side, side)
-    if flat.size == size:
-        square = flat
-    elif decoding.fit == "crop":
+    square, size = flat, (side, side)
+    if flat.size != size and decoding.fit == "crop":
         square = ImageOps.fit(flat, size, Image.Resampling.LANCZOS)
-    elif decoding.fit == "pad":
-        square = _padded(flat, side)
-    else:
-        square = flat.resize(size, Image.Resampling.LANCZOS)
+    elif flat.size != size:
+        scale = side / max(flat.size) if decoding.fit == "pad" else 0
+        width, height = (max(1, round(length * scale)) if scale else side for length in flat.size)
+        resized = flat.resize((width, height), Image.Resampling.LANCZOS)
+        square = Image.new(flat.mode, size)
+        square.paste(resized, ((side - width) // 2, (side - height) // 2))
     if decoding.channels == 3 and square.mode == "L":
         square = square.convert("RGB")
     return np.asarray(square).reshape(side, side, decoding.channels)
@@ -210,18 +199,16 @@ def heif_is_read() -> bool:
 
 def _open(content: io.BytesIO) -> Image.Image:
     start = bytes(content.getbuffer()[:LOOKED_AT])
-    formats = HEIF if is_heif(start) and heif_is_read() else tuple(FORMATS)
+    heif = is_heif(start) and heif_is_read()
     try:
-        image = Image.open(content, formats=formats)
+        image = Image.open(content, formats=("HEIF",) if heif else tuple(FORMATS))
     except Exception as error:
-        told = "a HEIC image that does not decode" if formats == HEIF else kind_of(start)
+        told = "a HEIC image that does not decode" if heif else kind_of(start)
         reason = told or _reason(content, start) or "not an image that Pillow knows"
         raise BadImageError(reason) from error
     _require_size(image)
-    try:
+    with _refusing():
         return _with_floats(image)
-    except Exception as error:  # as in `decode`
-        raise BadImageError(_words(error)) from error
 
 
 def _reason(content: io.BytesIO, start: bytes) -> str | None:
@@ -243,27 +230,9 @@ def _words(error: Exception) -> str:
     return re.sub(r"\s*<_io\.\w+ object at 0x[0-9a-f]+>", "", str(error)) or type(error).__name__
 
 
-def _padded(image: Image.Image, side: int) -> Image.Image:
-    scale = side / max(image.size)
-    size = [max(1, round(length * scale)) for length in image.size]
-    square = Image.new(image.mode, (side, side))
-    whole = image.resize((size[0], size[1]), Image.Resampling.LANCZOS)
-    square.paste(whole, ((side - size[0]) // 2, (side - size[1]) // 2))
-    return square
-
-
 def _require_size(image: Image.Image) -> None:
     if not 0 < image.width * image.height <= MAX_PIXELS:
         raise BadImageError(f"{image.width}×{image.height} pixels")
-
-
-@contextmanager
-def _held(image: Image.Image, alone: AbstractContextManager[Any] | None) -> Iterator[None]:
-    if alone is None or image.width * image.height <= MANY_PIXELS:
-        yield
-        return
-    with alone:
-        yield
 
 
 def _to_mode(image: Image.Image, mode: str) -> Image.Image:
@@ -271,13 +240,11 @@ def _to_mode(image: Image.Image, mode: str) -> Image.Image:
     if image.mode == mode and not image.has_transparency_data:
         return image
     change = _over_white if image.has_transparency_data else Image.Image.convert
-    height = max(1, BAND_PIXELS // image.width)
-    if image.height <= height:
+    if image.width * image.height <= depth.BAND_PIXELS:
         return change(image, mode)
     flat = Image.new(mode, image.size)
-    for top in range(0, image.height, height):
-        band = image.crop((0, top, image.width, min(top + height, image.height)))
-        flat.paste(change(band, mode), (0, top))
+    for top, strip in depth.strips(image):
+        flat.paste(change(strip, mode), (0, top))
     return flat
 
 
@@ -291,18 +258,17 @@ def _with_floats(image: Image.Image) -> Image.Image:
 
     Only one of 16 bits is decoded for that, into mode F. Raises what Pillow raises on damaged files.
     """
-    if not isinstance(image, TiffImagePlugin.TiffImageFile) or image.tag_v2.get(SAMPLE_FORMAT) != FLOATS:
+    if not isinstance(image, TiffImagePlugin.TiffImageFile) or image.tag_v2.get(depth.SAMPLE_FORMAT) != FLOATS:
         return image
     if image.mode == "F":
-        # What libtiff has unpacked is in the machine's own order.
         image.tile = [_in_own_order(tile) for tile in image.tile]
-        return image
     if not image.mode.startswith("I;16"):
         return image
     return Image.fromarray(np.asarray(image).astype(np.uint16).view(np.float16).astype(np.float32))
 
 
 def _in_own_order(tile: ImageFile._Tile) -> ImageFile._Tile:
+    """Return a tile as libtiff unpacks it, in the machine's own order."""
     if tile.codec_name != "libtiff" or not isinstance(tile.args, tuple):
         return tile
     rawmode, *rest = tile.args

@@ -29,8 +29,8 @@ USUAL: dict[str, tuple[Ends, ...]] = {
 }
 """By kind of values, what black and white usually are; the first range that holds them and is used counts."""
 
-BITS_PER_SAMPLE, PHOTOMETRIC, SAMPLE_FORMAT = 258, 262, 339
-WHITE_IS_ZERO, UNSIGNED, SIGNED = 0, 1, 2
+BITS_PER_SAMPLE, SAMPLE_FORMAT = 258, 339
+UNSIGNED, SIGNED = 1, 2
 
 
 class Values(NamedTuple):
@@ -41,6 +41,9 @@ class Values(NamedTuple):
     high: float
     dark: float
     bright: float
+
+    def __str__(self) -> str:
+        return f"{self.kind} from {told(self.low)} to {told(self.high)}"
 
 
 def kind_of_values(image: Image.Image) -> str | None:
@@ -54,15 +57,21 @@ def kind_of_values(image: Image.Image) -> str | None:
     return None
 
 
+def strips(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
+    """Yield an image in strips of at most `BAND_PIXELS`, each with the number of its first row."""
+    height = max(1, BAND_PIXELS // max(1, image.width))
+    for top in range(0, image.height, height):
+        yield top, image.crop((0, top, image.width, min(top + height, image.height)))
+
+
 def bands(image: Image.Image) -> Iterator[tuple[int, np.ndarray]]:
     """Yield rows of an image as float64 [rows, width], each with the number of its first row.
 
     Pillow reads signed bytes as unsigned, and unsigned 32 bits as signed, which is undone here.
     """
     sample = _sample_format(image)
-    height = max(1, BAND_PIXELS // max(1, image.width))
-    for top in range(0, image.height, height):
-        rows = np.asarray(image.crop((0, top, image.width, min(top + height, image.height))))
+    for top, strip in strips(image):
+        rows = np.asarray(strip)
         if image.mode == "L" and sample == SIGNED:
             rows = rows.view(np.int8)
         elif image.mode == "I" and sample == UNSIGNED and _tag(image, BITS_PER_SAMPLE) == 32:
@@ -70,15 +79,10 @@ def bands(image: Image.Image) -> Iterator[tuple[int, np.ndarray]]:
         yield top, rows.astype(np.float64)
 
 
-def values_of(image: Image.Image, kind: str) -> Values:
-    """Return what the values of an image are; `high` is NaN where one is no finite number."""
-    return together([values_in(rows, kind) for _, rows in bands(image)])
-
-
 def values_in(block: np.ndarray, kind: str) -> Values:
     """Return what the values of an array are; NaN where one is no finite number."""
     if not np.isfinite(block).all():
-        return Values(kind, math.nan, math.nan, math.nan, math.nan)
+        return Values(kind, *[math.nan] * 4)
     sample = block.reshape(-1)[:: max(1, math.ceil(block.size / SAMPLED))]
     dark, bright = np.percentile(sample.astype(np.float64), [0.1, 99.9])
     return Values(kind, float(block.min()), float(block.max()), float(dark), float(bright))
@@ -114,10 +118,7 @@ class SetRange(NamedTuple):
     values: Values
 
     def __str__(self) -> str:
-        low, high = self.values.low, self.values.high
-        return (
-            f"[{told(self.ends[0])},{told(self.ends[1])}] for {self.values.kind} from {told(low)} to {told(high)}"
-        )
+        return f"{span(self.ends)} for {self.values}"
 
 
 def decide(found: Iterable[Values], source: str) -> dict[str, SetRange]:
@@ -125,10 +126,15 @@ def decide(found: Iterable[Values], source: str) -> dict[str, SetRange]:
 
     Raises `DataError` where type and values leave a doubt: no usual range holds them, or they use a sliver of it.
     """
-    by_kind: dict[str, list[Values]] = {}
+    return {kind: _decided(values, source) for kind, values in by_kind(found).items()}
+
+
+def by_kind(found: Iterable[Values]) -> dict[str, Values]:
+    """Return the values of each kind in a set together, sorted by kind."""
+    kinds: dict[str, list[Values]] = {}
     for values in found:
-        by_kind.setdefault(values.kind, []).append(values)
-    return {kind: _decided(together(several), source) for kind, several in sorted(by_kind.items())}
+        kinds.setdefault(values.kind, []).append(values)
+    return {kind: together(several) for kind, several in sorted(kinds.items())}
 
 
 def together(several: list[Values]) -> Values:
@@ -149,12 +155,9 @@ def _decided(values: Values, source: str) -> SetRange:
             return SetRange(ends, values)
     doubt = "which values are black and white?"
     if holding:
-        ends = holding[0]
-        doubt = f"[{told(ends[0])},{told(ends[1])}] would leave little contrast;"
-    raise DataError(
-        f"data.range: {doubt} {source} holds {values.kind} from {told(values.low)} to {told(values.high)}; "
-        f"set data.range=[black,white], such as {suggestion(values)}"
-    )
+        doubt = f"{span(holding[0])} would leave little contrast;"
+    advice = f"set data.range=[black,white], such as {suggestion(values)}"
+    raise DataError(f"data.range: {doubt} {source} holds {values}; {advice}")
 
 
 def suggestion(values: Values) -> str:
@@ -166,11 +169,16 @@ def suggestion(values: Values) -> str:
     if low == high:
         low, high = values.low, values.high
     if values.kind != FLOAT and values.low >= 0 and high < 1 << 32 and low < high / 2:
-        return f"[0,{(1 << max(1, math.ceil(math.log2(max(high, 1) + 1)))) - 1}]"
+        return span((0, (1 << max(1, math.ceil(math.log2(max(high, 1) + 1)))) - 1))
     if high == low:
-        return f"[{told(low)},{told(low + 1)}]"
+        return span((low, low + 1))
     step = 10.0 ** math.floor(math.log10(high - low)) / 10
-    return f"[{told(math.floor(low / step) * step)},{told(math.ceil(high / step) * step)}]"
+    return span((math.floor(low / step) * step, math.ceil(high / step) * step))
+
+
+def span(ends: Ends) -> str:
+    """Return a range as it is typed."""
+    return f"[{told(ends[0])},{told(ends[1])}]"
 
 
 def told(value: float) -> str:
@@ -186,6 +194,4 @@ def _tag(image: Image.Image, number: int) -> int | None:
 
 def _sample_format(image: Image.Image) -> int | None:
     """Return the TIFF tag that tells signed from unsigned; whole numbers without it are unsigned."""
-    if image.format != "TIFF":
-        return None
-    return _tag(image, SAMPLE_FORMAT) or UNSIGNED
+    return (_tag(image, SAMPLE_FORMAT) or UNSIGNED) if image.format == "TIFF" else None

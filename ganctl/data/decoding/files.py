@@ -6,6 +6,7 @@ import stat
 import zipfile
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -99,26 +100,25 @@ def search(path: str, subfolder: str | None) -> FoundImages:
     """
     place = Path(os.path.expanduser(path))
     try:
-        if place.is_dir():
-            found = _sorted_out(_in_folder(path, place, subfolder), subfolder)
-        elif place.exists():
-            if not place.is_file():
-                raise DataError(f"data.path: {path} is neither a folder nor a zip file")
-            found = _sorted_out(_in_zip(path, place, subfolder), subfolder)
-        else:
-            siblings = [entry.name for entry in place.parent.iterdir()] if place.parent.is_dir() else []
-            raise DataError(f"data.path: {path} does not exist{nearest(place.name, siblings)}")
+        if not place.exists():
+            raise missing(path)
+        found = _sorted_out((_in_folder if place.is_dir() else _in_zip)(path, place, subfolder), subfolder)
     except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError) as error:
         raise DataError(f"data.path: {path} cannot be read ({error})") from error
     if not found.files:
         where = f"{path}, subfolder {subfolder}," if subfolder else path
-        beside = [f"it holds {found.passed_over}"] if found.passed else []
-        beside += [f"left out: {found.left_out}"] if found.runs else []
-        raise DataError(
-            f"data.path: {where} holds no pictures (files that end in {', '.join(sorted(ENDINGS))})"
-            + "".join(f"; {words}" for words in beside)
-        )
+        holds = f"; it holds {found.passed_over}" if found.passed else ""
+        holds += f"; left out: {found.left_out}" if found.runs else ""
+        endings = ", ".join(sorted(ENDINGS))
+        raise DataError(f"data.path: {where} holds no images (files that end in {endings}){holds}")
     return found
+
+
+def missing(path: str) -> DataError:
+    """Return the error of a place that does not exist, with the name in its folder that is most like it."""
+    place = Path(os.path.expanduser(path))
+    siblings = [entry.name for entry in place.parent.iterdir()] if place.parent.is_dir() else []
+    return DataError(f"data.path: {path} does not exist{nearest(place.name, siblings)}")
 
 
 def read(file: ImageFile, most: int | None = None) -> io.BytesIO:
@@ -142,10 +142,8 @@ def common_side(files: list[ImageFile]) -> int:
     sample = files[:: max(1, len(files) // SAMPLED_SIZES)]
     sides = []
     for file in sample:
-        try:
+        with suppress(BadImageError):
             sides.append(min(size_of(read(file))))
-        except BadImageError:
-            continue
     return 32 if sides and float(np.median(sides)) < 64 else 64
 
 
@@ -208,9 +206,7 @@ def _sorted_out(files: Iterable[tuple[list[str], ImageFile]], subfolder: str | N
         if ending in ENDINGS or (ending in HEIF_ENDINGS and heif_is_read()):
             images.append((folder, file))
             continue
-        if parts[-1] in layout.MARKERS:
-            markers[folder].add(parts[-1])
-        if folder[-1:] == (layout.RUN_CHECKPOINTS,):
+        if parts[-1] in layout.MARKERS or folder[-1:] == (layout.RUN_CHECKPOINTS,):
             markers[folder].add(parts[-1])
         if parts[-1] == layout.LABELS_FILE:
             tables[folder] = file
@@ -219,11 +215,9 @@ def _sorted_out(files: Iterable[tuple[list[str], ImageFile]], subfolder: str | N
         others.append((folder, NOT_REGULAR if irregular else f".{ending}" if usual else "without a usual ending"))
     runs = layout.runs_among(markers)
     gone = layout.left_out(runs)
-    if gone:
-        out = {folder for folder in shared if any(folder[:end] in gone for end in range(1, len(folder) + 1))}
-        images = [(folder, file) for folder, file in images if folder not in out]
-        others = [(folder, ending) for folder, ending in others if folder not in out]
-    passed = Counter(ending for _, ending in others)
+    out = {folder for folder in shared if any(folder[:end] in gone for end in range(1, len(folder) + 1))}
+    images = [(folder, file) for folder, file in images if folder not in out]
+    passed = Counter(ending for folder, ending in others if folder not in out)
     labelled, remarks = _labelled(images, tuple(_parts(subfolder or "")), tables, passed)
     return FoundImages(sorted(labelled, key=lambda file: file.name), passed, len(runs), remarks)
 
@@ -236,33 +230,31 @@ def _labelled(
 ) -> tuple[list[ImageFile], list[str]]:
     """Return the images with their classes, and what is reported of them."""
     folders = {folder for folder, _ in images}
-    if folders and tables:
-        for folder in layout.ancestors(folders):
-            if folder not in tables:
-                continue
-            try:
-                labels, remark = layout.labels_of(
-                    read(tables[folder], MAX_LABELS_BYTES).getvalue(), tables[folder].name
-                )
-            except KeyError:
-                continue
-            except BadImageError as error:
-                raise DataError(f"data.path: {tables[folder].name} cannot be read ({error})") from error
-            passed -= Counter([".json"])
-            return _by_table(images, len(folder), labels, tables[folder].name), [remark]
+    for folder in layout.ancestors(folders) if folders and tables else ():
+        if folder not in tables:
+            continue
+        table = tables[folder].name
+        try:
+            labels, remark = layout.labels_of(read(tables[folder], MAX_LABELS_BYTES).getvalue(), table)
+        except KeyError:
+            continue
+        except BadImageError as error:
+            raise DataError(f"data.path: {table} cannot be read ({error})") from error
+        passed -= Counter([".json"])
+        return _by_table(images, len(folder), labels, table), [remark]
 
     def stems() -> dict[layout.Path, list[str]]:
-        names: dict[layout.Path, list[str]] = {folder: [] for folder in folders}
+        names: defaultdict[layout.Path, list[str]] = defaultdict(list)
         for folder, file in images:
             names[folder].append(file.relative.rpartition("/")[2].rpartition(".")[0])
         return names
 
-    found = layout.arranged(folders, above, stems)
+    classes, remarks = layout.arranged(folders, above, stems)
     labelled = [
-        file if (name := found.classes[folder]) == file.folder else file._replace(label=(0, name))
+        file if (name := classes[folder]) == file.folder else file._replace(label=(0, name))
         for folder, file in images
     ]
-    return labelled, found.remarks
+    return labelled, remarks
 
 
 def _by_table(
@@ -279,7 +271,7 @@ def _by_table(
             missing.append(name)
     if missing:
         raise DataError(
-            f"data.path: {table} has no label for {len(missing):,} of {len(images):,} pictures, the first is "
+            f"data.path: {table} has no label for {len(missing):,} of {len(images):,} images, the first is "
             f"{min(missing)}; add them, set labels to null in it, or move it elsewhere"
         )
     return labelled
@@ -293,10 +285,8 @@ def _ending(name: str) -> str:
 def _in_folder(path: str, root: Path, subfolder: str | None) -> Iterator[tuple[list[str], ImageFile]]:
     start = root / subfolder if subfolder else root
     if subfolder and not start.is_dir():
-        folders = (
-            [entry.name for entry in start.parent.iterdir() if entry.is_dir()] if start.parent.is_dir() else []
-        )
-        raise _no_subfolder(path, subfolder, folders)
+        beside = start.parent.iterdir() if start.parent.is_dir() else ()
+        raise _no_subfolder(path, subfolder, [entry.name for entry in beside if entry.is_dir()])
     below = _parts(subfolder or "")
     for inside, file, status in _walk(start):
         parts = _parts(inside)
@@ -353,9 +343,12 @@ def _walk(root: Path) -> Iterator[tuple[str, str, os.stat_result]]:
 
 
 def _in_zip(path: str, place: Path, subfolder: str | None) -> Iterator[tuple[list[str], ImageFile]]:
+    refusal = DataError(f"data.path: {path} is neither a folder nor a zip file")
+    if not place.is_file():
+        raise refusal
     with opened(place) as content:
         if not zipfile.is_zipfile(content):
-            raise DataError(f"data.path: {path} is neither a folder nor a zip file")
+            raise refusal
     with _Bounded(place) as index, zipfile.ZipFile(index) as archive:
         # Some programs on Windows write their own separator, against the format's rules.
         members = [(info, info.filename.replace("\\", "/")) for info in archive.infolist()]

@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from ganctl.errors import DataError
@@ -32,14 +31,6 @@ MARKERS = RUN_SIGNS | {RUN_CONFIG}
 """Names of files that show that their folder is a run of ganctl."""
 
 
-@dataclass(frozen=True)
-class Layout:
-    """The class of the images in each folder, and what the names of folders were taken for, one line each."""
-
-    classes: dict[Path, str]
-    remarks: list[str]
-
-
 def runs_among(markers: Mapping[Path, set[str]]) -> list[Path]:
     """Return which folders are runs of ganctl, by the files in each that `MARKERS` names; never the top itself.
 
@@ -57,13 +48,15 @@ def left_out(runs: Collection[Path]) -> set[Path]:
     return {run[: run.index(RUNS_FOLDER) + 1] if RUNS_FOLDER in run else run for run in runs}
 
 
-def arranged(folders: Collection[Path], above: Path, stems: Callable[[], Mapping[Path, list[str]]]) -> Layout:
-    """Say which class the images of each folder have; `above` leads to the place that the folders are below.
+def arranged(
+    folders: Collection[Path], above: Path, stems: Callable[[], Mapping[Path, list[str]]]
+) -> tuple[dict[Path, str], list[str]]:
+    """Return the class of the images in each folder, and what names of folders were taken for, one line each.
 
-    It is the name of the folder that directly holds them. Levels that say nothing of the kind do not count, and
-    the folder above gives the name: one name alone (`cat/images`, `dog/images`), the parts of a split (`train`,
-    `val`), and chunks of numbered files (`00000`, `00001`). `stems` gives the names of the images in each
-    folder, without endings.
+    `above` leads to the place that the folders are below. A class is the name of the folder that directly holds
+    its images. Levels that say nothing of the kind do not count, and the folder above gives the name: one name
+    alone (`cat/images`, `dog/images`), the parts of a split (`train`, `val`), and chunks of numbered files
+    (`00000`, `00001`). `stems` gives the names of the images in each folder, without endings.
     """
     paths = {folder: folder for folder in folders}
     remarks = []
@@ -76,11 +69,9 @@ def arranged(folders: Collection[Path], above: Path, stems: Callable[[], Mapping
             remarks.append(f"{_listed(names)} are merged into one set; take one of them by data.subfolder={whole}")
         elif kind == "chunks":
             remarks.append(f"{_listed(names)} are taken for chunks of one set, not for classes")
-        paths = {
-            folder: path[:depth] + path[depth + 1 :] if depth >= 0 else path[:-1] for folder, path in paths.items()
-        }
+        paths = {folder: path[:depth] + path[depth:][1:] for folder, path in paths.items()}
     classes = {folder: (*above, *path)[-1] if above or path else "" for folder, path in paths.items()}
-    return Layout(classes, remarks + _masks(paths, above))
+    return classes, remarks + _masks(paths, above)
 
 
 def ancestors(folders: Collection[Path]) -> list[Path]:
@@ -106,10 +97,7 @@ def labels_of(content: bytes, place: str) -> tuple[dict[str, Label] | None, str]
     try:
         pairs = [(str(name), label) for name, label in table["labels"]]
         if pairs and all(isinstance(label, list) for _, label in pairs):
-            return (
-                None,
-                f"{LABELS_FILE} labels by lists of numbers, which are no classes and left out",
-            )
+            return None, f"{LABELS_FILE} labels by lists of numbers, which are no classes and left out"
         labels = {name.replace("\\", "/").removeprefix("./"): _label(label) for name, label in pairs}
     except (TypeError, ValueError, OverflowError) as error:
         raise DataError(
@@ -189,8 +177,7 @@ def _part_to_train_on(paths: Mapping[Path, Path], depth: int, names: list[str]) 
 
 def _masks(paths: Mapping[Path, Path], above: Path) -> list[str]:
     names = sorted({path[-1] for path in paths.values() if path})
-    images = [name for name in names if IMAGES.fullmatch(name)]
-    masks = [name for name in names if MASKS.fullmatch(name)]
+    images, masks = (list(filter(meaning.fullmatch, names)) for meaning in (IMAGES, MASKS))
     if not images or not masks:
         return []
     folder = min(folder for folder, path in paths.items() if path[-1:] == (images[0],))

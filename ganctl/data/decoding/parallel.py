@@ -11,14 +11,13 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import SpawnContext
 from multiprocessing.process import BaseProcess
 from multiprocessing.synchronize import Lock
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from ganctl.data.decoding.decode import BadImageError, Decoding, decode, mode_of, size_of
+from ganctl.data.decoding.decode import BadImageError, Decoding, decode
 from ganctl.data.decoding.depth import Ends, Values
 from ganctl.data.decoding.files import ImageFile, read
 from ganctl.data.decoding.quiet import complaint, quiet
@@ -29,11 +28,11 @@ from ganctl.runtime.signals import ENDING, SAVING
 PROCESSES_FROM = 4000
 """From so many images on, processes are faster than threads, though they take half a second to start."""
 
-A = TypeVar("A")
-B = TypeVar("B")
-
 CHUNK = 64
 """Images that a process is sent at once."""
+
+A = TypeVar("A")
+B = TypeVar("B")
 
 
 @dataclass(frozen=True)
@@ -47,8 +46,8 @@ class DecodeTask:
 
     side: int
     decoding: Decoding
-    rows: str | None
-    hashed: bool
+    rows: str | None = None
+    hashed: bool = False
     surveyed: bool = False
     ranges: dict[str, Ends] = field(default_factory=dict)
 
@@ -57,20 +56,19 @@ class Outcome(NamedTuple):
     """What became of one image.
 
     `reason` says why it cannot be used, or is empty. `digest` is the sha256 of its bytes, if asked for and they
-    could be read. `frames` is how many it has. `values` are those of more than 8 bits, of which `outside` were cut
-    off; where their range is not known yet, there are no pixels so far. Of a surveyed image, `mode` and `size`
-    (width, height) are its own, `pixels` is a digest of what it decoded to, `blank` says that this is one single
-    colour, and `complaint` is what Pillow or libtiff warned of.
+    could be read. `mode`, `size`, `frames`, `values` and `outside` are those of `Decoded`, `complaint` is what
+    Pillow or libtiff warned of. Of a surveyed image, `pixels` is a digest of what it decoded to, and `blank` says
+    that this is one single colour.
     """
 
     reason: str = ""
     digest: str = ""
     mode: str = ""
     size: tuple[int, int] = (0, 0)
-    pixels: str = ""
     frames: int = 1
     values: Values | None = None
     outside: int = 0
+    pixels: str = ""
     blank: bool = False
     complaint: str = ""
 
@@ -95,7 +93,12 @@ def decode_all(
     count = min(workers or usable_cores(), len(chosen))
     apart = len(chosen) >= PROCESSES_FROM and count > 1 and (rows is None or task.rows is not None)
     outcomes = [Outcome()] * len(files)
-    results = _in_processes(files, chosen, task, count) if apart else _in_threads(files, chosen, task, rows, count)
+    alone = threading.Lock()
+
+    def one(position: int) -> tuple[int, Outcome]:
+        return position, examine(files[position], task, None if rows is None else rows[position], alone)
+
+    results = _in_processes(files, chosen, task, count) if apart else in_threads(one, chosen, count)
     with quiet(), closing(results):
         for position, outcome in track(results, len(chosen), what):
             outcomes[position] = outcome
@@ -104,9 +107,7 @@ def decode_all(
 
 def usable_cores() -> int:
     """Return how many CPU cores this process may use, at least 1."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def hash_all(files: list[ImageFile], workers: int | None, what: str) -> list[str]:
@@ -134,19 +135,16 @@ def examine(
     digest = hashlib.sha256(content.getbuffer()).hexdigest() if task.hashed else ""
     try:
         decoded = decode(content, task.side, task.decoding, frame=file.frame, ranges=task.ranges, alone=alone)
-        outcome = Outcome("", digest, frames=decoded.frames, values=decoded.values, outside=decoded.outside)
-        pixels = decoded.pixels
-        if row is not None and pixels is not None:
-            row[...] = pixels
-        if not task.surveyed:
-            return outcome
-        outcome = outcome._replace(mode=mode_of(content), size=size_of(content), complaint=complaint())
-        if pixels is None:
-            return outcome
-        seen = hashlib.blake2b(pixels.tobytes(), digest_size=16).hexdigest()
-        return outcome._replace(pixels=seen, blank=bool((pixels == pixels[0, 0]).all()))
     except BadImageError as error:
         return Outcome(str(error), digest)
+    pixels, mode, size, frames, values, outside = decoded
+    outcome = Outcome("", digest, mode, size, frames, values, outside, complaint=complaint())
+    if row is not None and pixels is not None:
+        row[...] = pixels
+    if pixels is None or not task.surveyed:
+        return outcome
+    seen = hashlib.blake2b(pixels.tobytes(), digest_size=16).hexdigest()
+    return outcome._replace(pixels=seen, blank=bool((pixels == pixels[0, 0]).all()))
 
 
 def in_threads(function: Callable[[A], B], items: Iterable[A], workers: int | None) -> Generator[B, None, None]:
@@ -156,16 +154,6 @@ def in_threads(function: Callable[[A], B], items: Iterable[A], workers: int | No
         yield from pool.map(function, items)
     finally:
         pool.shutdown(cancel_futures=True)  # else a signal would wait for all items
-
-
-def _in_threads(
-    files: list[ImageFile], chosen: list[int], task: DecodeTask, rows: np.ndarray | None, count: int
-) -> Generator[tuple[int, Outcome], None, None]:
-    def one(position: int) -> tuple[int, Outcome]:
-        return position, examine(files[position], task, None if rows is None else rows[position], alone)
-
-    alone = threading.Lock()
-    return in_threads(one, chosen, count)
 
 
 def _in_processes(
@@ -185,14 +173,17 @@ def _in_processes(
         with _signals_held_back():
             alone = context.Lock()
             for _ in range(count):
+                ours, theirs = context.Pipe()
+                process: BaseProcess = context.Process(target=_work, args=(theirs, task, alone), daemon=True)
                 try:
-                    connection, process = _start(context, task, alone)
+                    process.start()
                 except OSError as error:
                     raise DataError(
                         f"data.workers: a process to decode in cannot be started ({error.strerror}); "
                         "set data.workers=1"
                     ) from error
-                workers[connection] = process
+                theirs.close()
+                workers[ours] = process
         for connection in workers:
             send(connection)
             send(connection)  # the next chunk is there when the first is done
@@ -212,14 +203,6 @@ def _in_processes(
             connection.close()
 
 
-def _start(context: SpawnContext, task: DecodeTask, alone: Lock) -> tuple[Connection, BaseProcess]:
-    ours, theirs = context.Pipe()
-    process = context.Process(target=_work, args=(theirs, task, alone), daemon=True)
-    process.start()
-    theirs.close()
-    return ours, process
-
-
 def _work(connection: Connection, task: DecodeTask, alone: Lock) -> None:
     """Decode what is sent until the connection closes, as it does too when the process at its other end dies."""
     for number in ENDING:
@@ -228,13 +211,11 @@ def _work(connection: Connection, task: DecodeTask, alone: Lock) -> None:
     try:
         with quiet():
             while True:
-                chunk = connection.recv()
-                connection.send(
-                    [
-                        (position, examine(file, task, None if rows is None else rows[position], alone))
-                        for position, file in chunk
-                    ]
-                )
+                results = []
+                for position, file in connection.recv():
+                    row = None if rows is None else rows[position]
+                    results.append((position, examine(file, task, row, alone)))
+                connection.send(results)
     except (EOFError, OSError):
         return
 
@@ -256,11 +237,9 @@ def _signals_held_back() -> Iterator[None]:
 def _obituary(processes: list[BaseProcess]) -> str:
     for process in processes:
         process.join(0.1)
-    codes = [process.exitcode for process in processes if process.exitcode]
-    how = f"ended with code {codes[0]}" if codes else "ended"
-    if codes and codes[0] < 0:
-        how = f"was killed by {signal.Signals(-codes[0]).name}"
+    code = next((process.exitcode for process in processes if process.exitcode), 0)
+    how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
     return (
-        f"data.workers: a process that decoded pictures {how}, as happens when memory runs out; "
+        f"data.workers: a process that decoded images {how}, as happens when memory runs out; "
         "the same command again starts over, data.workers=1 takes the least memory"
     )

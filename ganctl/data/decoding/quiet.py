@@ -6,7 +6,6 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 _heard = threading.local()
 _HANDLER = ctypes.CFUNCTYPE(None, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_void_p)
@@ -14,20 +13,12 @@ _HANDLER = ctypes.CFUNCTYPE(None, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_voi
 logging.getLogger("PIL").addHandler(logging.NullHandler())  # else Python prints what it logs, where nobody listens
 
 
-def _complained(module: bytes | None, _: bytes | None, __: int | None) -> None:
-    _note(f"libtiff: {(module or b'').decode(errors='replace')}")
-
-
-_libtiff = _HANDLER(_complained)
-
-
-def _warned(message: Warning | str, *_: Any, **__: Any) -> None:
-    _note(str(message))
-
-
 def _note(text: str) -> None:
     if not getattr(_heard, "text", ""):
         _heard.text = text
+
+
+_libtiff = _HANDLER(lambda module, *_: _note(f"libtiff: {(module or b'').decode(errors='replace')}"))
 
 
 def silence_libtiff() -> bool:
@@ -52,7 +43,7 @@ def quiet() -> Iterator[None]:
     complaint()  # forget what earlier images caused
     with warnings.catch_warnings():
         warnings.simplefilter("always")
-        warnings.showwarning = _warned
+        warnings.showwarning = lambda message, *_, **__: _note(str(message))
         yield
 
 

@@ -9,16 +9,14 @@ A stamp is a small file that maps names, sizes and times of files to the content
 match, the images are not read again.
 """
 
-import contextlib
 import errno
 import io
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import PIL
@@ -27,26 +25,17 @@ from filelock import FileLock, Timeout
 
 from ganctl import __version__
 from ganctl.data.decoding import decode
-from ganctl.data.decoding.decoded_set import Failure
 from ganctl.data.decoding.parallel import DecodeTask, hash_all
-from ganctl.data.mapped import MappedPixels, MappedStore
-from ganctl.data.prepared.image_set import ENTRY_FORMAT, ImageSet, Prepared, digest_of
-from ganctl.data.store import Store
+from ganctl.data.prepared.image_set import ENTRY_FORMAT, Failure, ImageSet, Prepared, digest_of
+from ganctl.data.store import MappedPixels, MappedStore, Store
 from ganctl.errors import ConfigError
 from ganctl.runtime.bounded import UntrustedFileError, read_bytes, read_text
 from ganctl.runtime.console import say
-from ganctl.runtime.disk import sync
+from ganctl.runtime.disk import sync, write_whole
 
 DAMAGES = (
-    ValueError,
-    KeyError,
-    TypeError,
-    AttributeError,
-    EOFError,
-    OverflowError,
-    RecursionError,
-    FileNotFoundError,
-    UntrustedFileError,
+    *(ValueError, KeyError, TypeError, AttributeError, EOFError, OverflowError, RecursionError),
+    *(FileNotFoundError, NotADirectoryError, UntrustedFileError),
 )
 """What reading a damaged entry raises."""
 
@@ -66,10 +55,10 @@ class Cache:
         self.root = cache_folder(root) / "pictures"
 
     def find(self, images: ImageSet) -> Prepared | None:
-        """Return the entry of these images if it can be found without reading them."""
-        listing = images.listing
-        content = images.content() or self._stamped(images)
-        return self._open(images, listing, content) if content else None
+        """Return the entry of these images if it can be found without reading them, or all of it."""
+        with suppress(*DAMAGES):
+            return self._read(images, self._content(images))
+        return None
 
     def prepare(self, images: ImageSet, workers: int | None) -> Prepared:
         """Return the entry of these images; if there is none, or its bytes have changed, decode them into one.
@@ -77,146 +66,143 @@ class Cache:
         Where nothing decodes, no entry is written and there is no store. Raises `DataError` if a decoding
         process dies.
         """
-        if (found := self.find(images)) is not None and _intact(found):
+        if (found := self._intact(images, self._content(images))) is not None:
             return found
         self.root.mkdir(parents=True, exist_ok=True)
-        listing = images.listing
-        with self._locked(listing):
-            self._sweep(listing)
-            if (found := self._unless_damaged(self.find(images))) is not None:
+        with self._lock(images.listing):
+            self._sweep(images.listing)
+            if (found := self._intact(images, self._content(images), locked=True)) is not None:
                 return found
-            if images.content() is None and any(self.root.glob(f"{listing}-*")):
+            if images.content() is None and any(self.root.glob(f"{images.listing}-*")):
                 digests = hash_all(images.files, workers, f"reading {images.source}")
                 content = digest_of(digests)
-                if (found := self._unless_damaged(self._open(images, listing, content))) is not None:
+                if (found := self._intact(images, content, locked=True)) is not None:
                     self._write_stamp(images, content, whole=all(digests))
                     return found
-            return self._build(images, listing, workers)
+            return self._build(images, workers)
 
-    def _unless_damaged(self, found: Prepared | None) -> Prepared | None:
-        """Return an entry whose lock is held if it holds the bytes that were written, else remove it."""
-        if found is None or found.folder is None or _intact(found):
-            return found
-        say(f"data.cache: {found.folder} is damaged (its content does not match its sha256)")
-        shutil.rmtree(found.folder)
+    def _content(self, images: ImageSet) -> str:
+        """Return the digest of the images' content if it is known without reading them, else ""."""
+        if (content := images.content()) is not None:
+            return content
+        with suppress(OSError, ValueError):
+            return read_text(self._stamp(images), STAMP_BYTES).strip()
+        return ""
+
+    def _intact(self, images: ImageSet, content: str, *, locked: bool = False) -> Prepared | None:
+        """Return an entry that holds the bytes that were written; another is removed if its lock is held."""
+        folder = self._folder(images, content)
+        try:
+            found = self._read(images, content)
+            if found is None or (isinstance(found.store, MappedStore) and found.store.intact()):
+                return found
+            raise ValueError("its content does not match its sha256")
+        except DAMAGES as error:
+            if locked and folder in self.root.glob(f"{images.listing}-*"):
+                say(f"data.cache: {folder} is damaged ({error}); the images are decoded again")
+                shutil.rmtree(folder)
         return None
 
-    def _build(self, images: ImageSet, listing: str, workers: int | None) -> Prepared:
+    def _build(self, images: ImageSet, workers: int | None) -> Prepared:
         files, side, channels = images.each(workers), images.side, images.decoding.channels
         known = images.content()
-        temporary = self.root / f".{listing}.tmp"
+        temporary = self.root / f".{images.listing}.tmp"
         temporary.mkdir()
         try:
             path = temporary / "samples.npy"
             rows = _reserve(path, (len(files), side, side, channels))
             task = DecodeTask(side, images.decoding, str(path), hashed=known is None)
             whole = images.decoded(files, task, rows, workers)
-            count = len(files) - len(whole.bad)
-            if not count:
-                return Prepared(None, len(files), whole.failures, total=len(files))
-            pairs = zip(files, whole.outcomes, strict=True)
-            digests = [outcome.digest for file, outcome in pairs if file.frame == 0]
+            prepared = whole.prepared()
+            if prepared.skipped == prepared.total:
+                return prepared
+            digests = [each.digest for file, each in zip(files, whole.outcomes, strict=True) if not file.frame]
             content = known or digest_of(digests)
             _compact(path, rows, whole.bad)
             del rows
             labels, classes = whole.labels()
             if labels is not None:
-                np.save(temporary / "labels.npy", labels)
-            store = Store(MappedPixels(path).tensor(), None if labels is None else torch.from_numpy(labels))
+                np.save(temporary / "labels.npy", labels.numpy())
+            store = Store(MappedPixels(path).tensor(), labels)
             about = {
                 "format": ENTRY_FORMAT,
                 "source": images.source,
                 "changed": files[0].changed if known else (),
                 "subfolder": images.subfolder,
                 "settings": images.decoding.settings(),
-                "notes": whole.notes,
-                "shape": [count, side, side, channels],
+                "notes": prepared.notes,
+                "shape": list(store.samples.shape),
                 "classes": classes,
                 "fingerprint": store.fingerprint,
-                "skipped": len(whole.bad),
-                "failures": [asdict(failure) for failure in whole.failures],
+                "skipped": prepared.skipped,
+                "failures": [asdict(failure) for failure in prepared.failures],
                 "versions": {"ganctl": __version__, "decoding": decode.VERSION, "pillow": PIL.__version__},
             }
             (temporary / "about.json").write_text(json.dumps(about, indent=1) + "\n")
-            _publish(temporary, self.root / f"{listing}-{content}")
+            _publish(temporary, self._folder(images, content))
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
         if known is None:
             self._write_stamp(images, content, whole=all(digests))
-        entry = self._open(images, listing, content)
+        entry = self._read(images, content)
         assert entry is not None
         return replace(entry, fresh=True)
 
-    def _open(self, images: ImageSet, listing: str, content: str) -> Prepared | None:
-        folder = self.root / f"{listing}-{content}"
-        if not folder.is_dir():
-            return None
-        try:
-            about = json.loads(read_text(folder / "about.json", ABOUT_BYTES))
-            if about["skipped"] and images.content() and about["changed"] != list(images.files[0].changed):
-                return None  # a damaged archive, put right, has the same table of contents
-            return _read(folder, about)
-        except DAMAGES:
-            return None
+    def _folder(self, images: ImageSet, content: str) -> Path:
+        return self.root / f"{images.listing}-{content}"
 
-    def _stamp_path(self, images: ImageSet) -> Path:
+    def _read(self, images: ImageSet, content: str) -> Prepared | None:
+        """Return an entry, whose samples and labels are not verified; raises one of `DAMAGES` if it is damaged."""
+        folder = self._folder(images, content)
+        about = json.loads(read_text(folder / "about.json", ABOUT_BYTES))
+        if about["skipped"] and images.content() and about["changed"] != list(images.files[0].changed):
+            return None  # a damaged archive, put right, has the same table of contents
+        pixels = MappedPixels(folder / "samples.npy")
+        classes = tuple(str(name) for name in about["classes"])
+        labels = _read_labels(folder / "labels.npy", len(pixels.array)) if classes else None
+        if list(pixels.array.shape) != about["shape"] or about["format"] != ENTRY_FORMAT:
+            raise ValueError(f"about.json tells of {about['shape']} in format {about['format']}")
+        failures = [Failure(**failure) for failure in about["failures"]]
+        skipped, sha256 = int(about["skipped"]), str(about["fingerprint"])
+        store = MappedStore(pixels.tensor(), labels, classes, skipped, pixels=pixels, sha256=sha256)
+        notes = tuple((str(label), str(text)) for label, text in about["notes"])
+        return Prepared(store, skipped, failures, len(store) + skipped, notes, folder)
+
+    def _stamp(self, images: ImageSet) -> Path:
         return self.root / ".stamps" / images.stamp()
-
-    def _stamped(self, images: ImageSet) -> str | None:
-        try:
-            return read_text(self._stamp_path(images), STAMP_BYTES).strip()
-        except (OSError, ValueError):
-            return None
 
     def _write_stamp(self, images: ImageSet, content: str, *, whole: bool) -> None:
         """Remember the content, unless a file could not be read, whose reason may go without a trace."""
-        if not whole or not images.settled():
-            return
-        path = self._stamp_path(images)
-        temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-        path.parent.mkdir(exist_ok=True)
-        temporary.write_text(content)
-        temporary.replace(path)
+        if whole and images.settled():
+            path = self._stamp(images)
+            path.parent.mkdir(exist_ok=True)
+            write_whole(path, content.encode())
 
-    @contextlib.contextmanager
-    def _locked(self, listing: str) -> Iterator[None]:
-        """Hold the lock of a listing; the system frees it if this process dies."""
+    def _lock(self, listing: str) -> AbstractContextManager[object]:
+        """Return the lock of a listing, held; the system frees it if this process dies."""
         lock = FileLock(self.root / f".{listing}.lock")
         try:
             try:
-                lock.acquire(timeout=0)
+                return lock.acquire(timeout=0)
             except Timeout:
-                say("waiting for another process that is preparing the same pictures")
-                lock.acquire()
+                say("waiting for another process that is preparing the same images")
+                return lock.acquire()
         except NotImplementedError as error:
             raise OSError(None, f"its file system has no locks: {error}") from error
-        try:
-            yield
-        finally:
-            lock.release()
 
     def _sweep(self, listing: str) -> None:
-        """Remove damaged entries of a listing whose lock is held, and what killed processes left half written."""
-        for folder in self.root.glob(f"{listing}-*"):
-            try:
-                _read(folder, json.loads(read_text(folder / "about.json", ABOUT_BYTES)))
-            except DAMAGES as error:
-                say(f"data.cache: {folder} is damaged ({error}); the pictures are decoded again")
-                shutil.rmtree(folder)
+        """Remove what killed processes left half written, of a listing whose lock is held or of any other."""
         for leftover in self.root.glob(".*.tmp"):
             owner = leftover.name[1:].removesuffix(".tmp")
-            with contextlib.suppress(OSError, Timeout, NotImplementedError):
-                if owner == listing:
-                    shutil.rmtree(leftover)
-                    continue
-                with FileLock(self.root / f".{owner}.lock", timeout=0):
-                    shutil.rmtree(leftover)
+            lock = FileLock(self.root / f".{owner}.lock", timeout=0) if owner != listing else nullcontext()
+            with suppress(OSError, Timeout, NotImplementedError), lock:
+                shutil.rmtree(leftover)
 
 
 def cache_folder(cache: str) -> Path:
     """Return the folder that `data.cache` names; auto is the system's for what can be made again."""
     if cache == "auto":
-        return Path(os.path.expanduser(os.environ.get("XDG_CACHE_HOME") or "~/.cache")) / "ganctl"
+        cache = os.path.join(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "ganctl")
     return Path(os.path.expanduser(cache))
 
 
@@ -235,10 +221,6 @@ def _publish(temporary: Path, final: Path) -> None:
     sync(final.parent)
 
 
-def _intact(prepared: Prepared) -> bool:
-    return not isinstance(prepared.store, MappedStore) or prepared.store.intact()
-
-
 def _read_labels(path: Path, count: int) -> torch.Tensor:
     """Return int64 [count] from a .npy file that must hold just that."""
     header = io.BytesIO()
@@ -248,27 +230,6 @@ def _read_labels(path: Path, count: int) -> torch.Tensor:
     if not content.startswith(start) or len(content) != len(start) + 8 * count:
         raise ValueError(f"labels.npy does not hold {count:,} labels")
     return torch.from_numpy(np.frombuffer(bytearray(content), "<i8", offset=len(start)))
-
-
-def _read(folder: Path, about: dict[str, Any]) -> Prepared:
-    pixels = MappedPixels(folder / "samples.npy")
-    classes = tuple(str(name) for name in about["classes"])
-    labels = None
-    if classes:
-        labels = _read_labels(folder / "labels.npy", len(pixels.array))
-    if list(pixels.array.shape) != about["shape"] or about["format"] != ENTRY_FORMAT:
-        raise ValueError(f"about.json tells of {about['shape']} in format {about['format']}")
-    failures = [Failure(**failure) for failure in about["failures"]]
-    store = MappedStore(
-        samples=pixels.tensor(),
-        labels=labels,
-        classes=classes,
-        skipped=int(about["skipped"]),
-        pixels=pixels,
-        sha256=str(about["fingerprint"]),
-    )
-    notes = tuple((str(label), str(text)) for label, text in about["notes"])
-    return Prepared(store, store.skipped, failures, folder, total=len(store) + store.skipped, notes=notes)
 
 
 def _reserve(path: Path, shape: tuple[int, ...]) -> np.ndarray:

@@ -11,10 +11,9 @@ import torch
 from torch import Tensor
 
 from ganctl.data.decoding.depth import FLOAT, WHOLE, scaled, suggestion, together, told, values_in
-from ganctl.data.mapped import MappedPixels, MappedStore, read_only
 from ganctl.data.source import SOURCES, Range, Source
 from ganctl.data.sources.numpy_file import ArrayHeader, NumpyFile
-from ganctl.data.store import Store
+from ganctl.data.store import MappedPixels, MappedStore, Store, read_only
 from ganctl.errors import DataError
 from ganctl.runtime.console import say
 from ganctl.runtime.memory import memory_limit
@@ -46,11 +45,6 @@ class Array(Source):
     range: Range | None
 
     @property
-    def own(self) -> str:
-        """The path, as typed."""
-        return self.path
-
-    @property
     def kind(self) -> Kind:
         """Points if the array has one or two axes, by its header, else images.
 
@@ -73,7 +67,7 @@ class Array(Source):
             return Store(self._rows(values), labels, classes)
         if self.range is not None:
             raise DataError(
-                f"data.range: is for pictures, but {self.path} holds points, which stay unscaled; leave it"
+                f"data.range: is for images, but {self.path} holds points, which stay unscaled; leave it"
             )
         with np.errstate(over="ignore"):  # what overflows is infinite, and refused
             points = np.array(values.reshape(len(values), -1), dtype=np.float32, order="C")
@@ -83,18 +77,18 @@ class Array(Source):
     def _samples_name(self, file: NumpyFile) -> str | None:
         names = file.names()
         if not file.is_archive:
-            if self.samples is not None or self.labels is not None:
-                key = "samples" if self.samples is not None else "labels"
-                raise DataError(f"data.{key}: is for .npz files, but {self.path} is a .npy, of one array")
+            for key, given in (("samples", self.samples), ("labels", self.labels)):
+                if given is not None:
+                    raise DataError(f"data.{key}: is for .npz files, but {self.path} is a .npy, of one array")
             return None
         if self.samples is not None:
             return self._named("samples", self.samples, names)
         candidates = [name for name in names if name != self.labels]
-        usual = [name for name in USUAL_NAMES if name in candidates]
-        if len(candidates) != 1 and not usual:
+        chosen = candidates if len(candidates) == 1 else [name for name in USUAL_NAMES if name in candidates]
+        if not chosen:
             there = f"holds {', '.join(candidates)}; choose by data.samples=…" if candidates else "holds no array"
             raise DataError(f"data.samples: {self.path} {there}")
-        return candidates[0] if len(candidates) == 1 else usual[0]
+        return chosen[0]
 
     def _named(self, key: str, name: str, names: list[str]) -> str:
         if name not in names:
@@ -109,7 +103,7 @@ class Array(Source):
         if dtype.kind not in KINDS:
             raise DataError(f"{array}; samples must be floats, whole numbers or truth values")
         if not 1 <= len(shape) <= 4:
-            raise DataError(f"{array}; points are [N] or [N,D], pictures [N,H,W], [N,H,W,C] or [N,C,H,W]")
+            raise DataError(f"{array}; points are [N] or [N,D], images [N,H,W], [N,H,W,C] or [N,C,H,W]")
         if 0 in shape:
             raise DataError(f"{array}, which is empty")
         if len(shape) == 3 and shape[2] <= CHANNELS_AT_MOST:
@@ -119,10 +113,10 @@ class Array(Source):
             )
         if len(shape) == 4 and _channels_axis(shape) is None:
             raise DataError(
-                f"{array}; pictures have 1 or 3 channels, as the last axis or the second{_without_alpha(shape)}"
+                f"{array}; images have 1 or 3 channels, as the last axis or the second{_without_alpha(shape)}"
             )
         if _kind(header) is POINTS and dtype == np.uint8:
-            raise DataError(f"{array}; save pictures as [N,H,W] or [N,H,W,C], and points as floats")
+            raise DataError(f"{array}; save images as [N,H,W] or [N,H,W,C], and points as floats")
         return header
 
     def _labels(self, file: NumpyFile, count: int) -> tuple[Tensor | None, tuple[str, ...]]:
@@ -141,11 +135,11 @@ class Array(Source):
 
     def _require_memory(self, header: ArrayHeader) -> None:
         """Refuse what would fill the memory there is with samples, before any is read."""
-        wanted = math.prod(header.shape) * _kind(header).stored.itemsize
-        if wanted > memory_limit() // 2:
+        wanted, limit = math.prod(header.shape) * _kind(header).stored.itemsize, memory_limit()
+        if wanted > limit // 2:
             raise DataError(
                 f"data.path: {self.path} makes {wanted:,} bytes of samples, more than half of the "
-                f"{memory_limit():,} of memory; images as uint8 [N,H,W,C] in a .npy file stay on the disk"
+                f"{limit:,} of memory; images as uint8 [N,H,W,C] in a .npy file stay on the disk"
             )
 
     def _mapped(self, file: NumpyFile, header: ArrayHeader) -> Store | None:
@@ -187,16 +181,14 @@ class Array(Source):
         floats = values.dtype.kind == "f"
         found = together([values_in(block, FLOAT if floats else WHOLE) for block in _blocks(values)])
         self._require_finite([found.low, found.high])
-        for ends in ((0.0, 1.0), (-1.0, 1.0)) if floats else ((0.0, 255.0),):
-            if ends[0] <= found.low and found.high <= ends[1] and (floats or found.high > 1):
-                say(
-                    f"data.range: taken as [{told(ends[0])},{told(ends[1])}], as {self.path} lies in "
-                    f"{told(found.low)} to {told(found.high)}"
-                )
-                return ends
+        extent = f"{told(found.low)} to {told(found.high)}"
+        for low, high in ((0.0, 1.0), (-1.0, 1.0)) if floats else ((0.0, 255.0),):
+            if low <= found.low and found.high <= high and (floats or found.high > 1):
+                say(f"data.range: taken as [{told(low)},{told(high)}], as {self.path} lies in {extent}")
+                return low, high
         raise DataError(
             f"data.range: which values are black and white? {self.path} holds {KINDS[values.dtype.kind]} from "
-            f"{told(found.low)} to {told(found.high)}; set data.range=[black,white], such as {suggestion(found)}"
+            f"{extent}; set data.range=[black,white], such as {suggestion(found)}"
         )
 
     def _require_finite(self, values: Any) -> None:

@@ -59,11 +59,10 @@ class Celeba(Source):
         root = Path(os.path.expanduser(self.root))
         if root.is_file():
             return root
-        for below in FOLDERS:
-            for name in (NAME, f"{NAME}.zip"):
-                if (root / below / name).exists():
-                    return root / below / name
-        if next(root.glob("[0-9]*.jpg"), None) is not None:
+        for place in (root / below / name for below in FOLDERS for name in (NAME, f"{NAME}.zip")):
+            if place.exists():
+                return place
+        if any(root.glob("[0-9]*.jpg")):
             return root
         archive = root / "celeba" / f"{NAME}.zip"
         if not self.download:
@@ -71,14 +70,11 @@ class Celeba(Source):
                 f"data.root: no CelebA in {root}; put {NAME}.zip (or unpacked, the folder {NAME}) into "
                 f"{archive.parent}, name its place by data.root=…, or set data.download=true"
             )
-        download(
-            "CelebA",
-            root,
-            "celeba",
-            _fetch,
+        otherwise = (
             f"Google Drive often refuses; put {NAME}.zip, from the Align&Cropped Images of "
-            f"https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html, into {archive.parent}",
+            f"https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html, into {archive.parent}"
         )
+        download("CelebA", root, "celeba", _fetch, otherwise)
         return archive
 
     def _of_split(self, place: str, files: list[ImageFile]) -> list[ImageFile]:
@@ -86,11 +82,11 @@ class Celeba(Source):
         chosen = [file for file in files if _number(file) in numbers]
         if not chosen:
             raise DataError(
-                f"data.root: {place} holds no picture of data.split={self.split}, which are "
+                f"data.root: {place} holds no image of data.split={self.split}, which are "
                 f"{numbers[0]:06d}.jpg to {numbers[-1]:06d}.jpg"
             )
         if len(chosen) < len(numbers):
-            say(f"{place} holds only {len(chosen):,} of the {len(numbers):,} pictures of data.split={self.split}")
+            say(f"{place} holds only {len(chosen):,} of the {len(numbers):,} images of data.split={self.split}")
         return chosen
 
 

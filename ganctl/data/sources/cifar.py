@@ -10,9 +10,8 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from ganctl.data.source import SOURCES, Resolution, Source
+from ganctl.data.source import SOURCES, Resolution, Source, resize
 from ganctl.data.sources.download import download
-from ganctl.data.sources.resize import resize
 from ganctl.data.store import Store
 from ganctl.errors import DataError
 from ganctl.runtime.bounded import UntrustedFileError, regular_size
@@ -53,49 +52,37 @@ class Cifar10(Source):
             return root.parent
         if root.name == PACKED and root.is_file():
             root = root.parent
+        folder, packed = root / FOLDER, root / PACKED
         names = [name for name, _ in _files(datasets)]
-        missing = [name for name in names if not (root / FOLDER / name).is_file()]
-        if not missing:
-            return root
-        if (root / PACKED).exists():
+        missing = [name for name in names if not (folder / name).is_file()]
+        if missing and packed.exists():
             otherwise = f"unpack {ARCHIVE} in a folder that can be written, and name that by data.root=…"
-            download(
-                "CIFAR-10",
-                root,
-                FOLDER,
-                lambda *to: _unpack(root / PACKED, *to),
-                otherwise,
-                f"unpacked from {root / PACKED}",
-            )
-            return root
-        if not self.download:
+            how = f"unpacked from {packed}"
+            download("CIFAR-10", root, FOLDER, lambda *to: _unpack(packed, *to), otherwise, how)
+        elif missing and self.download:
+            otherwise = f"unpack {ARCHIVE} in {root}, which makes {folder} with {', '.join(names)}"
+            download("CIFAR-10", root, FOLDER, lambda *to: _open(*to, train=False, fetch=True), otherwise)
+        elif missing:
             raise DataError(
-                f"data.root: no {missing[0]} in {root / FOLDER}; unpack {ARCHIVE} in {root}, name the folder that "
+                f"data.root: no {missing[0]} in {folder}; unpack {ARCHIVE} in {root}, name the folder that "
                 f"holds {FOLDER} by data.root=…, or set data.download=true"
             )
-        download(
-            "CIFAR-10",
-            root,
-            FOLDER,
-            lambda datasets, folder: _open(datasets, folder, train=False, fetch=True),
-            f"unpack {ARCHIVE} in {root}, which makes {root / FOLDER} with {', '.join(names)}",
-        )
         return root
 
     def _read(self, datasets: ModuleType, place: Path) -> Any:
+        folder = place / FOLDER
         try:
             for name, _ in _files(datasets):
-                _require_small(place / FOLDER / name)
+                _require_small(folder / name)
             return _open(datasets, place, train=self.split == "train", fetch=False)
         except (OSError, RuntimeError) as error:
-            intact = datasets.utils.check_integrity
-            large = isinstance(error, UntrustedFileError)
-            wrong = (
-                [] if large else [name for name, md5 in _files(datasets) if not intact(place / FOLDER / name, md5)]
-            )
-            what = f"{wrong[0]} is missing or not the original (its md5 differs)" if wrong else str(error)
+            what = str(error)
+            for name, md5 in [] if isinstance(error, UntrustedFileError) else _files(datasets):
+                if not datasets.utils.check_integrity(folder / name, md5):
+                    what = f"{name} is missing or not the original (its md5 differs)"
+                    break
             raise DataError(
-                f"data.root: {place / FOLDER}: {what}; remove that folder and unpack {ARCHIVE} again"
+                f"data.root: {folder}: {what}; remove that folder and unpack {ARCHIVE} again"
             ) from error
 
 

@@ -6,8 +6,7 @@ from typing import Literal
 import numpy as np
 import torch
 
-from ganctl.data.source import SOURCES, Resolution, Source
-from ganctl.data.sources.resize import resize
+from ganctl.data.source import SOURCES, Resolution, Source, resize
 from ganctl.data.store import Store
 
 

@@ -2,13 +2,10 @@
 
 from typing import Annotated, Literal
 
-import numpy as np
-import torch
 from pydantic import Field
 
 from ganctl.data.decoding.decode import Decoding
 from ganctl.data.decoding.files import FoundImages, ImageFile, search
-from ganctl.data.decoding.parallel import DecodeTask
 from ganctl.data.prepared.entries import Cache, unusable
 from ganctl.data.prepared.image_set import ImageSet, Prepared
 from ganctl.data.source import SOURCES, Range, Resolution, Source, Workers
@@ -37,27 +34,16 @@ class Folder(Source):
     cache: str | None
 
     @property
-    def own(self) -> str:
-        """The path, as typed."""
-        return self.path
-
-    @property
     def decoding(self) -> Decoding:
         """How images are brought to one shape."""
         return Decoding(self.resolution, self.channels, self.fit, self.range, self.frames)
 
     def load(self) -> Store:
         """Return every image that decodes, with the classes that its folder, or a `dataset.json`, gives it."""
-        store = load(
-            self.path,
-            self.subfolder,
-            self.decoding,
-            self.max_bad_fraction,
-            self.workers,
-            self.cache,
-        )
+        keys = self.max_bad_fraction, self.workers, self.cache
+        store = load(self.path, self.subfolder, self.decoding, *keys)
         if len(store) < FEW_IMAGES:
-            count = counted(len(store), "picture")
+            count = counted(len(store), "image")
             say(f"only {count}: the generator will learn so few by heart; thousands make a good set")
         return store
 
@@ -88,20 +74,20 @@ def load(
             say(f"data.path: {line}")
         files = found.files
     images = ImageSet(path, subfolder, files, decoding)
-    prepared = None
     if cache is not None:
         try:
             prepared = Cache(cache).prepare(images, workers)
         except OSError as error:
             say(f"{unusable(cache, error)}; decoding into memory instead")
-    return accept(images, prepared or _in_memory(images, workers), max_bad_fraction)
+        else:
+            return accept(images, prepared, max_bad_fraction)
+    return accept(images, images.in_memory(workers), max_bad_fraction)
 
 
 def remarks(found: FoundImages) -> list[str]:
     """Return what is reported of files that were found, line by line."""
-    passed = [f"passed over {found.passed_over}"] if found.passed else []
-    runs = [f"left out {found.left_out}"] if found.runs else []
-    return passed + runs + found.remarks
+    lines = [("passed over", found.passed_over), ("left out", found.left_out)]
+    return [f"{what} {text}" for what, text in lines if text] + found.remarks
 
 
 def accept(images: ImageSet, prepared: Prepared, max_bad_fraction: float) -> Store:
@@ -115,7 +101,7 @@ def accept(images: ImageSet, prepared: Prepared, max_bad_fraction: float) -> Sto
         say(f"data.{key}: {text}")
     if prepared.skipped:
         total, bad = prepared.total, prepared.skipped
-        say(f"skipped {bad:,} of {total:,} pictures that do not decode; {_first_bad(images, prepared)}")
+        say(f"skipped {bad:,} of {total:,} images that do not decode; {_first_bad(images, prepared)}")
     return prepared.store
 
 
@@ -123,31 +109,18 @@ def refuse(images: ImageSet, prepared: Prepared, max_bad_fraction: float) -> Non
     """Raise `DataError` if more than `max_bad_fraction` of the images, or all of them, do not decode."""
     path, total, bad = images.source, prepared.total, prepared.skipped
     if bad == total:
-        every = "the only picture" if total == 1 else f"none of {total:,} pictures"
-        decodes = "does not decode" if total == 1 else "decodes"
-        raise DataError(f"data.path: {every} in {path} {decodes}; {_first_bad(images, prepared)}")
-    if bad > max_bad_fraction * total:
-        raise DataError(
-            f"data.path: {bad:,} of {total:,} pictures in {path} do not decode, more than "
-            f"data.max_bad_fraction={max_bad_fraction}; {_first_bad(images, prepared)}"
-        )
+        what = f"none of {total:,} images in {path} decodes"
+        if total == 1:
+            what = f"the only image in {path} does not decode"
+    elif bad > max_bad_fraction * total:
+        limit = f"data.max_bad_fraction={max_bad_fraction}"
+        what = f"{bad:,} of {total:,} images in {path} do not decode, more than {limit}"
+    else:
+        return
+    raise DataError(f"data.path: {what}; {_first_bad(images, prepared)}")
 
 
 def _first_bad(images: ImageSet, prepared: Prepared) -> str:
     first = prepared.failures[0]
     names = (file.name for file in images.files if file.relative == first.relative)
-    name = next(names, first.relative)  # one that is no file's is a frame's
-    return f"the first is {name} ({first.reason})"
-
-
-def _in_memory(images: ImageSet, workers: int | None) -> Prepared:
-    files, side, channels = images.each(workers), images.side, images.decoding.channels
-    samples = np.empty((len(files), side, side, channels), np.uint8)
-    whole = images.decoded(files, DecodeTask(side, images.decoding, rows=None, hashed=False), samples, workers)
-    bad, total = len(whole.bad), len(files)
-    if bad == total:
-        return Prepared(None, bad, whole.failures, total=total)
-    labels, classes = whole.labels()
-    samples = np.delete(samples, whole.bad, axis=0) if bad else samples
-    store = Store(torch.from_numpy(samples), None if labels is None else torch.from_numpy(labels), classes, bad)
-    return Prepared(store, bad, whole.failures, total=total, notes=whole.notes)
+    return f"the first is {next(names, first.relative)} ({first.reason})"  # of a frame there is no file

@@ -11,7 +11,8 @@ from typing import IO, Any
 
 import numpy as np
 
-from ganctl.errors import DataError, nearest
+from ganctl.data.decoding.files import missing
+from ganctl.errors import DataError
 from ganctl.runtime.bounded import opened, regular_size
 from ganctl.runtime.memory import memory_limit
 
@@ -24,7 +25,6 @@ class ArrayHeader:
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
-    fortran: bool
 
 
 class NumpyFile:
@@ -40,9 +40,7 @@ class NumpyFile:
             if self._place.is_dir():
                 raise DataError(f"data.path: {path} is a folder; name the .npy or .npz file in it")
             if not self._place.exists():
-                folder = self._place.parent
-                siblings = [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
-                raise DataError(f"data.path: {path} does not exist{nearest(self._place.name, siblings)}")
+                raise missing(path)
             with opened(self._place) as content:
                 start = content.read(len(NPY_START))
         self.is_archive = start[:4] in ZIP_STARTS
@@ -70,15 +68,14 @@ class NumpyFile:
     def read(self, name: str | None) -> np.ndarray:
         """Return an array: of a .npy file as a read-only memory map, of an .npz file in memory."""
         with self._refusing(name):
-            array: np.ndarray
             if name is None:
-                array = np.load(self._place, mmap_mode="r", allow_pickle=False)
-            else:
-                with zipfile.ZipFile(self._place) as archive:
-                    _require_room(archive.getinfo(f"{name}.npy").file_size)
-                with np.load(self._place, allow_pickle=False) as arrays:
-                    array = arrays[name]
-            return array
+                return np.asarray(np.load(self._place, mmap_mode="r", allow_pickle=False))
+            with np.load(self._place, allow_pickle=False) as arrays:
+                size, limit = arrays.zip.getinfo(f"{name}.npy").file_size, memory_limit()
+                if size > limit // 2:
+                    reason = f"{size:,} bytes unpacked, more than half of the {limit:,} of memory"
+                    raise ValueError(f"{reason}; save it as a .npy file")
+                return np.asarray(arrays[name])
 
     @contextmanager
     def _refusing(self, name: str | None = None) -> Iterator[None]:
@@ -92,21 +89,13 @@ class NumpyFile:
             raise DataError(f"data.path: {what} cannot be read ({reason})") from error
 
 
-def _require_room(size: int) -> None:
-    """Refuse what would be unpacked into memory that there is not."""
-    if size > memory_limit() // 2:
-        raise ValueError(
-            f"{size:,} bytes unpacked, more than half of the {memory_limit():,} of memory; save it as a .npy file"
-        )
-
-
 def _header(content: IO[bytes], size: int) -> ArrayHeader:
     version = np.lib.format.read_magic(content)
     readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
     if version not in readers:
         raise ValueError(f"version {version[0]}.{version[1]} of the format, which only structured arrays need")
     try:
-        shape, fortran, dtype = readers[version](content)
+        shape, _, dtype = readers[version](content)
     except (RecursionError, MemoryError):
         raise ValueError("its header is nested too deep") from None
     if any(not isinstance(length, int) or length < 0 for length in shape):
@@ -114,4 +103,4 @@ def _header(content: IO[bytes], size: int) -> ArrayHeader:
     wanted = math.prod(shape) * dtype.itemsize
     if not dtype.hasobject and size - content.tell() < wanted:
         raise ValueError(f"it ends after {size - content.tell():,} of {wanted:,} bytes of values")
-    return ArrayHeader(shape, dtype, fortran)
+    return ArrayHeader(shape, dtype)

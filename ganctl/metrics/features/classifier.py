@@ -14,15 +14,7 @@ from torch.nn.functional import cross_entropy, interpolate
 from ganctl.data.batches import Batches
 from ganctl.data.store import Store
 from ganctl.errors import DataError
-from ganctl.metrics.extractor import (
-    EXTRACTORS,
-    KEY,
-    Extracted,
-    Extractor,
-    FeatureExtractor,
-    Reference,
-    exact_fp32,
-)
+from ganctl.metrics.extractor import EXTRACTORS, KEY, Extracted, Extractor, FeatureExtractor, Reference, exact_fp32
 from ganctl.metrics.tensor_cache import TensorCache, digest
 from ganctl.runtime.console import say, track
 from ganctl.runtime.randomness import permutation, seeded
@@ -54,10 +46,7 @@ class Classifier(FeatureExtractor):
     seed: Annotated[int, Field(ge=0)]
 
     def open(self, reference: Reference) -> Extractor:
-        """Return the classifier, trained now or found in the cache.
-
-        Raises `ConfigError` for points, `DataError` for images without labels.
-        """
+        """Return the classifier; raise `ConfigError` for points, `DataError` for images without labels."""
         reference.require_images("classifier")
         source = reference.source
         labelled = source.labelled(reference.store)
@@ -65,7 +54,7 @@ class Classifier(FeatureExtractor):
             has = "none" if labelled.labels is None else "the same for all"
             raise DataError(
                 f"{KEY}: classifier is taught by labels, and this data has {has}; give each class a folder of its "
-                f"own, or take {KEY}=torchvision, or raw for small pictures"
+                f"own, or take {KEY}=torchvision, or raw for small images"
             )
         with seeded(self.seed, "classifier"):
             network = Network(labelled.space.shape[0], len(labelled.classes), self.width, self.side)
@@ -101,7 +90,7 @@ class Classifier(FeatureExtractor):
             accuracy = share_right(network, labelled, held_out)
         say(
             f"classifier of {len(labelled.classes)} classes taught in {time.monotonic() - started:.0f} s: "
-            f"{accuracy:.2%} of {len(held_out):,} held-out pictures right"
+            f"{accuracy:.2%} of {len(held_out):,} held-out images right"
         )
         cached.write(question, _answer(network, accuracy))
         return accuracy
@@ -180,14 +169,11 @@ def extract_stacked(network: Network, images: Tensor) -> Extracted:
 
 
 def split(labelled: Store, seed: int) -> tuple[Tensor, Tensor]:
-    """Return the rows of images to train on and of those to hold out, drawn by the seed, int64.
-
-    Raises `DataError` if there are too few to hold one out.
-    """
+    """Return the rows of images to train on and of those to hold out, int64; raise `DataError` for too few."""
     count = min(len(labelled) // HELD_OUT, MOST_HELD_OUT)
     if count == 0:
         raise DataError(
-            f"{KEY}: {len(labelled)} labelled pictures are too few to teach a classifier; it takes {HELD_OUT}"
+            f"{KEY}: {len(labelled)} labelled images are too few to teach a classifier; it takes {HELD_OUT}"
         )
     order = permutation(len(labelled), "held out", seed)
     return order[count:], order[:count]

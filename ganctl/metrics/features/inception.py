@@ -6,7 +6,6 @@ import io
 import os
 import urllib.request
 from pathlib import Path
-from types import ModuleType
 from typing import Literal
 
 import torch
@@ -42,13 +41,16 @@ class Inception(FeatureExtractor):
     weights: str | None
 
     def open(self, reference: Reference) -> Extractor:
-        """Return the network, with weights from the file, or downloaded into the cache.
-
-        Raises `ConfigError` for points, without torch-fidelity, or if the weights cannot be had.
-        """
+        """Return the network; raise `ConfigError` for points, without torch-fidelity, or without weights."""
         reference.require_images("inception")
-        fidelity = import_torch_fidelity()
-        content = self._content(fidelity, reference.cache)
+        try:
+            import torch_fidelity.feature_extractor_inceptionv3 as fidelity
+        except ImportError as error:
+            raise ConfigError(
+                f"{KEY}: inception needs torch-fidelity ({error}); pip install 'ganctl[evaluate]', or take "
+                f"{KEY}=classifier"
+            ) from error
+        content = self._content(fidelity.URL_INCEPTION_V3, reference.cache)
         network = fidelity.FeatureExtractorInceptionV3(
             "inception-v3-compat", [FEATURES, LOGITS], feature_extractor_weights_path=io.BytesIO(content)
         )
@@ -70,8 +72,7 @@ class Inception(FeatureExtractor):
             resizer="bilinear as in TensorFlow 1, to 299 pixels",
         )
 
-    def _content(self, fidelity: ModuleType, cache: str) -> bytes:
-        url = str(fidelity.URL_INCEPTION_V3)
+    def _content(self, url: str, cache: str) -> bytes:
         if self.weights is not None:
             path = Path(os.path.expanduser(self.weights))
         else:
@@ -91,27 +92,8 @@ class Inception(FeatureExtractor):
         return content
 
 
-def import_torch_fidelity() -> ModuleType:
-    """Return torch-fidelity's module of the network.
-
-    Raises `ConfigError` with the command that installs it.
-    """
-    try:
-        import torch_fidelity.feature_extractor_inceptionv3 as fidelity
-    except ImportError as error:
-        raise ConfigError(
-            f"{KEY}: inception needs torch-fidelity ({error}); pip install 'ganctl[evaluate]', or take "
-            f"{KEY}=classifier"
-        ) from error
-    module: ModuleType = fidelity
-    return module
-
-
 def download(url: str, path: Path) -> None:
-    """Fetch a file completely or not at all.
-
-    Raises `ConfigError`, with what the user can do, if it cannot be had.
-    """
+    """Fetch a file completely or not at all; raise `ConfigError`, with what the user can do."""
     say(f"downloading {url} (96 MB)")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -24,7 +24,7 @@ class Raw(FeatureExtractor):
         dimension = store.samples[0].numel()
         if kind is IMAGES and dimension > MOST_VALUES:
             raise ConfigError(
-                f"{KEY}: raw takes pictures of up to {MOST_VALUES:,} values, not of {dimension:,}; "
+                f"{KEY}: raw takes images of up to {MOST_VALUES:,} values, not of {dimension:,}; "
                 f"take {KEY}=classifier"
             )
 

@@ -28,11 +28,7 @@ class Torchvision(FeatureExtractor):
     seed: Annotated[int, Field(ge=0)]
 
     def open(self, reference: Reference) -> Extractor:
-        """Return the network up to the last of the layers.
-
-        Raises `ConfigError` for points, an unknown network or layer, a side that is too small for the layers, or
-        weights that do not fit.
-        """
+        """Return the network up to the last of the layers; raise `ConfigError` for what does not fit."""
         reference.require_images("torchvision")
         network = open_image_network("features", self.network, self.layers, self.weights, self.seed, (0.0, 1.0))
         identity = digest(network.state_dict())[:32]

@@ -20,7 +20,8 @@ from typing import Any
 import yaml
 
 from ganctl.cli import _guarded, main
-from ganctl.commands.resume import resume
+from ganctl.command_line.jobs import Job, Typed
+from ganctl.commands import resume
 from ganctl.commands.sample import SampleCommand, sample
 from ganctl.config import train_config
 from ganctl.folders.run_folder import RunFolder
@@ -69,7 +70,8 @@ def resumed(folder: Path) -> dict[str, Any]:
     """Go on with the run in a folder, likewise."""
     if not guards:
         return observed(lambda: main(["resume", str(folder), "train.steps=2"]))
-    return observed(lambda: _guarded(lambda: resume(str(folder), {"train.steps": 2}, Signals())))
+    values = Typed({"train.steps": 2}, {})
+    return observed(lambda: _guarded(lambda: resume.run(values, Job(dict, subject=str(folder)), Signals())))
 
 
 def observed(work: Callable[[], int | None]) -> dict[str, Any]:
