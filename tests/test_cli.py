@@ -104,7 +104,7 @@ UNUSABLE_CHECKPOINTS = {
     "ckpt=outputs/a=b": "outputs/a=b: no run folder",
     "ckpt=nowhere.safetensors": "nowhere.safetensors: does not exist",
     "ckpt=empty": "empty: no run folder",
-    "ckpt=text.safetensors": "text.safetensors: not a whole safetensors file",
+    "ckpt=text.safetensors": "text.safetensors: not an intact safetensors file",
     "ckpt=foreign.safetensors": "foreign.safetensors: a safetensors file, but no checkpoint of ganctl",
 }
 WRONG_RESUMING = {

@@ -224,7 +224,7 @@ def _opened(path: Path) -> Any:
     try:
         return safe_open(path, framework="pt", device="cpu")
     except (SafetensorError, OSError, RuntimeError) as error:
-        raise CheckpointError(f"{path}: not a whole safetensors file ({error})") from error
+        raise CheckpointError(f"{path}: not an intact safetensors file ({error})") from error
 
 
 def _compare(tensors: dict[str, Any], file: Any) -> None:

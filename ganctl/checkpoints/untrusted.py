@@ -51,7 +51,7 @@ def check_length(path: Path) -> None:
         raise CheckpointError(f"{path}: cannot be read ({error})") from error
     announced = int.from_bytes(first, "little")
     if len(first) < 8 or announced > there - 8:
-        raise CheckpointError(f"{path}: not a whole safetensors file (its header would end beyond the file)")
+        raise CheckpointError(f"{path}: not an intact safetensors file (its header would end beyond the file)")
     if announced > LONGEST_HEADER:
         raise CheckpointError(f"{path}: its header of {announced:,} bytes is longer than any checkpoint's")
 

@@ -32,12 +32,12 @@ class Naming:
 
     def without_data(self) -> RunFolder | None:
         """Return the folder if it follows from name and config, or from the place of the data; else None."""
-        if not self._by_data:
-            there = [folder for folder, _ in self._runs()] if self._derived else []
-            self.chosen = there[0] if there else RunFolder(OUTPUTS / self._name)
-        else:
+        runs = self._runs() if self._derived else []
+        if self._by_data:
             own = self._config.data.own
-            self.chosen = next((folder for folder, there in self._runs() if there.get("path") == own), None)
+            self.chosen = next((folder for folder, there in runs if there.get("path") == own), None)
+        else:
+            self.chosen = runs[0][0] if runs else RunFolder(OUTPUTS / self._name)
         return self.chosen
 
     def by_data(self, fingerprint: str) -> RunFolder:

@@ -93,7 +93,7 @@ class Saving:
             return header
         if self._stored.files():
             raise CheckpointError(
-                f"{self._stored.path}: none of the checkpoints is whole; put a good one there, or start "
+                f"{self._stored.path}: none of the checkpoints is intact; put a good one there, or start "
                 "anew under another name="
             )
         return None

@@ -164,7 +164,7 @@ def test_a_run_whose_checkpoints_are_all_damaged_is_refused_and_kept(warm: Warm,
     before = {path: path.read_bytes() for path in files}
     code, _, err = warm.finish(tmp_path, *FORTY)
     assert code == 4
-    assert "none of the checkpoints is whole" in err
+    assert "none of the checkpoints is intact" in err
     assert {path: path.read_bytes() for path in files} == before
 
 
