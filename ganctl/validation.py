@@ -1,7 +1,7 @@
 """Plain data to a typed object, and what is wrong with it in the user's words."""
 
 import copy
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar, get_args
 
 from pydantic import ValidationError
@@ -19,8 +19,7 @@ def validate(schema: type[S], values: Mapping[str, Any]) -> S:
 
     Raises `ConfigError` that names the first wrong key, and how many more are wrong.
     """
-    for problem in _unstorable(values, ""):
-        raise ConfigError(problem)
+    _check_storable(values)
     try:
         return schema.model_validate(values)
     except ValidationError as error:
@@ -54,16 +53,16 @@ def _as_typed(values: Mapping[str, Any], problems: list[Any]) -> Mapping[str, An
     return Typed(corrected, typed) if changed else None
 
 
-def _unstorable(value: Any, key: str) -> Iterator[str]:
-    """Yield what is wrong with numbers that tensors, and texts that files, cannot hold."""
+def _check_storable(value: Any, key: str = "") -> None:
+    """Raise `ConfigError` for numbers that tensors, and texts that files, cannot hold."""
     if isinstance(value, Mapping | list):
         pairs = value.items() if isinstance(value, Mapping) else enumerate(value)
         for name, inner in pairs:
-            yield from _unstorable(inner, f"{key}.{name}" if key else str(name))
+            _check_storable(inner, f"{key}.{name}" if key else str(name))
     elif isinstance(value, int) and not -(2**63) <= value < 2**63:
-        yield f"{key}: must lie within 64 bits, below 9223372036854775808"
+        raise ConfigError(f"{key}: must lie within 64 bits, below 9223372036854775808")
     elif isinstance(value, str) and ("\0" in value or value.encode(errors="ignore").decode() != value):
-        yield f"{key}: must be text in Unicode without null characters, not {value!r}"
+        raise ConfigError(f"{key}: must be text in Unicode without null characters, not {value!r}")
 
 
 def _explain(schema: type[Spec], values: Mapping[str, Any], place: tuple[int | str, ...], problem: Any) -> str:

@@ -26,7 +26,7 @@ from ganctl.config import TrainConfig, train_config
 from ganctl.errors import ConfigError, WriteError
 from ganctl.folders.naming import refuse_other_data
 from ganctl.metrics import EXTRACTORS, METRICS, Baseline, FeatureExtractor, Metric, Numbers, interval
-from ganctl.runs.evaluation import Evaluator, report_left_out
+from ganctl.runs.evaluation import Evaluation
 from ganctl.runs.generator import GeneratorCommand, TrainedGenerator, open_generator
 from ganctl.runtime.bounded import read_bytes
 from ganctl.runtime.console import say
@@ -87,53 +87,51 @@ def run(values: Typed, job: Job, signals: Signals) -> None:
     keep_freed_memory()
     trained = open_generator(command)
     header = trained.checkpoint.header
-    config = _moved(trained.config, command.data, values.typed)
+    config = _asked(trained.config, command, values.typed)
     store = config.data.load()
     if store.fingerprint != header.data:
         otherwise = "evaluate a generator that was trained on it"
         refuse_other_data(trained.checkpoint.path, header.config.get("data"), config, otherwise)
     path = _place(command.out, trained)
-    evaluator = Evaluator(config, store, trained.device, command.metric, command.features, command.cache)
+    evaluation = Evaluation(config, store, trained.device, command.cache)
     started = time.perf_counter()
-    found = {}
-    for seed in command.seeds:
-        samples = evaluator.samples(trained.network, command.num, seed, command.batch_size)
-        found[seed] = evaluator.comparison.numbers(samples, seed)
-    baseline = evaluator.comparison.baseline(command.num, command.seeds[0]) if command.floor else None
-    result = _result(command, trained.checkpoint, evaluator, found, baseline)
+    found = [evaluation.numbers(trained.network, seed, command.batch_size) for seed in command.seeds]
+    baseline = evaluation.baseline(command.seeds[0]) if command.floor else None
+    result = _result(command, trained.checkpoint, evaluation, found, baseline)
     result["precision"] = trained.device.precision
     result["seconds"] = round(time.perf_counter() - started, 1)
     try:
         _write(path, result)
     finally:
         _show(result)
-    if baseline is not None:
-        report_left_out(baseline)
     say(f"written to {path}")
 
 
-def _moved(config: TrainConfig, moved: Mapping[str, Any], typed: Mapping[str, str]) -> TrainConfig:
-    """Return a run's config with its data in another place.
+def _asked(config: TrainConfig, command: EvaluateCommand, typed: Mapping[str, str]) -> TrainConfig:
+    """Return a run's config with the command's metrics, features and number of samples, and its data where it is.
 
     Raises `ConfigError` for a key that says something else of the data.
     """
-    for key in moved:
+    for key in command.data:
         if key not in config.data.placement:
             may = ", ".join(f"data.{each}" for each in sorted(config.data.placement)) or "nothing"
             raise ConfigError(
                 f"data.{key}: cannot change, because a run is compared with the data that it was trained on; what "
                 f"may be given: {may}"
             )
-    values = config.saved()
-    values["data"] |= moved
-    return train_config(Typed(values, typed)) if moved else config
+    if command.data:
+        values = config.saved()
+        values["data"] |= command.data
+        config = train_config(Typed(values, typed))
+    evaluate = config.evaluate.model_copy(update={"num": command.num})
+    return config.model_copy(update={"metric": command.metric, "features": command.features, "evaluate": evaluate})
 
 
 def _result(
     command: EvaluateCommand,
     checkpoint: Checkpoint,
-    evaluator: Evaluator,
-    found: Mapping[int, Numbers],
+    evaluation: Evaluation,
+    found: list[Numbers],
     baseline: Baseline | None,
 ) -> dict[str, Any]:
     """Return what was measured, and what it was compared with, as plain data."""
@@ -143,20 +141,20 @@ def _result(
         "checkpoint": checkpoint.path.name,
         "step": header.step,
         "asked": command.asked(),
-        "features": evaluator.extractor.about(),
+        "features": evaluation.extractor.about(),
         "reference": {
             "data": header.config["data"]["name"],
             "split": header.config["data"].get("split", "all"),
             "fingerprint": header.data,
-            "count": evaluator.real.count,
+            "count": evaluation.real.count,
         },
         "floor": None if baseline is None else {"count": baseline.count, "reference": baseline.others},
         "versions": {"ganctl": __version__, "torch": torch.__version__},
         "numbers": {
             key: {
-                name: asdict(interval([found[seed][key][name] for seed in command.seeds]))
+                name: asdict(interval([numbers[key][name] for numbers in found]))
                 | {"floor": lowest.get(key, {}).get(name)}
-                for name in found[command.seeds[0]][key]
+                for name in found[0][key]
             }
             for key in command.metric
         },

@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator
 
 MOST = 100_000
 """Seeds in one command."""
@@ -33,5 +33,5 @@ def parse_seeds(typed: Any) -> list[int]:
     return numbers
 
 
-Seeds = Annotated[list[Annotated[int, Field(ge=0)]], BeforeValidator(parse_seeds)]
+Seeds = Annotated[list[int], BeforeValidator(parse_seeds)]
 """Seeds as integers, however they were typed."""

@@ -1,7 +1,6 @@
 """Metrics opened for a run's data: for `ganctl evaluate`, and for a run while it trains."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from torch import nn
@@ -10,7 +9,7 @@ from ganctl.checkpoints.file import Score
 from ganctl.config import TrainConfig
 from ganctl.data.store import Store
 from ganctl.game.sampling import at_once, drawn
-from ganctl.metrics import Baseline, Comparison, FeatureExtractor, Metric, Numbers, Reference, Samples, of_store
+from ganctl.metrics import Baseline, Comparison, Numbers, Reference, Samples, of_store
 from ganctl.runtime.console import say
 from ganctl.runtime.device import Device
 
@@ -46,58 +45,47 @@ class Measured:
         }
 
 
-class Evaluator:
-    """Metrics opened for a run's data: what is read of the real samples is collected once.
-
-    Raises `ConfigError` or `DataError` where the features have no meaning for the data.
-    """
-
-    def __init__(
-        self,
-        config: TrainConfig,
-        store: Store,
-        device: Device,
-        metrics: Mapping[str, Metric],
-        features: FeatureExtractor,
-        cache: str = "auto",
-    ) -> None:
-        self._config = config
-        self._space = config.model.space(store.space)
-        self._device = device
-        self.extractor = features.open(Reference(config.data, store, device.torch_device, cache))
-        self.real = of_store(store, config.data)
-        self.comparison = Comparison(metrics, self.extractor, self.real, cache)
-
-    def samples(self, network: nn.Module, count: int, seed: int, batch_size: int | None = None) -> Samples:
-        """Return `count` samples of a generator, drawn where they are read, `batch_size` at once."""
-        size = batch_size or at_once(self._config)
-        return drawn(network, self._config.model.latent, self._space, self._device, count, seed, size)
-
-
 class Evaluation:
-    """The metrics of a run while it trains.
+    """The metrics of a config, opened for a run's data: what is read of the real samples is collected once.
 
-    Every evaluation draws the same latents, so that evaluating disturbs no other random number.
+    Every evaluation of a seed draws the same latents, so that evaluating disturbs no other random number.
 
     Raises `ConfigError` or `DataError` where the metrics or the features have no meaning for the data.
     """
 
-    def __init__(self, config: TrainConfig, store: Store, device: Device) -> None:
+    def __init__(self, config: TrainConfig, store: Store, device: Device, cache: str = "auto") -> None:
         assert config.features is not None
         self._config = config
-        self._evaluator = Evaluator(config, store, device, config.metric, config.features)
+        self._space = config.model.space(store.space)
+        self._device = device
+        self.extractor = config.features.open(Reference(config.data, store, device.torch_device, cache))
+        self.real = of_store(store, config.data)
+        self._comparison = Comparison(config.metric, self.extractor, self.real, cache)
         self._baseline: Baseline | None = None
         choosing = (key for key, metric in config.metric.items() if metric.better is not None)
         self._best = config.evaluate.best or next(choosing, None)
-        self._evaluator.comparison.check(self._evaluator.samples(nn.Identity(), config.evaluate.num, SEED))
+        self._comparison.check(self._samples(nn.Identity(), SEED))
+
+    def _samples(self, network: nn.Module, seed: int, batch_size: int | None = None) -> Samples:
+        count, size = self._config.evaluate.num, batch_size or at_once(self._config)
+        return drawn(network, self._config.model.latent, self._space, self._device, count, seed, size)
+
+    def numbers(self, network: nn.Module, seed: int, batch_size: int | None = None) -> Numbers:
+        """Return the numbers of a generator's samples, drawn where they are read, `batch_size` at once."""
+        return self._comparison.numbers(self._samples(network, seed, batch_size), seed)
+
+    def baseline(self, seed: int) -> Baseline:
+        """Return the numbers of real samples; report which metrics have none, and why."""
+        found = self._comparison.baseline(self._config.evaluate.num, seed)
+        for line in found.left_out:
+            say(f"not real vs real: {line}")
+        return found
 
     def measure(self, network: nn.Module) -> Measured:
-        """Return what the metrics find in samples of a generator."""
-        count, comparison = self._config.evaluate.num, self._evaluator.comparison
-        numbers = comparison.numbers(self._evaluator.samples(network, count, SEED), SEED)
+        """Return what the metrics find in samples of a generator while it trains."""
+        numbers = self.numbers(network, SEED)
         if self._baseline is None:
-            self._baseline = comparison.baseline(count, SEED)
-            report_left_out(self._baseline)
+            self._baseline = self.baseline(SEED)
         return Measured(numbers, self._baseline, self._score(numbers))
 
     def _score(self, numbers: Numbers) -> Score | None:
@@ -107,12 +95,6 @@ class Evaluation:
         value = numbers[self._best][metric.value]
         if metric.better is None or not math.isfinite(value):
             return None
-        features = self._evaluator.extractor.describe()
+        features = self.extractor.describe()
         by = f"{self._best}.{metric.value} of {self._config.evaluate.num} samples by {features}: {metric!r}"
         return Score(by=by, value=value, better=metric.better)
-
-
-def report_left_out(baseline: Baseline) -> None:
-    """Report which metrics have no number of real samples, and why."""
-    for line in baseline.left_out:
-        say(f"not real vs real: {line}")
