@@ -67,5 +67,6 @@ class Logger:
                 kept = self.intact(file, there)
             os.truncate(path, kept)
             say(
-                f"{path}: {length - kept:,} bytes that were logged earlier are missing; the run goes on without them"
+                f"{path}: {length - kept:,} bytes that were logged earlier are missing; "
+                "the run goes on without them"
             )
