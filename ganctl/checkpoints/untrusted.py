@@ -128,7 +128,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     neither tags nor aliases; `CheckpointError` for what `check_config` refuses.
     """
     try:
-        values = yaml.load(read_text(path, LONGEST_CONFIG), PlainLoader)
+        values = PlainLoader(read_text(path, LONGEST_CONFIG)).get_single_data()
     except yaml.MarkedYAMLError as error:
         line = f" in line {error.problem_mark.line + 1}" if error.problem_mark else ""
         raise DamageError(f"{path}: cannot be read ({error.problem}{line})") from error
