@@ -66,7 +66,5 @@ class Logger:
             with opened(path) as file:
                 kept = self.intact(file, there)
             os.truncate(path, kept)
-            say(
-                f"{path}: {length - kept:,} bytes that were logged earlier are missing; "
-                "the run goes on without them"
-            )
+            lost = f"{length - kept:,} bytes that were logged earlier are missing"
+            say(f"{path}: {lost}; the run goes on without them")
