@@ -85,7 +85,7 @@ class Runner:
                 with suppress(OSError, MovedError):  # what matters is saved, and the error has been reported
                     last_act()
         spent = clock(sum(self.stopwatch.seconds().values()))
-        say(f"done: {counted(self.step, 'step')} in {spent}; pictures in {self.desk.folder.samples}")
+        say(f"done: {counted(self.step, 'step')} in {spent}; images in {self.desk.folder.samples}")
 
     def _introduce(self) -> None:
         game, config = self.game, self.config
