@@ -40,7 +40,7 @@ def watched() -> bool:
 
 @contextmanager
 def silenced() -> Iterator[None]:
-    """Show and record nothing of what is said within the block."""
+    """Show and record nothing of what is reported within the block."""
     _silent.append(True)
     try:
         yield

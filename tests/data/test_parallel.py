@@ -41,6 +41,13 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+def has_a_row(path: Path) -> bool:
+    try:
+        return bool(np.load(path, mmap_mode="r")[0].any())
+    except (EOFError, ValueError):  # its header is not written yet
+        return False
+
+
 def start_preparing(root: Path, cache: Path) -> subprocess.Popen[str]:
     """Start `ganctl data prepare` in a process group of its own, and wait until its workers have begun."""
     words = [sys.executable, "-m", "ganctl", "data", "prepare", f"path={root}", f"cache={cache}", "workers=2"]
@@ -48,7 +55,7 @@ def start_preparing(root: Path, cache: Path) -> subprocess.Popen[str]:
         words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
     deadline = time.monotonic() + 60
-    while not any(np.load(path, mmap_mode="r")[0].any() for path in cache.glob("pictures/.*.tmp/samples.npy")):
+    while not any(map(has_a_row, cache.glob("pictures/.*.tmp/samples.npy"))):
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
         time.sleep(0.01)
