@@ -4,7 +4,7 @@ No sample has a reference image. So batches are compared by their means, and sam
 """
 
 from collections.abc import Callable
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
@@ -14,29 +14,17 @@ from ganctl.errors import ConfigError
 from ganctl.game.round import Round, Surroundings
 from ganctl.images.blur import similarity_terms
 from ganctl.images.pretrained import open_image_network, weights_digest
-from ganctl.registry import Component, Family
+from ganctl.registry import Family
 from ganctl.runtime.torchvision_import import installed
+from ganctl.terms import LossTerm
 
 
-class Auxiliary(Component):
+class Auxiliary(LossTerm):
     """A term added to the generator's loss."""
-
-    reads_real: ClassVar[bool] = False
-    """Whether the term reads real samples or their features."""
-
-    stateful: ClassVar[bool] = False
-    """Whether what `build` returns has a state, which checkpoints hold (`ganctl.game.members.Stateful`)."""
-
-    weight: Annotated[float, Field(gt=0)]
-    every: Annotated[int, Field(ge=1)]
 
     def versions(self) -> dict[str, str]:
         """Return what the term's bits depend on besides the config."""
         return {}
-
-    def build(self, surroundings: Surroundings) -> Callable[[Round], Tensor]:
-        """Return the unweighted term of a batch; raise `ConfigError` where it has no meaning for the samples."""
-        raise NotImplementedError
 
 
 AUXILIARIES: Family[Auxiliary] = Family("auxiliary")
@@ -54,9 +42,9 @@ class FeatureMatching(Auxiliary):
     reads_real = True
     name: Literal["feature_matching"]
 
-    def build(self, surroundings: Surroundings) -> Callable[[Round], Tensor]:
+    def __call__(self, round: Round) -> Tensor:
         """Return the squared distance between the mean features of real and generated samples."""
-        return lambda round: _mean_distance(round.real_features, round.fake_features)
+        return _mean_distance(round.real_features, round.fake_features)
 
 
 @AUXILIARIES.register

@@ -112,14 +112,19 @@ class AdamW(AdamFamily):
     name: Literal["adamw"]
 
 
-class RmspropSettings(Spec):
-    """RMSprop's settings for one player."""
+class SgdSettings(Spec):
+    """Settings of stochastic gradient descent for one player."""
 
     lr: LearningRate
-    alpha: Beta
-    eps: Annotated[float, Field(gt=0)]
     momentum: Beta
     weight_decay: NonNegative
+
+
+class RmspropSettings(SgdSettings):
+    """RMSprop's settings for one player."""
+
+    alpha: Beta
+    eps: Annotated[float, Field(gt=0)]
 
 
 @OPTIMIZERS.register
@@ -136,14 +141,6 @@ class Rmsprop(RmspropSettings, Optimizer):
         settings = getattr(self, player).model_dump()
         cuda = on_cuda(weights)
         return eager(torch.optim.RMSprop)(weights, **settings, foreach=cuda or None, capturable=cuda)
-
-
-class SgdSettings(Spec):
-    """Settings of stochastic gradient descent for one player."""
-
-    lr: LearningRate
-    momentum: Beta
-    weight_decay: NonNegative
 
 
 @OPTIMIZERS.register

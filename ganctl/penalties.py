@@ -1,6 +1,6 @@
 """Penalties on the discriminator: terms of its loss, most on the gradient of its logits, and constraints."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, ClassVar, Literal
 
 import torch
@@ -8,10 +8,9 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import Parameter
 
-from ganctl.game.round import Distribution, Round, Surroundings
+from ganctl.game.round import Distribution, Round
 from ganctl.registry import Component, Family
-
-Positive = Annotated[float, Field(gt=0)]
+from ganctl.terms import LossTerm, Positive
 
 
 class Penalty(Component):
@@ -33,25 +32,10 @@ class Penalty(Component):
     """The parameter of a bound that leaves the generator more of a gradient the larger it is."""
 
 
-class PenaltyTerm(Penalty):
+class PenaltyTerm(Penalty, LossTerm):
     """A term added to the discriminator's loss."""
 
-    draws: ClassVar[Mapping[str, Distribution]] = {}
-    """What the penalty draws, by name (`Round.uniform`, `Round.noise`)."""
-
-    stateful: ClassVar[bool] = False
-    """Whether what `build` returns has a state, which checkpoints hold (`ganctl.game.members.Stateful`)."""
-
-    weight: Positive
-    every: Annotated[int, Field(ge=1)]
-
-    def build(self, surroundings: Surroundings) -> Callable[[Round], Tensor]:
-        """Return the unweighted penalty as a function of a batch."""
-        return self
-
-    def __call__(self, round: Round) -> Tensor:
-        """Return the unweighted penalty, a scalar."""
-        raise NotImplementedError
+    reads_real = True
 
 
 class Constraint(Penalty):

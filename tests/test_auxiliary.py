@@ -1,9 +1,10 @@
 """The generator's auxiliary terms against independent computations, and what they refuse."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pytest
@@ -11,14 +12,16 @@ import torch
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
-from ganctl.auxiliary import AUXILIARIES, Surroundings, structural_similarity
+from ganctl.auxiliary import AUXILIARIES, Auxiliary, structural_similarity
 from ganctl.errors import ConfigError
+from ganctl.game.build import build_game, open_configured
+from ganctl.game.round import Distribution, Round, Surroundings
 from ganctl.game.scalars import measure
 from ganctl.game.step import train_step
 from ganctl.images.pretrained import open_image_network
 from ganctl.samples import SampleSpace
 from tests.conftest import TINY, Cli, contents
-from tests.game.games import round_of, small_game, update
+from tests.game.games import round_of, small_config, small_game, update
 
 SQUEEZENET: dict[str, Any] = {"network": "squeezenet1_1", "layers": ["features.1", "features.3"], "weights": None}
 SETTINGS: dict[str, dict[str, Any]] = {"feature_matching": {}, "ssim": {}, "perceptual": SQUEEZENET}
@@ -55,6 +58,27 @@ def ssim_of_planes(first: np.ndarray, second: np.ndarray, value_range: float, ra
 
 def test_every_auxiliary_term_is_tested_here() -> None:
     assert set(SETTINGS) == set(AUXILIARIES)
+
+
+def test_a_term_reads_what_it_draws_and_gets_the_same_numbers_again() -> None:
+    class Noisy(Auxiliary):
+        draws: ClassVar[Mapping[str, Distribution]] = {"spread": "normal"}
+        name: Literal["noisy"]
+
+        def __call__(self, round: Round) -> Tensor:
+            return (round.fake * round.noise("spread")).mean()
+
+    config = small_config(model="mlp", data="ring")
+    config = config.model_copy(update={"auxiliary": {"noisy": Noisy(name="noisy", weight=1.0, every=1)}})
+    values = []
+    for _ in range(2):
+        device = open_configured(config.device, config.data.kind)
+        game = build_game(config, config.data.load(), device)
+        for step in range(2):
+            train_step(game, step)
+            values.append(game.generator.values["noisy"].item())
+    assert values[:2] == values[2:]
+    assert values[0] != values[1]
 
 
 def test_feature_matching_is_the_squared_distance_of_mean_features() -> None:

@@ -12,7 +12,7 @@ PACKAGE = ROOT / "ganctl"
 FILES = {str(path.relative_to(PACKAGE)): ast.parse(path.read_text()) for path in sorted(PACKAGE.rglob("*.py"))}
 """Each file of the package, parsed."""
 
-FOUNDATION = {"errors", "images", "registry", "round", "runtime", "samples"}
+FOUNDATION = {"errors", "images", "registry", "round", "runtime", "samples", "terms"}
 FAMILIES = {"losses", "penalties", "auxiliary", "schedules", "optim", "models", "data"}
 MAY_IMPORT = {
     "errors": set(),
@@ -21,6 +21,7 @@ MAY_IMPORT = {
     "round": {"errors", "models", "runtime", "samples"},
     "images": {"errors", "runtime"},
     "samples": {"errors", "images"},
+    "terms": {"registry", "round"},
     "loggers": {"runtime"},
     **dict.fromkeys(FAMILIES, FOUNDATION),
     # Mixtures know their modes and sources their labels; the classifier is made of the models' layers.

@@ -1,12 +1,11 @@
 """An auxiliary term of the generator: samples as spread out as real ones."""
 
-from collections.abc import Callable
 from typing import Literal
 
 from torch import Tensor
 
 from ganctl.auxiliary import AUXILIARIES, Auxiliary
-from ganctl.game.round import Round, Surroundings
+from ganctl.game.round import Round
 
 
 @AUXILIARIES.register
@@ -16,6 +15,6 @@ class Spread(Auxiliary):
     reads_real = True
     name: Literal["spread"]
 
-    def build(self, surroundings: Surroundings) -> Callable[[Round], Tensor]:
-        """Return the squared difference as a function of a batch."""
-        return lambda round: (round.real.std() - round.fake.std()).square()
+    def __call__(self, round: Round) -> Tensor:
+        """Return the squared difference, a scalar."""
+        return (round.real.std() - round.fake.std()).square()

@@ -162,10 +162,8 @@ class Checkpoint:
 def write(path: Path, header: Header, tensors: Mapping[str, Tensor]) -> None:
     """Write a checkpoint: a file in a temporary folder, synced, then renamed, so that `path` is intact or absent.
 
-    The folder is for the library, which writes under a name of its own first; so all that a kill leaves is in it.
-
-    Raises `WriteError` if it cannot be written, and `DivergenceError` if a tensor holds what `read` refuses;
-    what was there before is untouched.
+    All that a kill leaves is in that folder. Raises `WriteError` if it cannot be written, and `DivergenceError` if
+    a tensor holds what `read` refuses; what was there before is untouched.
     """
     still = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     for name, tensor in still.items():

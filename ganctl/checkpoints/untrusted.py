@@ -1,8 +1,4 @@
-"""Files that anyone may have written: what is checked before any of it is used.
-
-Everything here is arithmetic on lengths, a walk over plain data and its validation: nothing that a file names is
-opened or imported.
-"""
+"""Files that anyone may have written, checked before any of it is used; nothing that they name is imported."""
 
 import json
 import math
@@ -63,8 +59,7 @@ def check_length(path: Path) -> None:
 def parse_json(text: str) -> Any:
     """Return the plain data in a JSON text.
 
-    Raises `ValueError` for what no writer of ours makes: duplicate keys, more nesting or more parts than a
-    checkpoint has.
+    Raises `ValueError` for duplicate keys, and more nesting or more parts than a checkpoint has.
     """
     if text.count("[") + text.count("{") > MOST_PARTS or text.count(",") > MOST_PARTS:
         raise ValueError("more parts than any checkpoint has")
@@ -133,7 +128,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     neither tags nor aliases; `CheckpointError` for what `check_config` refuses.
     """
     try:
-        values = yaml.load(read_text(path, LONGEST_CONFIG), PlainLoader)
+        values = PlainLoader(read_text(path, LONGEST_CONFIG)).get_single_data()
     except yaml.MarkedYAMLError as error:
         line = f" in line {error.problem_mark.line + 1}" if error.problem_mark else ""
         raise DamageError(f"{path}: cannot be read ({error.problem}{line})") from error

@@ -78,7 +78,11 @@ class Batches:
     def samples(self, stream: str, number: int) -> Tensor:
         """Return this rank's part of batch `number` (from 0) of a stream, [part, *shape] on the device."""
         started = perf_counter()
-        chosen = self._gather(stream, number)
+        if self._prefetch is not None:
+            chosen = self._prefetch.rows(stream, number, self.indices)
+        else:
+            chosen = self._samples.index_select(0, self.indices(stream, number))
+            chosen = chosen.pin_memory() if self._home != self.device else chosen
         self.waited += perf_counter() - started
         return self.store.space.kind.normalise(chosen.to(self.device, non_blocking=True), self._range, self.dtype)
 
@@ -89,12 +93,6 @@ class Batches:
     @cached_property
     def _labels(self) -> Tensor | None:
         return None if self.store.labels is None else self.store.labels.to(self._home)
-
-    def _gather(self, stream: str, number: int) -> Tensor:
-        if self._prefetch is not None:
-            return self._prefetch.rows(stream, number, self.indices)
-        chosen = self._samples.index_select(0, self.indices(stream, number))
-        return chosen.pin_memory() if self._home != self.device else chosen
 
 
 def _fits(samples: Tensor, device: torch.device) -> bool:

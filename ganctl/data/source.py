@@ -81,9 +81,9 @@ SOURCES: Family[Source] = Family("data")
 
 
 def resize(pixels: np.ndarray, side: int) -> np.ndarray:
-    """Return images [count, height, width] or [count, height, width, 3] as squares of `side` pixels.
+    """Return images [count, height, width] or [count, height, width, 3], uint8 or float32, as squares of `side`.
 
-    Bicubic, over a wider window where images shrink, so that no pixel is skipped. uint8 or float32.
+    Bicubic, over a wider window where images shrink, so that no pixel is skipped.
     """
     if pixels.shape[1:3] == (side, side):
         return pixels

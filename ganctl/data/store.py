@@ -108,8 +108,8 @@ class MappedPixels:
             if fortran or dtype != np.uint8 or len(shape) not in (3, 4) or found != length:
                 raise ValueError(f"{path.name} has {found:,} bytes, not {length:,} of uint8")
             self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        whole = shape if len(shape) == 4 else (*shape, 1)
-        self.array: np.ndarray = np.frombuffer(self._map, np.uint8, offset=offset).reshape(whole)
+        pixels = np.frombuffer(self._map, np.uint8, offset=offset)
+        self.array: np.ndarray = pixels.reshape(shape if len(shape) == 4 else (*shape, 1))
         self._offset = offset
         self._row = int(np.prod(shape[1:], dtype=np.int64))
         self._resident = 0

@@ -50,13 +50,13 @@ def point_latest(folder: Path) -> None:
     outputs = here.parent
     if outputs.name != OUTPUTS.name:
         return
-    link = outputs / "latest"
     with contextlib.suppress(OSError):
         if _latest(outputs) != here.name:
             write_whole(outputs / LATEST, os.fsencode(here.name) + b"\n")
         for leftover in outputs.glob(f".{LATEST}.*"):
             if intended(leftover) == LATEST:
                 leftover.unlink()
+        link = outputs / "latest"
         if link.is_symlink() and link.readlink().parent == Path():  # as earlier versions made it
             link.unlink()
 

@@ -7,7 +7,6 @@ import os
 import platform
 import re
 import shutil
-import stat
 from collections.abc import Iterator
 from functools import cached_property
 from itertools import islice
@@ -31,11 +30,6 @@ TRAINED = re.compile(r"run\.json|config\.yaml|step-\d{8,}\.(safetensors|png)|bes
 
 LONGEST_STATUS = 1 << 20
 """Bytes of run.json; one has a few thousand."""
-
-CONFIG_HEAD = """\
-# The whole config of this run. Go on with it by
-#   ganctl resume {folder}{plugins}
-"""
 
 
 class RunFolder:
@@ -76,10 +70,7 @@ class RunFolder:
             os.close(lock)
 
     def check_held(self) -> None:
-        """Raise `MovedError` if the folder's name leads to another one than this process has locked.
-
-        To be asked before anything is written, since that goes by name.
-        """
+        """Raise `MovedError` if the folder's name leads to another than the locked one; ask before writing."""
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             if self._held is None or os.path.samestat(self._held, os.stat(self.path / ".lock")):
                 return
@@ -95,12 +86,9 @@ class RunFolder:
         """
         written = [*self.path.glob("*"), *self.samples.glob("*"), *self.checkpoints.path.glob(".*")]
         for path in written:
-            if path in (self.samples, self.checkpoints.path):
-                continue
-            with contextlib.suppress(FileNotFoundError):  # an unfinished file that has been renamed since
-                mode = path.lstat().st_mode
-                if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-                    raise CheckpointError(f"{path}: a link or no regular file, where ganctl writes; remove it")
+            odd = path.is_symlink() or (path.exists() and not path.is_file() and not path.is_dir())
+            if odd and path not in (self.samples, self.checkpoints.path):
+                raise CheckpointError(f"{path}: a link or no regular file, where ganctl writes; remove it")
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:
@@ -114,10 +102,7 @@ class RunFolder:
             raise WriteError.of(self.path, error.errno) from error
 
     def claim(self, config: TrainConfig) -> None:
-        """Write the config and make room for what the run will leave.
-
-        Raises `ConfigError` if the folder cannot be written.
-        """
+        """Write the config and make room for what the run will leave; raises `WriteError`."""
         self.check_held()
         with self._writing():
             for folder in (self.checkpoints.path, self.samples):
@@ -125,17 +110,15 @@ class RunFolder:
                 if folder.is_symlink():
                     say(f"note    {folder} leads to {folder.resolve()}, where the run writes and removes its own")
             plugins = f" plugins=[{','.join(config.plugins)}]" if config.plugins else ""
-            head = CONFIG_HEAD.format(folder=shell_word(self.path), plugins=plugins)
-            text = head + yaml.safe_dump(config.saved(), sort_keys=False, allow_unicode=True)
+            command = f"ganctl resume {shell_word(self.path)}{plugins}"
+            text = f"# The whole config of this run. Go on with it by\n#   {command}\n"
+            text += yaml.safe_dump(config.saved(), sort_keys=False, allow_unicode=True)
             write_whole(self.config, text.encode())
             self.sweep()
         point_latest(self.path)
 
     def sweep(self) -> None:
-        """Remove the unfinished files of a process that was killed, by the very names that are given to such.
-
-        The folder must be locked.
-        """
+        """Remove the unfinished files of a process that was killed, by the very names that are given to such."""
         self.check_held()
         for folder in (self.path, self.checkpoints.path, self.samples):
             for path in folder.iterdir() if folder.is_dir() else ():
@@ -143,10 +126,7 @@ class RunFolder:
                     shutil.rmtree(path) if path.is_dir() else path.unlink()
 
     def write_status(self, status: dict[str, Any]) -> None:
-        """Replace run.json, adding which process wrote it.
-
-        Raises `MovedError` as `check_held` does, and `OSError`.
-        """
+        """Replace run.json, adding which process wrote it; raises as `check_held` does, and `OSError`."""
         self.check_held()
         owner = {"process": os.getpid(), "host": platform.node()}
         write_whole(self.status, (json.dumps(status | owner, indent=2) + "\n").encode())
@@ -158,6 +138,11 @@ class RunFolder:
         except (OSError, ValueError):
             return {}
         return status if isinstance(status, dict) else {}
+
+    def has_logged(self) -> bool:
+        """Return whether the run has logged numbers or images."""
+        drawn = self.samples.is_dir() and any(self.samples.glob("step-*"))
+        return drawn or (self.metrics.is_file() and self.metrics.stat().st_size > 0)
 
     def fingerprint(self) -> str | None:
         """Return that of the data that the run was trained on; None if no checkpoint, nor run.json, holds it."""

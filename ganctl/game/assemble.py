@@ -6,20 +6,18 @@ from typing import Any
 import torch
 from torch import nn
 
-from ganctl.auxiliary import Auxiliary
 from ganctl.config import TrainConfig
 from ganctl.errors import ConfigError, SizeError
 from ganctl.game.players import Player, Term
 from ganctl.game.round import Distribution, Surroundings
 from ganctl.models.packed import build_discriminator
 from ganctl.optim import PlayerName
-from ganctl.penalties import Constraint, PenaltyTerm
+from ganctl.penalties import Constraint
 from ganctl.runtime.device import Device
 from ganctl.runtime.randomness import seeded
 from ganctl.samples import SampleSpace
 from ganctl.schedules import CONSTANT
-
-REAL: Mapping[str, Distribution | None] = {"real": None}
+from ganctl.terms import LossTerm
 
 
 def make_network(config: TrainConfig, player: PlayerName, space: SampleSpace) -> nn.Module:
@@ -61,7 +59,7 @@ def assemble_player(
         network=network,
         learning=config.optimizer,
         schedule=config.schedule.learning_rate.ending(config.train.steps),
-        terms=_generator_terms(config, surroundings) if generates else _discriminator_terms(config, surroundings),
+        terms=_terms(config, name, surroundings),
         constraints=[penalty.constrain for penalty in penalties if isinstance(penalty, Constraint)],
         scaler=device.gradient_scaler(),
         updates=config.train.n_gen if generates else config.train.n_dis,
@@ -70,26 +68,21 @@ def assemble_player(
     )
 
 
-def _discriminator_terms(config: TrainConfig, surroundings: Surroundings) -> list[Term]:
-    # Penalties first: the logits they differentiate are then those that the adversarial loss reads.
-    moving = config.schedule.penalty.ending(config.train.steps)
-    penalties = [
-        Term(key, _built(penalty, surroundings), moving, penalty.weight, penalty.every, {**REAL, **penalty.draws})
-        for key, penalty in config.penalty.items()
-        if isinstance(penalty, PenaltyTerm)
-    ]
-    reads = {**REAL, **config.loss.draws}
-    return [*penalties, Term("adversarial", config.loss.discriminator, CONSTANT, reads=reads)]
+def _terms(config: TrainConfig, name: PlayerName, surroundings: Surroundings) -> list[Term]:
+    # The adversarial loss comes last: the logits that a penalty has differentiated are then those that it reads.
+    loss, generates = config.loss, name == "generator"
+    schedule = CONSTANT if generates else config.schedule.penalty.ending(config.train.steps)
+    terms = []
+    for key, term in (config.auxiliary if generates else config.penalty).items():
+        if isinstance(term, LossTerm):
+            built: Any = None
+            if surroundings.device.type != "meta" or term.stateful:
+                built = term.build(surroundings)
+            terms.append(Term(key, built, schedule, term.weight, term.every, _reads(term.reads_real, term.draws)))
+    if generates:
+        return [*terms, Term("adversarial", loss.generator, CONSTANT, reads=_reads(loss.reads_real, {}))]
+    return [*terms, Term("adversarial", loss.discriminator, CONSTANT, reads=_reads(True, loss.draws))]
 
 
-def _generator_terms(config: TrainConfig, surroundings: Surroundings) -> list[Term]:
-    auxiliaries = [
-        Term(key, _built(term, surroundings), CONSTANT, term.weight, term.every, REAL if term.reads_real else {})
-        for key, term in config.auxiliary.items()
-    ]
-    reads = REAL if config.loss.reads_real else {}
-    return [*auxiliaries, Term("adversarial", config.loss.generator, CONSTANT, reads=reads)]
-
-
-def _built(component: PenaltyTerm | Auxiliary, surroundings: Surroundings) -> Any:
-    return component.build(surroundings) if surroundings.device.type != "meta" or component.stateful else None
+def _reads(real: bool, draws: Mapping[str, Distribution]) -> Mapping[str, Distribution | None]:
+    return {**({"real": None} if real else {}), **draws}

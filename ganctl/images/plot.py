@@ -33,7 +33,8 @@ def scatter(real: np.ndarray, fake: np.ndarray) -> np.ndarray:
     scale = 2  # drawn larger and reduced, for smooth dots
     canvas = Image.new("RGB", (PLOT_SIDE * scale, PLOT_SIDE * scale), "white")
     draw = ImageDraw.Draw(canvas)
-    for points, colour, radius in ((real, REAL_COLOUR, 2 * scale), (fake, FAKE_COLOUR, 2 * scale)):
+    radius = 2 * scale
+    for points, colour in ((real, REAL_COLOUR), (fake, FAKE_COLOUR)):
         unit = (points - centre) / reach * (1, -1)
         inside = np.isfinite(unit).all(1) & (np.abs(unit) <= 1).all(1)
         for x, y in (unit[inside] + 1) * (PLOT_SIDE * scale / 2):
@@ -58,10 +59,8 @@ def histogram(real: np.ndarray, fake: np.ndarray) -> np.ndarray:
     edges = np.linspace((low + high) / 2 - reach, (low + high) / 2 + reach, BINS + 1)
     bars = [np.histogram(numbers, edges)[0] for numbers in (real, finite)]
     outside = len(fake) - int(bars[1].sum())
-    heights = [
-        counts / max(1, len(points)) / (edges[1] - edges[0])
-        for counts, points in zip(bars, (real, fake), strict=True)
-    ]
+    counts = (max(1, len(real)), max(1, len(fake)))
+    heights = [bar / count / (edges[1] - edges[0]) for bar, count in zip(bars, counts, strict=True)]
     peaks = [float(height.max()) for height in heights]
     top = min(max(peaks), 3 * peaks[0] if len(real) else peaks[1]) * 1.05 or 1
     image = Image.new("RGB", (PLOT_SIDE, PLOT_SIDE), "white")

@@ -3,6 +3,7 @@
 import hashlib
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 
 import torch
 from safetensors import SafetensorError
@@ -72,13 +73,12 @@ def open_image_network(
 
 def weights_digest(path: str) -> str:
     """Return the first 16 hex digits of the sha256 of a file of weights, "" if it is missing or cannot be read."""
-    try:
-        if regular_size(os.path.expanduser(path)) > LARGEST:
-            return ""
-        with opened(os.path.expanduser(path)) as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()[:16]
-    except OSError:
-        return ""
+    place = os.path.expanduser(path)
+    with suppress(OSError):
+        if regular_size(place) <= LARGEST:
+            with opened(place) as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+    return ""
 
 
 def _load(body: nn.Module, path: str, name: str, key: str) -> None:

@@ -26,11 +26,7 @@ class Logger:
         self._open = (folder / self.file).open("ab")
 
     def config(self, config: Mapping[str, Any], identity: Mapping[str, Any], ordering: Sequence[str]) -> None:
-        """Log the config, once, at step 0; by default nothing.
-
-        `identity` holds the flattened keys that determine the run's numbers, `ordering` the tags of numbers by
-        which runs can be sorted.
-        """
+        """Log the config once: the flattened keys that determine numbers, the tags by which runs can be sorted."""
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
         """Log numbers of a step."""

@@ -16,7 +16,6 @@ from torch.utils.tensorboard.summary import hparams, text
 from ganctl.loggers.logger import Logger
 
 EVENTS = "events.out.tfevents.0.ganctl"
-PATTERN = "events.out.tfevents.*"
 RECORD_HEAD, RECORD_FRAME = struct.Struct("<QI"), 16
 """A record of an event file: the length of its content and a checksum of that, then the content and a checksum."""
 
@@ -27,7 +26,7 @@ class TensorBoard(Logger):
     file, kept_as = EVENTS, "events.earlier-{}"
 
     def __init__(self, folder: Path, lengths: Mapping[str, int]) -> None:
-        for path in folder.glob(PATTERN):
+        for path in folder.glob("events.out.tfevents.*"):
             if path.name in lengths and path.name != EVENTS:  # of earlier versions
                 self._cut(path, lengths[path.name])
         super().__init__(folder, lengths)

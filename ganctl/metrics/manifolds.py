@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from statistics import harmonic_mean
 from typing import Annotated, Literal
 
 import torch
@@ -117,9 +118,7 @@ class PrecisionRecall(ManifoldMetric):
         ours, theirs = generated.features[:count], real.features[:count]
         precision = share_inside(ours, theirs, around_real, device)
         recall = share_inside(theirs, ours, around_generated, device)
-        both = precision + recall
-        f_score = 2 * precision * recall / both if both > 0 else 0.0
-        return {"precision": precision, "recall": recall, "f_score": f_score}
+        return {"precision": precision, "recall": recall, "f_score": harmonic_mean((precision, recall))}
 
 
 @METRICS.register

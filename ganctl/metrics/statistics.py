@@ -108,9 +108,8 @@ def collect(
 ) -> Statistics:
     """Extract the features of every sample once and return the statistics that are needed.
 
-    Moments take memory for two square matrices of the dimension, features and logits for count × dimension and
-    count × classes numbers of float32. With a folder `cache` (auto = the system's), those of samples whose content
-    is known are found there the next time.
+    With a folder `cache` (auto = the system's), those of samples whose content is known are found there the next
+    time.
     """
     if not needs:
         return Statistics(samples, extractor, {})

@@ -35,9 +35,8 @@ Form = tuple[torch.dtype, tuple[int, ...]]
 class TensorCache:
     """The folder of one kind of answers in the cache.
 
-    A question is plain data. Its digest names the file of its answer and is stored in it, so that a copied or
-    renamed file is not taken for the answer to another question. A folder that cannot be used is reported, and
-    nothing is stored. Unfinished files are removed after a day.
+    The digest of a question, plain data, names the file of its answer and is stored in it: a renamed file answers
+    no other question. A folder that cannot be used is reported. Unfinished files are removed after a day.
     """
 
     def __init__(self, cache: str, kind: str) -> None:

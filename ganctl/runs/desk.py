@@ -1,5 +1,6 @@
 """What the first rank alone writes for a run: its lock, logs, images, checkpoints and status."""
 
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -11,14 +12,13 @@ from ganctl.checkpoints import file as checkpoint
 from ganctl.checkpoints.file import Header
 from ganctl.config import TrainConfig
 from ganctl.errors import WriteError
-from ganctl.folders.restart import keep_logs
 from ganctl.folders.run_folder import RunFolder
 from ganctl.game.scalars import SIGNS
 from ganctl.images.png import encoded
 from ganctl.loggers import LOGGERS
 from ganctl.loggers.logger import Logger
-from ganctl.runtime.console import recorded
-from ganctl.runtime.disk import write_whole
+from ganctl.runtime.console import recorded, say
+from ganctl.runtime.disk import sync, write_whole
 from ganctl.runtime.ranks import Ranks
 
 
@@ -47,8 +47,28 @@ class Desk:
         """Take the folder, where `status` was found, for a run that goes on from a checkpoint, or begins."""
         if self._ranks.first:
             self.folder.claim(self.config)
-            keep_logs(self.folder, status, None if header is None else header.step)
+            saved = status.get("saved")
+            if header is None and self.folder.has_logged():
+                self._keep_logs("nothing was saved before, so the run begins again; what it logged is kept as")
+            elif header is not None and isinstance(saved, int) and header.step < saved:
+                gone = f"the checkpoint of step {saved:,} is gone or damaged"
+                self._keep_logs(f"{gone}; what was logged up to it is kept as")
             self.open_logs(header)
+
+    def _keep_logs(self, why: str) -> None:
+        """Keep the logs under free names that no TensorBoard reads: more is cut off than is logged again."""
+        folder, number = self.folder.path, 1
+        while any(folder.glob(f"*.earlier-{number}*")):
+            number += 1
+        kept = []
+        for logger in LOGGERS:
+            path, aside = folder / logger.file, folder / logger.kept_as.format(number)
+            if path.exists():
+                shutil.copyfile(path, aside)
+                sync(aside)
+                kept.append(aside.name)
+        sync(folder)
+        say(f"{folder}: {why} {' and '.join(kept)}")
 
     def open_logs(self, header: Header | None) -> None:
         """Continue the logs where a checkpoint left them, or begin them."""

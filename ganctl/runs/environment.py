@@ -1,4 +1,4 @@
-"""What the bits of a run depend on, apart from its config."""
+"""What the bits of a run depend on, apart from its config: versions, plugins, device and precision."""
 
 import platform
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from ganctl.runtime.device import Device
 
 
 def environment(config: TrainConfig, device: Device) -> dict[str, str]:
-    """Return what the bits of a run depend on, apart from its config: versions, plugins, device and precision."""
+    """Return the terms of the environment by name."""
     terms: dict[str, str] = {}
     compiled = " compiled" if config.device.compile else ""
     for auxiliary in config.auxiliary.values():

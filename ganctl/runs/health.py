@@ -24,8 +24,7 @@ LONG_STEPS, LONG_SHARE, LONG_ROWS = 400, 0.05, 5
 class Trouble:
     """A sign beyond its threshold: what to call it, and what usually helps.
 
-    `spares_critics` says that it is none in a Wasserstein game, whose critic should be as good as it can be
-    (Arjovsky et al. 2017, section 3).
+    A Wasserstein critic should be as good as it can be (Arjovsky et al. 2017, section 3): `spares_critics`.
     """
 
     sign: str
@@ -92,8 +91,7 @@ class Spell:
 class HealthWatch:
     """Reports in one line when a run has been in trouble for long, and what usually helps.
 
-    It remembers the rows since the process started or went back to a checkpoint, and no checkpoint holds that: a
-    resumed run starts counting again. So the numbers of a run never depend on it.
+    No checkpoint holds what it has counted, so the numbers of a run never depend on it.
     """
 
     def __init__(self, config: TrainConfig) -> None:

@@ -53,10 +53,8 @@ class ProgressDisplay:
 
 def describe(values: Mapping[str, float], *, critic: bool) -> str:
     """Return speed, losses and the discriminator's mean output for real and fake samples in few words."""
-    words = (
-        f"{values['images_per_second']:,.0f} img/s  "
-        f"loss D {values['loss/discriminator']:.3f} G {values['loss/generator']:.3f}"
-    )
+    words = f"{values['images_per_second']:,.0f} img/s  loss D {values['loss/discriminator']:.3f} "
+    words += f"G {values['loss/generator']:.3f}"
     key, digits = ("probability", 2) if "probability/real" in values else ("logits", 3)
     name = "critic" if critic else "D"
     if f"{key}/real" in values and f"{key}/fake" in values:

@@ -55,7 +55,7 @@ class Runner:
             (config.logging.every, self._log),
             (config.sample.every, self._draw),
             (config.evaluate.every, self._evaluate),
-            (config.checkpoint.every or config.train.steps, self._save_at_once),
+            (config.checkpoint.every or config.train.steps, self._save),
             (1, self._heed),
         ]
         """What follows a step, in this order: how often, 0 for never, and what; after the last step, all of it."""
@@ -98,7 +98,7 @@ class Runner:
 
     def _loop(self) -> None:
         if self.step == 0 and self.config.train.on_divergence == "rollback":
-            self._save_at_once()
+            self._save()
         self._write_status("running")
         with self.progress.live():
             if self.evaluation_left:
@@ -129,7 +129,7 @@ class Runner:
         """Do what signals have asked for meanwhile; within a long step, with the state before it."""
         if self.signals.save_wanted:
             asked, self.signals.save_wanted = self.signals.save_wanted.name, None
-            self._save_at_once()
+            self._save()
             say(f"saved step {self.step:,}, as {asked} asked for; the run goes on")
         if self.signals.received is not None:
             self._stop(self.signals.received)
@@ -158,8 +158,7 @@ class Runner:
         """Measure the generator of a step, which is saved first, so that a signal may end the process at once."""
         if self.evaluation is None:
             return
-        if self.saving.saved_step != self.step:
-            self._save(evaluation_due=True)
+        self._save(evaluation_due=True)
         try:
             self.signals.deferred = False
             self._heed()
@@ -172,21 +171,20 @@ class Runner:
         with self.stopwatch.paused("checkpoints"):
             rank = self.saving.save_if_best(self.step, found.score, state.tensors(self.game))
         say(f"step {self.step:,}: {found.describe()}{rank}")
-        self._save()
+        self._save(again=True)
         self._heed()
 
-    def _save(self, *, evaluation_due: bool = False) -> None:
+    def _save(self, *, evaluation_due: bool = False, again: bool = False) -> None:
+        """Save this step; one that is saved already only `again`, after its evaluation."""
+        if self.saving.saved_step == self.step and not again:
+            return
         with self.stopwatch.paused("checkpoints"):
             self.game.check()
             self.saving.save(self.step, self.before_step or state.tensors(self.game), evaluation_due)
             self._write_status("running")
 
-    def _save_at_once(self) -> None:
-        if self.saving.saved_step != self.step:
-            self._save()
-
     def _stop(self, number: int) -> None:
-        self._save_at_once()
+        self._save()
         saved = f"after step {self.step:,}, which is saved; the same command goes on from there"
         raise Stopped(number, f"{Stopped(number)} {saved}")
 

@@ -10,7 +10,6 @@ from ganctl.checkpoints.file import Header, Inexact, Rollback, Score
 from ganctl.data.store import Store
 from ganctl.errors import CheckpointError
 from ganctl.folders.naming import refuse_other_data
-from ganctl.folders.restart import refuse_to_start_over
 from ganctl.game.step import Game
 from ganctl.runs.desk import Desk
 from ganctl.runs.environment import changes, environment
@@ -43,13 +42,34 @@ class Saving:
         """
         header = self.restore(game)
         if header is None:
-            refuse_to_start_over(self._desk.folder, status, self._config, self._store.fingerprint)
+            self._refuse_to_start_over(status)
         else:
             self.rollbacks, self._inexact = header.rollbacks, header.inexact
             if because := changes(header.versions, self._environment):
                 self._inexact += (Inexact(from_step=header.step, because=because),)
                 say(f"not bit-exact from step {header.step:,} on: {because}")
         return header
+
+    def _refuse_to_start_over(self, status: dict[str, Any]) -> None:
+        """Raise `CheckpointError` if the run had a checkpoint once, `DataError` if it was begun on other data.
+
+        `status` holds the step that was saved before anything is logged; of an earlier version, that of the run.
+        """
+        folder, data = self._desk.folder, self._store.fingerprint
+        if status.get("data", data) != data:
+            refuse_other_data(folder.path, folder.saved_config().get("data"), self._config)
+        saved = status.get("saved", status.get("step") or -1)
+        if isinstance(saved, int) and saved >= 0:
+            told = f"run.json tells of one of step {saved:,}"
+        elif "step" not in status and folder.has_logged():
+            told = "the folder holds what a run logged, and no run.json that tells whether it was saved"
+        else:
+            return
+        lacking = "holds no checkpoint" if self._stored.path.is_dir() else "is missing"
+        raise CheckpointError(
+            f"{self._stored.path}: {lacking}, but {told}; bring it back (is its disk mounted?), or, to start over "
+            f"on purpose, move {folder.path} away or choose another name="
+        )
 
     def restore(self, game: Game) -> Header | None:
         """Load the newest intact checkpoint into the game; return its header, or None if there is none.

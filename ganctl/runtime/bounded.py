@@ -26,10 +26,7 @@ class UntrustedFileError(OSError):
 
 @contextmanager
 def opened(path: str | os.PathLike[str]) -> Iterator[io.BufferedReader]:
-    """Open a regular file for reading, in binary.
-
-    Anything else could block for ever or never end: the kind is checked before opening and again afterwards,
-    without waiting for a writer.
+    """Open a regular file for reading, in binary; anything else could block for ever or never end.
 
     Raises `OSError` if there is no such file, `UntrustedFileError` if it is not a regular one.
     """
@@ -41,10 +38,7 @@ def opened(path: str | os.PathLike[str]) -> Iterator[io.BufferedReader]:
 
 
 def regular_size(path: str | os.PathLike[str]) -> int:
-    """Return the size of a regular file in bytes, without opening it.
-
-    Raises as `opened` does.
-    """
+    """Return the size of a regular file in bytes, without opening it; raises as `opened` does."""
     found = os.stat(path)
     _require_regular(path, found.st_mode)
     return found.st_size
@@ -62,16 +56,13 @@ def read_bytes(path: str | os.PathLike[str], most: int | None = None) -> bytes:
         if size > limit:
             raise UntrustedFileError(path, f"{size:,} bytes, more than the {limit:,} that are read of such a file")
         content = file.read(size + 1)
-        if len(content) > size:
-            raise UntrustedFileError(path, "it grew while it was read")
-        return content
+    if len(content) > size:
+        raise UntrustedFileError(path, "it grew while it was read")
+    return content
 
 
 def read_text(path: str | os.PathLike[str], most: int) -> str:
-    """Return the UTF-8 text of a regular file of at most `most` bytes.
-
-    Raises as `read_bytes` does, and `UnicodeDecodeError`.
-    """
+    """Return the UTF-8 text of a file; raises as `read_bytes` does, and `UnicodeDecodeError`."""
     return read_bytes(path, most).decode("utf-8")
 
 

@@ -22,11 +22,7 @@ _silent: list[bool] = []
 
 
 def say(line: str) -> None:
-    """Print one line to standard output at once, also where it cannot show every character.
-
-    See `one_line` for what becomes of a line that no terminal should be given, and `streams` of a stream that is
-    lost.
-    """
+    """Print one line to standard output at once, escaped where a terminal or its encoding cannot show it."""
     if _silent:
         return
     line = one_line(line)

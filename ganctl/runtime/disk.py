@@ -29,10 +29,7 @@ def intended(path: Path) -> str | None:
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder and those above it that are missing, each of which is durable in the one that holds it.
-
-    Raises `OSError`.
-    """
+    """Make a folder and those above it that are missing, all of them durable; raises `OSError`."""
     if not path.parent.exists():
         make_folder(path.parent)
     if not path.is_dir():

@@ -14,10 +14,8 @@ SAVING = (signal.SIGUSR1, signal.SIGUSR2)
 class Signals:
     """Context in which SIGINT, SIGTERM, SIGHUP and SIGXCPU raise `Stopped`, or are noted while `deferred` is true.
 
-    SIGUSR1 and SIGUSR2, by which cluster schedulers warn of the end, are noted in `save_wanted` and nothing else,
-    unless the program that ganctl runs in has handlers of its own for them. A signal that is being
-    ignored, as SIGHUP is under nohup, stays ignored.
-
+    SIGUSR1 and SIGUSR2, by which cluster schedulers warn of the end, are only noted in `save_wanted`, unless the
+    program has handlers of its own for them. A signal that is ignored, as SIGHUP is under nohup, stays ignored.
     A second signal of the same kind, while deferred, raises at once; not SIGXCPU, which comes every second once a
     limit on processor time is passed. Outside the main thread, where Python allows no handlers, it does nothing.
     """

@@ -83,7 +83,8 @@ def test_prepare_notices_a_byte_that_changed(pictures: Path, cli: Cli) -> None:
     samples.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
     again = cli(*words)
     assert (again.code, again.err) == (0, "")
-    assert "is damaged (its content does not match its sha256)\nprepared: 3 images" in again.out
+    assert "is damaged (its content does not match its sha256); the images are decoded again\n" in again.out
+    assert "\nprepared: 3 images" in again.out
     assert samples.read_bytes() == whole
     assert cli(*words).out.startswith("already prepared: ")
 

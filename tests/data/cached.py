@@ -1,4 +1,4 @@
-"""A small set of pictures, and how it is loaded through a cache."""
+"""A small set of images, and how it is loaded through a cache."""
 
 import io
 from pathlib import Path

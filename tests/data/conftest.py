@@ -1,4 +1,4 @@
-"""What the tests of cached pictures share."""
+"""What the tests of cached images share."""
 
 import pytest
 
@@ -14,7 +14,7 @@ def settled_files(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The names of pictures that are decoded from here on."""
+    """The names of images that are decoded from here on."""
     names: list[str] = []
     examine = parallel.examine
 

@@ -40,7 +40,7 @@ def npz(folder: Path, **arrays: np.ndarray) -> Path:
 
 
 def refusal(path: Path, **values: Any) -> str:
-    """What a user reads; that the data are points or pictures is refused by the same words if it is refused."""
+    """What a user reads; that the data are points or images is refused by the same words if it is refused."""
     with pytest.raises(DataError) as refused:
         load(path, **values)
     assert "\n" not in str(refused.value)
@@ -76,7 +76,7 @@ def test_truth_values_are_points_of_zeros_and_ones(tmp_path):
     ],
 )
 @pytest.mark.parametrize("order", ["C", "F"])
-def test_three_or_four_axes_are_pictures_with_channels_last_where_in_doubt(tmp_path, shape, layout, order):
+def test_three_or_four_axes_are_images_with_channels_last_where_in_doubt(tmp_path, shape, layout, order):
     values = np.asarray(DRAWN.integers(0, 256, shape, np.uint8), order=order)
     expected = values[..., None] if None in layout else values.transpose(layout)
     store = load(npy(tmp_path, values))
@@ -92,7 +92,7 @@ def test_the_header_tells_points_from_images(tmp_path, array, kind):
 
 
 @pytest.mark.parametrize("pixels", [PIXELS, PIXELS[..., 0]])
-def test_a_file_of_pictures_is_trained_on_as_it_lies(tmp_path, pixels):
+def test_a_file_of_images_is_trained_on_as_it_lies(tmp_path, pixels):
     store = load(npy(tmp_path, pixels))
     assert isinstance(store, MappedStore)
     in_memory = Store(store.samples.clone())
@@ -104,7 +104,7 @@ def test_a_file_of_pictures_is_trained_on_as_it_lies(tmp_path, pixels):
         assert torch.equal(ours.samples("generator", number), theirs.samples("generator", number))
 
 
-def test_a_file_of_pictures_is_mapped_and_not_read(tmp_path):
+def test_a_file_of_images_is_mapped_and_not_read(tmp_path):
     path = npy(tmp_path, PIXELS)
     samples = load(path).samples
     with path.open("r+b") as content:

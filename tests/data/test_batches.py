@@ -16,7 +16,7 @@ def batches(store: Store, batch_size: int, seed: int = 0) -> Batches:
     return Batches(store, batch_size, seed, CPU, torch.float64, (-1, 1))
 
 
-def pictures_of_all_values(dtype: torch.dtype, value_range: tuple[float, float]) -> torch.Tensor:
+def images_of_all_values(dtype: torch.dtype, value_range: tuple[float, float]) -> torch.Tensor:
     store = Store(torch.arange(256, dtype=torch.uint8).reshape(1, 16, 16, 1))
     return Batches(store, 1, 0, CPU, dtype, value_range).samples("order", 0).flatten()
 
@@ -84,7 +84,7 @@ def test_samples_are_those_that_the_indices_name():
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("value_range", [(-1.0, 1.0), (0.0, 1.0)])
 def test_black_and_white_are_the_ends_of_the_range_exactly(dtype, value_range):
-    values = pictures_of_all_values(dtype, value_range)
+    values = images_of_all_values(dtype, value_range)
     assert values.dtype == dtype
     assert (values[0].item(), values[255].item()) == value_range
     assert (values[1:] >= values[:-1]).all()
@@ -93,12 +93,12 @@ def test_black_and_white_are_the_ends_of_the_range_exactly(dtype, value_range):
 @pytest.mark.parametrize(("low", "high"), [(-1.0, 1.0), (0.0, 1.0)])
 def test_values_in_between_are_spaced_evenly(low, high):
     exact = torch.tensor([low + (high - low) * value / 255 for value in range(256)], dtype=torch.float64)
-    torch.testing.assert_close(pictures_of_all_values(torch.float64, (low, high)), exact, rtol=0, atol=4e-16)
-    single = pictures_of_all_values(torch.float32, (low, high)).double()
+    torch.testing.assert_close(images_of_all_values(torch.float64, (low, high)), exact, rtol=0, atol=4e-16)
+    single = images_of_all_values(torch.float32, (low, high)).double()
     torch.testing.assert_close(single, exact, rtol=0, atol=2.5e-7)  # two roundings of numbers up to 2
 
 
-def test_pictures_come_as_channels_height_width_in_channels_last_memory():
+def test_images_come_as_channels_height_width_in_channels_last_memory():
     pixels = torch.arange(6 * 4 * 5 * 3, dtype=torch.int64).remainder(256).byte().reshape(6, 4, 5, 3)
     source = Batches(Store(pixels), 6, 0, CPU, torch.float32, (0, 255))
     samples, order = source.samples("d", 0), source.indices("d", 0)

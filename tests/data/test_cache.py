@@ -1,4 +1,4 @@
-"""Pictures that are decoded once, and found again by what they hold."""
+"""Images that are decoded once, and found again by what they hold."""
 
 import json
 import os
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("settled_files")
 
 @pytest.fixture
 def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The names of pictures that are read from here on, to decode them or to hash them."""
+    """The names of images that are read from here on, to decode them or to hash them."""
     names: list[str] = []
     inner = parallel.read
 
@@ -51,7 +51,7 @@ def test_a_cached_store_equals_the_one_in_memory(files, packed, tmp_path):
 
 
 @pytest.mark.parametrize("bad", [[0], [7], [0, 1, 6, 7], [3], [1, 2, 5], list(range(7))], ids=str)
-def test_gaps_that_bad_pictures_leave_are_closed(bad, tmp_path):
+def test_gaps_that_bad_images_leave_are_closed(bad, tmp_path):
     files = {f"{number}.png": b"" if number in bad else plain((number, 9, 200)) for number in range(8)}
     store = load(write(tmp_path / "set", files), tmp_path / "cache", bad=1)
     assert store.samples[:, 0, 0, 0].tolist() == [number for number in range(8) if number not in bad]
@@ -91,7 +91,7 @@ def test_another_machine_finds_the_entry_without_the_stamps(tmp_path, decoded):
 
 
 @pytest.mark.parametrize("keep_times", [False, True])
-def test_a_picture_that_changed_is_seen_even_under_the_same_name_and_size(keep_times, tmp_path):
+def test_an_image_that_changed_is_seen_even_under_the_same_name_and_size(keep_times, tmp_path):
     files = {f"{number}.bmp": plain_bmp(number) for number in range(3)}
     root = write(tmp_path / "set", files)
     first = load(root, tmp_path / "cache")
@@ -118,7 +118,7 @@ def test_files_that_changed_a_moment_ago_get_no_stamp(tmp_path, monkeypatch, rea
     assert sorted(read) == sorted(FILES)
 
 
-def test_a_picture_that_becomes_readable_is_seen(tmp_path, monkeypatch):
+def test_an_image_that_becomes_readable_is_seen(tmp_path, monkeypatch):
     root = write(tmp_path / "set", {"a.png": plain(RED), "b.png": plain(BLUE)})
     with monkeypatch.context() as patch:
         read_bytes = files.read_bytes
@@ -170,7 +170,7 @@ def test_the_names_of_folders_are_part_of_the_key_because_they_are_classes(tmp_p
     assert store.classes == ("a", "c")
 
 
-def test_how_many_bad_pictures_are_too_many_is_decided_when_loading(tmp_path, decoded):
+def test_how_many_bad_images_are_too_many_is_decided_when_loading(tmp_path, decoded):
     root = write(tmp_path / "set", FILES)
     load(root, tmp_path / "cache")
     decoded.clear()

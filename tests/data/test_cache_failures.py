@@ -116,7 +116,7 @@ def full(*arguments: object) -> None:
 
 
 @pytest.mark.parametrize("step", ["posix_fallocate", "fsync", "replace"])
-def test_a_disk_that_is_full_is_said_once_and_the_pictures_are_decoded_into_memory(
+def test_a_disk_that_is_full_is_said_once_and_the_images_are_decoded_into_memory(
     step, tmp_path, monkeypatch, capsys
 ):
     root = write(tmp_path / "set", FILES)
@@ -170,9 +170,9 @@ def test_an_interrupted_decoding_leaves_no_half_entry(tmp_path, monkeypatch):
 
 def test_what_a_killed_process_left_is_removed_but_not_what_another_is_writing(tmp_path):
     root = write(tmp_path / "set", FILES)
-    pictures = ImageSet(str(root), None, search(str(root), None).files, Decoding(8, 3, "crop"))
+    images = ImageSet(str(root), None, search(str(root), None).files, Decoding(8, 3, "crop"))
     place = tmp_path / "cache/pictures"
-    own, dead, alive = (place / f".{name}.tmp" for name in (pictures.listing, "dead", "alive"))
+    own, dead, alive = (place / f".{name}.tmp" for name in (images.listing, "dead", "alive"))
     for leftover in (own, dead, alive):
         leftover.mkdir(parents=True)
         (leftover / "samples.npy").write_bytes(b"half")
@@ -222,6 +222,6 @@ def test_nothing_is_written_but_below_the_cache(tmp_path):
 
 def test_finding_asks_for_no_folder_and_makes_none(tmp_path):
     root = write(tmp_path / "set", FILES)
-    pictures = ImageSet(str(root), None, search(str(root), None).files, Decoding(8, 3, "crop"))
-    assert Cache(str(tmp_path / "cache")).find(pictures) is None
+    images = ImageSet(str(root), None, search(str(root), None).files, Decoding(8, 3, "crop"))
+    assert Cache(str(tmp_path / "cache")).find(images) is None
     assert not (tmp_path / "cache").exists()

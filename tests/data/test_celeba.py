@@ -57,7 +57,7 @@ def test_the_splits_are_the_authors():
         *("celeba/Img/img_align_celeba.zip", "CelebA/img_align_celeba", "img_align_celeba/img_align_celeba"),
     ],
 )
-def test_pictures_are_found_wherever_they_are_usually_put(tmp_path, place):
+def test_images_are_found_wherever_they_are_usually_put(tmp_path, place):
     if place.endswith(".zip"):
         (tmp_path / place).parent.mkdir(exist_ok=True, parents=True)
         pack(tmp_path / place, faces("img_align_celeba/"))
@@ -93,9 +93,9 @@ def test_a_split_is_the_files_of_its_numbers(tmp_path, split, numbers, capsys):
 
 
 def test_a_face_is_cropped_or_squashed(tmp_path):
-    picture = Image.new("RGB", (178, 218), "black")
-    picture.paste("white", (0, 20, 178, 198))
-    write(tmp_path, {"000001.jpg": encoded(picture, "JPEG", quality=95)})
+    image = Image.new("RGB", (178, 218), "black")
+    image.paste("white", (0, 20, 178, 198))
+    write(tmp_path, {"000001.jpg": encoded(image, "JPEG", quality=95)})
     cropped, squashed = celeba(tmp_path), celeba(tmp_path, fit="squash")
     padded = celeba(tmp_path, fit="pad")
     assert (padded.samples[0, :, 0] == 0).all()
@@ -113,7 +113,7 @@ def test_a_part_that_is_not_there_is_refused_with_the_names_of_its_files(tmp_pat
 
 
 def test_a_face_that_does_not_decode_is_refused_or_counted(tmp_path):
-    write(tmp_path, faces() | {"000002.jpg": b"no picture"})
+    write(tmp_path, faces() | {"000002.jpg": b"no image"})
     with pytest.raises(DataError, match=r"^data\.root: 1 of 7 images .* do not decode, more than data.max_bad"):
         celeba(tmp_path)
     store = celeba(tmp_path, bad=0.2)

@@ -84,7 +84,7 @@ def test_other_resolutions_are_resized(tmp_path):
     small = cifar(tmp_path, resolution=8).samples.double()
     assert small.shape == (20, 8, 8, 3)
     means = cifar(tmp_path).samples.double().mean((1, 2))
-    assert (small.mean((1, 2)) - means).abs().max() < 2  # a resized picture keeps its colours, up to its edges
+    assert (small.mean((1, 2)) - means).abs().max() < 2  # a resized image keeps its colours, up to its edges
 
 
 def test_a_download_comes_whole_or_not_at_all(tmp_path, monkeypatch):

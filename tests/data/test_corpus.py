@@ -1,4 +1,4 @@
-"""Pictures as they are found in the wild: the right pixels or a counted skip; never a crash, a hang or a trace."""
+"""Images as they are found in the wild: the right pixels or a counted skip; never a crash, a hang or a trace."""
 
 import contextlib
 import io
@@ -25,9 +25,9 @@ SIDE = 8
 
 
 def frames(kind: str) -> bytes:
-    pictures = [Image.new("RGB", (16, 16), colour) for colour in (RED, GREEN, BLUE)]
+    images = [Image.new("RGB", (16, 16), colour) for colour in (RED, GREEN, BLUE)]
     lossless = {"lossless": True} if kind == "WEBP" else {}
-    return encoded(pictures[0], kind, save_all=True, append_images=pictures[1:], duration=50, **lossless)
+    return encoded(images[0], kind, save_all=True, append_images=images[1:], duration=50, **lossless)
 
 
 def noise(kind: str, side: int = 64) -> bytes:
@@ -49,17 +49,17 @@ def png_header(width: int, height: int) -> bytes:
 
 def turned() -> bytes:
     """Red above blue, as a camera on its side would have stored it."""
-    picture = Image.new("RGB", (8, 8), RED)
-    picture.paste(BLUE, (4, 0, 8, 8))
+    image = Image.new("RGB", (8, 8), RED)
+    image.paste(BLUE, (4, 0, 8, 8))
     exif = Image.Exif()
     exif[0x0112] = 6
-    return encoded(picture, exif=exif)
+    return encoded(image, exif=exif)
 
 
 def palette(**options: object) -> bytes:
-    picture = Image.new("P", (8, 8))
-    picture.putpalette([*RED, *GREEN])
-    return encoded(picture, **options)
+    image = Image.new("P", (8, 8))
+    image.putpalette([*RED, *GREEN])
+    return encoded(image, **options)
 
 
 def sixteen_bits(kind: str) -> bytes:
@@ -136,7 +136,7 @@ def load(path: Path | str, cache: Path | None, side: int = SIDE):
 
 
 @pytest.mark.parametrize("name", GOOD)
-def test_a_picture_of_any_kind_has_the_right_colour(name: str, tmp_path: Path) -> None:
+def test_an_image_of_any_kind_has_the_right_colour(name: str, tmp_path: Path) -> None:
     content, colour = GOOD[name]
     store = load(write(tmp_path / "set", {name: content}), tmp_path / "cache")
     assert (len(store), store.skipped) == (1, 0)
@@ -144,7 +144,7 @@ def test_a_picture_of_any_kind_has_the_right_colour(name: str, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_a_bad_picture_is_skipped_with_a_reason_and_the_others_are_kept(
+def test_a_bad_image_is_skipped_with_a_reason_and_the_others_are_kept(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     store = load(write(tmp_path / "set", {name: BAD[name], "zz.png": plain(GREEN)}), tmp_path / "cache")
@@ -155,7 +155,7 @@ def test_a_bad_picture_is_skipped_with_a_reason_and_the_others_are_kept(
     assert not line.endswith("()")
 
 
-def test_a_picture_that_a_camera_stored_on_its_side_stands_upright(tmp_path: Path) -> None:
+def test_an_image_that_a_camera_stored_on_its_side_stands_upright(tmp_path: Path) -> None:
     store = load(write(tmp_path / "set", {"turned.png": turned()}), tmp_path / "cache")
     assert (store.samples[0, :4] == np.array(RED, np.uint8)).all()
     assert (store.samples[0, 4:] == np.array(BLUE, np.uint8)).all()
@@ -190,7 +190,7 @@ def pipes(root: Path) -> None:
     (root / "terminal.png").symlink_to("/dev/tty")
 
 
-def folders_with_pictures_names(root: Path) -> None:
+def folders_with_images_names(root: Path) -> None:
     (root / "x.png").mkdir()
     (root / "x.png/inner.png").write_bytes(plain(RED))
     (root / "y.png").symlink_to("x.png")
@@ -206,10 +206,10 @@ PLACES: dict[Callable[[Path], None], tuple[int, int]] = {
     odd_names: (8, 0),
     links_in_a_circle: (1, 2),
     pipes: (1, 0),
-    folders_with_pictures_names: (2, 0),
+    folders_with_images_names: (2, 0),
     unreadable: (1, 2),
 }
-"""What makes a folder odd, and how many pictures beside good.png are then decoded and skipped."""
+"""What makes a folder odd, and how many images beside good.png are then decoded and skipped."""
 
 
 @pytest.mark.parametrize("oddity", PLACES, ids=lambda oddity: oddity.__name__)
@@ -289,7 +289,7 @@ def test_a_member_that_unpacks_to_more_mb_than_it_says_is_not_unpacked(
         tracemalloc.stop()
 
 
-def test_an_archive_inside_an_archive_is_no_picture(tmp_path: Path) -> None:
+def test_an_archive_inside_an_archive_is_no_image(tmp_path: Path) -> None:
     inner = io.BytesIO()
     with zipfile.ZipFile(inner, "w") as archive:
         archive.writestr("a.png", plain())

@@ -26,25 +26,25 @@ def decoded(content: bytes, side: int, channels: int = 3, fit: str = "crop") -> 
 
 
 def numbered(height: int, width: int) -> np.ndarray:
-    """A picture of which every pixel has its own colour."""
+    """A image of which every pixel has its own colour."""
     rows, columns = np.mgrid[:height, :width]
     return np.stack([rows, columns, rows * width + columns], axis=-1).astype(np.uint8)
 
 
 def quadrants(side: int) -> Image.Image:
     """Red and green above blue and white."""
-    picture = Image.new("RGB", (2 * side, 2 * side))
+    image = Image.new("RGB", (2 * side, 2 * side))
     for colour, corner in ((RED, (0, 0)), (GREEN, (side, 0)), (BLUE, (0, side)), (WHITE, (side, side))):
-        picture.paste(colour, (*corner, corner[0] + side, corner[1] + side))
-    return picture
+        image.paste(colour, (*corner, corner[0] + side, corner[1] + side))
+    return image
 
 
 def thirds(width: int, height: int) -> Image.Image:
     """Red, green and blue from left to right."""
-    picture = Image.new("RGB", (width, height))
+    image = Image.new("RGB", (width, height))
     for number, colour in enumerate((RED, GREEN, BLUE)):
-        picture.paste(colour, (number * width // 3, 0, (number + 1) * width // 3, height))
-    return picture
+        image.paste(colour, (number * width // 3, 0, (number + 1) * width // 3, height))
+    return image
 
 
 def png_header(width: int, height: int) -> bytes:
@@ -57,7 +57,7 @@ def png_header(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
 
 
-def test_a_picture_of_the_wanted_size_keeps_its_pixels():
+def test_an_image_of_the_wanted_size_keeps_its_pixels():
     pixels = numbered(8, 8)
     result = decoded(encoded(Image.fromarray(pixels)), 8)
     assert result.dtype == np.uint8
@@ -65,7 +65,7 @@ def test_a_picture_of_the_wanted_size_keeps_its_pixels():
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
-def test_a_truncated_picture_is_bad(kind):
+def test_a_truncated_image_is_bad(kind):
     whole = encoded(Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)), kind)
     assert decoded(whole, 8).shape == (8, 8, 3)
     with pytest.raises(BadImageError):
@@ -77,7 +77,7 @@ def test_a_file_of_zero_bytes_is_bad_and_says_so():
         decoded(b"", 8)
 
 
-def test_a_file_that_is_no_picture_is_bad():
+def test_a_file_that_is_no_image_is_bad():
     with pytest.raises(BadImageError, match=r"^an HTML page"):
         decoded(b"<html>404</html>", 8)
 
@@ -90,8 +90,8 @@ def test_a_header_that_pillow_gives_up_on_is_bad():
 
 
 @pytest.mark.parametrize("error", [RuntimeError("no frame"), struct.error("short"), KeyError("tag"), OSError()])
-def test_whatever_a_decoder_raises_makes_a_bad_picture_with_a_reason(monkeypatch, error):
-    def fail(picture, *, in_place):
+def test_whatever_a_decoder_raises_makes_a_bad_image_with_a_reason(monkeypatch, error):
+    def fail(image, *, in_place):
         raise error
 
     monkeypatch.setattr(ImageOps, "exif_transpose", fail)
@@ -101,7 +101,7 @@ def test_whatever_a_decoder_raises_makes_a_bad_picture_with_a_reason(monkeypatch
 
 def test_too_many_pixels_are_refused_before_anything_is_decoded(monkeypatch):
     loads = []
-    monkeypatch.setattr(ImageFile.ImageFile, "load", lambda picture: loads.append(picture))
+    monkeypatch.setattr(ImageFile.ImageFile, "load", lambda image: loads.append(image))
     content = png_header(60000, 60000)
     with pytest.raises(BadImageError, match=r"^60000×60000 pixels$"):
         decoded(content, 8)
@@ -223,7 +223,7 @@ def test_frames_are_counted_and_each_can_be_decoded():
             np.testing.assert_allclose(pixels[4, 4].astype(int), colour, atol=3, err_msg=kind)
 
 
-def test_floats_that_are_not_numbers_make_a_bad_picture():
+def test_floats_that_are_not_numbers_make_a_bad_image():
     values = np.array([[0, np.nan], [1, 1]], np.float32)
     with pytest.raises(BadImageError, match="not finite numbers"):
         decoded(encoded(Image.fromarray(values), "TIFF"), 2)
@@ -236,21 +236,21 @@ def test_one_bit_a_pixel_becomes_black_and_white():
     np.testing.assert_array_equal(result, result[..., :1].repeat(3, axis=-1))
 
 
-def palette_picture() -> Image.Image:
-    picture = Image.new("P", (2, 2))
-    picture.putpalette([*RED, *GREEN])
-    picture.putpixel((1, 0), 1)
-    picture.putpixel((0, 1), 1)
-    return picture
+def palette_image() -> Image.Image:
+    image = Image.new("P", (2, 2))
+    image.putpalette([*RED, *GREEN])
+    image.putpixel((1, 0), 1)
+    image.putpixel((0, 1), 1)
+    return image
 
 
 def test_a_palette_is_resolved():
-    np.testing.assert_array_equal(decoded(encoded(palette_picture()), 2), [[RED, GREEN], [GREEN, RED]])
+    np.testing.assert_array_equal(decoded(encoded(palette_image()), 2), [[RED, GREEN], [GREEN, RED]])
 
 
 @pytest.mark.parametrize(("transparency", "seen"), [(0, WHITE), (bytes([128, 255]), (255, 127, 127))])
 def test_a_palettes_transparency_lies_over_white(transparency, seen):
-    content = encoded(palette_picture(), transparency=transparency)
+    content = encoded(palette_image(), transparency=transparency)
     np.testing.assert_array_equal(decoded(content, 2), [[seen, GREEN], [GREEN, seen]])
 
 
@@ -262,18 +262,18 @@ def test_alpha_lies_over_white():
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_grey_with_alpha_lies_over_white(channels):
-    picture = Image.new("LA", (2, 2))
+    image = Image.new("LA", (2, 2))
     for place, value in {(0, 0): (100, 255), (1, 0): (0, 0), (0, 1): (0, 51), (1, 1): (0, 255)}.items():
-        picture.putpixel(place, value)
-    result = decoded(encoded(picture), 2, channels)
+        image.putpixel(place, value)
+    result = decoded(encoded(image), 2, channels)
     assert result.shape == (2, 2, channels)
     for channel in range(channels):
         np.testing.assert_array_equal(result[..., channel], [[100, 255], [204, 0]])
 
 
 def test_a_transparent_colour_lies_over_white():
-    picture = Image.fromarray(np.array([[RED, GREEN], [BLUE, RED]], np.uint8))
-    content = encoded(picture, transparency=RED)
+    image = Image.fromarray(np.array([[RED, GREEN], [BLUE, RED]], np.uint8))
+    content = encoded(image, transparency=RED)
     np.testing.assert_array_equal(decoded(content, 2), [[WHITE, GREEN], [BLUE, WHITE]])
 
 
@@ -324,7 +324,7 @@ def test_an_animation_gives_its_first_frame():
 
 @pytest.mark.parametrize("fit", ["crop", "squash"])
 @pytest.mark.parametrize("size", [(1, 1), (10000, 3), (3, 10000), (1, 300)])
-def test_a_plain_picture_of_any_shape_stays_plain(size, fit):
+def test_a_plain_image_of_any_shape_stays_plain(size, fit):
     result = decoded(plain((10, 200, 30), size), 8, fit=fit)
     np.testing.assert_array_equal(result, np.full((8, 8, 3), (10, 200, 30)))
 
@@ -335,20 +335,20 @@ def test_crop_takes_the_largest_centred_square():
     np.testing.assert_array_equal(decoded(encoded(upright), 10), np.full((10, 10, 3), GREEN))
 
 
-def test_crop_takes_pixels_from_the_middle_of_a_wide_picture():
+def test_crop_takes_pixels_from_the_middle_of_a_wide_image():
     pixels = numbered(4, 10)
     np.testing.assert_array_equal(decoded(encoded(Image.fromarray(pixels)), 4), pixels[:, 3:7])
 
 
-def test_squash_keeps_the_whole_picture():
+def test_squash_keeps_the_whole_image():
     result = decoded(encoded(thirds(300, 100)), 30, fit="squash")
     for column, colour in ((0, RED), (15, GREEN), (29, BLUE)):
         np.testing.assert_array_equal(result[:, column], np.full((30, 3), colour))
 
 
 def test_grey_is_weighted_by_luma():
-    picture = Image.fromarray(np.array([[RED, GREEN], [BLUE, WHITE]], np.uint8))
-    result = decoded(encoded(picture), 2, channels=1)
+    image = Image.fromarray(np.array([[RED, GREEN], [BLUE, WHITE]], np.uint8))
+    result = decoded(encoded(image), 2, channels=1)
     assert result.shape == (2, 2, 1)
     np.testing.assert_array_equal(result[..., 0], [[76, 150], [29, 255]])  # 0.299, 0.587, 0.114 of 255
 
@@ -359,7 +359,7 @@ def test_grey_files_fill_all_three_channels():
     np.testing.assert_array_equal(result, pixels[..., None].repeat(3, axis=-1))
 
 
-def test_a_program_under_a_pictures_name_is_never_run() -> None:
+def test_a_program_under_an_images_name_is_never_run() -> None:
     postscript = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\nshowpage\n"
     with pytest.raises(BadImageError, match=r"^a PostScript drawing$"):
         decoded(postscript, 8)

@@ -143,7 +143,7 @@ def test_check_and_info_tell_of_the_range_and_of_frames(
     refused = cli("data", "check", "path=set")
     assert refused.code == 3
     assert refused.err.startswith("ganctl: range: [0,65535] would leave little contrast; set holds")
-    assert "pictures      2 of 2 decode" in refused.out
+    assert "images        2 of 2 decode" in refused.out
     words = ("path=set", "range=[0,4095]", "cache=cache")
     told = cli("data", "check", *words)
     assert told.code == 0

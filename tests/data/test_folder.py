@@ -7,7 +7,7 @@ from threading import Event
 import pytest
 import torch
 
-from ganctl.data.decoding import files as picture_files
+from ganctl.data.decoding import files as image_files
 from ganctl.data.decoding import parallel
 from ganctl.data.decoding.decode import Decoding
 from ganctl.data.sources import image_folder as folder
@@ -16,7 +16,7 @@ from ganctl.errors import DataError
 from tests.data.drawn import BLUE, GREEN, RED, WHITE, pack, plain, write
 
 CACHE: str | None = None
-"""Where decoded pictures go: every test of this file runs once without a cache, and once with one."""
+"""Where decoded images go: every test of this file runs once without a cache, and once with one."""
 
 
 @pytest.fixture(autouse=True, params=["memory", "cache"])
@@ -37,14 +37,14 @@ def load(
 
 
 def names(path: Path | str, subfolder: str | None = None) -> list[str]:
-    return [file.name for file in picture_files.search(str(path), subfolder).files]
+    return [file.name for file in image_files.search(str(path), subfolder).files]
 
 
 def colours(store: Store) -> list[tuple[int, ...]]:
     return [tuple(colour) for colour in store.samples[:, 0, 0].tolist()]
 
 
-def test_pictures_are_taken_in_the_order_of_their_names(tmp_path):
+def test_images_are_taken_in_the_order_of_their_names(tmp_path):
     write(tmp_path, {"c.png": plain(BLUE), "a/2.png": plain(GREEN), "a/10.png": plain(RED), "b.png": plain(WHITE)})
     store = load(tmp_path)
     assert colours(store) == [RED, GREEN, WHITE, BLUE]
@@ -73,7 +73,7 @@ def test_the_name_of_the_data_set_itself_decides_nothing(tmp_path):
     assert first.labels.tolist() == last.labels.tolist() == [0, 1]
 
 
-def test_labels_follow_the_pictures_when_bad_ones_are_left_out(tmp_path):
+def test_labels_follow_the_images_when_bad_ones_are_left_out(tmp_path):
     store = load(write(tmp_path, {"a/1.png": b"", "a/2.png": plain(RED), "b/1.png": plain(BLUE), "c/1.png": b"x"}))
     assert (store.classes, store.labels.tolist(), colours(store)) == (("a", "b"), [0, 1], [RED, BLUE])
 
@@ -119,24 +119,24 @@ def test_hidden_and_foreign_files_are_passed_over(tmp_path):
         ([(32, 32), (32, 32), (100, 100), (100, 100)], 64),
     ],
 )
-def test_the_side_is_32_where_most_pictures_are_smaller_than_64_else_64(tmp_path, sizes, side):
+def test_the_side_is_32_where_most_images_are_smaller_than_64_else_64(tmp_path, sizes, side):
     write(tmp_path, {f"{number}.png": plain(size=size) for number, size in enumerate(sizes)})
     assert load(tmp_path, side=None).space.shape == (3, side, side)
 
 
-def test_pictures_without_a_size_do_not_decide_the_side(tmp_path):
+def test_images_without_a_size_do_not_decide_the_side(tmp_path):
     write(tmp_path, {"0.png": b"", "1.png": b"text", "2.png": plain(size=(20, 20)), "3.png": plain(size=(20, 20))})
     assert load(tmp_path, side=None).space.shape == (3, 32, 32)
 
 
-def test_the_side_of_a_large_set_follows_pictures_from_all_of_it(tmp_path, monkeypatch):
-    monkeypatch.setattr(picture_files, "SAMPLED_SIZES", 4)
+def test_the_side_of_a_large_set_follows_images_from_all_of_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(image_files, "SAMPLED_SIZES", 4)
     small, large = plain(size=(8, 8)), plain(size=(80, 80))
     write(tmp_path, {f"{number:02}.png": large if number < 4 else small for number in range(16)})
     assert load(tmp_path, side=None).space.shape == (3, 32, 32)
 
 
-def test_bad_pictures_are_skipped_counted_and_said_once(tmp_path, capsys):
+def test_bad_images_are_skipped_counted_and_said_once(tmp_path, capsys):
     root = write(tmp_path, {"a.png": plain(RED), "b.png": b"", "c.png": plain(BLUE), "d.png": plain()[:45]})
     store = load(root)
     assert colours(store) == [RED, BLUE]
@@ -145,12 +145,12 @@ def test_bad_pictures_are_skipped_counted_and_said_once(tmp_path, capsys):
     assert capsys.readouterr().out == said
 
 
-def test_nothing_is_said_where_every_picture_decodes(tmp_path, capsys):
+def test_nothing_is_said_where_every_image_decodes(tmp_path, capsys):
     assert load(write(tmp_path, {"a.png": plain()})).skipped == 0
     assert capsys.readouterr().out == ""
 
 
-def test_more_bad_pictures_than_allowed_are_refused_and_the_first_named(tmp_path):
+def test_more_bad_images_than_allowed_are_refused_and_the_first_named(tmp_path):
     root = write(tmp_path, {"a.png": plain(), "b.png": b"", "c.png": plain(), "d.png": b"text"})
     assert load(root, bad=0.5).skipped == 2
     with pytest.raises(DataError) as refused:
@@ -162,7 +162,7 @@ def test_more_bad_pictures_than_allowed_are_refused_and_the_first_named(tmp_path
     assert "\n" not in line
 
 
-def test_a_set_without_one_good_picture_is_refused_whatever_is_allowed(tmp_path):
+def test_a_set_without_one_good_image_is_refused_whatever_is_allowed(tmp_path):
     root = write(tmp_path, {"a.png": b"", "b.png": b"text"})
     with pytest.raises(DataError, match=f"none of 2 images .* the first is {re.escape(str(root / 'a.png'))}"):
         load(root, bad=1.0)
@@ -207,16 +207,16 @@ def test_an_unreadable_folder_is_refused(tmp_path, monkeypatch, locked):
         load(root)
 
 
-def test_an_unreadable_picture_is_skipped_and_counted(tmp_path, monkeypatch, capsys):
+def test_an_unreadable_image_is_skipped_and_counted(tmp_path, monkeypatch, capsys):
     root = write(tmp_path, {"a.png": plain(RED), "b.png": plain(BLUE)})
-    read_bytes = picture_files.read_bytes
+    read_bytes = image_files.read_bytes
 
     def refuse(path, most):
         if path.endswith("b.png"):
             raise PermissionError(13, "Permission denied", path)
         return read_bytes(path, most)
 
-    monkeypatch.setattr(picture_files, "read_bytes", refuse)
+    monkeypatch.setattr(image_files, "read_bytes", refuse)
     store = load(root)
     assert (colours(store), store.skipped) == ([RED], 1)
     assert "Permission denied" in capsys.readouterr().out
@@ -306,7 +306,7 @@ def test_a_subfolder_means_the_same_in_a_zip_file(tmp_path, subfolder):
     assert loose.classes == packed.classes
 
 
-def test_a_pipe_with_a_pictures_name_is_passed_over(tmp_path):
+def test_a_pipe_with_an_images_name_is_passed_over(tmp_path):
     write(tmp_path, {"a.png": plain()})
     os.mkfifo(tmp_path / "b.png")
     store = load(tmp_path)

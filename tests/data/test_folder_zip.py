@@ -15,7 +15,7 @@ from tests.data.drawn import BLUE, GREEN, RED, pack, plain
 LOCAL, CENTRAL = b"PK\x03\x04", b"PK\x01\x02"
 
 CACHE: str | None = None
-"""Where decoded pictures go: every test of this file runs once without a cache, and once with one."""
+"""Where decoded images go: every test of this file runs once without a cache, and once with one."""
 
 
 @pytest.fixture(autouse=True, params=["memory", "cache"])
@@ -156,7 +156,7 @@ def test_an_unreadable_zip_file_is_refused_as_unreadable(tmp_path, monkeypatch):
         load(path)
 
 
-def test_a_zip_file_without_pictures_is_refused(tmp_path):
+def test_a_zip_file_without_images_is_refused(tmp_path):
     path = pack(tmp_path / "a.zip", {"test/notes.txt": b"", "train/a.png": plain()})
     with pytest.raises(DataError, match=r"a\.zip, subfolder test, holds no images .*; it holds 1 \.txt$"):
         load(path, subfolder="test")

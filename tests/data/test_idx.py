@@ -170,7 +170,7 @@ def test_an_unreadable_file_is_refused_by_name(tmp_path):
         read_idx(tmp_path)
 
 
-def test_files_of_no_pictures_are_refused(tmp_path):
+def test_files_of_no_images_are_refused(tmp_path):
     put(tmp_path, pixels=PIXELS[:0], labels=LABELS[:0])
     with pytest.raises(DataError, match=r"\(0, 28, 28\) pixels and \(0,\) labels do not belong together"):
         load_idx("MNIST", str(tmp_path), train=True, fetch=False)

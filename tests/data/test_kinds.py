@@ -168,8 +168,8 @@ def test_numbers_and_what_they_count_agree(number, noun, told):
 
 @pytest.mark.parametrize(("size", "bars"), [((40, 20), "rows"), ((20, 40), "columns"), ((10_000, 3), "rows")])
 def test_a_padded_image_is_whole_between_black_bars(size, bars):
-    picture = Image.new("RGB", size, "white")
-    pixels = pixels_of(io.BytesIO(encoded(picture)), 8, Decoding(8, 3, "pad"))
+    image = Image.new("RGB", size, "white")
+    pixels = pixels_of(io.BytesIO(encoded(image)), 8, Decoding(8, 3, "pad"))
     if bars == "columns":
         pixels = pixels.transpose(1, 0, 2)
     lit = (pixels == 255).all((1, 2))

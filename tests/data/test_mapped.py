@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from ganctl.data import store as mapped
+from ganctl.data import store as store_module
 from ganctl.data.batches import Batches
 from ganctl.data.store import MappedPixels, MappedStore, Store
 
@@ -54,8 +54,8 @@ def test_a_batch_is_the_callers_own_and_the_next_one_does_not_write_to_it(tmp_pa
 
 
 def test_a_set_larger_than_memory_is_read_alike_and_its_pages_are_given_back(tmp_path, monkeypatch):
-    monkeypatch.setattr(mapped, "memory_limit", lambda: 0)
-    monkeypatch.setattr(mapped, "RESIDENT_BYTES", 1)
+    monkeypatch.setattr(store_module, "memory_limit", lambda: 0)
+    monkeypatch.setattr(store_module, "RESIDENT_BYTES", 1)
     told: list[tuple[MappedPixels, str]] = []
     advise = MappedPixels._advise
 

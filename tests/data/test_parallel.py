@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganctl.data.decoding import files as picture_files
+from ganctl.data.decoding import files as image_files
 from ganctl.data.decoding import parallel
 from ganctl.data.decoding.decode import Decoding
 from ganctl.data.decoding.parallel import DecodeTask, decode_all
@@ -25,20 +25,27 @@ from tests.data.drawn import encoded, pack, plain, write
 
 @pytest.fixture
 def apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let few pictures be decoded as many are."""
+    """Let few images be decoded as many are."""
     monkeypatch.setattr(parallel, "PROCESSES_FROM", 1)
     monkeypatch.setattr(parallel, "CHUNK", 3)
 
 
 @pytest.fixture(scope="module")
 def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """So many large pictures that decoding them takes a while, all of one file."""
+    """So many large images that decoding them takes a while, all of one file."""
     root = tmp_path_factory.mktemp("many")
     pixels = np.random.default_rng(0).integers(0, 256, (800, 800, 3), np.uint8)
     (root / "0.jpg").write_bytes(encoded(Image.fromarray(pixels), "JPEG"))
     for number in range(1, parallel.PROCESSES_FROM):
         os.link(root / "0.jpg", root / f"{number}.jpg")
     return root
+
+
+def has_a_row(path: Path) -> bool:
+    try:
+        return bool(np.load(path, mmap_mode="r")[0].any())
+    except (EOFError, ValueError):  # its header is not written yet
+        return False
 
 
 def start_preparing(root: Path, cache: Path) -> subprocess.Popen[str]:
@@ -48,7 +55,7 @@ def start_preparing(root: Path, cache: Path) -> subprocess.Popen[str]:
         words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
     deadline = time.monotonic() + 60
-    while not any(np.load(path, mmap_mode="r")[0].any() for path in cache.glob("pictures/.*.tmp/samples.npy")):
+    while not any(map(has_a_row, cache.glob("pictures/.*.tmp/samples.npy"))):
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -87,7 +94,7 @@ def test_a_process_that_decodes_imports_no_torch():
 @pytest.mark.usefixtures("apart")
 def test_surveying_in_processes_tells_the_same_as_in_threads(tmp_path, monkeypatch):
     found = {f"{number}.png": plain((number, 0, 0), (9, 5)) for number in range(12)} | {"x.png": b""}
-    files = picture_files.search(str(write(tmp_path / "set", found)), None).files
+    files = image_files.search(str(write(tmp_path / "set", found)), None).files
     task = DecodeTask(8, Decoding(8, 1, "crop"), hashed=True, surveyed=True)
     apart = decode_all(files, task, None, 2, "")
     monkeypatch.setattr(parallel, "PROCESSES_FROM", 10**9)
@@ -152,6 +159,6 @@ def test_the_workers_of_a_killed_process_end_and_its_half_entry_goes_with_the_ne
 
 def test_bytes_of_a_zip_are_read_without_its_table_of_contents(tmp_path):
     path = pack(tmp_path / "a.zip", {"a.png": plain(), "b.png": b"xyz"})
-    files = picture_files.search(str(path), None).files
-    assert [picture_files.read(file).getvalue() for file in files] == [plain(), b"xyz"]
-    assert isinstance(picture_files.read(files[0]), io.BytesIO)
+    files = image_files.search(str(path), None).files
+    assert [image_files.read(file).getvalue() for file in files] == [plain(), b"xyz"]
+    assert isinstance(image_files.read(files[0]), io.BytesIO)

@@ -88,12 +88,12 @@ def test_images_of_many_pixels_are_decoded_one_at_a_time(tmp_path: Path, monkeyp
     most: list[int] = []
     change = decode._to_mode
 
-    def noted(picture: Image.Image, mode: str) -> Image.Image:
+    def noted(image: Image.Image, mode: str) -> Image.Image:
         inside.append(1)
         most.append(len(inside))
         threading.Event().wait(0.005)
         inside.pop()
-        return change(picture, mode)
+        return change(image, mode)
 
     monkeypatch.setattr(decode, "_to_mode", noted)
     monkeypatch.setattr(decode, "MANY_PIXELS", 1599)

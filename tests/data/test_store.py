@@ -38,9 +38,9 @@ def test_the_fingerprint_ignores_how_samples_lie_in_memory():
     assert Store(scattered, LABELS).fingerprint == Store(PIXELS, LABELS).fingerprint
 
 
-def test_pictures_and_points_know_their_count_and_shape():
-    pictures, points = Store(PIXELS), Store(torch.zeros(7, 2))
-    assert (len(pictures), pictures.space) == (2, SampleSpace(IMAGES, (1, 2, 3)))
+def test_images_and_points_know_their_count_and_shape():
+    images, points = Store(PIXELS), Store(torch.zeros(7, 2))
+    assert (len(images), images.space) == (2, SampleSpace(IMAGES, (1, 2, 3)))
     assert (len(points), points.space) == (7, SampleSpace(POINTS, (2,)))
 
 

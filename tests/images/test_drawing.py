@@ -59,7 +59,7 @@ def test_a_grid_is_as_square_as_can_be(count, rows, columns):
     assert (sheet == 9).sum() == count * 4 * 4 * 3
 
 
-def test_pictures_keep_their_orientation_in_a_grid():
+def test_images_keep_their_orientation_in_a_grid():
     pixels = np.arange(12, dtype=np.uint8).reshape(1, 2, 2, 3)
     np.testing.assert_array_equal(grid(pixels)[GAP:-GAP, GAP:-GAP], pixels[0])
 
@@ -131,11 +131,11 @@ def test_the_legend_is_written_in_the_corner():
     assert (plot[:40, :100] != 255).any()
 
 
-def tops(picture: np.ndarray, colour: tuple[int, int, int]) -> np.ndarray:
+def tops(image: np.ndarray, colour: tuple[int, int, int]) -> np.ndarray:
     """The heights of a histogram's outline, a bin each, as shares of the y axis; NaN where there is none."""
     width = (RIGHT - LEFT) / BINS
     columns = [int(LEFT + (number + 0.5) * width) for number in range(BINS)]
-    strips = [np.flatnonzero((picture[:, column] == colour).all(-1)) for column in columns]
+    strips = [np.flatnonzero((image[:, column] == colour).all(-1)) for column in columns]
     return np.array([(BOTTOM - strip[0]) / (BOTTOM - TOP) if len(strip) else np.nan for strip in strips])
 
 
@@ -155,9 +155,9 @@ def test_points_on_a_line_become_a_histogram_and_others_a_scatter_plot():
 
 def test_bars_stand_over_their_numbers_as_high_as_their_share(legend):
     numbers = np.repeat(line(-2, 0, 1, 2), [1, 4, 2, 1], axis=0)
-    picture = histogram(numbers, NOTHING)
-    assert (picture.shape, picture.dtype) == ((PLOT_SIDE, PLOT_SIDE, 3), np.uint8)
-    heights = tops(picture, REAL_COLOUR)
+    image = histogram(numbers, NOTHING)
+    assert (image.shape, image.dtype) == ((PLOT_SIDE, PLOT_SIDE, 3), np.uint8)
+    heights = tops(image, REAL_COLOUR)
     bins = [int((number + 2.5) / 5 * BINS) for number in (-2, 0, 1, 2)]
     np.testing.assert_allclose(heights[bins] * 1.05, [0.25, 1, 0.5, 0.25], atol=0.02)
     assert np.isnan(np.delete(heights, bins)).all()
@@ -165,9 +165,9 @@ def test_bars_stand_over_their_numbers_as_high_as_their_share(legend):
 
 def test_fakes_and_real_numbers_are_densities_over_the_same_axes(legend):
     real = np.linspace(-1, 1, 6400, dtype=np.float32)[:, None]
-    picture = histogram(real, real[::100] / 2)  # a hundredth as many, on half the width: twice as dense
+    image = histogram(real, real[::100] / 2)  # a hundredth as many, on half the width: twice as dense
     at = np.abs((np.arange(BINS) + 0.5) / BINS * 2.5 - 1.25)
-    fake, grey = tops(picture, FAKE_COLOUR)[at < 0.45], tops(picture, REAL_COLOUR)[(at > 0.55) & (at < 0.95)]
+    fake, grey = tops(image, FAKE_COLOUR)[at < 0.45], tops(image, REAL_COLOUR)[(at > 0.55) & (at < 0.95)]
     np.testing.assert_allclose(np.nanmean(fake) / np.nanmean(grey), 2, atol=0.1)
     assert {"0.5", "1"} <= set(legend)
 
@@ -181,42 +181,42 @@ def test_a_histogram_has_ticks_at_round_numbers_and_a_legend_with_counts(legend)
 
 def test_fakes_outside_a_histogram_are_counted_and_not_drawn(legend):
     real = line(-1, 1)
-    picture = histogram(real, line(50, -7, np.nan, np.inf, -np.inf))
-    np.testing.assert_array_equal(picture, histogram(real, NOTHING))
+    image = histogram(real, line(50, -7, np.nan, np.inf, -np.inf))
+    np.testing.assert_array_equal(image, histogram(real, NOTHING))
     assert "fake (5, 5 outside)" in legend
 
 
 def test_a_collapsed_generator_leaves_the_real_numbers_visible(legend):
     real = np.random.default_rng(0).standard_normal((2000, 1))
-    picture = histogram(real, np.zeros((2000, 1)))
-    grey = np.nanmax(tops(picture, REAL_COLOUR))
+    image = histogram(real, np.zeros((2000, 1)))
+    grey = np.nanmax(tops(image, REAL_COLOUR))
     assert 0.3 < grey < 0.35
-    assert len(where(picture, FAKE_COLOUR)) > 0
-    assert where(picture, FAKE_COLOUR)[:, 0].min() >= TOP - 2
+    assert len(where(image, FAKE_COLOUR)) > 0
+    assert where(image, FAKE_COLOUR)[:, 0].min() >= TOP - 2
 
 
 @pytest.mark.parametrize("numbers", [line(3.5), line(0), line(1e6, 1e6), line(-1e-6, 1e-6), line(np.nan), NOTHING])
-def test_whatever_a_generator_draws_becomes_a_picture(numbers, legend):
-    picture = histogram(NOTHING, numbers)
-    assert (picture != 255).any()
+def test_whatever_a_generator_draws_becomes_an_image(numbers, legend):
+    image = histogram(NOTHING, numbers)
+    assert (image != 255).any()
     outside = f", {np.isnan(numbers).sum()} outside" if np.isnan(numbers).any() else ""
     assert legend[-1] == f"fake ({len(numbers)}{outside})"
-    assert (len(where(picture, FAKE_COLOUR)) > 0) == bool(np.isfinite(numbers).any())
+    assert (len(where(image, FAKE_COLOUR)) > 0) == bool(np.isfinite(numbers).any())
 
 
 @pytest.mark.parametrize(("channels", "mode"), [(1, "L"), (3, "RGB")])
-def test_a_saved_picture_reads_back_and_leaves_nothing_else(tmp_path, channels, mode):
+def test_a_saved_image_reads_back_and_leaves_nothing_else(tmp_path, channels, mode):
     pixels = np.random.default_rng(0).integers(0, 256, (5, 7, channels), np.uint8)
     path = tmp_path / "a.png"
     path.write_bytes(b"older")
     save(pixels, path)
-    with Image.open(path) as picture:
-        assert (picture.format, picture.mode, picture.size) == ("PNG", mode, (7, 5))
-        np.testing.assert_array_equal(np.asarray(picture).reshape(5, 7, channels), pixels)
+    with Image.open(path) as image:
+        assert (image.format, image.mode, image.size) == ("PNG", mode, (7, 5))
+        np.testing.assert_array_equal(np.asarray(image).reshape(5, 7, channels), pixels)
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_picture_that_cannot_be_written_whole_leaves_the_older_one(tmp_path, monkeypatch):
+def test_an_image_that_cannot_be_written_whole_leaves_the_older_one(tmp_path, monkeypatch):
     def run_out_of_space(path, content):
         with path.open("wb") as file:
             file.write(content[: len(content) // 2])

@@ -26,7 +26,7 @@ def opened(
     return open_image_network("key", name, layers, weights, seed, value_range)
 
 
-def pictures(channels: int = 3) -> Tensor:
+def images(channels: int = 3) -> Tensor:
     return torch.rand(2, channels, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
 
 
@@ -41,7 +41,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def test_random_weights_are_said_and_follow_from_the_seed(capsys: pytest.CaptureFixture[str]) -> None:
     state = torch.random.get_rng_state()
-    first, same, other = (opened(seed=seed)(pictures()) for seed in (0, 0, 1))
+    first, same, other = (opened(seed=seed)(images()) for seed in (0, 0, 1))
     assert capsys.readouterr().out.count("squeezenet1_1 has random weights, for none are given") == 3
     assert all(torch.equal(a, b) for a, b in zip(first, same, strict=True))
     assert not torch.equal(first[0], other[0])
@@ -54,24 +54,24 @@ def test_weights_from_a_file_give_torchvisions_own_features(
     torch.manual_seed(5)
     theirs = torchvision.models.squeezenet1_1(weights=None).eval()
     mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
-    expected = ((pictures() + 1) / 2 - mean) / std
+    expected = ((images() + 1) / 2 - mean) / std
     features = []
     for layer in theirs.features[:4]:
         expected = layer(expected)
         features.append(expected)
-    for ours, wanted in zip(opened(weights)(pictures()), (features[1], features[3]), strict=True):
+    for ours, wanted in zip(opened(weights)(images()), (features[1], features[3]), strict=True):
         torch.testing.assert_close(ours, wanted, rtol=1e-4, atol=1e-5)
     assert capsys.readouterr().out == ""
 
 
-def test_pictures_of_either_range_look_the_same(weights: str) -> None:
-    unit = opened(weights, value_range=(0.0, 1.0))((pictures() + 1) / 2)
-    for ours, wanted in zip(unit, opened(weights)(pictures()), strict=True):
+def test_images_of_either_range_look_the_same(weights: str) -> None:
+    unit = opened(weights, value_range=(0.0, 1.0))((images() + 1) / 2)
+    for ours, wanted in zip(unit, opened(weights)(images()), strict=True):
         torch.testing.assert_close(ours, wanted, rtol=1e-4, atol=1e-5)
 
 
-def test_grey_pictures_are_seen_as_three_equal_colours(weights: str) -> None:
-    network, grey = opened(weights), pictures(1)
+def test_grey_images_are_seen_as_three_equal_colours(weights: str) -> None:
+    network, grey = opened(weights), images(1)
     for ours, wanted in zip(network(grey), network(grey.repeat(1, 3, 1, 1)), strict=True):
         assert torch.equal(ours, wanted)
 
@@ -80,14 +80,14 @@ def test_the_network_is_frozen_and_in_evaluation_mode() -> None:
     network = opened(name="resnet18", layers=["layer1"])
     assert not any(weight.requires_grad for weight in network.parameters())
     assert not any(module.training for module in network.modules())
-    alone, together = (network(batch)[0][:1] for batch in (pictures()[:1], pictures()))
+    alone, together = (network(batch)[0][:1] for batch in (images()[:1], images()))
     torch.testing.assert_close(alone, together)
 
 
-def test_features_come_in_the_type_of_the_pictures() -> None:
+def test_features_come_in_the_type_of_the_images() -> None:
     network = opened()
     with torch.autocast("cpu", torch.bfloat16):
-        assert {layer.dtype for layer in network(pictures())} == {torch.float32}
+        assert {layer.dtype for layer in network(images())} == {torch.float32}
 
 
 def test_weights_that_do_not_fit_are_refused_by_key_and_file(weights: str, tmp_path: Path) -> None:

@@ -29,8 +29,7 @@ class Steps(Logger):
 
 @pytest.fixture(autouse=True)
 def further(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("runs.desk", "folders.restart"):
-        monkeypatch.setattr(f"ganctl.{module}.LOGGERS", (*LOGGERS, Steps))
+    monkeypatch.setattr("ganctl.runs.desk.LOGGERS", (*LOGGERS, Steps))
 
 
 def test_what_was_logged_after_the_checkpoint_is_cut_and_the_rest_continued(workspace: Path, cli: Cli) -> None:

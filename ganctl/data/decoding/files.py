@@ -35,17 +35,14 @@ SILENT = frozenset(("thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"))
 STEPS = {zipfile.ZIP_BZIP2: 64, zipfile.ZIP_LZMA: 1024}
 """Bytes that are read at once where zipfile unpacks all that it has read, however much it becomes."""
 
-NOT_REGULAR = "not regular (pipe, socket or device)"
-
 
 class ImageFile(NamedTuple):
     """An image not yet read.
 
     `name` is its path for people, `relative` its path in the data set, `folder` the folder that directly holds
-    it, `size` its bytes, unpacked. It is the file `place`, or a `member` of that archive. `changed`
-    tells versions of that file apart: the times of its last changes in ns (of an archive, the time and its
-    size). `label` is its class where that is not its folder, `frame` which of its
-    frames is meant. Image files can be sent to other processes.
+    it, `size` its bytes, unpacked. It is the file `place`, or a `member` of that archive. `changed` tells versions
+    of that file apart: the times of its last changes in ns (of an archive, the time and its size). `label` is its
+    class where that is not its folder, `frame` which of its frames is meant.
     """
 
     name: str
@@ -210,9 +207,11 @@ def _sorted_out(files: Iterable[tuple[list[str], ImageFile]], subfolder: str | N
             markers[folder].add(parts[-1])
         if parts[-1] == layout.LABELS_FILE:
             tables[folder] = file
-        irregular = file.member is None and file.changed == ()
         usual = ending.isalnum() and len(ending) <= LONGEST_ENDING
-        others.append((folder, NOT_REGULAR if irregular else f".{ending}" if usual else "without a usual ending"))
+        kind = f".{ending}" if usual else "without a usual ending"
+        if file.member is None and file.changed == ():
+            kind = "not regular (pipe, socket or device)"
+        others.append((folder, kind))
     runs = layout.runs_among(markers)
     gone = layout.left_out(runs)
     out = {folder for folder in shared if any(folder[:end] in gone for end in range(1, len(folder) + 1))}
@@ -250,11 +249,8 @@ def _labelled(
         return names
 
     classes, remarks = layout.arranged(folders, above, stems)
-    labelled = [
-        file if (name := classes[folder]) == file.folder else file._replace(label=(0, name))
-        for folder, file in images
-    ]
-    return labelled, remarks
+    named = [(classes[folder], file) for folder, file in images]
+    return [file if name == file.folder else file._replace(label=(0, name)) for name, file in named], remarks
 
 
 def _by_table(
@@ -262,19 +258,14 @@ def _by_table(
 ) -> list[ImageFile]:
     if labels is None:
         return [file._replace(label=(0, "")) for _, file in images]
-    labelled, missing = [], []
-    for folder, file in images:
-        name = "/".join((*folder[depth:], file.relative.rpartition("/")[2]))
-        if name in labels:
-            labelled.append(file._replace(label=labels[name]))
-        else:
-            missing.append(name)
-    if missing:
+    named = [("/".join((*folder[depth:], file.relative.rpartition("/")[2])), file) for folder, file in images]
+    unnamed = [name for name, _ in named if name not in labels]
+    if unnamed:
         raise DataError(
-            f"data.path: {table} has no label for {len(missing):,} of {len(images):,} images, the first is "
-            f"{min(missing)}; add them, set labels to null in it, or move it elsewhere"
+            f"data.path: {table} has no label for {len(unnamed):,} of {len(images):,} images, the first is "
+            f"{min(unnamed)}; add them, set labels to null in it, or move it elsewhere"
         )
-    return labelled
+    return [file._replace(label=labels[name]) for name, file in named]
 
 
 def _ending(name: str) -> str:

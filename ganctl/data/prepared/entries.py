@@ -17,7 +17,6 @@ import shutil
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import PIL
@@ -56,11 +55,10 @@ class Cache:
         self.root = cache_folder(root) / "pictures"
 
     def find(self, images: ImageSet) -> Prepared | None:
-        """Return the entry of these images if it can be found without reading them."""
-        content = images.content()
-        with suppress(OSError, ValueError):
-            content = content or read_text(self._stamp(images), STAMP_BYTES).strip()
-        return self._open(images, content) if content else None
+        """Return the entry of these images if it can be found without reading them, or all of it."""
+        with suppress(*DAMAGES):
+            return self._read(images, self._content(images))
+        return None
 
     def prepare(self, images: ImageSet, workers: int | None) -> Prepared:
         """Return the entry of these images; if there is none, or its bytes have changed, decode them into one.
@@ -68,27 +66,41 @@ class Cache:
         Where nothing decodes, no entry is written and there is no store. Raises `DataError` if a decoding
         process dies.
         """
-        if (found := self.find(images)) is not None and _intact(found):
+        if (found := self._intact(images, self._content(images))) is not None:
             return found
         self.root.mkdir(parents=True, exist_ok=True)
         with self._lock(images.listing):
             self._sweep(images.listing)
-            if (found := self._unless_damaged(self.find(images))) is not None:
+            if (found := self._intact(images, self._content(images), locked=True)) is not None:
                 return found
             if images.content() is None and any(self.root.glob(f"{images.listing}-*")):
                 digests = hash_all(images.files, workers, f"reading {images.source}")
                 content = digest_of(digests)
-                if (found := self._unless_damaged(self._open(images, content))) is not None:
+                if (found := self._intact(images, content, locked=True)) is not None:
                     self._write_stamp(images, content, whole=all(digests))
                     return found
             return self._build(images, workers)
 
-    def _unless_damaged(self, found: Prepared | None) -> Prepared | None:
-        """Return an entry whose lock is held if it holds the bytes that were written, else remove it."""
-        if found is None or found.folder is None or _intact(found):
-            return found
-        say(f"data.cache: {found.folder} is damaged (its content does not match its sha256)")
-        shutil.rmtree(found.folder)
+    def _content(self, images: ImageSet) -> str:
+        """Return the digest of the images' content if it is known without reading them, else ""."""
+        if (content := images.content()) is not None:
+            return content
+        with suppress(OSError, ValueError):
+            return read_text(self._stamp(images), STAMP_BYTES).strip()
+        return ""
+
+    def _intact(self, images: ImageSet, content: str, *, locked: bool = False) -> Prepared | None:
+        """Return an entry that holds the bytes that were written; another is removed if its lock is held."""
+        folder = self._folder(images, content)
+        try:
+            found = self._read(images, content)
+            if found is None or (isinstance(found.store, MappedStore) and found.store.intact()):
+                return found
+            raise ValueError("its content does not match its sha256")
+        except DAMAGES as error:
+            if locked and folder in self.root.glob(f"{images.listing}-*"):
+                say(f"data.cache: {folder} is damaged ({error}); the images are decoded again")
+                shutil.rmtree(folder)
         return None
 
     def _build(self, images: ImageSet, workers: int | None) -> Prepared:
@@ -132,22 +144,29 @@ class Cache:
             shutil.rmtree(temporary, ignore_errors=True)
         if known is None:
             self._write_stamp(images, content, whole=all(digests))
-        entry = self._open(images, content)
+        entry = self._read(images, content)
         assert entry is not None
         return replace(entry, fresh=True)
 
     def _folder(self, images: ImageSet, content: str) -> Path:
         return self.root / f"{images.listing}-{content}"
 
-    def _open(self, images: ImageSet, content: str) -> Prepared | None:
+    def _read(self, images: ImageSet, content: str) -> Prepared | None:
+        """Return an entry, whose samples and labels are not verified; raises one of `DAMAGES` if it is damaged."""
         folder = self._folder(images, content)
-        try:
-            about = json.loads(read_text(folder / "about.json", ABOUT_BYTES))
-            if about["skipped"] and images.content() and about["changed"] != list(images.files[0].changed):
-                return None  # a damaged archive, put right, has the same table of contents
-            return _read(folder, about)
-        except DAMAGES:
-            return None
+        about = json.loads(read_text(folder / "about.json", ABOUT_BYTES))
+        if about["skipped"] and images.content() and about["changed"] != list(images.files[0].changed):
+            return None  # a damaged archive, put right, has the same table of contents
+        pixels = MappedPixels(folder / "samples.npy")
+        classes = tuple(str(name) for name in about["classes"])
+        labels = _read_labels(folder / "labels.npy", len(pixels.array)) if classes else None
+        if list(pixels.array.shape) != about["shape"] or about["format"] != ENTRY_FORMAT:
+            raise ValueError(f"about.json tells of {about['shape']} in format {about['format']}")
+        failures = [Failure(**failure) for failure in about["failures"]]
+        skipped, sha256 = int(about["skipped"]), str(about["fingerprint"])
+        store = MappedStore(pixels.tensor(), labels, classes, skipped, pixels=pixels, sha256=sha256)
+        notes = tuple((str(label), str(text)) for label, text in about["notes"])
+        return Prepared(store, skipped, failures, len(store) + skipped, notes, folder)
 
     def _stamp(self, images: ImageSet) -> Path:
         return self.root / ".stamps" / images.stamp()
@@ -172,13 +191,7 @@ class Cache:
             raise OSError(None, f"its file system has no locks: {error}") from error
 
     def _sweep(self, listing: str) -> None:
-        """Remove damaged entries of a listing whose lock is held, and what killed processes left half written."""
-        for folder in self.root.glob(f"{listing}-*"):
-            try:
-                _read(folder, json.loads(read_text(folder / "about.json", ABOUT_BYTES)))
-            except DAMAGES as error:
-                say(f"data.cache: {folder} is damaged ({error}); the images are decoded again")
-                shutil.rmtree(folder)
+        """Remove what killed processes left half written, of a listing whose lock is held or of any other."""
         for leftover in self.root.glob(".*.tmp"):
             owner = leftover.name[1:].removesuffix(".tmp")
             lock = FileLock(self.root / f".{owner}.lock", timeout=0) if owner != listing else nullcontext()
@@ -208,10 +221,6 @@ def _publish(temporary: Path, final: Path) -> None:
     sync(final.parent)
 
 
-def _intact(prepared: Prepared) -> bool:
-    return not isinstance(prepared.store, MappedStore) or prepared.store.intact()
-
-
 def _read_labels(path: Path, count: int) -> torch.Tensor:
     """Return int64 [count] from a .npy file that must hold just that."""
     header = io.BytesIO()
@@ -221,19 +230,6 @@ def _read_labels(path: Path, count: int) -> torch.Tensor:
     if not content.startswith(start) or len(content) != len(start) + 8 * count:
         raise ValueError(f"labels.npy does not hold {count:,} labels")
     return torch.from_numpy(np.frombuffer(bytearray(content), "<i8", offset=len(start)))
-
-
-def _read(folder: Path, about: dict[str, Any]) -> Prepared:
-    pixels = MappedPixels(folder / "samples.npy")
-    classes = tuple(str(name) for name in about["classes"])
-    labels = _read_labels(folder / "labels.npy", len(pixels.array)) if classes else None
-    if list(pixels.array.shape) != about["shape"] or about["format"] != ENTRY_FORMAT:
-        raise ValueError(f"about.json tells of {about['shape']} in format {about['format']}")
-    failures = [Failure(**failure) for failure in about["failures"]]
-    skipped, sha256 = int(about["skipped"]), str(about["fingerprint"])
-    store = MappedStore(pixels.tensor(), labels, classes, skipped, pixels=pixels, sha256=sha256)
-    notes = tuple((str(label), str(text)) for label, text in about["notes"])
-    return Prepared(store, skipped, failures, len(store) + skipped, notes, folder)
 
 
 def _reserve(path: Path, shape: tuple[int, ...]) -> np.ndarray:

@@ -99,24 +99,24 @@ class Array(Source):
         """Return what the samples are, refused if no GAN could learn them."""
         header = file.header(name)
         shape, dtype = header.shape, header.dtype
-        array = f"data.path: {self.path} holds {name or 'an array'} of {dtype} {_axes(shape)}"
+        why = ""
         if dtype.kind not in KINDS:
-            raise DataError(f"{array}; samples must be floats, whole numbers or truth values")
-        if not 1 <= len(shape) <= 4:
-            raise DataError(f"{array}; points are [N] or [N,D], images [N,H,W], [N,H,W,C] or [N,C,H,W]")
-        if 0 in shape:
-            raise DataError(f"{array}, which is empty")
-        if len(shape) == 3 and shape[2] <= CHANNELS_AT_MOST:
-            raise DataError(
-                f"{array}, which reads as images of {shape[1]}×{shape[2]} pixels and looks like one image with "
+            why = "; samples must be floats, whole numbers or truth values"
+        elif not 1 <= len(shape) <= 4:
+            why = "; points are [N] or [N,D], images [N,H,W], [N,H,W,C] or [N,C,H,W]"
+        elif 0 in shape:
+            why = ", which is empty"
+        elif len(shape) == 3 and shape[2] <= CHANNELS_AT_MOST:
+            why = (
+                f", which reads as images of {shape[1]}×{shape[2]} pixels and looks like one image with "
                 f"{shape[2]} channels; give it an axis in front, array[None], for [N,H,W,C]{_without_alpha(shape)}"
             )
-        if len(shape) == 4 and _channels_axis(shape) is None:
-            raise DataError(
-                f"{array}; images have 1 or 3 channels, as the last axis or the second{_without_alpha(shape)}"
-            )
-        if _kind(header) is POINTS and dtype == np.uint8:
-            raise DataError(f"{array}; save images as [N,H,W] or [N,H,W,C], and points as floats")
+        elif len(shape) == 4 and _channels_axis(shape) is None:
+            why = f"; images have 1 or 3 channels, as the last axis or the second{_without_alpha(shape)}"
+        elif _kind(header) is POINTS and dtype == np.uint8:
+            why = "; save images as [N,H,W] or [N,H,W,C], and points as floats"
+        if why:
+            raise DataError(f"data.path: {self.path} holds {name or 'an array'} of {dtype} {_axes(shape)}{why}")
         return header
 
     def _labels(self, file: NumpyFile, count: int) -> tuple[Tensor | None, tuple[str, ...]]:

@@ -57,11 +57,9 @@ def load(
     cache: str | None,
     files: list[ImageFile] | None = None,
 ) -> Store:
-    """Decode every image below `path`, a folder or a zip file, or `files` of them, into one store.
+    """Decode every image below `path`, a folder or a zip file, or `files` of them, into one store, sorted by name.
 
-    Files are taken in the order of their names; what is passed over, and what folders are taken for, is reported.
-    The name of the folder that directly holds an image is its class, where there are two or more and nothing
-    tells otherwise (see `ganctl.data.decoding.layout`).
+    What is passed over, and what folders are taken for, is reported; `ganctl.data.decoding.layout` finds classes.
     The store is written to the folder `cache`, where it is found again. With None, or where that folder cannot
     be used, which is reported, it is in memory.
 

@@ -1,0 +1,36 @@
+"""What penalties and auxiliary terms have in common: a weighted part of what a player minimises."""
+
+from collections.abc import Callable, Mapping
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+from torch import Tensor
+
+from ganctl.game.round import Distribution, Round, Surroundings
+from ganctl.registry import Component
+
+Positive = Annotated[float, Field(gt=0)]
+
+
+class LossTerm(Component):
+    """A term added to a player's loss, every so many of its updates."""
+
+    draws: ClassVar[Mapping[str, Distribution]] = {}
+    """What the term draws, by name (`Round.uniform`, `Round.noise`)."""
+
+    reads_real: ClassVar[bool] = False
+    """Whether the term reads real samples, or their features or logits."""
+
+    stateful: ClassVar[bool] = False
+    """Whether what `build` returns has a state, which checkpoints hold (`ganctl.game.members.Stateful`)."""
+
+    weight: Positive
+    every: Annotated[int, Field(ge=1)]
+
+    def build(self, surroundings: Surroundings) -> Callable[[Round], Tensor]:
+        """Return the unweighted term of a batch; raise `ConfigError` where it has no meaning for the samples."""
+        return self
+
+    def __call__(self, round: Round) -> Tensor:
+        """Return the unweighted term, a scalar."""
+        raise NotImplementedError
