@@ -30,7 +30,6 @@ AtLeastOne = Annotated[int, Field(ge=1)]
 Updates = Annotated[int, Field(ge=1, le=10_000)]
 """Of one step, which is the smallest part of a run that can be gone on from."""
 
-Threads = Annotated[int, Field(ge=1, le=1024)]
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
 
@@ -52,7 +51,7 @@ class DeviceConfig(Spec):
     name: Annotated[str, _form(r"auto|cpu|mps|cuda(:\d+)?", "must be auto, cpu, cuda, cuda:N or mps")]
     precision: Literal["auto", "fp32", "bf16", "fp16", "fp64"]
     strict: bool
-    threads: Threads | None
+    threads: Annotated[int, Field(ge=1, le=1024)] | None
     graphs: bool
     compile: bool
 

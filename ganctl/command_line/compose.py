@@ -277,10 +277,8 @@ def _explain(command: str, error: Exception) -> str:
         if (advice := advice_on(command, group, option)) is not None:
             return f"{group}={option}: {advice}{there}"
         return f"{group}: there is no '{option}'{nearest(option, options)}{there}"
-    if match := re.search(r"Could not override '([^']+)'", text) or re.search(
-        r"No match in the defaults list.*'(\S+)'", text
-    ):
-        return _unknown_key(command, match.group(1))
+    if match := re.search(r"Could not override '([^']+)'|No match in the defaults list.*'(\S+)'", text):
+        return _unknown_key(command, match[1] or match[2])
     if isinstance(error, MissingMandatoryValue):
         key = str(error.full_key)
         return f"{key}: required, but not given; add {key}=…"

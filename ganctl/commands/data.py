@@ -133,7 +133,11 @@ def _findings(source: Folder, found: Survey) -> Iterator[tuple[str, str]]:
         yield from _classes(found.classes)
         yield from _notes(whole.notes)
         if whole.doubt is None:  # else nothing of more than 8 bits has pixels yet
-            yield "duplicates", _duplicates(found)
+            told = "none (of pixels, as decoded)"
+            if found.duplicates:
+                spare = sum(len(names) - 1 for names in found.duplicates)
+                told = f"{spare:,} (of pixels, as decoded), the first {' = '.join(found.duplicates[0][:2])}"
+            yield "duplicates", told
             if found.blank:
                 yield "blank", f"{len(found.blank):,} of one single colour, the first {found.blank[0]}"
     if found.warned:
@@ -163,14 +167,6 @@ def _classes(classes: Counter[str]) -> Rows:
         return [("classes", "none")]
     named = [(name or "(top folder)", count) for name, count in classes.most_common()]
     return [("classes", f"{len(classes):,}: {_most(named)}")]
-
-
-def _duplicates(found: Survey) -> str:
-    if not found.duplicates:
-        return "none (of pixels, as decoded)"
-    spare = sum(len(names) - 1 for names in found.duplicates)
-    first = " = ".join(found.duplicates[0][:2])
-    return f"{spare:,} (of pixels, as decoded), the first {first}"
 
 
 def _most(kinds: Iterable[tuple[str, int]]) -> str:

@@ -45,16 +45,12 @@ class SampleCommand(GeneratorCommand):
 
 
 def run(values: Typed, job: Job, signals: Signals) -> None:
-    """Draw the samples that a composed config asks for, which is validated."""
-    sample(validate(SampleCommand, values))
-
-
-def sample(command: SampleCommand) -> None:
     """Draw samples into one image, and on request also one image each, or write their numbers.
 
     Raises `CheckpointError` if there is no intact checkpoint, `ConfigError` for what does not go together and for
     a place that cannot be written.
     """
+    command = validate(SampleCommand, values)
     file = file_named(command.out, ENDINGS)
     _check(command, file)
     keep_freed_memory()
@@ -75,7 +71,12 @@ def sample(command: SampleCommand) -> None:
         write_whole(path, _content(rows, space.kind, path.suffix.lower()))
     say(f"{counted(len(rows), 'point' if points else 'sample')} of step {checkpoint.header.step:,}: {path}")
     if command.images:
-        _write_images(rows.numpy(), path.with_suffix(""), command.seeds)
+        singles = path.with_suffix("")
+        for number, image in enumerate(rows.numpy()):
+            single = singles / (f"seed-{command.seeds[number]}.png" if command.seeds else f"{number:05d}.png")
+            with writing(single):
+                save(image, single)
+        say(f"{counted(len(rows), 'single image')}: {singles}")
 
 
 def _check(command: SampleCommand, file: Path | None) -> None:
@@ -113,14 +114,6 @@ def _latents(dimensions: int, command: SampleCommand) -> Tensor:
         return torch.randn(command.num or FEW, dimensions, generator=source)
     each = (generator(cpu, "sample", seed) for seed in command.seeds)
     return torch.stack([torch.randn(dimensions, generator=source) for source in each])
-
-
-def _write_images(pixels: np.ndarray, folder: Path, seeds: list[int] | None) -> None:
-    for number, image in enumerate(pixels):
-        path = folder / (f"seed-{seeds[number]}.png" if seeds else f"{number:05d}.png")
-        with writing(path):
-            save(image, path)
-    say(f"{counted(len(pixels), 'single image')}: {folder}")
 
 
 def _title(command: SampleCommand) -> str:

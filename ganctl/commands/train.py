@@ -1,14 +1,12 @@
 """ganctl train: a new run, or the same one further."""
 
 from contextlib import suppress
-from typing import Any
 
 from ganctl.checkpoints.file import read_header
 from ganctl.command_line.jobs import Job, Typed
 from ganctl.config import train_config
 from ganctl.errors import CheckpointError
 from ganctl.folders.naming import Naming
-from ganctl.folders.run_folder import RunFolder
 from ganctl.runs import start
 from ganctl.runtime.signals import Signals
 
@@ -25,13 +23,9 @@ def run(values: Typed, job: Job, signals: Signals) -> None:
         start.run(config, naming, signals)
     finally:
         if swept and naming.chosen is not None and naming.chosen.path.is_dir():
-            job.found.update(_state_of(naming.chosen))
-
-
-def _state_of(folder: RunFolder) -> dict[str, Any]:
-    status = folder.read_status()
-    found = {"folder": str(folder.path)} | {key: status[key] for key in ("status", "step") if key in status}
-    with suppress(CheckpointError):
-        score = read_header(folder.checkpoints.best).header.score
-        found |= {"score": score.value} if score is not None else {}
-    return found
+            status = naming.chosen.read_status()
+            job.found.update(folder=str(naming.chosen.path))
+            job.found.update((key, status[key]) for key in ("status", "step") if key in status)
+            with suppress(CheckpointError):
+                if (score := read_header(naming.chosen.checkpoints.best).header.score) is not None:
+                    job.found["score"] = score.value

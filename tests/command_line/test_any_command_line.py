@@ -23,11 +23,13 @@ import ganctl.commands.data
 import ganctl.commands.sample
 from ganctl import rules
 from ganctl.cli import main
+from ganctl.command_line.jobs import Job, Typed
 from ganctl.config import TrainConfig
 from ganctl.folders.naming import Naming
 from ganctl.folders.run_folder import RunFolder
 from ganctl.runs import generator, start
 from ganctl.runtime.signals import Signals
+from ganctl.validation import validate
 from tests.command_line.command_lines import (
     A_WRONG_WORD,
     FLAGS,
@@ -71,9 +73,12 @@ def _work_is_left_out(trained_outputs: Path) -> Iterator[None]:
         rules.check(config)
         ACCEPTED.append(config.run_name())
 
+    def sample(values: Typed, job: Job, signals: Signals) -> None:
+        generator.open_generator(validate(ganctl.commands.sample.SampleCommand, values))
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(start, "run", train)
-        patch.setattr(ganctl.commands.sample, "sample", generator.open_generator)
+        patch.setattr(ganctl.commands.sample, "run", sample)
         patch.setattr(generator, "_load", lambda checkpoint, command: None)
         for action in ("prepare", "check", "info"):
             patch.setattr(ganctl.commands.data, action, lambda folder: None)

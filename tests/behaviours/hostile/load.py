@@ -21,12 +21,10 @@ import yaml
 
 from ganctl.cli import _guarded, main
 from ganctl.command_line.jobs import Job, Typed
-from ganctl.commands import resume
-from ganctl.commands.sample import SampleCommand, sample
+from ganctl.commands import resume, sample
 from ganctl.config import train_config
 from ganctl.folders.run_folder import RunFolder
 from ganctl.runtime.signals import Signals
-from ganctl.validation import validate
 from tests.behaviours.hostile.audit import Guard
 from tests.behaviours.hostile.configs import HOSTILE_VALUES, HOSTILE_YAML
 from tests.behaviours.hostile.corpus import CORPUS, ONE_OF_EACH, ONLY_RESUME
@@ -62,8 +60,8 @@ def sampled(path: Path, which: str = "newest") -> dict[str, Any]:
     """
     if not guards:
         return observed(lambda: main(["sample", f"ckpt={path}", f"which={which}", *SAMPLE]))
-    command = validate(SampleCommand, SAMPLE_CONFIG | {"ckpt": str(path), "which": which})
-    return observed(lambda: _guarded(lambda: sample(command)))
+    values = Typed(SAMPLE_CONFIG | {"ckpt": str(path), "which": which}, {})
+    return observed(lambda: _guarded(lambda: sample.run(values, Job(dict), Signals())))
 
 
 def resumed(folder: Path) -> dict[str, Any]:
