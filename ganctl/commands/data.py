@@ -13,9 +13,9 @@ from rich.table import Table
 from rich.text import Text
 
 from ganctl.command_line.jobs import Job, Typed
+from ganctl.data.cache.entries import Cache, unusable
+from ganctl.data.cache.image_set import ImageSet, Survey
 from ganctl.data.decoding.files import FoundImages, search
-from ganctl.data.prepared.entries import Cache, unusable
-from ganctl.data.prepared.image_set import ImageSet, Survey
 from ganctl.data.sources.image_folder import Folder, accept, refuse, remarks
 from ganctl.errors import ConfigError, GanctlError, counted
 from ganctl.runtime.console import say

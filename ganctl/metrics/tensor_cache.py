@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from ganctl.data.prepared.entries import cache_folder
+from ganctl.data.cache.entries import cache_folder
 from ganctl.runtime.bounded import regular_size
 from ganctl.runtime.console import say
 from ganctl.runtime.disk import intended, sync, temporary

@@ -2,8 +2,8 @@
 
 import pytest
 
+from ganctl.data.cache import image_set
 from ganctl.data.decoding import parallel
-from ganctl.data.prepared import image_set
 
 
 @pytest.fixture

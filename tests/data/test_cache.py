@@ -110,7 +110,7 @@ def plain_bmp(value: int) -> bytes:
 
 
 def test_files_that_changed_a_moment_ago_get_no_stamp(tmp_path, monkeypatch, read):
-    monkeypatch.setattr("ganctl.data.prepared.image_set.SETTLED_SECONDS", 3600.0)
+    monkeypatch.setattr("ganctl.data.cache.image_set.SETTLED_SECONDS", 3600.0)
     root = write(tmp_path / "set", FILES)
     load(root, tmp_path / "cache")
     read.clear()

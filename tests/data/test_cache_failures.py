@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 from filelock import FileLock
 
+from ganctl.data.cache import entries as cache_module
+from ganctl.data.cache.entries import Cache
+from ganctl.data.cache.image_set import ImageSet
 from ganctl.data.decoding import parallel
 from ganctl.data.decoding.decode import Decoding
 from ganctl.data.decoding.files import search
-from ganctl.data.prepared import entries as cache_module
-from ganctl.data.prepared.entries import Cache
-from ganctl.data.prepared.image_set import ImageSet
 from ganctl.data.sources import image_folder as folder
 from ganctl.data.store import MappedStore
 from tests.conftest import contents

@@ -303,7 +303,7 @@ def test_an_archive_inside_an_archive_is_no_image(tmp_path: Path) -> None:
 def test_the_command_checks_prepares_and_describes_the_corpus(
     packed: bool, workspace: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ganctl.data.prepared.image_set.SETTLED_SECONDS", 0.0)
+    monkeypatch.setattr("ganctl.data.cache.image_set.SETTLED_SECONDS", 0.0)
     files = {name: content for name, (content, _) in GOOD.items()} | BAD
     root = pack(workspace / "set.zip", files) if packed else write(workspace / "set", files)
     before = contents(workspace)

@@ -138,7 +138,7 @@ def test_check_and_info_tell_of_the_range_and_of_frames(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cli: Cli
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("ganctl.data.prepared.image_set.SETTLED_SECONDS", -1.0)
+    monkeypatch.setattr("ganctl.data.cache.image_set.SETTLED_SECONDS", -1.0)
     write(tmp_path / "set", {"1.tif": ramp(0, 4095, np.uint16), "2.gif": animation(3)})
     refused = cli("data", "check", "path=set")
     assert refused.code == 3

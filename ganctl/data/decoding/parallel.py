@@ -20,7 +20,7 @@ import numpy as np
 from ganctl.data.decoding.decode import BadImageError, Decoding, decode
 from ganctl.data.decoding.depth import Ends, Values
 from ganctl.data.decoding.files import ImageFile, read
-from ganctl.data.decoding.quiet import complaint, quiet
+from ganctl.data.decoding.library_warnings import complaint, quiet
 from ganctl.errors import DataError
 from ganctl.runtime.console import track
 from ganctl.runtime.signals import ENDING, SAVING

@@ -4,10 +4,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from ganctl.data.cache.entries import Cache, unusable
+from ganctl.data.cache.image_set import ImageSet, Prepared
 from ganctl.data.decoding.decode import Decoding
 from ganctl.data.decoding.files import FoundImages, ImageFile, search
-from ganctl.data.prepared.entries import Cache, unusable
-from ganctl.data.prepared.image_set import ImageSet, Prepared
 from ganctl.data.source import SOURCES, Range, Resolution, Source, Workers
 from ganctl.data.store import Store
 from ganctl.errors import DataError, counted

@@ -11,7 +11,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ganctl.data.prepared.entries import cache_folder
+from ganctl.data.cache.entries import cache_folder
 from ganctl.errors import ConfigError
 from ganctl.metrics.extractor import EXTRACTORS, KEY, Extracted, Extractor, FeatureExtractor, Reference
 from ganctl.runtime.bounded import UntrustedFileError, read_bytes

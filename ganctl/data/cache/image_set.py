@@ -19,8 +19,8 @@ from ganctl.data.decoding import decode
 from ganctl.data.decoding.decode import BadImageError, Decoding, count_frames
 from ganctl.data.decoding.depth import SLIVER, SetRange, by_kind, decide
 from ganctl.data.decoding.files import ImageFile, common_side, read
+from ganctl.data.decoding.library_warnings import quiet
 from ganctl.data.decoding.parallel import DecodeTask, Outcome, decode_all, in_threads
-from ganctl.data.decoding.quiet import quiet
 from ganctl.data.store import Store
 from ganctl.errors import DataError
 from ganctl.runtime.console import track

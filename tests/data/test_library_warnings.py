@@ -13,7 +13,7 @@ from PIL import Image
 
 from ganctl.data.decoding import decode, parallel
 from ganctl.data.decoding.files import ImageFile
-from ganctl.data.decoding.quiet import complaint, quiet
+from ganctl.data.decoding.library_warnings import complaint, quiet
 from tests.conftest import Cli
 from tests.data.cached import load
 from tests.data.drawn import RED, encoded, plain, write

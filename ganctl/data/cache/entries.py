@@ -24,9 +24,9 @@ import torch
 from filelock import FileLock, Timeout
 
 from ganctl import __version__
+from ganctl.data.cache.image_set import ENTRY_FORMAT, Failure, ImageSet, Prepared, digest_of
 from ganctl.data.decoding import decode
 from ganctl.data.decoding.parallel import DecodeTask, hash_all
-from ganctl.data.prepared.image_set import ENTRY_FORMAT, Failure, ImageSet, Prepared, digest_of
 from ganctl.data.store import MappedPixels, MappedStore, Store
 from ganctl.errors import ConfigError
 from ganctl.runtime.bounded import UntrustedFileError, read_bytes, read_text
