@@ -1,14 +1,20 @@
-"""The command line: which command is meant, its help, and how errors become one line and an exit code."""
+"""The command line: the table of commands, their help, and how errors become one line and an exit code.
 
+A further command is a module of `ganctl.commands` with a function `run`, a row of `COMMANDS`, and a file of its
+keys, configs/<command>.yaml. The module is imported for a job only, so that questions and mistakes need no torch.
+"""
+
+import importlib
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from dataclasses import dataclass, replace
 from functools import partial
 
 from ganctl import __version__
-from ganctl.command_line.jobs import Job
-from ganctl.commands.table import COMMANDS, Command
+from ganctl.command_line.jobs import Job, Typed
 from ganctl.errors import ConfigError, GanctlError, Stopped, nearest, one_line
 from ganctl.runtime.signals import Signals
 
@@ -41,6 +47,126 @@ OUT_OF_MEMORY = (
     "cannot be represented as a SymInt",
 )
 """Of which an error has one in its class or its text when memory ran out, or could never have held a tensor."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command: its name, the words that may follow, and what it is for.
+
+    `read` splits the words into a subject, which is no key, and the keys; it raises `ConfigError` for words that
+    mean nothing. The keys are those of configs/<name>.yaml, or, where `of_saved_config`, of the run that is the
+    subject. `details` end its own help.
+    """
+
+    name: str
+    usage: str
+    purpose: str
+    read: Callable[[list[str]], tuple[str, list[str]]]
+    details: str = ""
+    of_saved_config: bool = False
+
+    def line(self) -> str:
+        """Return the command's line of the help."""
+        return f"{f'ganctl {self.name} {self.usage}':44}  {self.purpose}"
+
+    def jobs(self, words: list[str]) -> list[Job]:
+        """Return what the words ask for; questions such as --help and --cfg are answered, and ask for nothing.
+
+        Raises `ConfigError` for words that cannot be read.
+        """
+        if self.of_saved_config and words[:1] in (["-h"], ["--help"]):
+            print(f"{self.line()}\n\n{self.details}")
+            return []
+        subject, keys = self.read(words)
+        from ganctl.command_line import compose
+
+        if self.of_saved_config:
+            return [Job(partial(compose.parse, keys), subject=subject)]
+        found = compose.jobs(self.name, keys, self.line(), self.details)
+        return [replace(job, subject=subject) for job in found]
+
+    def run(self, values: Typed, job: Job, signals: Signals) -> None:
+        """Validate the values of one job by the command's schema, and do it."""
+        importlib.import_module(f"ganctl.commands.{self.name}").run(values, job, signals)
+
+
+def _words_of_train(words: list[str]) -> tuple[str, list[str]]:
+    for word in words:
+        if word.startswith("ckpt="):
+            run = word.removeprefix("ckpt=") or "outputs/<run>"
+            raise ConfigError(f"{word}: a run goes on by the command that began it, or by `ganctl resume {run}`")
+    return "", words
+
+
+def _words_of_resume(words: list[str]) -> tuple[str, list[str]]:
+    if not words:
+        raise ConfigError("resume: which run? ganctl resume outputs/<run>")
+    named = [word for word in words if word.startswith("ckpt=")] or words[:1]
+    run = named[0].removeprefix("ckpt=")
+    if run.startswith("-"):
+        raise ConfigError(f"{run}: unknown option; give the run's folder first: ganctl resume outputs/<run>")
+    if len(named) > 1 or not run or (run == named[0] and not _names_a_run(run)):
+        raise ConfigError(f"{named[-1]}: which run? Give one, and first: ganctl resume outputs/<run>")
+    return run, [word for word in words if word != named[0]]
+
+
+def _words_of_sample(words: list[str]) -> tuple[str, list[str]]:
+    if not words or not _names_a_run(words[0]):
+        return "", words
+    escaped = words[0].replace("\\", "\\\\").replace("'", "\\'")
+    return "", [f"ckpt='{escaped}'", *words[1:]]
+
+
+def _names_a_run(word: str) -> bool:
+    """Return whether a word is a run and not key=value; a sweep's runs have = in their names."""
+    if word[:1] in ("", "-", "+") or word.startswith("ckpt=") or (word[0] == "~" and word[:2] != "~/"):
+        return False
+    places = (os.path.expanduser(word), os.path.join("outputs", word))
+    return "=" not in word or any(map(os.path.exists, places))
+
+
+def _words_of_evaluate(words: list[str]) -> tuple[str, list[str]]:
+    subject, keys = _words_of_sample(words)
+    return subject, [f"++{word}" if word.startswith("data.") else word for word in keys]
+
+
+ACTIONS = ("prepare", "check", "info")
+
+
+def _words_of_data(words: list[str]) -> tuple[str, list[str]]:
+    if words and words[0] in ACTIONS:
+        return words[0], words[1:]
+    if any(word.partition("=")[0] in ("-h", "--help", "--cfg", "-c") for word in words):
+        return "", words
+    wrong = words[0] if words and "=" not in words[0] else ""
+    told = f"'{wrong}': unknown action{nearest(wrong, ACTIONS)}" if wrong else "needs an action first"
+    raise ConfigError(f"data: {told}; there are {', '.join(f'`ganctl data {name}`' for name in ACTIONS)}")
+
+
+TRAIN = """\
+ganctl train --cfg job            shows the composed config and starts nothing; with -m, each job's
+ganctl train -m seed=1,2,3        runs once for each value
+ganctl train --config-dir DIR     adds your own configs/ folder
+Every key is explained in the YAML files of configs/ and in docs/configuration.md."""
+RESUME = """\
+Keys that leave the run's numbers alone may be given: train.steps, logging.*, sample.*, checkpoint.*,
+evaluate.*, metric.*, features.*, device.*, where its data is, and plugins=[…], which no saved config names."""
+DATA = """\
+ganctl data prepare path=…   decodes them into the cache, which training does too at its first start
+ganctl data check path=…     decodes them without keeping them, and reports what is wrong or odd
+ganctl data info path=…      describes them, and where they are prepared; decodes nothing
+The keys are those of `ganctl train data=folder`, without data. in front."""
+
+GROUPS, RUN = "[group=option | key=value …]", "outputs/<run> [key=value …]"
+IMAGES = "prepare|check|info path=<images>"
+ROWS = (
+    Command("train", GROUPS, "train a model; the same command again resumes it", _words_of_train, TRAIN),
+    Command("resume", RUN, "go on with a run from its own saved config", _words_of_resume, RESUME, True),
+    Command("sample", RUN, "draw samples from a trained generator", _words_of_sample),
+    Command("evaluate", RUN, "measure how its samples compare with real ones", _words_of_evaluate),
+    Command("data", IMAGES, "look after images of your own before training on them", _words_of_data, DATA),
+)
+COMMANDS = {command.name: command for command in ROWS}
 
 
 def main(arguments: Sequence[str]) -> int:

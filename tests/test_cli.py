@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from ganctl import __version__
-from ganctl.commands.table import COMMANDS
+from ganctl.cli import COMMANDS
 from ganctl.folders.run_folder import RunFolder
 from tests.conftest import TINY, Cli, Outcome, contents
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ganctl.commands.table import COMMANDS
+from ganctl.cli import COMMANDS
 from ganctl.errors import Stopped
 from tests.conftest import Cli, Outcome
 

@@ -60,7 +60,7 @@ ATTRIBUTES_THAT_RUN_CODE = {
     *("importlib.util", "importlib.reload"),
 }
 STARTS_WITHOUT_TORCH = [
-    *("cli.py", "commands/table.py", "runtime/signals.py", "errors.py", "__init__.py", "__main__.py"),
+    *("cli.py", "runtime/signals.py", "errors.py", "__init__.py", "__main__.py"),
     *(f"command_line/{module}.py" for module in ("compose", "jobs", "synonyms", "wording")),
 ]
 
@@ -153,7 +153,7 @@ def test_a_question_is_answered_before_torch_is_imported(file: str) -> None:
 
 
 def test_help_needs_neither_hydra_nor_yaml() -> None:
-    for file in ("cli.py", "commands/table.py", "errors.py", "__init__.py", "__main__.py"):
+    for file in ("cli.py", "errors.py", "__init__.py", "__main__.py"):
         third_party = {name.split(".")[0] for name in imported(at_module_level(FILES[file]))}
         assert not third_party & {"hydra", "omegaconf", "yaml", "rich"}
 
@@ -189,7 +189,7 @@ def test_only_the_decoding_of_pictures_starts_processes() -> None:
 def test_only_plugins_and_the_packages_own_modules_are_imported_by_name() -> None:
     """The registry imports what a package of ganctl lists; a row of the table of commands imports its module."""
     importing = {file for file, tree in FILES.items() if "importlib.import_module" in uses(tree)}
-    assert importing == {"commands/table.py", "plugins.py", "registry.py"}
+    assert importing == {"cli.py", "plugins.py", "registry.py"}
     calls = [
         (file, ast.unparse(node))
         for file, tree in FILES.items()

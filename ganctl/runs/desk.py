@@ -15,8 +15,8 @@ from ganctl.errors import WriteError
 from ganctl.folders.run_folder import RunFolder
 from ganctl.game.scalars import SIGNS
 from ganctl.images.png import encoded
-from ganctl.loggers import LOGGERS
 from ganctl.loggers.logger import Logger
+from ganctl.loggers.table import LOGGERS
 from ganctl.runtime.console import recorded, say
 from ganctl.runtime.disk import sync, write_whole
 from ganctl.runtime.ranks import Ranks

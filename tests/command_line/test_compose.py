@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from ganctl.cli import COMMANDS
 from ganctl.command_line import compose
 from ganctl.command_line.jobs import Job, Typed
 from ganctl.commands.sample import SampleCommand
-from ganctl.commands.table import COMMANDS
 from ganctl.config import train_config
 from ganctl.errors import CheckpointError, ConfigError, DataError, Stopped
 from ganctl.optim import OPTIMIZERS

@@ -7,8 +7,8 @@ from typing import BinaryIO
 import pytest
 
 from ganctl.checkpoints.file import read_header
-from ganctl.loggers import LOGGERS
 from ganctl.loggers.logger import Logger
+from ganctl.loggers.table import LOGGERS
 from tests.conftest import TINY, Cli
 
 RUN = Path("outputs/run")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ganctl.loggers import LOGGERS
+from ganctl.loggers.table import LOGGERS
 from ganctl.loggers.tensorboard import EVENTS, RECORD_FRAME
 
 LARGE = 1 << 28
