@@ -65,11 +65,6 @@ class Optimizer(Component):
 OPTIMIZERS: Family[Optimizer] = Family("optimizer")
 
 
-def on_cuda(weights: list[Parameter]) -> bool:
-    """Return whether weights are on a CUDA device."""
-    return weights[0].is_cuda
-
-
 class AdamSettings(Spec):
     """Adam's settings for one player."""
 
@@ -89,11 +84,11 @@ class AdamFamily(AdamSettings, Optimizer):
     discriminator: AdamSettings
 
     def build(self, player: PlayerName, parameters: Iterable[Parameter]) -> torch.optim.Optimizer:
-        """Return the optimizer of one player, fused into one kernel, which on CUDA a graph may hold."""
+        """Return the optimizer of one player, fused into one kernel."""
         weights = list(parameters)
         settings = getattr(self, player).model_dump()
         fused = weights[0].device.type in ("cpu", "cuda")
-        return eager(type(self).kind)(weights, **settings, fused=fused or None, capturable=on_cuda(weights))
+        return eager(type(self).kind)(weights, **settings, fused=fused or None)
 
 
 @OPTIMIZERS.register
@@ -136,11 +131,8 @@ class Rmsprop(RmspropSettings, Optimizer):
     discriminator: RmspropSettings
 
     def build(self, player: PlayerName, parameters: Iterable[Parameter]) -> torch.optim.Optimizer:
-        """Return the optimizer of one player, on CUDA in a form that a CUDA graph may hold."""
-        weights = list(parameters)
-        settings = getattr(self, player).model_dump()
-        cuda = on_cuda(weights)
-        return eager(torch.optim.RMSprop)(weights, **settings, foreach=cuda or None, capturable=cuda)
+        """Return the optimizer of one player."""
+        return eager(torch.optim.RMSprop)(parameters, **getattr(self, player).model_dump())
 
 
 @OPTIMIZERS.register

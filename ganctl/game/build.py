@@ -62,7 +62,7 @@ def build_game(config: TrainConfig, store: Store, device: Device) -> Game:
     if config.device.compile:
         _compile_networks(game)
     elif config.device.graphs and cuda:
-        game.replay = Replay(CudaGraphs(device.torch_device))
+        game.replay = Replay(CudaGraphs(device.torch_device), (game.generator, game.discriminator))
     return game
 
 

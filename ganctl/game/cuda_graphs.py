@@ -5,9 +5,8 @@ There is one graph for each set of terms that are due together: the first step w
 second is recorded, which computes nothing, and replayed, after its feeds have been copied to where it reads them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -21,19 +20,6 @@ MOST_GRAPHS = 16
 """Sets of due terms that are recorded; a step with another is computed one operation at a time."""
 
 
-class Graphs(Protocol):
-    """A device that can record work."""
-
-    def warm_up(self, work: Callable[[], None]) -> None:
-        """Do work for the first time, on the stream where it will be recorded."""
-
-    def record(self, work: Callable[[], None]) -> Callable[[], None]:
-        """Record work without doing it; return what does it, in the same memory each time.
-
-        Raises `RuntimeError` for work that cannot be recorded, such as what waits for the device.
-        """
-
-
 class CudaGraphs:
     """CUDA graphs on one stream and in one pool of memory: what one leaves there is overwritten by others."""
 
@@ -43,7 +29,7 @@ class CudaGraphs:
         self._pool = torch.cuda.graph_pool_handle()
 
     def warm_up(self, work: Callable[[], None]) -> None:
-        """Do work on the side stream."""
+        """Do work for the first time, on the stream where it will be recorded."""
         current = torch.cuda.current_stream(self._device)
         self._stream.wait_stream(current)
         with torch.cuda.stream(self._stream):
@@ -51,7 +37,11 @@ class CudaGraphs:
         current.wait_stream(self._stream)
 
     def record(self, work: Callable[[], None]) -> Callable[[], None]:
-        """Capture work; another thread may go on meanwhile, as one that gathers batches does."""
+        """Record work without doing it; return what does it, in the same memory each time.
+
+        Another thread may go on meanwhile, as one that gathers batches does. Raises `RuntimeError` for work that
+        cannot be recorded, such as what waits for the device.
+        """
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph, self._pool, self._stream, capture_error_mode="thread_local"):
             work()
@@ -77,25 +67,35 @@ class Recording:
                 for name, place in places.items():
                     place.copy_(feed[name])
         self.replay()
-        clones = [{name: value.clone() for name, value in update.values.items()} for update in self.updates]
-        return [replace(update, values=values) for update, values in zip(self.updates, clones, strict=True)]
+        return [replace(made, values={k: v.clone() for k, v in made.values.items()}) for made in self.updates]
 
 
 class Replay:
     """Makes the updates of a game's steps from graphs.
 
-    A restored game needs another one: graphs hold on to the memory of the state.
+    Optimizers that can count on the device and read their learning rate there, which changes last bits. A restored
+    game needs another one: graphs hold on to the memory of the state.
     """
 
-    def __init__(self, graphs: Graphs) -> None:
+    def __init__(self, graphs: CudaGraphs, players: Sequence[Player]) -> None:
         self._graphs = graphs
         self._recordings: dict[tuple[tuple[str, ...], ...], Recording | None] = {}
+        able = [player for player in players if "capturable" in player.optimizer.param_groups[0]]
+        self._rates = [(each, torch.tensor(each.learning_rate, device=each.parameters[0].device)) for each in able]
+        self.hold_rates()
+
+    def hold_rates(self) -> None:
+        """Put the learning rates of a step where recordings read them."""
+        for player, place in self._rates:
+            for group in player.optimizer.param_groups:
+                group |= {"capturable": True, "lr": place.fill_(group["lr"])}
 
     def __call__(self, game: Game, plans: list[Plan]) -> list[Update]:
         """Make the updates of a step, as `play` does.
 
         Raises `ConfigError` that says why such a step cannot be recorded.
         """
+        self.hold_rates()
         plans = [replace(plan, feeds=list(plan.feeds)) for plan in plans]
         due = tuple(tuple(term.name for term in plan.due) for plan in plans)
         if due not in self._recordings:
@@ -114,14 +114,14 @@ class Replay:
         held = [_held(game, plan) for plan in plans]
         updates: list[Update] = []
         try:
-            for player in (game.generator, game.discriminator):
-                _check_capturable(player)
+            _check_capturable(game.generator)
+            _check_capturable(game.discriminator)
             replay = self._graphs.record(lambda: updates.extend(play(game, [_viewed(plan) for plan in held])))
         except RuntimeError as error:  # the first one; ending a capture that has failed raises another
             because = str(error.__context__ or error).partition("\n")[0]
             raise ConfigError(f"device.graphs: a step cannot be recorded ({because}); set it to false") from error
-        for player in (game.generator, game.discriminator):
-            player.optimizer.zero_grad()
+        game.generator.optimizer.zero_grad()
+        game.discriminator.optimizer.zero_grad()
         return Recording(held, updates, replay)
 
 

@@ -80,10 +80,7 @@ class Player:
 
     def __post_init__(self) -> None:
         self.optimizer = self.learning.build(self.name, self.network.parameters())
-        self.learning_rate = self._told = float(self.optimizer.param_groups[0]["lr"])
-        for group in self.optimizer.param_groups:
-            if group.get("capturable"):  # a CUDA graph reads it from the device
-                group["lr"] = torch.tensor(self.learning_rate, device=self.parameters[0].device)
+        self.learning_rate = float(self.optimizer.param_groups[0]["lr"])
 
     @cached_property
     def parameters(self) -> list[nn.Parameter]:
@@ -96,13 +93,8 @@ class Player:
 
     def set_learning_rate(self, step: int) -> None:
         """Give the optimizer the learning rate of a step (from 0)."""
-        rate = self.learning_rate_at(step)
         for group in self.optimizer.param_groups:
-            if not isinstance(group["lr"], Tensor):
-                group["lr"] = rate
-            elif rate != self._told:
-                group["lr"].fill_(rate)
-        self._told = rate
+            group["lr"] = self.learning_rate_at(step)
 
     def trainable(self, yes: bool) -> None:
         """Let gradients flow into the weights, or freeze them so that none are computed in vain."""

@@ -13,7 +13,9 @@ from ganctl.runtime.device import Device
 def environment(config: TrainConfig, device: Device) -> dict[str, str]:
     """Return the terms of the environment by name."""
     terms: dict[str, str] = {}
-    compiled = " compiled" if config.device.compile else ""
+    played = " compiled" if config.device.compile else ""
+    if config.device.graphs and device.torch_device.type == "cuda":
+        played = " graphs"
     for auxiliary in config.auxiliary.values():
         terms |= auxiliary.versions()
     return {
@@ -24,7 +26,7 @@ def environment(config: TrainConfig, device: Device) -> dict[str, str]:
         "torch": torch.__version__,
         "machine": f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}",
         "device": device.describe(),
-        "precision": device.precision + (" strict" if device.strict else "") + compiled,
+        "precision": device.precision + (" strict" if device.strict else "") + played,
     }
 
 

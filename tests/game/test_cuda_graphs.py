@@ -20,10 +20,12 @@ from ganctl.errors import ConfigError, DivergenceError
 from ganctl.game import cuda_graphs
 from ganctl.game.cuda_graphs import Replay
 from ganctl.game.draws import Draws
+from ganctl.game.players import Update
 from ganctl.game.round import Networks, Round
 from ganctl.game.scalars import measure
-from ganctl.game.step import Game, train_step
+from ganctl.game.step import Game, Plan, play, train_step
 from ganctl.losses import LOSSES
+from ganctl.optim import OPTIMIZERS
 from ganctl.penalties import PENALTIES
 from tests.game.games import small_game, small_games
 from tests.game.tape import Tapes
@@ -61,16 +63,34 @@ CASES: list[tuple[str, ...]] = [
 
 @pytest.fixture(autouse=True)
 def capturable(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Optimizers as they are built for CUDA: their counts and learning rates are tensors."""
-    monkeypatch.setattr("ganctl.optim.on_cuda", lambda weights: True)
+    """Let RMSprop step on the CPU as it does on CUDA: counts on the device, all weights in one operation."""
+    build = OPTIMIZERS["rmsprop"].build
+
+    def foreach(self: Any, *given: Any) -> torch.optim.Optimizer:
+        optimizer = build(self, *given)
+        optimizer.param_groups[0]["foreach"] = True
+        return optimizer
+
+    monkeypatch.setattr(OPTIMIZERS["rmsprop"], "build", foreach)
     monkeypatch.setattr(sys.modules["torch.optim.rmsprop"], "_get_capturable_supported_devices", lambda: ["cpu"])
 
 
 def taped(game: Game) -> Tapes:
     """Let a game be played from tapes."""
     tapes = Tapes()
-    game.replay = Replay(tapes)
+    game.replay = Replay(tapes, (game.generator, game.discriminator))
     return tapes
+
+
+def played(game: Game) -> None:
+    """Let a game be played one operation at a time, with optimizers as recordings need them."""
+    replay = Replay(Tapes(), (game.generator, game.discriminator))
+
+    def plainly(game: Game, plans: list[Plan]) -> list[Update]:
+        replay.hold_rates()
+        return play(game, plans)
+
+    game.replay = plainly
 
 
 def differing(one: Game, other: Game) -> list[str]:
@@ -82,6 +102,7 @@ def differing(one: Game, other: Game) -> list[str]:
 
 def assert_alike(plain: Game, game: Game, steps: range) -> None:
     """Play both, and compare every bit of the state and of what is logged after each step."""
+    played(plain)
     for step in steps:
         train_step(plain, step)
         train_step(game, step)

@@ -11,8 +11,9 @@ from ganctl.checkpoints import state
 from ganctl.errors import ConfigError
 from ganctl.game import cuda_graphs
 from ganctl.game.cuda_graphs import CudaGraphs, Replay
+from ganctl.game.players import Update
 from ganctl.game.scalars import measure
-from ganctl.game.step import Game, train_step
+from ganctl.game.step import Game, Plan, play, train_step
 from tests.gpu.test_cuda import HEADER, TERMS, cuda_game
 from tests.gpu.waiting import no_waiting
 
@@ -52,6 +53,17 @@ def made_for(game: Game) -> Replay:
     return game.replay
 
 
+def played(game: Game) -> None:
+    """Let a game be played one operation at a time, with optimizers as recordings need them."""
+    replay = Replay(CudaGraphs(game.device.torch_device), (game.generator, game.discriminator))
+
+    def plainly(game: Game, plans: list[Plan]) -> list[Update]:
+        replay.hold_rates()
+        return play(game, plans)
+
+    game.replay = plainly
+
+
 def differing(one: Game, other: Game) -> list[str]:
     ours, theirs = state.tensors(one), state.tensors(other)
     assert ours.keys() == theirs.keys()
@@ -59,6 +71,7 @@ def differing(one: Game, other: Game) -> list[str]:
 
 
 def assert_alike(plain: Game, game: Game) -> None:
+    played(plain)
     for step in range(STEPS):
         train_step(plain, step)
         train_step(game, step)
