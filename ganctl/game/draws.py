@@ -68,7 +68,8 @@ class Draws:
         names of draws with their distributions, "uniform" in [0, 1), one number a logit, or "normal", in the shape
         of the samples.
         """
-        whole = {} if self._has_samples(player, number) else {"latents": self.latents_of(player, number)}
+        given = self.accumulate == 1 and self._repeats_latents(player, number)
+        whole = {} if given else {"latents": self.latents_of(player, number)}
         for name, distribution in reads.items():
             if distribution is not None:
                 whole[name] = self._drawn(distribution, name, player, number)
@@ -80,7 +81,7 @@ class Draws:
 
     def latents_of(self, player: PlayerName, number: int) -> Tensor:
         """Return the latents of a player's update `number` (from 0), [batch · accumulate, latent]."""
-        if player == "generator" and self.share and number % self.updates["generator"] == 0:
+        if self._repeats_latents(player, number):
             step = number // self.updates["generator"]
             player, number = "discriminator", (step + 1) * self.updates["discriminator"] - 1
         return self.latents(self.batch_size * self.accumulate, player, number)
@@ -93,9 +94,9 @@ class Draws:
         last = player == "discriminator" and (number + 1) % self.updates["discriminator"] == 0
         return self.share and self.accumulate == 1 and last
 
-    def _has_samples(self, player: PlayerName, number: int) -> bool:
-        first = player == "generator" and number % self.updates["generator"] == 0
-        return self.share and self.accumulate == 1 and first
+    def _repeats_latents(self, player: PlayerName, number: int) -> bool:
+        """Return whether an update has the latents of the one before: the generator's first in a step."""
+        return self.share and player == "generator" and number % self.updates["generator"] == 0
 
     def _drawn(self, distribution: Distribution, name: str, player: PlayerName, number: int) -> Tensor:
         count = self.batch_size * self.accumulate

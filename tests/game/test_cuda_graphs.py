@@ -20,14 +20,13 @@ from ganctl.errors import ConfigError, DivergenceError
 from ganctl.game import cuda_graphs
 from ganctl.game.cuda_graphs import Replay
 from ganctl.game.draws import Draws
-from ganctl.game.players import Update
 from ganctl.game.round import Networks, Round
-from ganctl.game.scalars import measure
-from ganctl.game.step import Game, Plan, play, train_step
+from ganctl.game.step import Game, train_step
 from ganctl.losses import LOSSES
 from ganctl.optim import OPTIMIZERS
 from ganctl.penalties import PENALTIES
 from tests.game.games import small_game, small_games
+from tests.game.replaying import assert_steps_alike, differing, play_plainly
 from tests.game.tape import Tapes
 
 STEPS = 7
@@ -82,32 +81,10 @@ def taped(game: Game) -> Tapes:
     return tapes
 
 
-def played(game: Game) -> None:
-    """Let a game be played one operation at a time, with optimizers as recordings need them."""
-    replay = Replay(Tapes(), (game.generator, game.discriminator))
-
-    def plainly(game: Game, plans: list[Plan]) -> list[Update]:
-        replay.hold_rates()
-        return play(game, plans)
-
-    game.replay = plainly
-
-
-def differing(one: Game, other: Game) -> list[str]:
-    """Return what of the state differs in any bit."""
-    ours, theirs = state.tensors(one), state.tensors(other)
-    assert ours.keys() == theirs.keys()
-    return [name for name in ours if not torch.equal(ours[name], theirs[name])]
-
-
 def assert_alike(plain: Game, game: Game, steps: range) -> None:
-    """Play both, and compare every bit of the state and of what is logged after each step."""
-    played(plain)
-    for step in steps:
-        train_step(plain, step)
-        train_step(game, step)
-        assert differing(plain, game) == [], step
-        assert measure(plain, step) == measure(game, step)
+    """Play both, the first one operation at a time, and compare every bit after each step."""
+    play_plainly(plain, Replay(Tapes(), (plain.generator, plain.discriminator)))
+    assert_steps_alike(plain, game, steps)
 
 
 @pytest.mark.parametrize("words", CASES, ids=" ".join)

@@ -131,8 +131,14 @@ def test_shared_fakes_change_no_bit_of_what_generating_them_again_would_give(
 ) -> None:
     shared, again = small_games(2, *overrides, model=model, data=data)
     play(shared, 3)
+    feeds = again.draws.feeds
+
+    def with_latents(player: Any, number: int, reads: Any) -> Any:
+        for feed in feeds(player, number, reads):
+            yield {"latents": again.draws.latents_of(player, number), **feed}
+
     monkeypatch.setattr(again.draws, "shares_samples", lambda player, number: False)
-    monkeypatch.setattr(again.draws, "_has_samples", lambda player, number: False)
+    monkeypatch.setattr(again.draws, "feeds", with_latents)
     play(again, 3)
     for name in ("generator", "discriminator"):
         assert same(weights(getattr(shared, name).network), weights(getattr(again, name).network))

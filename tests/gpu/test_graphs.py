@@ -11,9 +11,8 @@ from ganctl.checkpoints import state
 from ganctl.errors import ConfigError
 from ganctl.game import cuda_graphs
 from ganctl.game.cuda_graphs import CudaGraphs, Replay
-from ganctl.game.players import Update
-from ganctl.game.scalars import measure
-from ganctl.game.step import Game, Plan, play, train_step
+from ganctl.game.step import Game, train_step
+from tests.game.replaying import assert_steps_alike, differing, play_plainly
 from tests.gpu.test_cuda import HEADER, TERMS, cuda_game
 from tests.gpu.waiting import no_waiting
 
@@ -53,30 +52,9 @@ def made_for(game: Game) -> Replay:
     return game.replay
 
 
-def played(game: Game) -> None:
-    """Let a game be played one operation at a time, with optimizers as recordings need them."""
-    replay = Replay(CudaGraphs(game.device.torch_device), (game.generator, game.discriminator))
-
-    def plainly(game: Game, plans: list[Plan]) -> list[Update]:
-        replay.hold_rates()
-        return play(game, plans)
-
-    game.replay = plainly
-
-
-def differing(one: Game, other: Game) -> list[str]:
-    ours, theirs = state.tensors(one), state.tensors(other)
-    assert ours.keys() == theirs.keys()
-    return [name for name in ours if not torch.equal(ours[name], theirs[name])]
-
-
 def assert_alike(plain: Game, game: Game) -> None:
-    played(plain)
-    for step in range(STEPS):
-        train_step(plain, step)
-        train_step(game, step)
-        assert differing(plain, game) == [], step
-        assert measure(plain, step) == measure(game, step)
+    play_plainly(plain, Replay(CudaGraphs(plain.device.torch_device), (plain.generator, plain.discriminator)))
+    assert_steps_alike(plain, game, range(STEPS))
     game.check()
 
 
