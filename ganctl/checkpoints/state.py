@@ -26,9 +26,9 @@ def copied(game: Game) -> dict[str, Tensor]:
 
 
 def check(game: Game, state: Mapping[str, Tensor], steps: int) -> None:
-    """Check the numbers of a saved state of so many steps, of which names, shapes and types have been checked.
+    """Check the numbers of a state saved after `steps` steps; names, shapes and types have been checked before.
 
-    Raises `CheckpointError` naming the first tensor that no training could have left.
+    Raises `CheckpointError` naming the first tensor that no training could have produced.
     """
     rest = dict(state)
     for prefix, member in game.members.items():

@@ -41,11 +41,11 @@ class Member:
         return self.state()
 
     def may_lack(self, steps: int, scaled: bool) -> bool:
-        """Return whether a checkpoint of so many steps, `scaled` under fp16, may hold nothing of this member."""
+        """Return whether a checkpoint saved after `steps` steps, `scaled` under fp16, may lack this member."""
         return False
 
     def faults(self, saved: Mapping[str, Tensor], steps: int) -> Iterator[str]:
-        """Yield what is wrong with numbers that so many steps cannot have left."""
+        """Yield each number that `steps` steps of training cannot have produced."""
         yield from ()
 
 

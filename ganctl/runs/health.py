@@ -17,7 +17,7 @@ ALIKE = 0.3
 """Diversity below which samples are hardly more than variations of one."""
 
 LONG_STEPS, LONG_SHARE, LONG_ROWS = 400, 0.05, 5
-"""What counts as long: so many steps, such a share of the run, and so many logged rows, whichever is longest."""
+"""What counts as long: steps, share of the run, and logged rows; the longest of the three."""
 
 
 @dataclass(frozen=True)

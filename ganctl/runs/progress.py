@@ -40,7 +40,7 @@ class ProgressDisplay:
             yield
 
     def show(self, step: int, numbers: Mapping[str, float] | None = None) -> None:
-        """Show that so many steps are done, or the numbers that were logged of the last one."""
+        """Show how many steps are done, or the numbers that were logged for the last one."""
         words = None if numbers is None else describe(numbers, critic=self._critic)
         now = time.monotonic()
         if self._update is not None:

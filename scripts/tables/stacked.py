@@ -16,11 +16,11 @@ PROTOCOL = (
 
 DEVIATIONS = (
     "10,000 updates of each player; the published code of PacGAN takes 500,000.",
-    "Pictures of 32×32, the digits with a black border, so the sides are 4, 8, 16 and 32 where theirs are 4, 7, "
+    "Images of 32×32, the digits with a black border, so the sides are 4, 8, 16 and 32 where theirs are 4, 7, "
     "14 and 28. Our generator goes from 16 channels to the image; theirs has one layer of 8 channels more.",
     "Kernels of 4×4 where theirs are 3×3; no batch norm in the discriminator's first layer; leaky ReLU of slope "
     "0.2 where theirs is 0.3.",
-    "128,000 triples are drawn once; theirs are drawn anew for each batch.",
+    "128,000 triples are drawn once; theirs are drawn again for each batch.",
     "The classifier is ours, taught on the same 60,000 digits but for those held out.",
     'The row "ganctl" takes 4,000 updates of each player, and is measured by an average of the generator\'s '
     "weights, unlike the other rows.",

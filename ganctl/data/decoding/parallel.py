@@ -26,7 +26,7 @@ from ganctl.runtime.console import track
 from ganctl.runtime.signals import ENDING, SAVING
 
 PROCESSES_FROM = 4000
-"""From so many images on, processes are faster than threads, though they take half a second to start."""
+"""Number of images from which processes beat threads, although starting them takes half a second."""
 
 CHUNK = 64
 """Images that a process is sent at once."""
