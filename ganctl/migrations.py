@@ -47,6 +47,7 @@ ADDED = (
     Added("data.cache", None, ("folder",)),
     Added("data.range", None, ("folder",)),
     Added("data.frames", "first", ("folder",)),
+    Added("data.balance", False, ("digits", "mnist", "fashion_mnist", "cifar10", "folder", "array")),
     Added("model.generator.maxout", 1, ("mlp",)),
     Added("model.discriminator.maxout", 1, ("mlp",)),
     Added("model.generator.base_layers", 0, ("dcgan",)),

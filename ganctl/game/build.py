@@ -70,7 +70,14 @@ def _draws(config: TrainConfig, store: Store, device: Device) -> Draws:
     loop, where = config.train, (device.torch_device, device.dtype)
     ranks = Ranks.here()
     batches = Batches(
-        store, loop.batch_size, config.seed, *where, config.model.value_range, rank=ranks.rank, world=ranks.world
+        store,
+        loop.batch_size,
+        config.seed,
+        *where,
+        config.model.value_range,
+        balance=config.data.balanced,
+        rank=ranks.rank,
+        world=ranks.world,
     )
     return Draws(
         batches=batches,
