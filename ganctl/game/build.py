@@ -36,6 +36,9 @@ def build_game(config: TrainConfig, store: Store, device: Device) -> Game:
         raise ConfigError(
             f"device.compile: compiles for CUDA alone, not for {device.torch_device}; set it to false"
         )
+    if config.model.conditional and store.labels is None:
+        reason = f" ({store.without_labels})" if store.without_labels else ""
+        raise ConfigError(f"model.conditional: the data has no classes{reason}; set it to false")
     space = config.model.space(store.space)
     check_memory(config, space, device)
 
@@ -70,7 +73,14 @@ def _draws(config: TrainConfig, store: Store, device: Device) -> Draws:
     loop, where = config.train, (device.torch_device, device.dtype)
     ranks = Ranks.here()
     batches = Batches(
-        store, loop.batch_size, config.seed, *where, config.model.value_range, rank=ranks.rank, world=ranks.world
+        store,
+        loop.batch_size,
+        config.seed,
+        *where,
+        config.model.value_range,
+        balance=config.data.balanced,
+        rank=ranks.rank,
+        world=ranks.world,
     )
     return Draws(
         batches=batches,

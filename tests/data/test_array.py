@@ -21,7 +21,7 @@ POINTS = DRAWN.standard_normal((7, 4))
 
 
 def source(path: Path, **values: Any) -> Any:
-    given = {"path": str(path), "samples": None, "labels": None, "range": None} | values
+    given = {"path": str(path), "samples": None, "labels": None, "range": None, "balance": False} | values
     return SOURCES["array"](name="array", **given)
 
 

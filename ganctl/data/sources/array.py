@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ganctl.data.decoding.depth import FLOAT, WHOLE, scaled, suggestion, together, told, values_in
-from ganctl.data.source import SOURCES, Range, Source
+from ganctl.data.source import SOURCES, LabelledSource, Range
 from ganctl.data.sources.numpy_file import ArrayHeader, NumpyFile
 from ganctl.data.store import MappedPixels, MappedStore, Store, read_only
 from ganctl.errors import DataError
@@ -30,7 +30,7 @@ CHANNELS_AT_MOST = 4
 
 
 @SOURCES.register
-class Array(Source):
+class Array(LabelledSource):
     """Points or images in a .npy or .npz file.
 
     [N] and [N, D] are points; [N, H, W], [N, H, W, C] and [N, C, H, W] with one or three channels are images.

@@ -8,7 +8,7 @@ from ganctl.data.cache.entries import Cache, unusable
 from ganctl.data.cache.image_set import ImageSet, Prepared
 from ganctl.data.decoding.decode import Decoding
 from ganctl.data.decoding.files import FoundImages, ImageFile, search
-from ganctl.data.source import SOURCES, Range, Resolution, Source, Workers
+from ganctl.data.source import SOURCES, LabelledSource, Range, Resolution, Workers
 from ganctl.data.store import Store
 from ganctl.errors import DataError, counted
 from ganctl.runtime.console import say
@@ -17,7 +17,7 @@ FEW_IMAGES = 500
 
 
 @SOURCES.register
-class Folder(Source):
+class Folder(LabelledSource):
     """Images of any size and mode in a folder or a zip file."""
 
     placement = frozenset({"path", "workers", "cache"})
