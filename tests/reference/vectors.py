@@ -56,7 +56,7 @@ class Case:
         expected = self[name]
         assert found.shape == expected.shape, name
         largest = expected.abs().max().item()
-        if "grad" in name and largest < GRADIENTS * self._steepest:
+        if "grad." in name and largest < GRADIENTS * self._steepest:
             largest = self._steepest
         bound = ROUNDED if name in self.rounded else tolerance
         difference = (found.detach() - expected).abs().max().item()
