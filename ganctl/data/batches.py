@@ -86,13 +86,24 @@ class Batches:
         self.waited += perf_counter() - started
         return self.store.space.kind.normalise(chosen.to(self.device, non_blocking=True), self._range, self.dtype)
 
-    def labels(self, stream: str, number: int) -> Tensor | None:
-        """Return the labels of what `samples` returns, int64 [part] on the device, or None."""
-        return None if self._labels is None else self._labels[self.indices(stream, number)].to(self.device)
+    def labels(self, stream: str, number: int) -> Tensor:
+        """Return the labels of what `samples` returns, int64 [part] on the device; of data that has them."""
+        return self._labels[self.indices(stream, number)].to(self.device, non_blocking=True)
+
+    def drawn_labels(self, uniform: Tensor) -> Tensor:
+        """Return labels, int64 [n] on the device, for numbers in [0, 1) [n], as often as the data has them."""
+        return torch.searchsorted(self._shares, uniform, right=True)
 
     @cached_property
-    def _labels(self) -> Tensor | None:
-        return None if self.store.labels is None else self.store.labels.to(self._home)
+    def _labels(self) -> Tensor:
+        assert self.store.labels is not None
+        return self.store.labels.to(self._home)
+
+    @cached_property
+    def _shares(self) -> Tensor:
+        assert self.store.labels is not None
+        counts = self.store.labels.bincount(minlength=len(self.store.classes)).double()
+        return (counts.cumsum(0) / counts.sum()).float().to(self.device)
 
 
 def _fits(samples: Tensor, device: torch.device) -> bool:
