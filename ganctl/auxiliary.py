@@ -1,26 +1,31 @@
-"""Auxiliary terms of the generator's loss.
+"""Auxiliary terms of the generator's loss, or of both players'.
 
 No sample has a reference image. So batches are compared by their means, and samples with others of their batch.
 """
 
+import math
 from collections.abc import Callable
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor
+from torch.nn.functional import cross_entropy, relu
 
 from ganctl.errors import ConfigError
-from ganctl.game.round import Round, Surroundings
+from ganctl.game.round import PlayerName, Round, Side, Surroundings
 from ganctl.images.blur import similarity_terms
 from ganctl.images.pretrained import open_image_network, weights_digest
 from ganctl.registry import Family
 from ganctl.runtime.torchvision_import import installed
-from ganctl.terms import LossTerm
+from ganctl.terms import LossTerm, row_products
 
 
 class Auxiliary(LossTerm):
-    """A term added to the generator's loss."""
+    """A term added to the generator's loss, or to those of `players`."""
+
+    players: ClassVar[tuple[PlayerName, ...]] = ("generator",)
+    """Whose losses have the term."""
 
     def versions(self) -> dict[str, str]:
         """Return what the term's bits depend on besides the config."""
@@ -114,3 +119,82 @@ def structural_similarity(first: Tensor, second: Tensor, value_range: float) -> 
     """Return the similarity of pairs [batch, channels, height, width], values in [0, value_range], as [batch]."""
     light, bright, structure, rough = similarity_terms(first, second, value_range)
     return (light * structure / (bright * rough)).flatten(1).mean(1)
+
+
+@AUXILIARIES.register
+class ClassLoss(Auxiliary):
+    """How far the discriminator's class head is from the labels: the auxiliary classifier (Odena et al. 2017).
+
+    The generator minimises it for the class it was asked for; the discriminator for real samples and, `on_fakes`,
+    for generated ones. `cross_entropy`, or the multi-class hinge (Crammer and Singer 2001, equation 7).
+    """
+
+    players = ("generator", "discriminator")
+    name: Literal["class_loss"]
+    form: Literal["cross_entropy", "hinge"]
+    on_fakes: bool
+
+    def build(self, surroundings: Surroundings) -> Callable[[Round], Tensor]:
+        """Return the mean over a batch, summed over its sides."""
+        sides: list[Side] = ["fake"]
+        if surroundings.player == "discriminator":
+            sides = ["real", "fake"] if self.on_fakes else ["real"]
+        distance = cross_entropy if self.form == "cross_entropy" else multiclass_hinge
+
+        def loss(round: Round) -> Tensor:
+            return torch.stack([distance(round.class_logits(side), round.labels(side)) for side in sides]).sum()
+
+        return loss
+
+
+def multiclass_hinge(logits: Tensor, labels: Tensor) -> Tensor:
+    """Return the mean of max(0, 1 + the largest other logit − the label's), logits [n, classes], labels [n]."""
+    own = labels[:, None]
+    others = logits.scatter(1, own, -torch.inf).amax(1)
+    return relu(1 + others - logits.gather(1, own).squeeze(1)).mean()
+
+
+@AUXILIARIES.register
+class CodeLoss(Auxiliary):
+    """−log Q(c | G(z, c)), which bounds the information of samples on codes (Chen et al. 2016, equation 5).
+
+    Both players minimise it. `continuous` is the weight of continuous codes, normal given the sample, beside 1 for
+    each categorical one.
+    """
+
+    players = ("generator", "discriminator")
+    reads_latents = True
+    name: Literal["code_loss"]
+    continuous: Annotated[float, Field(ge=0)]
+
+    def build(self, surroundings: Surroundings) -> Callable[[Round], Tensor]:
+        """Return the mean over a batch, summed over codes."""
+        space = surroundings.latents
+        sizes = [*space.categorical, space.continuous]
+
+        def loss(round: Round) -> Tensor:
+            told = round.code_logits().split([*sizes, space.continuous], 1)
+            codes = round.latents[:, space.dimensions :].split(sizes, 1)
+            terms = [cross_entropy(logits, code) for logits, code in zip(told[:-2], codes, strict=False)]
+            if space.continuous:
+                terms.append(self.continuous * normal_loss(told[-2], told[-1], codes[-1]))
+            return torch.stack(terms).sum()
+
+        return loss
+
+
+def normal_loss(mean: Tensor, log_variance: Tensor, values: Tensor) -> Tensor:
+    """Return the negative log density of values [n, codes] under normal distributions: mean over n, summed."""
+    squares = (values - mean).square() * torch.exp(-log_variance)
+    return (squares + log_variance + math.log(2 * math.pi)).sum(1).mean() / 2
+
+
+@AUXILIARIES.register
+class OrthogonalGenerator(Auxiliary):
+    """The penalty `orthogonal`, of the generator's weights (Brock et al. 2019, equation 3)."""
+
+    name: Literal["orthogonal_generator"]
+
+    def __call__(self, round: Round) -> Tensor:
+        """Return the sum over layers of the squared products of different rows, one row an output."""
+        return row_products(round.generator_weights)

@@ -16,11 +16,12 @@ from pydantic import AfterValidator, Field, SerializeAsAny, create_model
 from ganctl.auxiliary import AUXILIARIES, Auxiliary
 from ganctl.command_line.jobs import Typed
 from ganctl.data.sources import SOURCES, Source
+from ganctl.game.round import PlayerName
 from ganctl.losses import LOSSES, Loss
 from ganctl.metrics import EXTRACTORS, METRICS, FeatureExtractor, Metric
 from ganctl.migrations import as_first_named, completed, without_effect
 from ganctl.models import MODELS, Model
-from ganctl.optim import OPTIMIZERS, Optimizer, PlayerName
+from ganctl.optim import OPTIMIZERS, Optimizer
 from ganctl.penalties import PENALTIES, Penalty
 from ganctl.registry import Component, Family, Spec
 from ganctl.schedules import Schedule

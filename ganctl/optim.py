@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import Parameter
 
 from ganctl.errors import ConfigError
+from ganctl.game.round import PlayerName
 from ganctl.registry import Component, Family, Spec
 from ganctl.runtime.eager import eager
 
@@ -16,8 +17,6 @@ LearningRate = Annotated[float, Field(gt=0)]
 Beta = Annotated[float, Field(ge=0, lt=1)]
 Betas = Annotated[tuple[Beta, Beta], Field(strict=False)]
 NonNegative = Annotated[float, Field(ge=0)]
-PlayerName = Literal["generator", "discriminator"]
-
 SIZES = (2, 3, 5, 7, 11, 13, 17)
 """Sides of the weights that an optimizer is tried on: all different, so that a slot's tell which they are."""
 

@@ -10,7 +10,7 @@ from torch.nn import Parameter
 
 from ganctl.game.round import Distribution, Round
 from ganctl.registry import Component, Family
-from ganctl.terms import LossTerm, Positive
+from ganctl.terms import LossTerm, Positive, row_products
 
 
 class Penalty(Component):
@@ -129,14 +129,8 @@ class Orthogonal(PenaltyTerm):
     name: Literal["orthogonal"]
 
     def __call__(self, round: Round) -> Tensor:
-        """Return the sum over layers of the squared products of different rows, one row an output.
-
-        Not in the step's bf16 or fp16: near a right angle, a product is a small difference of large numbers.
-        """
-        matrices = [weight.flatten(1) for weight in round.weights]
-        with torch.autocast(matrices[0].device.type, enabled=False):
-            products = [matrix @ matrix.T for matrix in matrices]
-            return torch.stack([(each - each.diag().diag()).square().sum() for each in products]).sum()
+        """Return the sum over layers of the squared products of different rows, one row an output."""
+        return row_products(round.weights)
 
 
 @PENALTIES.register

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from ganctl.auxiliary import ClassLoss, CodeLoss
 from ganctl.config import TrainConfig
 from ganctl.errors import ConfigError, counted, nearest
 from ganctl.penalties import Constraint
@@ -73,6 +74,42 @@ def _pack_does_not_divide_the_batch(config: TrainConfig) -> str | None:
         return None
     near = batch // pack * pack or pack
     return f"train.pack: {pack} does not divide train.batch_size={batch}; take train.batch_size={near}"
+
+
+@_refuse
+def _pack_of_labelled_samples(config: TrainConfig) -> str | None:
+    told = "labels" if config.model.conditional else "codes" if config.model.latents.codes else None
+    if config.train.pack == 1 or told is None:
+        return None
+    return f"train.pack: one logit of {config.train.pack} samples has no {told} to go by; set train.pack=1"
+
+
+@_refuse
+def _class_head_and_its_loss(config: TrainConfig) -> str | None:
+    named = next((key for key, term in config.auxiliary.items() if isinstance(term, ClassLoss)), None)
+    if named is not None and not config.model.conditional:
+        return f"auxiliary.{named}: tells classes that the model does not have; set model.conditional=true"
+    if not config.model.conditional:
+        return None
+    classifies = config.model.discriminator.condition == "classifier"
+    if named is not None and not classifies:
+        return f"auxiliary.{named}: needs model.discriminator.condition=classifier; set it, or leave the term out"
+    if named is None and classifies:
+        return "model.discriminator.condition: classifier needs auxiliary=[class_loss]; add it, or take projection"
+    return None
+
+
+@_refuse
+def _code_head_and_its_loss(config: TrainConfig) -> str | None:
+    named = next((key for key, term in config.auxiliary.items() if isinstance(term, CodeLoss)), None)
+    if named is None and config.model.latents.codes:
+        return "model: its codes mean nothing without auxiliary=[code_loss]; add it, or leave the codes out"
+    if named is not None and not config.model.latents.codes:
+        return (
+            f"auxiliary.{named}: the latents have no codes; set model.categorical_codes=[10] or "
+            "model.continuous_codes=2, or leave it out"
+        )
+    return None
 
 
 @_refuse

@@ -51,9 +51,14 @@ class Images:
         """Return how many samples a drawing shows for `sample.num`."""
         return num
 
-    def draw(self, fake: Tensor, real: Callable[[], Tensor] | None = None) -> np.ndarray:
-        """Draw generated rows, and real ones where that helps, as one image, uint8 [height, width, 1 or 3]."""
-        return grid(fake.numpy())
+    def draw(
+        self, fake: Tensor, real: Callable[[], Tensor] | None = None, columns: int | None = None
+    ) -> np.ndarray:
+        """Draw generated rows, and real ones where that helps, as one image, uint8 [height, width, 1 or 3].
+
+        Images lie in a grid of `columns`, or as square as can be.
+        """
+        return grid(fake.numpy(), columns)
 
     def describe(self, shape: tuple[int, ...]) -> str:
         """Return samples of a shape in words, such as "28×28 pixels in 1 channel"."""
@@ -94,7 +99,9 @@ class Points:
         """Return 32 times as many: a point shows less than an image."""
         return num * 32
 
-    def draw(self, fake: Tensor, real: Callable[[], Tensor] | None = None) -> np.ndarray:
+    def draw(
+        self, fake: Tensor, real: Callable[[], Tensor] | None = None, columns: int | None = None
+    ) -> np.ndarray:
         """Draw generated points over real ones: a histogram of numbers, else a scatter plot."""
         return plot((real() if real is not None else fake[:0]).numpy(), fake.numpy())
 
@@ -132,14 +139,19 @@ class SampleSpace:
         return cls(kind, kind.shape(rows), classes=classes)
 
     @classmethod
-    def of_shape(cls, shape: tuple[int, ...], value_range: tuple[float, float] = (-1.0, 1.0)) -> "SampleSpace":
-        """Return the space of samples of which only the shape is known, as in a checkpoint's header.
+    def of_shape(
+        cls,
+        shape: tuple[int, ...],
+        value_range: tuple[float, float] = (-1.0, 1.0),
+        classes: tuple[str, ...] = (),
+    ) -> "SampleSpace":
+        """Return the space of samples of which only shape and classes are known, as in a checkpoint's header.
 
         Raises `ConfigError` for a shape that no kind has.
         """
         for kind in KINDS:
             if kind.axes == len(shape):
-                return cls(kind, shape, value_range)
+                return cls(kind, shape, value_range, classes)
         raise ConfigError(f"data: no sample has the shape {list(shape)}")
 
     def describe(self) -> str:

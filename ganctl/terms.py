@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Annotated, ClassVar
 
+import torch
 from pydantic import Field
 from torch import Tensor
 
@@ -21,6 +22,9 @@ class LossTerm(Component):
     reads_real: ClassVar[bool] = False
     """Whether the term reads real samples, or their features or logits."""
 
+    reads_latents: ClassVar[bool] = False
+    """Whether the term reads the latents of the generated samples."""
+
     stateful: ClassVar[bool] = False
     """Whether what `build` returns has a state, which checkpoints hold (`ganctl.game.members.Stateful`)."""
 
@@ -34,3 +38,14 @@ class LossTerm(Component):
     def __call__(self, round: Round) -> Tensor:
         """Return the unweighted term, a scalar."""
         raise NotImplementedError
+
+
+def row_products(weights: list[Tensor]) -> Tensor:
+    """Return Σ‖WWᵀ ⊙ (1 − I)‖² over weights of two or more dimensions, outputs first.
+
+    Not in the step's bf16 or fp16: near a right angle, a product is a small difference of large numbers.
+    """
+    matrices = [weight.flatten(1) for weight in weights]
+    with torch.autocast(matrices[0].device.type, enabled=False):
+        products = [matrix @ matrix.T for matrix in matrices]
+        return torch.stack([(each - each.diag().diag()).square().sum() for each in products]).sum()

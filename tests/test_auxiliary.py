@@ -19,17 +19,27 @@ from ganctl.game.round import Distribution, Round, Surroundings
 from ganctl.game.scalars import measure
 from ganctl.game.step import train_step
 from ganctl.images.pretrained import open_image_network
+from ganctl.models.latents import LatentSpace
 from ganctl.samples import SampleSpace
+from scripts.soaks.configs import SMALL_OPTIONS
 from tests.conftest import TINY, Cli, contents
 from tests.game.games import round_of, small_config, small_game, update
 
 SQUEEZENET: dict[str, Any] = {"network": "squeezenet1_1", "layers": ["features.1", "features.3"], "weights": None}
-SETTINGS: dict[str, dict[str, Any]] = {"feature_matching": {}, "ssim": {}, "perceptual": SQUEEZENET}
+SETTINGS: dict[str, dict[str, Any]] = {
+    "feature_matching": {},
+    "ssim": {},
+    "perceptual": SQUEEZENET,
+    "class_loss": {"form": "cross_entropy", "on_fakes": False},
+    "code_loss": {"continuous": 0.1},
+    "orthogonal_generator": {},
+}
 PICTURES = [word for word in TINY if not word.startswith("data")] + ["data=digits", "data.resolution=8"]
 
 
 def surroundings(shape: tuple[int, ...], value_range: tuple[float, float] = (-1.0, 1.0)) -> Surroundings:
-    return Surroundings(SampleSpace.of_shape(shape, value_range), torch.device("cpu"), torch.float32, seed=3)
+    space, latents = SampleSpace.of_shape(shape, value_range), LatentSpace(4, categorical=(3,), continuous=2)
+    return Surroundings("generator", space, latents, torch.device("cpu"), torch.float32, seed=3)
 
 
 def term(name: str, *given: Any) -> Any:
@@ -192,7 +202,7 @@ def test_a_terms_gradient_equals_finite_differences(name: str) -> None:
     game = small_game(f"auxiliary=[{name}]", "device.precision=fp64", *silu)
     (auxiliary,) = (each for each in game.generator.terms if each.name == name)
     game.discriminator.trainable(False)
-    weight = game.generator.parameters[0]
+    weight = next(each for each in game.generator.parameters if each.dim() == 4)
 
     def value() -> Tensor:
         return auxiliary.compute(round_of(game, "generator"))
@@ -241,6 +251,7 @@ def test_auxiliary_terms_of_a_run_are_logged_and_random_weights_said_once(worksp
     network = ["auxiliary.perceptual.network=squeezenet1_1", "auxiliary.perceptual.layers=[features.3]"]
     words = [
         f"auxiliary=[{','.join(AUXILIARIES)}]",
+        *(word for name in AUXILIARIES for word in SMALL_OPTIONS.get(f"auxiliary=[{name}]", ())),
         *network,
         "train.steps=2",
         "logging.every=1",

@@ -23,7 +23,15 @@ UNBOUNDED = {
         "warmup",
         "until",
     ),  # compared, never looped over
-    *("batch_size", "latent", "width", "max_width", "hidden", "pack"),  # compared with memory, or with the batch
+    *(
+        "batch_size",
+        "latent",
+        "embedding",
+        "width",
+        "max_width",
+        "hidden",
+        "pack",
+    ),  # compared with memory, or with the batch
     "least",  # of samples in a mode, compared with counts
 }
 

@@ -30,8 +30,8 @@ MAY_IMPORT = {
     "plugins": {"errors"},
     "validation": {"command_line", "errors", "migrations", "registry"},
     "migrations": set(),
-    "config": {"command_line", "errors", "metrics", "registry", "validation", "migrations"} | FAMILIES,
-    "rules": {"config", "errors", "penalties"},
+    "config": {"command_line", "errors", "metrics", "registry", "round", "validation", "migrations"} | FAMILIES,
+    "rules": {"auxiliary", "config", "errors", "penalties"},
     "game": {"config", "images", "metrics", "runs"} | FOUNDATION | FAMILIES,
     "checkpoints": {"config", "game", "plugins", "rules"} | FOUNDATION | FAMILIES,
     "folders": {"checkpoints", "command_line", "config", "loggers", "plugins"} | FOUNDATION,
@@ -269,8 +269,8 @@ def test_no_two_modules_and_no_two_public_classes_have_one_name() -> None:
     assert {name for name, count in classes.items() if count > 1} == set()
 
 
-NO_PACKAGE = {"behaviours", "gpu", "scripts"}
-"""Folders of tests beside those of packages: of whole runs, for a card, of what people run."""
+NO_PACKAGE = {"behaviours", "gpu", "reference", "scripts"}
+"""Folders of tests beside those of packages: of whole runs, for a card, against others' numbers, of scripts."""
 
 
 def test_folders_of_tests_are_those_of_the_package() -> None:

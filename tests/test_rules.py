@@ -15,6 +15,9 @@ from tests.game.games import small_game
 
 LINEAR = "schedule.learning_rate.shape=linear"
 BATCH_NORM = "model.discriminator.norm=batch"
+LABELLED = ["model.conditional=true"]
+CLASSIFIER = "model.discriminator.condition=classifier"
+INFO = ["model.continuous_codes=2", "auxiliary=[code_loss]"]
 TWICE = ["r1", "r2", "gradient_penalty", "dragan"]
 """Penalties on the discriminator's gradient."""
 CASES: dict[str, tuple[list[str], list[str], str]] = {
@@ -38,6 +41,21 @@ CASES: dict[str, tuple[list[str], list[str], str]] = {
         ["train.pack=3"],
         ["train.pack=4"],
         "train.pack: 3 does not divide train.batch_size=4; take train.batch_size=3",
+    ),
+    "_pack_of_labelled_samples": (
+        ["train.pack=4", *INFO],
+        ["train.pack=4"],
+        "train.pack: one logit of 4 samples has no codes to go by; set train.pack=1",
+    ),
+    "_class_head_and_its_loss": (
+        [*LABELLED, "auxiliary=[class_loss]"],
+        [*LABELLED, "auxiliary=[class_loss]", CLASSIFIER],
+        "auxiliary.class_loss: needs model.discriminator.condition=classifier; set it, or leave the term out",
+    ),
+    "_code_head_and_its_loss": (
+        ["model.categorical_codes=[10]"],
+        INFO,
+        "model: its codes mean nothing without auxiliary=[code_loss]; add it, or leave the codes out",
     ),
     "_batch_norm_over_one_logit": (
         ["train.pack=4", BATCH_NORM],
@@ -91,6 +109,11 @@ MORE = [
         ["_schedule_without_end", "_schedule_past_the_end"],
     ),
     *((["device.compile=true", f"penalty=[{name}]"], ["_compiled_and_differentiated_twice"]) for name in TWICE),
+    ([*LABELLED, CLASSIFIER], ["_class_head_and_its_loss"]),
+    (["auxiliary=[class_loss]"], ["_class_head_and_its_loss"]),
+    (["auxiliary=[code_loss]"], ["_code_head_and_its_loss"]),
+    ([*LABELLED, "train.pack=2"], ["_pack_of_labelled_samples"]),
+    (LABELLED, []),
     (["train.pack=8"], ["_pack_does_not_divide_the_batch"]),
     (["train.batch_size=8", "train.pack=8", "model.discriminator.norm=layer"], []),
 ]

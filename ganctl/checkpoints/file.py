@@ -61,6 +61,7 @@ BLOCK = 1 << 22
 
 
 Steps = Annotated[int, Field(ge=0, lt=1 << 63)]
+ClassName = Annotated[str, Field(max_length=1000)]
 FileName = Annotated[str, Field(pattern=re.compile(r"^(?!\.\.?\Z)[^/\\\x00-\x1f\x7f]{1,255}\Z"))]
 
 
@@ -108,7 +109,8 @@ class Header(Plain):
     `config` is the validated config as plain data, `step` the steps done, `shape` that of one sample,
     `data` the fingerprint of the data, `versions` those of Python, torch and ganctl, `logs` the byte
     lengths of the run's log files when it was written; `inexact` and `rollbacks` are the run's history.
-    `evaluation_due`: this step is still to be evaluated. `score`: why it was kept as the best.
+    `evaluation_due`: this step is still to be evaluated. `score`: why it was kept as the best. `classes`
+    are the names of those that a conditional model was trained on.
     """
 
     config: dict[str, Any]
@@ -121,6 +123,7 @@ class Header(Plain):
     rollbacks: tuple[Rollback, ...] = ()
     evaluation_due: bool = False
     score: Score | None = None
+    classes: tuple[ClassName, ...] = ()
 
 
 @dataclass(frozen=True)

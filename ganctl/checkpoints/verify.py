@@ -50,7 +50,8 @@ def check_tensors(checkpoint: Checkpoint, config: TrainConfig) -> None:
     scaled = any(name.startswith("scaler.") for name in rest)
     wide = any(name.startswith(PLAYERS) and entry[0] == "float64" for name, entry in rest.items())
     try:
-        space = config.model.space(SampleSpace.of_shape(checkpoint.header.shape))
+        header = checkpoint.header
+        space = config.model.space(SampleSpace.of_shape(header.shape, classes=header.classes))
         members = outline(config, space, torch.float64 if wide else torch.float32)
         for prefix, member in members.items():
             if member.may_lack(steps, scaled) and not any(name.startswith(f"{prefix}.") for name in rest):

@@ -17,6 +17,7 @@ from ganctl.commands.seeds import Seeds
 from ganctl.errors import ConfigError, counted
 from ganctl.game.sampling import generate
 from ganctl.images.png import encoded, save
+from ganctl.models.latents import LatentSpace
 from ganctl.runs.generator import GeneratorCommand, open_generator
 from ganctl.runtime.console import say
 from ganctl.runtime.disk import write_whole
@@ -61,7 +62,7 @@ def run(values: Typed, job: Job, signals: Signals) -> None:
         raise ConfigError("images: this model draws points, which have no single images; leave images=false")
     if file is not None and file.suffix.lower() == ".csv" and not points:
         raise ConfigError(f"out: {file} would be a table, but this model draws images; take .png, .npy or .npz")
-    latents = _latents(config.model.latent, command).to(device.torch_device, device.dtype)
+    latents = _latents(config.model.latents, command).to(device.torch_device, device.dtype)
     samples = generate(trained.network, latents, device, command.batch_size)
     rows = space.kind.store(samples, space.value_range)
     stem = "-".join([checkpoint.path.stem, _title(command), *([] if command.ema else ["raw"])])
@@ -106,14 +107,14 @@ def _content(rows: Tensor, kind: Kind, ending: str) -> bytes:
     return content.getvalue()
 
 
-def _latents(dimensions: int, command: SampleCommand) -> Tensor:
-    """Return latents [count, dimensions] drawn on the CPU, so that every device samples the same ones."""
+def _latents(space: LatentSpace, command: SampleCommand) -> Tensor:
+    """Return latents [count, width] drawn on the CPU, so that every device samples the same ones."""
     cpu = torch.device("cpu")
     if command.seeds is None:
         source = generator(cpu, "sample", command.seed or 0)
-        return torch.randn(command.num or FEW, dimensions, generator=source)
+        return space.draw((command.num or FEW,), source, torch.float32)
     each = (generator(cpu, "sample", seed) for seed in command.seeds)
-    return torch.stack([torch.randn(dimensions, generator=source) for source in each])
+    return torch.stack([space.draw((), source, torch.float32) for source in each])
 
 
 def _title(command: SampleCommand) -> str:

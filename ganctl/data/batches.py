@@ -105,10 +105,8 @@ class Batches:
         self.waited += perf_counter() - started
         return self.store.space.kind.normalise(chosen.to(self.device, non_blocking=True), self._range, self.dtype)
 
-    def labels(self, stream: str, number: int) -> Tensor | None:
-        """Return the labels of what `samples` returns, int64 [part] on the device, or None."""
-        if self._labels is None:
-            return None
+    def labels(self, stream: str, number: int) -> Tensor:
+        """Return the labels of what `samples` returns, int64 [part] on the device; the data must have them."""
         chosen = self._labels[self.indices(stream, number)]
         chosen = chosen.pin_memory() if self._home != self.device else chosen
         return chosen.to(self.device, non_blocking=True)
@@ -116,15 +114,16 @@ class Batches:
     def drawn_labels(self, uniform: Tensor) -> Tensor:
         """Return labels, int64 [n], for float numbers [n] in [0, 1), each class as often as it is served.
 
-        All is done on the device, where `uniform` is. The samples must have labels.
+        All is done on the device, where `uniform` is. The data must have labels.
         """
         assert self._thresholds is not None
         classes, thresholds = self._thresholds
         return classes[torch.searchsorted(thresholds, uniform.float(), right=True)]
 
     @cached_property
-    def _labels(self) -> Tensor | None:
-        return None if self.store.labels is None else self.store.labels.to(self._home)
+    def _labels(self) -> Tensor:
+        assert self.store.labels is not None
+        return self.store.labels.to(self._home)
 
 
 def _fits(samples: Tensor, device: torch.device) -> bool:

@@ -9,14 +9,14 @@ from torch import nn
 from ganctl.config import TrainConfig
 from ganctl.errors import ConfigError, SizeError
 from ganctl.game.players import Player, Term
-from ganctl.game.round import Distribution, Surroundings
+from ganctl.game.round import Distribution, PlayerName, Surroundings
 from ganctl.models.packed import build_discriminator
-from ganctl.optim import PlayerName
 from ganctl.penalties import Constraint
+from ganctl.registry import Component
 from ganctl.runtime.device import Device
 from ganctl.runtime.randomness import seeded
 from ganctl.samples import SampleSpace
-from ganctl.schedules import CONSTANT
+from ganctl.schedules import CONSTANT, Schedule
 from ganctl.terms import LossTerm
 
 
@@ -51,7 +51,7 @@ def assemble_player(
 
     On device "meta" it only says what it would save: of its terms, none but those with a state are built.
     """
-    surroundings = Surroundings(space, device.torch_device, device.dtype, config.seed)
+    surroundings = Surroundings(name, space, config.model.latents, device.torch_device, device.dtype, config.seed)
     generates = name == "generator"
     penalties = [] if generates else list(config.penalty.values())
     return Player(
@@ -71,18 +71,25 @@ def assemble_player(
 def _terms(config: TrainConfig, name: PlayerName, surroundings: Surroundings) -> list[Term]:
     # The adversarial loss comes last: the logits that a penalty has differentiated are then those that it reads.
     loss, generates = config.loss, name == "generator"
-    schedule = CONSTANT if generates else config.schedule.penalty.ending(config.train.steps)
+    fading = config.schedule.penalty.ending(config.train.steps)
+    chosen: list[tuple[str, Component, Schedule]] = []
+    if not generates:
+        chosen += [(key, penalty, fading) for key, penalty in config.penalty.items()]
+    chosen += [(key, term, CONSTANT) for key, term in config.auxiliary.items() if name in term.players]
     terms = []
-    for key, term in (config.auxiliary if generates else config.penalty).items():
+    for key, term, schedule in chosen:
         if isinstance(term, LossTerm):
             built: Any = None
             if surroundings.device.type != "meta" or term.stateful:
                 built = term.build(surroundings)
-            terms.append(Term(key, built, schedule, term.weight, term.every, _reads(term.reads_real, term.draws)))
+            reads = _reads(term.reads_real, term.draws, latents=term.reads_latents)
+            terms.append(Term(key, built, schedule, term.weight, term.every, reads))
     if generates:
         return [*terms, Term("adversarial", loss.generator, CONSTANT, reads=_reads(loss.reads_real, {}))]
     return [*terms, Term("adversarial", loss.discriminator, CONSTANT, reads=_reads(True, loss.draws))]
 
 
-def _reads(real: bool, draws: Mapping[str, Distribution]) -> Mapping[str, Distribution | None]:
-    return {**({"real": None} if real else {}), **draws}
+def _reads(
+    real: bool, draws: Mapping[str, Distribution], *, latents: bool = False
+) -> Mapping[str, Distribution | None]:
+    return {**({"real": None} if real else {}), **({"latents": None} if latents else {}), **draws}

@@ -12,9 +12,9 @@ from ganctl.game.divergence import Divergence
 from ganctl.game.draws import Draws
 from ganctl.game.outline import check_memory
 from ganctl.game.players import Player
+from ganctl.game.round import PlayerName
 from ganctl.game.step import Game
 from ganctl.models.ema import Ema
-from ganctl.optim import PlayerName
 from ganctl.runtime.device import Device, open_device
 from ganctl.runtime.ranks import Ranks
 from ganctl.samples import Kind
@@ -36,6 +36,9 @@ def build_game(config: TrainConfig, store: Store, device: Device) -> Game:
         raise ConfigError(
             f"device.compile: compiles for CUDA alone, not for {device.torch_device}; set it to false"
         )
+    if config.model.conditional and store.labels is None:
+        reason = f" ({store.without_labels})" if store.without_labels else ""
+        raise ConfigError(f"model.conditional: the data has no classes{reason}; set it to false")
     space = config.model.space(store.space)
     check_memory(config, space, device)
 
@@ -83,7 +86,8 @@ def _draws(config: TrainConfig, store: Store, device: Device) -> Draws:
         batches=batches,
         device=device,
         seed=config.seed,
-        latent=config.model.latent,
+        space=config.model.latents,
+        conditional=config.model.conditional,
         pack=config.train.pack,
         accumulate=loop.accumulate,
         updates={"generator": loop.n_gen, "discriminator": loop.n_dis},

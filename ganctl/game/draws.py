@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from ganctl.data.batches import Batches
-from ganctl.game.round import Distribution, Feed
-from ganctl.optim import PlayerName
+from ganctl.game.round import Distribution, Feed, PlayerName
+from ganctl.models.latents import LatentSpace
 from ganctl.runtime.device import Device
-from ganctl.runtime.randomness import drawn, mix, normal
+from ganctl.runtime.randomness import drawn, generator, mix
 from ganctl.runtime.ranks import Ranks
 
 DRAW: dict[Distribution, Callable[..., Tensor]] = {"uniform": torch.rand, "normal": torch.randn}
@@ -22,14 +22,15 @@ class Draws:
 
     An update learns from `accumulate` batches. Its random numbers are drawn for all of them at once and sliced, so
     that accumulation sees the numbers of one large batch. Each rank is fed its part of a batch. `updates` are
-    those of each player a step. With `share`, the generator's first update in a step has the latents of the
-    discriminator's last one.
+    those of each player a step. A `conditional` model is fed labels, too. With `share`, the generator's first
+    update in a step has the latents of the discriminator's last one.
     """
 
     batches: Batches
     device: Device
     seed: int
-    latent: int
+    space: LatentSpace
+    conditional: bool
     pack: int
     accumulate: int
     updates: Mapping[PlayerName, int]
@@ -57,34 +58,48 @@ class Draws:
             self.seed = self.batches.seed = mix(self.seed, "rollback", rollbacks)
 
     def latents(self, count: int, *key: int | str) -> Tensor:
-        """Return standard normal latents [count, latent], keyed by the seed and `key`."""
-        shape = (count, self.latent)
-        return normal(shape, self.device.torch_device, self.device.dtype, self.seed, "latents", *key)
+        """Return latents [count, width], keyed by the seed and `key`."""
+        source = generator(self.device.torch_device, self.seed, "latents", *key)
+        return self.space.draw((count,), source, self.device.dtype)
+
+    def labels(self, count: int, *key: int | str) -> Tensor:
+        """Return labels int64 [count], as frequent as those that are served, keyed by the seed and `key`."""
+        where = self.device.torch_device, torch.float32
+        return self.batches.drawn_labels(drawn(torch.rand, (count,), *where, self.seed, "labels", *key))
 
     def feeds(self, player: PlayerName, number: int, reads: Mapping[str, Distribution | None]) -> Iterator[Feed]:
         """Yield the feed of this rank's part of each batch of a player's update `number` (from 0).
 
-        It holds the latents, unless the update shares the samples of the one before, and `reads`: "real" and the
-        names of draws with their distributions, "uniform" in [0, 1), one number a logit, or "normal", in the shape
-        of the samples.
+        It holds the latents, unless the update shares the samples of the one before, labels, and `reads`: "real",
+        "latents", and the names of draws with their distributions, "uniform" in [0, 1), one number a logit, or
+        "normal", in the shape of the samples.
         """
-        given = self.accumulate == 1 and self._repeats_latents(player, number)
+        given = self.accumulate == 1 and self._repeats_latents(player, number) and "latents" not in reads
         whole = {} if given else {"latents": self.latents_of(player, number)}
+        if self.conditional:
+            whole["fake_labels"] = self.labels(self.batch_size * self.accumulate, *self._key(player, number))
         for name, distribution in reads.items():
             if distribution is not None:
                 whole[name] = self._drawn(distribution, name, player, number)
         for part in range(self.accumulate):
             feed = {name: self._part(values, part) for name, values in whole.items()}
             if "real" in reads:
-                feed["real"] = self.batches.samples(player, number * self.accumulate + part)
+                batch = number * self.accumulate + part
+                feed["real"] = self.batches.samples(player, batch)
+                if self.conditional:
+                    feed["real_labels"] = self.batches.labels(player, batch)
             yield feed
 
     def latents_of(self, player: PlayerName, number: int) -> Tensor:
-        """Return the latents of a player's update `number` (from 0), [batch · accumulate, latent]."""
+        """Return the latents of a player's update `number` (from 0), [batch · accumulate, width]."""
+        return self.latents(self.batch_size * self.accumulate, *self._key(player, number))
+
+    def _key(self, player: PlayerName, number: int) -> tuple[PlayerName, int]:
+        """Return by which update's player and number (from 0) an update's latents are drawn."""
         if self._repeats_latents(player, number):
             step = number // self.updates["generator"]
-            player, number = "discriminator", (step + 1) * self.updates["discriminator"] - 1
-        return self.latents(self.batch_size * self.accumulate, player, number)
+            return "discriminator", (step + 1) * self.updates["discriminator"] - 1
+        return player, number
 
     def shares_samples(self, player: PlayerName, number: int) -> bool:
         """Return whether the samples of an update are those of the next one too, the generator's.

@@ -16,7 +16,7 @@ from ganctl.config import TrainConfig
 from ganctl.errors import ConfigError
 from ganctl.game.assemble import assemble_player, make_network
 from ganctl.game.members import Member, members
-from ganctl.optim import PlayerName
+from ganctl.game.round import PlayerName
 from ganctl.runtime.device import Device
 from ganctl.runtime.memory import memory_limit
 from ganctl.samples import SampleSpace
@@ -66,7 +66,7 @@ def check_memory(config: TrainConfig, space: SampleSpace, device: Device) -> Non
     what = f"{gigabytes(needed)} with gradients, optimizer and average, but {where} has {gigabytes(available)}"
     if needed > available:
         raise ConfigError(f"model: its {weights:,} weights need {what}; lower the model's widths")
-    values = config.train.accumulate * config.model.latent + math.prod(space.shape)
+    values = config.train.accumulate * config.model.latents.width + math.prod(space.shape)
     batch = config.train.batch_size * values * number
     if needed + batch > available:
         raise ConfigError(

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from ganctl.errors import DivergenceError
-from ganctl.game.round import Distribution, Round
-from ganctl.optim import Optimizer, PlayerName
+from ganctl.game.round import Distribution, PlayerName, Round
+from ganctl.optim import Optimizer
 from ganctl.runtime.ranks import Ranks
 from ganctl.schedules import Schedule
 

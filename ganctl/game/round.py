@@ -12,9 +12,11 @@ from torch import Tensor, nn
 from ganctl.errors import ConfigError
 from ganctl.models import Discriminator
 from ganctl.models.convolutions import gradients_at_samples_alone
+from ganctl.models.latents import LatentSpace
 from ganctl.runtime.device import Device
 from ganctl.samples import SampleSpace
 
+PlayerName = Literal["generator", "discriminator"]
 Side = Literal["real", "fake"]
 SIDES: tuple[Side, ...] = ("real", "fake")
 Distribution = Literal["uniform", "normal"]
@@ -46,6 +48,16 @@ class Networks:
         assert isinstance(self.discriminator, Discriminator)
         return self.discriminator.logits(features, *_given(labels)).to(self.device.dtype)
 
+    def class_logits(self, features: Tensor) -> Tensor:
+        """Return the discriminator's logits of classes, [logits, classes]."""
+        assert isinstance(self.discriminator, Discriminator)
+        return self.discriminator.class_logits(features).to(self.device.dtype)
+
+    def code_logits(self, features: Tensor) -> Tensor:
+        """Return what the discriminator tells of the latents' codes, [logits, values]."""
+        assert isinstance(self.discriminator, Discriminator)
+        return self.discriminator.code_logits(features).to(self.device.dtype)
+
 
 def _given(labels: Tensor | None) -> tuple[Tensor, ...]:
     return () if labels is None else (labels,)
@@ -53,9 +65,11 @@ def _given(labels: Tensor | None) -> tuple[Tensor, ...]:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What a term is built for: what samples are, the device, its type, the run's seed."""
+    """What a term is built for: whose it is, what samples and latents are, device, type, and the run's seed."""
 
+    player: PlayerName
     space: SampleSpace
+    latents: LatentSpace
     device: torch.device
     dtype: torch.dtype
     seed: int
@@ -116,6 +130,28 @@ class Round:
     def fake_gradient(self) -> Tensor:
         """∇D at the generated samples, [logits, values], differentiable."""
         return self._gradient("fake")
+
+    def labels(self, side: Side) -> Tensor:
+        """Return the labels of a side's samples, int64 [batch]; of a conditional model."""
+        return self._declared(f"{side}_labels", "model.conditional = true to its condition")
+
+    def class_logits(self, side: Side) -> Tensor:
+        """Return the logits of the classes of a side's samples, [logits, classes]."""
+        return self._networks.class_logits(self._features(side))
+
+    @property
+    def latents(self) -> Tensor:
+        """The latents of the generated samples, [batch, latents.width]."""
+        return self._declared("latents", "reads_latents = True")
+
+    def code_logits(self) -> Tensor:
+        """Return what the discriminator tells of the generated samples' codes, as `Heads` orders it."""
+        return self._networks.code_logits(self._features("fake"))
+
+    @property
+    def generator_weights(self) -> list[Tensor]:
+        """The generator's weights of two or more dimensions, outputs first, as they are trained."""
+        return [weight for weight in self._networks.generator.parameters() if weight.dim() > 1]
 
     @property
     def weights(self) -> list[Tensor]:

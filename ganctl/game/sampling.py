@@ -7,18 +7,25 @@ from torch import Tensor, nn
 
 from ganctl.config import TrainConfig
 from ganctl.metrics import Samples
+from ganctl.models.latents import LatentSpace
 from ganctl.runtime.device import Device
 from ganctl.runtime.randomness import generator
 from ganctl.samples import SampleSpace
 
 
 @torch.no_grad()
-def generate(network: nn.Module, latents: Tensor, device: Device, batch_size: int) -> Tensor:
-    """Return the samples of latents [count, latent] in evaluation mode, [count, *shape], `batch_size` at once."""
+def generate(
+    network: nn.Module, latents: Tensor, device: Device, batch_size: int, labels: Tensor | None = None
+) -> Tensor:
+    """Return the samples of latents [count, width] in evaluation mode, [count, *shape], `batch_size` at once.
+
+    `labels`, int64 [count] on the device, are the classes that a conditional model is asked for.
+    """
     training = network.training
     network.eval()
     with device.autocast():
-        samples = torch.cat([network(part) for part in latents.split(batch_size)])
+        parts = zip(*(values.split(batch_size) for values in (latents, labels) if values is not None), strict=True)
+        samples = torch.cat([network(*part) for part in parts])
     network.train(training)
     return samples.to(device.dtype)
 
@@ -33,18 +40,30 @@ def at_once(config: TrainConfig) -> int:
 
 
 def drawn(
-    network: nn.Module, latent: int, space: SampleSpace, device: Device, count: int, seed: int, batch_size: int
+    network: nn.Module,
+    latents: LatentSpace,
+    space: SampleSpace,
+    device: Device,
+    count: int,
+    seed: int,
+    batch_size: int,
+    labels: Tensor | None = None,
 ) -> Samples:
     """Return `count` samples of a seed for a measurement, drawn where they are read, `batch_size` at once.
 
-    Latents are drawn on the CPU and keyed by their place, so that every device measures the same ones.
+    Latents are drawn on the CPU and keyed by their place, so that every device measures the same ones. `labels`,
+    int64 [count], are the classes that a conditional model is asked for.
     """
 
     @lru_cache(maxsize=2)
     def block(number: int) -> Tensor:
         source = generator(torch.device("cpu"), "evaluate", seed, number)
-        latents = torch.randn(LATENTS, latent, generator=source)
-        samples = generate(network, latents.to(device.torch_device, device.dtype), device, batch_size)
+        values = latents.draw((LATENTS,), source, torch.float32).to(device.torch_device, device.dtype)
+        asked = None
+        if labels is not None:
+            asked = labels[number * LATENTS : (number + 1) * LATENTS].to(device.torch_device)
+            values = values[: len(asked)]
+        samples = generate(network, values, device, batch_size, asked)
         return space.kind.store(samples, space.value_range)
 
     def read(start: int, stop: int) -> Tensor:

@@ -11,9 +11,8 @@ from ganctl.game.divergence import Divergence
 from ganctl.game.draws import Draws
 from ganctl.game.members import Member, members
 from ganctl.game.players import Player, Term, Update
-from ganctl.game.round import Feed, Networks, Round
+from ganctl.game.round import Feed, Networks, PlayerName, Round
 from ganctl.models.ema import Ema
-from ganctl.optim import PlayerName
 from ganctl.runtime.device import Device
 from ganctl.runtime.randomness import seed_networks
 from ganctl.schedules import Schedule

@@ -13,13 +13,13 @@ GAP = 2
 """Black pixels around each image."""
 
 
-def grid(images: np.ndarray) -> np.ndarray:
+def grid(images: np.ndarray, columns: int | None = None) -> np.ndarray:
     """Return images, uint8 [count, height, width, channels] side by side as one, uint8 [rows, columns, channels].
 
-    As square as can be, in reading order, with black gaps and blanks.
+    In so many columns, or as square as can be, in reading order, with black gaps and blanks.
     """
     count, height, width, channels = images.shape
-    columns = math.ceil(math.sqrt(count))
+    columns = columns or math.ceil(math.sqrt(count))
     rows = math.ceil(count / columns)
     sheet = np.zeros((rows * (height + GAP) + GAP, columns * (width + GAP) + GAP, channels), np.uint8)
     for number, image in enumerate(images):

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from ganctl.errors import ConfigError, SizeError
 from ganctl.models.convolutions import Conv2d, ConvTranspose2d
-from ganctl.models.layers import ACTIVATIONS, LayeredModel, LayersSpec, Width, has_bias, weighted
+from ganctl.models.layers import ACTIVATIONS, JudgedLayersSpec, LayeredModel, LayersSpec, Width, has_bias, weighted
 from ganctl.models.model import MODELS, Discriminator, Generator, GeneratorSpec
 from ganctl.samples import SampleSpace
 
@@ -30,6 +30,10 @@ class DcganGeneratorSpec(ConvolutionsSpec, GeneratorSpec):
     """The generator's transposed convolutions and output; `base_layers` of size 5 keep the base's side."""
 
     base_layers: Annotated[int, Field(ge=0, le=16)]
+
+
+class DcganDiscriminatorSpec(ConvolutionsSpec, JudgedLayersSpec):
+    """The discriminator's convolutions."""
 
 
 def halvings_of(space: SampleSpace) -> int:
@@ -70,7 +74,8 @@ class DcganGenerator(Generator):
         widths = [*reversed(_widths(spec, halvings)), channels]
         base = side >> halvings
         bias = has_bias(spec.norm)
-        projection = ConvTranspose2d(model.latent, widths[0], base, bias=bias)
+        self.joined = model.joined(len(space.classes))
+        projection = ConvTranspose2d(self.joined.width, widths[0], base, bias=bias)
         self.project = nn.Sequential(*spec.block(projection, widths[0], std, dropout=False))
         doublings: list[nn.Module] = []
         hidden = [widths[0]] * spec.base_layers + widths[:-1]
@@ -84,7 +89,8 @@ class DcganGenerator(Generator):
 
     def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return images [batch, channels, side, side]."""
-        images: Tensor = self.output(self.doublings(self.project(latents[:, :, None, None])))
+        inputs = self.joined(latents, labels)[:, :, None, None]
+        images: Tensor = self.output(self.doublings(self.project(inputs)))
         return images
 
 
@@ -106,7 +112,9 @@ class DcganDiscriminator(Discriminator):
             layers += spec.block(convolution, width, std, norm)
             channels = width
         self.halvings = nn.Sequential(*layers)
-        self.judge = weighted(Conv2d(channels, 1, side >> halvings), spec.norm, std)
+        base = side >> halvings
+        self.judge = weighted(Conv2d(channels, 1, base), spec.norm, std)
+        self.heads = model.heads(channels * base**2, len(space.classes))
 
     def features(self, samples: Tensor) -> Tensor:
         """Return the last halving's channels, [batch, channels, base, base]."""
@@ -116,7 +124,7 @@ class DcganDiscriminator(Discriminator):
     def logits(self, features: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return logits [batch]."""
         logits: Tensor = self.judge(features)
-        return logits.flatten()
+        return self.heads.conditioned(logits.flatten(), features, labels)
 
 
 @MODELS.register
@@ -127,4 +135,4 @@ class Dcgan(LayeredModel):
     name: Literal["dcgan"]
     init_std: Annotated[float, Field(gt=0)]
     generator: DcganGeneratorSpec
-    discriminator: ConvolutionsSpec
+    discriminator: DcganDiscriminatorSpec

@@ -4,11 +4,13 @@ from collections.abc import Callable
 from functools import partial
 from typing import Annotated, ClassVar, Literal
 
+import torch
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from ganctl.models.model import Model
+from ganctl.models.heads import Heads
+from ganctl.models.model import DiscriminatorSpec, Model
 from ganctl.registry import Spec
 
 Norm = Literal["batch", "layer", "instance", "spectral", "none"]
@@ -59,7 +61,7 @@ def weighted(layer: nn.Module, norm: Norm, init_std: float | None) -> nn.Module:
     """
     if init_std is not None:
         nn.init.normal_(layer.weight, 0.0, init_std)  # type: ignore[arg-type]
-        if layer.bias is not None:
+        if getattr(layer, "bias", None) is not None:
             nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
     return spectral_norm(layer) if norm == "spectral" else layer
 
@@ -106,10 +108,48 @@ class LayersSpec(Spec):
         return [*modules, nn.Dropout(self.dropout)] if dropout and self.dropout > 0 else modules
 
 
-class LayeredModel(Model):
-    """A model whose discriminator is a stack of layers with one norm."""
+class LatentsAndClass(nn.Module):
+    """Latents of so many columns and, beside them, what is learned of a label (Mirza and Osindero 2014).
 
-    discriminator: LayersSpec
+    Without classes the latents alone. `width` is the number of columns of both.
+    """
+
+    def __init__(self, latents: int, classes: int, dimensions: int) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(classes, dimensions) if classes else None
+        self.width = latents + (dimensions if classes else 0)
+
+    def forward(self, latents: Tensor, labels: Tensor | None) -> Tensor:
+        """Return [batch, width] of latents and labels, int64 [batch]."""
+        if self.embedding is None:
+            return latents
+        assert labels is not None, "a conditional generator needs labels"
+        return torch.cat([latents, self.embedding(labels).to(latents.dtype)], 1)
+
+
+class JudgedLayersSpec(LayersSpec, DiscriminatorSpec):
+    """The hidden layers of a discriminator."""
+
+
+class LayeredModel(Model):
+    """A model whose discriminator is a stack of layers with one norm.
+
+    A conditional generator has an `embedding` of so many dimensions of the class beside the latents.
+    """
+
+    embedding: Width
+    init_std: Annotated[float, Field(gt=0)] | None
+    discriminator: JudgedLayersSpec
+
+    def joined(self, classes: int) -> LatentsAndClass:
+        """Return what joins latents and labels for the generator's first layer."""
+        return LatentsAndClass(self.latents.width, classes, self.embedding)
+
+    def heads(self, features: int, classes: int) -> Heads:
+        """Return what else the discriminator tells of so many features."""
+        spec = self.discriminator
+        wrap = partial(weighted, norm=spec.norm, init_std=self.init_std)
+        return Heads(features, classes, spec.condition, self.latents, wrap)
 
     @property
     def lipschitz(self) -> bool:

@@ -6,7 +6,16 @@ from typing import Annotated, Literal
 from pydantic import Field
 from torch import Tensor, nn
 
-from ganctl.models.layers import ACTIVATIONS, LayeredModel, LayersSpec, Maxout, Width, has_bias, weighted
+from ganctl.models.layers import (
+    ACTIVATIONS,
+    JudgedLayersSpec,
+    LayeredModel,
+    LayersSpec,
+    Maxout,
+    Width,
+    has_bias,
+    weighted,
+)
 from ganctl.models.model import MODELS, Discriminator, Generator, GeneratorSpec
 from ganctl.samples import IMAGES, SampleSpace
 
@@ -28,6 +37,10 @@ class MlpGeneratorSpec(DenseSpec, GeneratorSpec):
     """The generator's layers and output."""
 
 
+class MlpDiscriminatorSpec(DenseSpec, JudgedLayersSpec):
+    """The discriminator's layers."""
+
+
 def _dense(inputs: int, spec: DenseSpec, outputs: int, init_std: float | None) -> nn.Sequential:
     layers: list[nn.Module] = []
     for width in spec.hidden:
@@ -44,12 +57,13 @@ class MlpGenerator(Generator):
     def __init__(self, spec: "Mlp", space: SampleSpace) -> None:
         super().__init__()
         self.shape = space.shape
-        self.dense = _dense(spec.latent, spec.generator, math.prod(space.shape), spec.init_std)
+        self.joined = spec.joined(len(space.classes))
+        self.dense = _dense(self.joined.width, spec.generator, math.prod(space.shape), spec.init_std)
         self.output = ACTIVATIONS[spec.generator.output]() if space.kind is IMAGES else nn.Identity()
 
     def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return samples [batch, *shape]."""
-        samples: Tensor = self.output(self.dense(latents))
+        samples: Tensor = self.output(self.dense(self.joined(latents, labels)))
         return samples.reshape(len(samples), *self.shape)
 
 
@@ -58,7 +72,9 @@ class MlpDiscriminator(Discriminator):
 
     def __init__(self, spec: "Mlp", space: SampleSpace) -> None:
         super().__init__()
-        self.dense = _dense(math.prod(space.shape), spec.discriminator, 1, spec.init_std)
+        inputs, hidden = math.prod(space.shape), spec.discriminator.hidden
+        self.dense = _dense(inputs, spec.discriminator, 1, spec.init_std)
+        self.heads = spec.heads(hidden[-1] if hidden else inputs, len(space.classes))
 
     def features(self, samples: Tensor) -> Tensor:
         """Return the last hidden layer, [batch, width]; the flattened samples if there is none."""
@@ -70,7 +86,7 @@ class MlpDiscriminator(Discriminator):
     def logits(self, features: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return logits [batch]."""
         logits: Tensor = self.dense[-1](features)
-        return logits.squeeze(1)
+        return self.heads.conditioned(logits.squeeze(1), features, labels)
 
 
 @MODELS.register
@@ -79,6 +95,5 @@ class Mlp(LayeredModel):
 
     networks = (MlpGenerator, MlpDiscriminator)
     name: Literal["mlp"]
-    init_std: Annotated[float, Field(gt=0)] | None
     generator: MlpGeneratorSpec
-    discriminator: DenseSpec
+    discriminator: MlpDiscriminatorSpec

@@ -6,12 +6,15 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 from torch import Tensor, nn
 
+from ganctl.errors import ConfigError
+from ganctl.models.heads import Condition, Heads
+from ganctl.models.latents import LatentSpace, Prior
 from ganctl.registry import Component, Family, Spec
 from ganctl.samples import SampleSpace
 
 
 class Generator(nn.Module):
-    """Maps latents [batch, latent] to samples [batch, *shape]."""
+    """Maps latents [batch, latents.width] to samples [batch, *shape]."""
 
     def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return samples in the value range of the model; `labels`, int64 [batch], say of which classes."""
@@ -20,6 +23,9 @@ class Generator(nn.Module):
 
 class Discriminator(nn.Module):
     """Maps samples [batch, *shape] to features, and these to logits, one for each sample or pack."""
+
+    heads: Heads
+    """What else it tells of the features."""
 
     def features(self, samples: Tensor) -> Tensor:
         """Return the last layer's input, [logits, …]."""
@@ -33,11 +39,29 @@ class Discriminator(nn.Module):
         """Return the logits of samples."""
         return self.logits(self.features(samples), labels)
 
+    def class_logits(self, features: Tensor) -> Tensor:
+        """Return the logits of each class, [logits, classes]."""
+        assert self.heads.classifier is not None
+        logits: Tensor = self.heads.classifier(features.flatten(1))
+        return logits
+
+    def code_logits(self, features: Tensor) -> Tensor:
+        """Return what `Heads` says of the codes of the latents, [logits, values]."""
+        assert self.heads.codes is not None
+        logits: Tensor = self.heads.codes(features.flatten(1))
+        return logits
+
 
 class GeneratorSpec(Spec):
     """What every generator states."""
 
     output: Literal["tanh", "sigmoid"]
+
+
+class DiscriminatorSpec(Spec):
+    """What every discriminator states; `condition` counts where the model is conditional."""
+
+    condition: Condition
 
 
 class Model(Component):
@@ -47,7 +71,17 @@ class Model(Component):
     """The classes of both, each called with the model and the space of samples."""
 
     latent: Annotated[int, Field(ge=1)]
+    prior: Prior
+    conditional: bool
+    categorical_codes: Annotated[list[Annotated[int, Field(ge=2, le=1000)]], Field(max_length=64)]
+    continuous_codes: Annotated[int, Field(ge=0, le=1000)]
     generator: GeneratorSpec
+    discriminator: DiscriminatorSpec
+
+    @property
+    def latents(self) -> LatentSpace:
+        """What the generator's latents are."""
+        return LatentSpace(self.latent, self.prior, tuple(self.categorical_codes), self.continuous_codes)
 
     @property
     def lipschitz(self) -> bool:
@@ -65,8 +99,13 @@ class Model(Component):
         return (-1.0, 1.0) if self.generator.output == "tanh" else (0.0, 1.0)
 
     def space(self, samples: SampleSpace) -> SampleSpace:
-        """Return the space of samples with this model's value range."""
-        return replace(samples, value_range=self.value_range)
+        """Return the space of samples with this model's value range, and the data's classes if it is conditional.
+
+        Raises `ConfigError` if it is, and the data has none.
+        """
+        if self.conditional and not samples.classes:
+            raise ConfigError("model.conditional: the data has no classes; set it to false")
+        return replace(samples, value_range=self.value_range, classes=samples.classes if self.conditional else ())
 
     def build_generator(self, space: SampleSpace) -> Generator:
         """Return a freshly initialised generator; raise `ConfigError` if it cannot make such samples."""

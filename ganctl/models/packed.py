@@ -28,6 +28,14 @@ class Packed(Discriminator):
         """Return logits [batch / pack]."""
         return self.judge.logits(features, labels)
 
+    def class_logits(self, features: Tensor) -> Tensor:
+        """Return the logits of packs' classes."""
+        return self.judge.class_logits(features)
+
+    def code_logits(self, features: Tensor) -> Tensor:
+        """Return what is said of packs' codes."""
+        return self.judge.code_logits(features)
+
 
 def build_discriminator(model: Model, space: SampleSpace, pack: int) -> Discriminator:
     """Return a fresh discriminator of `pack` samples at once; raise `ConfigError` if the model takes none such."""

@@ -4,7 +4,7 @@ import math
 from typing import Literal
 
 from ganctl.config import TrainConfig
-from ganctl.optim import PlayerName
+from ganctl.game.round import PlayerName
 
 
 def of_a_discriminator_that_has_won(config: TrainConfig) -> list[str]:

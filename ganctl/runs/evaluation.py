@@ -68,7 +68,7 @@ class Evaluation:
 
     def _samples(self, network: nn.Module, seed: int, batch_size: int | None = None) -> Samples:
         count, size = self._config.evaluate.num, batch_size or at_once(self._config)
-        return drawn(network, self._config.model.latent, self._space, self._device, count, seed, size)
+        return drawn(network, self._config.model.latents, self._space, self._device, count, seed, size)
 
     def numbers(self, network: nn.Module, seed: int, batch_size: int | None = None) -> Numbers:
         """Return the numbers of a generator's samples, drawn where they are read, `batch_size` at once."""

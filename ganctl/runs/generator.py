@@ -83,7 +83,7 @@ def _load(checkpoint: Checkpoint, command: GeneratorCommand) -> TrainedGenerator
     Only that network's tensors are read and verified. Raises `CheckpointError` if they are damaged.
     """
     config = checkpoint.config
-    space = config.model.space(SampleSpace.of_shape(checkpoint.header.shape))
+    space = config.model.space(SampleSpace.of_shape(checkpoint.header.shape, classes=checkpoint.header.classes))
     device = open_configured(command.device, space.kind)
     averaged = command.ema and any(name.startswith("ema.") for name in checkpoint.tensors)
     prefix = "ema." if averaged else "generator."

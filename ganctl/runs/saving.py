@@ -132,6 +132,7 @@ class Saving:
             config=self._config.saved(),
             step=step,
             shape=self._store.space.shape,
+            classes=self._desk.config.model.space(self._store.space).classes,
             data=self._store.fingerprint,
             versions=self._environment,
             logs=self._desk.lengths(),

@@ -74,7 +74,7 @@ def whole(config: TrainConfig, device: Device, store: Store) -> Step:
 def sampling(config: TrainConfig, device: Device, store: Store) -> Step:
     """Return the drawing of one batch, as `ganctl sample` draws it."""
     network = build_network(config, "generator", config.model.space(store.space), device)
-    latents = torch.randn(config.train.batch_size, config.model.latent, device=device.torch_device)
+    latents = torch.randn(config.train.batch_size, config.model.latents.width, device=device.torch_device)
 
     def step() -> None:
         generate(network, latents, device, config.train.batch_size)

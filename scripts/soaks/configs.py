@@ -29,6 +29,8 @@ SMALL_OPTIONS = {
         "auxiliary.perceptual.network=squeezenet1_1",
         "auxiliary.perceptual.layers=[features.3]",
     ),
+    "auxiliary=[class_loss]": ("model.conditional=true", "model.discriminator.condition=classifier"),
+    "auxiliary=[code_loss]": ("model.categorical_codes=[3]", "model.continuous_codes=2"),
 }
 """What makes an option small, or possible."""
 

@@ -37,7 +37,7 @@ PARTS: dict[str, list[str]] = {
     "half-life": [f"schedule.ema.shape={shape}" for shape in SHAPES],
     "average": ["ema.half_life=0", "ema.half_life=20"],
     "precision": [f"device.precision={name}" for name in get_args(Precision)],
-    "pack": ["train.pack=1", "train.pack=2"],
+    "logits": ["train.pack=1", "train.pack=2", "model.conditional=true"],
     "data": list(DATA.values()),
     "model": [f"model={name}" for name in MODELS],
 }
@@ -45,6 +45,12 @@ PARTS: dict[str, list[str]] = {
 
 EVERY_CASE = ("schedule.penalty.final=0.5", "schedule.ema.final=0.5", "ema.ramp=0")
 """What gives the schedules of a short run an effect."""
+
+OF_LABELS = ("auxiliary=[class_loss]", "model.conditional=true")
+"""Options that take labels, which only digits have."""
+
+ONE_SAMPLE_A_LOGIT = (*OF_LABELS, "auxiliary=[code_loss]")
+"""Options that no pack can have."""
 
 Case = tuple[str, ...]
 
@@ -78,7 +84,12 @@ def words_of(case: Case) -> tuple[str, str, list[str]]:
     words = [word for option in case for word in option.split()]
     chosen = {key: next(word for word in words if word.startswith(f"{key}=")) for key in ("model", "data")}
     rest = [word for word in words if word not in chosen.values()]
-    return chosen["model"].partition("=")[2], chosen["data"].partition("=")[2], [*rest, *EVERY_CASE]
+    model, data = (chosen[key].partition("=")[2] for key in ("model", "data"))
+    if any(word in ONE_SAMPLE_A_LOGIT for word in rest):
+        rest = [word for word in rest if word != "train.pack=2"]
+    if any(word in OF_LABELS for word in rest) and data != "digits":
+        data, rest = "digits", [word for word in rest if not word.startswith("data.")]
+    return model, data, [*rest, *EVERY_CASE]
 
 
 def prepare(folder: Path) -> None:

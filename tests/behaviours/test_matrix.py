@@ -9,6 +9,7 @@ from ganctl.game.step import Game, train_step
 from ganctl.losses import LOSSES
 from ganctl.optim import OPTIMIZERS
 from ganctl.penalties import PENALTIES, PenaltyTerm
+from scripts.soaks.configs import SMALL_OPTIONS
 from tests.game.games import small_game
 
 SYSTEMS = [("mlp", "ring"), ("mlp", "digits"), ("dcgan", "digits")]
@@ -73,4 +74,5 @@ def test_everything_at_once_takes_20_finite_steps() -> None:
         "auxiliary": [name for name in AUXILIARIES if name != "perceptual"],
     }
     choices = [f"{group}=[{','.join(names)}]" for group, names in every.items()]
-    assert_trained(small_game(*choices, "train.pack=2", "loss.label_noise=0.1", "train.accumulate=2"))
+    needs = [word for option in ("class_loss", "code_loss") for word in SMALL_OPTIONS[f"auxiliary=[{option}]"]]
+    assert_trained(small_game(*choices, *needs, "loss.label_noise=0.1", "train.accumulate=2"))

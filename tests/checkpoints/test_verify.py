@@ -23,6 +23,7 @@ from ganctl.game.step import Game, train_step
 from ganctl.optim import OPTIMIZERS
 from ganctl.penalties import PENALTIES
 from ganctl.samples import POINTS, SampleSpace
+from scripts.soaks.configs import SMALL_OPTIONS
 from tests.game.games import small_config
 
 SETTINGS = [
@@ -119,8 +120,9 @@ def test_an_optimizer_that_keeps_a_plain_number_is_refused_before_it_trains() ->
 @pytest.mark.parametrize("name", ["penalty", "auxiliary"])
 def test_the_values_that_are_expected_are_those_that_an_update_leaves(name: str) -> None:
     family: Any = {"penalty": PENALTIES, "auxiliary": AUXILIARIES}[name]
-    options = [option for option in family if option not in ("ssim", "perceptual")]
-    config, game = played(f"{name}=[{','.join(options)}]")
+    options = [option for option in family if option not in ("ssim", "perceptual", "class_loss")]
+    needs = SMALL_OPTIONS["auxiliary=[code_loss]"] if name == "auxiliary" else ()
+    config, game = played(f"{name}=[{','.join(options)}]", *needs)
     for player in (game.generator, game.discriminator):
         expected = outline(config, SampleSpace.of_shape((2,)))[f"values.{player.name}"].outline()
         assert set(player.values) == set(expected)

@@ -5,9 +5,8 @@ from typing import Any
 from ganctl.config import TrainConfig, train_config
 from ganctl.game.build import build_game, open_configured
 from ganctl.game.players import Player
-from ganctl.game.round import Distribution, Round
+from ganctl.game.round import Distribution, PlayerName, Round
 from ganctl.game.step import Game, learn
-from ganctl.optim import PlayerName
 from scripts.soaks.configs import small_words
 from tests.composed import composed
 

@@ -37,6 +37,7 @@ CASES: list[tuple[str, ...]] = [
     *((f"loss={name}",) for name in sorted((set(LOSSES) - {"wgan"}) | {"wgan_gp"})),
     *((f"penalty=[{name}]",) for name in PENALTIES),
     *((f"auxiliary=[{name}]",) for name in AUXILIARIES if name != "perceptual"),
+    ("model.conditional=true", "train.accumulate=2"),
     *((f"model.discriminator.norm={norm}", f"model.generator.norm={norm}") for norm in ("batch", "spectral")),
     ("optimizer=adamw", "optimizer.weight_decay=0.1"),
     ("optimizer=sgd", "optimizer.momentum=0.9"),
