@@ -270,7 +270,7 @@ def test_no_two_modules_and_no_two_public_classes_have_one_name() -> None:
 
 
 NO_PACKAGE = {"behaviours", "gpu", "reference", "scripts"}
-"""Folders of tests beside those of packages: of whole runs, for a card, against others' numbers, of scripts."""
+"""Folders of tests beside those of packages: of whole runs, for a card, official numbers, what people run."""
 
 
 def test_folders_of_tests_are_those_of_the_package() -> None:
