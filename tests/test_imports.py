@@ -269,8 +269,8 @@ def test_no_two_modules_and_no_two_public_classes_have_one_name() -> None:
     assert {name for name, count in classes.items() if count > 1} == set()
 
 
-NO_PACKAGE = {"behaviours", "gpu", "scripts"}
-"""Folders of tests beside those of packages: of whole runs, for a card, of what people run."""
+NO_PACKAGE = {"behaviours", "gpu", "reference", "scripts"}
+"""Folders of tests beside those of packages: of whole runs, for a card, official numbers, what people run."""
 
 
 def test_folders_of_tests_are_those_of_the_package() -> None:
