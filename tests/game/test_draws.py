@@ -55,3 +55,42 @@ def test_a_feed_depends_on_seed_player_and_number_alone() -> None:
         ours, theirs, different = (next(d.feeds("discriminator", number, READS)) for d in (first, again, other))
         assert all(torch.equal(ours[name], theirs[name]) for name in ours)
         assert not any(torch.equal(ours[name], different[name]) for name in ours)
+
+
+@pytest.mark.parametrize("world", [1, 2, 4])
+def test_labels_are_sliced_by_rank_with_the_samples_they_belong_to(world: int) -> None:
+    draws = small_game("train.batch_size=8", "train.accumulate=2", "model.conditional=true").draws
+    whole = list(draws.feeds("discriminator", 3, READS))
+    ranks = [list(of_rank(draws, rank, world).feeds("discriminator", 3, READS)) for rank in range(world)]
+    for part, feed in enumerate(whole):
+        assert feed.keys() == {"latents", "fake_labels", "real_labels", *READS}
+        for name in ("latents", "fake_labels", "real_labels"):
+            assert torch.equal(torch.cat([feeds[part][name] for feeds in ranks]), feed[name]), name
+        stored = draws.batches.store
+        rows = draws.batches.indices("discriminator", 6 + part)
+        assert stored.labels is not None
+        assert torch.equal(feed["real_labels"], stored.labels[rows])
+
+
+def test_samples_that_are_shared_have_the_labels_they_were_asked_for() -> None:
+    draws = small_game("model.conditional=true", "train.n_dis=2").draws
+    last = [feed for number in (0, 1) for feed in draws.feeds("discriminator", number, {})][-1]
+    (shared,) = draws.feeds("generator", 0, {})
+    assert shared.keys() == {"fake_labels"}
+    assert torch.equal(shared["fake_labels"], last["fake_labels"])
+
+
+def test_a_term_that_reads_latents_is_fed_those_of_the_shared_samples() -> None:
+    draws = small_game("model.conditional=true").draws
+    (last,) = draws.feeds("discriminator", 0, {})
+    (shared,) = draws.feeds("generator", 0, {"latents": None})
+    assert torch.equal(shared["latents"], last["latents"])
+
+
+def test_fake_labels_are_as_frequent_as_real_ones() -> None:
+    draws = small_game("model.conditional=true").draws
+    labels = draws.labels(200_000, "any")
+    stored = draws.batches.store.labels
+    assert stored is not None
+    found, expected = labels.bincount(minlength=10) / len(labels), stored.bincount() / len(stored)
+    torch.testing.assert_close(found, expected, rtol=0, atol=0.004)
