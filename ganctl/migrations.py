@@ -53,6 +53,7 @@ ADDED = (
     Added("model.conditional", False),
     Added("model.embedding", 64, ("mlp", "dcgan")),
     Added("model.discriminator.condition", "projection"),
+    Added("data.balance", False, ("digits", "mnist", "fashion_mnist", "cifar10", "folder", "array")),
     Added("model.generator.maxout", 1, ("mlp",)),
     Added("model.discriminator.maxout", 1, ("mlp",)),
     Added("model.generator.base_layers", 0, ("dcgan",)),

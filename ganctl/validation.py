@@ -131,7 +131,7 @@ def _sibling_keys(schema: type[Spec], place: tuple[int | str, ...]) -> list[str]
             name = getattr(member, "model_fields", {}).get("name")
             if name is not None and part in get_args(name.annotation):
                 found = member
-    return list(getattr(found, "model_fields", ()))
+    return [field.alias or name for name, field in getattr(found, "model_fields", {}).items()]
 
 
 def _leaves(annotation: Any) -> list[Any]:

@@ -1,7 +1,9 @@
 """The generator's auxiliary terms against independent computations, and what they refuse."""
 
 import json
+import math
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ClassVar, Literal
@@ -11,11 +13,12 @@ import pytest
 import torch
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
+from torch.nn.functional import cross_entropy
 
-from ganctl.auxiliary import AUXILIARIES, Auxiliary, structural_similarity
+from ganctl.auxiliary import AUXILIARIES, Auxiliary, multiclass_hinge, normal_loss, structural_similarity
 from ganctl.errors import ConfigError
 from ganctl.game.build import build_game, open_configured
-from ganctl.game.round import Distribution, Round, Surroundings
+from ganctl.game.round import SIDES, Distribution, Round, Surroundings
 from ganctl.game.scalars import measure
 from ganctl.game.step import train_step
 from ganctl.images.pretrained import open_image_network
@@ -24,6 +27,7 @@ from ganctl.samples import SampleSpace
 from scripts.soaks.configs import SMALL_OPTIONS
 from tests.conftest import TINY, Cli, contents
 from tests.game.games import round_of, small_config, small_game, update
+from tests.reference.vectors import read
 
 SQUEEZENET: dict[str, Any] = {"network": "squeezenet1_1", "layers": ["features.1", "features.3"], "weights": None}
 SETTINGS: dict[str, dict[str, Any]] = {
@@ -215,6 +219,71 @@ def test_a_terms_gradient_equals_finite_differences(name: str) -> None:
             weight.add_(direction, alpha=share)
         moved.append(value().item())
     assert (moved[0] - moved[1]) / (2 * size) == pytest.approx((gradient * direction).sum().item(), rel=1e-4)
+
+
+def test_the_class_losses_are_those_of_pytorch_studiogan() -> None:
+    case = read("studiogan_losses")
+    ours = cross_entropy(case["in.cls_logits"], case["in.label"])
+    case.check("out.ac_cross_entropy", ours)
+    case.check("out.crammer_singer", multiclass_hinge(case["in.mh_logits"], case["in.mh_label"]))
+
+
+def test_the_loss_of_continuous_codes_is_that_of_pytorch_studiogan() -> None:
+    case = read("studiogan_losses")
+    mean, variance, codes = (case[f"in.{name}"] for name in ("mu", "var", "code"))
+
+    def theirs(small: float) -> Tensor:
+        squares = (codes - mean).square() / (2 * variance + small)
+        return (squares + (2 * math.pi * variance + small).log() / 2).sum(1).mean()
+
+    case.check("out.info_normal_nll", theirs(1e-6))
+    torch.testing.assert_close(normal_loss(mean, variance.log(), codes), theirs(0), rtol=1e-12, atol=0)
+
+
+@pytest.mark.parametrize("on_fakes", [True, False])
+@pytest.mark.parametrize("form", ["cross_entropy", "hinge"])
+def test_the_class_loss_of_each_player_is_of_its_own_sides(form: str, on_fakes: bool) -> None:
+    words = [*SMALL_OPTIONS["auxiliary=[class_loss]"], f"auxiliary.class_loss.on_fakes={str(on_fakes).lower()}"]
+    game = small_game("auxiliary=[class_loss]", f"auxiliary.class_loss.form={form}", *words)
+    distance = {"cross_entropy": cross_entropy, "hinge": multiclass_hinge}[form]
+    for player in (game.generator, game.discriminator):
+        view = round_of(game, player.name)
+        (loss,) = (term for term in player.terms if term.name == "class_loss")
+        both = {side: distance(view.class_logits(side), view.labels(side)) for side in SIDES}
+        sides = ("fake",) if player is game.generator else ("real", "fake") if on_fakes else ("real",)
+        expected = torch.stack([both[side] for side in sides]).sum()
+        torch.testing.assert_close(loss.compute(view), expected)
+        assert both["real"] != both["fake"]
+
+
+def test_the_code_loss_is_of_each_code_by_its_own_columns() -> None:
+    words = ("model.categorical_codes=[3,2]", "model.continuous_codes=2", "auxiliary.code_loss.continuous=0.5")
+    game = small_game("auxiliary=[code_loss]", *words, "device.precision=fp64")
+    view = round_of(game, "generator")
+    (loss,) = (term for term in game.generator.terms if term.name == "code_loss")
+    told, codes = view.code_logits(), view.latents[:, -7:]
+    expected = cross_entropy(told[:, :3], codes[:, :3].argmax(1))
+    expected += cross_entropy(told[:, 3:5], codes[:, 3:5].argmax(1))
+    spread = torch.distributions.Normal(told[:, 5:7], (told[:, 7:] / 2).exp())
+    expected -= 0.5 * spread.log_prob(codes[:, 5:]).sum(1).mean()
+    torch.testing.assert_close(loss.compute(view), expected)
+
+
+def test_both_players_learn_from_the_same_codes_of_shared_samples() -> None:
+    game = small_game("auxiliary=[code_loss]", *SMALL_OPTIONS["auxiliary=[code_loss]"], "device.precision=fp64")
+    seen: dict[str, Tensor] = {}
+    for player in (game.discriminator, game.generator):
+        (number,) = (index for index, term in enumerate(player.terms) if term.name == "code_loss")
+        term = player.terms[number]
+
+        def noted(round: Round, name: str = player.name, compute: Any = term.compute) -> Tensor:
+            seen[name] = round.latents
+            value: Tensor = compute(round)
+            return value
+
+        player.terms[number] = replace(term, compute=noted)
+    train_step(game, 0)
+    assert torch.equal(seen["discriminator"], seen["generator"])
 
 
 def test_an_auxiliary_term_counts_by_its_weight_in_the_generators_loss() -> None:

@@ -61,7 +61,6 @@ BLOCK = 1 << 22
 
 
 Steps = Annotated[int, Field(ge=0, lt=1 << 63)]
-ClassName = Annotated[str, Field(max_length=1000)]
 FileName = Annotated[str, Field(pattern=re.compile(r"^(?!\.\.?\Z)[^/\\\x00-\x1f\x7f]{1,255}\Z"))]
 
 
@@ -123,7 +122,7 @@ class Header(Plain):
     rollbacks: tuple[Rollback, ...] = ()
     evaluation_due: bool = False
     score: Score | None = None
-    classes: tuple[ClassName, ...] = ()
+    classes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

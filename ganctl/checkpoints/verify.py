@@ -51,6 +51,8 @@ def check_tensors(checkpoint: Checkpoint, config: TrainConfig) -> None:
     wide = any(name.startswith(PLAYERS) and entry[0] == "float64" for name, entry in rest.items())
     try:
         header = checkpoint.header
+        if header.classes and not config.model.conditional:
+            raise CheckpointError(f"{place}: names {len(header.classes)} classes, but its model is unconditional")
         space = config.model.space(SampleSpace.of_shape(header.shape, classes=header.classes))
         members = outline(config, space, torch.float64 if wide else torch.float32)
         for prefix, member in members.items():

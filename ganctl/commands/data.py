@@ -24,6 +24,9 @@ from ganctl.validation import validate
 
 LISTED_FAILURES = 20
 LISTED_KINDS = 5
+LISTED_CLASSES = 20
+UNBALANCED = 3
+"""How many times as many images as the smallest class the largest has, where balance is worth a word."""
 
 Rows = list[tuple[str, str]]
 """What is reported of a data set: a label and a text."""
@@ -166,13 +169,20 @@ def _classes(classes: Counter[str]) -> Rows:
     if len(classes) < 2:
         return [("classes", "none")]
     named = [(name or "(top folder)", count) for name, count in classes.most_common()]
-    return [("classes", f"{len(classes):,}: {_most(named)}")]
+    (_, most), (smallest, least) = named[0], named[-1]
+    rows = [("classes", f"{len(classes):,}: {_most(named, LISTED_CLASSES)}")]
+    if most > UNBALANCED * least:
+        advice = "data.balance=true trains on every class equally often"
+        rows += [
+            ("balance", f"the largest class has {most / least:,.1f} times the images of {smallest}; {advice}")
+        ]
+    return rows
 
 
-def _most(kinds: Iterable[tuple[str, int]]) -> str:
+def _most(kinds: Iterable[tuple[str, int]], listed: int = LISTED_KINDS) -> str:
     told = [f"{name} {count:,}" for name, count in kinds]
-    more = f", {len(told) - LISTED_KINDS:,} more" if len(told) > LISTED_KINDS else ""
-    return ", ".join(told[:LISTED_KINDS]) + more
+    more = f", {len(told) - listed:,} more" if len(told) > listed else ""
+    return ", ".join(told[:listed]) + more
 
 
 def _show(rows: Rows) -> None:

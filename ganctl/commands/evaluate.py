@@ -4,7 +4,7 @@ import errno
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -16,6 +16,7 @@ from pydantic import AfterValidator, Field, SerializeAsAny, create_model
 from pydantic_core import from_json, to_json
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from ganctl import __version__
 from ganctl.checkpoints.file import Checkpoint
@@ -23,10 +24,11 @@ from ganctl.command_line.jobs import Job, Typed
 from ganctl.commands.output import file_named, writing
 from ganctl.commands.seeds import Seeds
 from ganctl.config import TrainConfig, train_config
-from ganctl.errors import ConfigError, WriteError
+from ganctl.data.store import Store
+from ganctl.errors import CheckpointError, ConfigError, WriteError, counted, one_line
 from ganctl.folders.naming import refuse_other_data
 from ganctl.metrics import EXTRACTORS, METRICS, Baseline, FeatureExtractor, Metric, Numbers, interval
-from ganctl.runs.evaluation import Evaluation
+from ganctl.runs.evaluation import Evaluation, OfClass
 from ganctl.runs.generator import GeneratorCommand, TrainedGenerator, open_generator
 from ganctl.runtime.bounded import read_bytes
 from ganctl.runtime.console import say
@@ -53,6 +55,7 @@ class EvaluateCommand(GeneratorCommand):
     num: Annotated[int, Field(ge=2, le=1_000_000)]
     seeds: Annotated[Seeds, AfterValidator(_different)]
     floor: bool
+    per_class: bool
     batch_size: Annotated[int, Field(ge=1)] | None
     cache: str
     data: dict[str, Any]
@@ -61,7 +64,8 @@ class EvaluateCommand(GeneratorCommand):
 
     def asked(self) -> dict[str, Any]:
         """Return the question, as plain data: what two answers must have in common to be compared."""
-        return self.model_dump(mode="json", include={"num", "seeds", "floor", "ema", "metric", "features"})
+        always = {"num", "seeds", "floor", "ema", "metric", "features"}
+        return self.model_dump(mode="json", include=always | ({"per_class"} if self.per_class else set()))
 
 
 def evaluate_command(values: Mapping[str, Any]) -> EvaluateCommand:
@@ -92,12 +96,16 @@ def run(values: Typed, job: Job, signals: Signals) -> None:
     if store.fingerprint != header.data:
         otherwise = "evaluate a generator that was trained on it"
         refuse_other_data(trained.checkpoint.path, header.config.get("data"), config, otherwise)
+    _check_classes(command, trained, store)
     path = _place(command.out, trained)
     evaluation = Evaluation(config, store, trained.device, command.cache)
     started = time.perf_counter()
     found = [evaluation.numbers(trained.network, seed, command.batch_size) for seed in command.seeds]
     baseline = evaluation.baseline(command.seeds[0]) if command.floor else None
     result = _result(command, trained.checkpoint, evaluation, found, baseline)
+    if command.per_class:
+        parts = evaluation.by_class(trained.network, command.seeds, command.batch_size, floor=command.floor)
+        result["per_class"] = {part.name: _of_class(part) for part in parts}
     result["precision"] = trained.device.precision
     result["seconds"] = round(time.perf_counter() - started, 1)
     try:
@@ -105,6 +113,21 @@ def run(values: Typed, job: Job, signals: Signals) -> None:
     finally:
         _show(result)
     say(f"written to {path}")
+
+
+def _check_classes(command: EvaluateCommand, trained: TrainedGenerator, store: Store) -> None:
+    """Raise `ConfigError` for `per_class` of a model without classes, `CheckpointError` for other classes."""
+    classes = trained.space.classes
+    if classes and len(classes) != len(store.classes):
+        raise CheckpointError(
+            f"{trained.checkpoint.path}: was trained on {counted(len(classes), 'class')}, and the data has "
+            f"{len(store.classes):,}; restore the data, or evaluate a generator that was trained on it"
+        )
+    if command.per_class and not classes:
+        raise ConfigError(
+            "per_class: the model of this run is not conditional, so its samples have no classes; set it to "
+            "false, or train with model.conditional=true"
+        )
 
 
 def _asked(config: TrainConfig, command: EvaluateCommand, typed: Mapping[str, str]) -> TrainConfig:
@@ -136,7 +159,6 @@ def _result(
 ) -> dict[str, Any]:
     """Return what was measured, and what it was compared with, as plain data."""
     header = checkpoint.header
-    lowest = baseline.numbers if baseline is not None else {}
     return {
         "checkpoint": checkpoint.path.name,
         "step": header.step,
@@ -150,14 +172,25 @@ def _result(
         },
         "floor": None if baseline is None else {"count": baseline.count, "reference": baseline.others},
         "versions": {"ganctl": __version__, "torch": torch.__version__},
-        "numbers": {
-            key: {
-                name: asdict(interval([numbers[key][name] for numbers in found]))
-                | {"floor": lowest.get(key, {}).get(name)}
-                for name in found[0][key]
-            }
-            for key in command.metric
-        },
+        "numbers": _numbers(found, baseline),
+    }
+
+
+def _of_class(part: OfClass) -> dict[str, Any]:
+    """Return what was measured of a class as plain data."""
+    return {"reference": part.count, "numbers": _numbers(part.found, part.baseline)}
+
+
+def _numbers(found: list[Numbers], baseline: Baseline | None) -> dict[str, Any]:
+    """Return the numbers of each seed by metric and name: means, intervals, values, and the baseline."""
+    lowest = baseline.numbers if baseline is not None else {}
+    return {
+        key: {
+            name: asdict(interval([numbers[key][name] for numbers in found]))
+            | {"floor": lowest.get(key, {}).get(name)}
+            for name in named
+        }
+        for key, named in found[0].items()
     }
 
 
@@ -224,15 +257,24 @@ def _show(result: Mapping[str, Any]) -> None:
     )
     if (baseline := result["floor"]) is not None:
         say(f"real vs real: {baseline['count']:,} of these against the other {baseline['reference']:,}")
-    table = Table("metric", "number", "value", "± 95 %", "real vs real")
-    for key, numbers in result["numbers"].items():
+    columns = ("metric", "number", "value", "± 95 %", "real vs real")
+    table = Table(*columns)
+    for row in _rows(result["numbers"]):
+        table.add_row(*row)
+    console = Console(file=sys.stdout)
+    console.print(table)
+    if (parts := result.get("per_class")) is not None:
+        table = Table("class", *columns)
+        for name, part in parts.items():
+            for row in _rows(part["numbers"]):
+                table.add_row(Text(one_line(name)), *row)
+        console.print(table)
+
+
+def _rows(found: Mapping[str, Any]) -> Iterator[list[str]]:
+    """Yield what a table shows of each number."""
+    for key, numbers in found.items():
         for name, number in numbers.items():
             width, lowest = number["half_width"], number["floor"]
-            table.add_row(
-                key,
-                name,
-                f"{number['mean']:.4g}",
-                "" if width is None else f"{width:.2g}",
-                "" if lowest is None else f"{lowest:.4g}",
-            )
-    Console(file=sys.stdout).print(table)
+            told = ["" if width is None else f"{width:.2g}", "" if lowest is None else f"{lowest:.4g}"]
+            yield [key, name, f"{number['mean']:.4g}", *told]

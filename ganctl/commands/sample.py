@@ -2,6 +2,9 @@
 
 import hashlib
 import io
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -11,20 +14,22 @@ from pydantic import Field
 from torch import Tensor
 
 from ganctl.command_line.jobs import Job, Typed
+from ganctl.commands.classes import ALL, LONGEST, Classes, labels_of
 from ganctl.commands.output import file_named, writing
 from ganctl.commands.seeds import MOST as MOST_SEEDS
 from ganctl.commands.seeds import Seeds
 from ganctl.errors import ConfigError, counted
 from ganctl.game.sampling import generate
-from ganctl.images.png import encoded, save
+from ganctl.images.png import captioned, encoded, save
 from ganctl.models.latents import LatentSpace
-from ganctl.runs.generator import GeneratorCommand, open_generator
+from ganctl.runs.drawing import swept
+from ganctl.runs.generator import GeneratorCommand, TrainedGenerator, open_generator
 from ganctl.runtime.console import say
 from ganctl.runtime.disk import write_whole
 from ganctl.runtime.memory import keep_freed_memory
 from ganctl.runtime.randomness import generator
 from ganctl.runtime.signals import Signals
-from ganctl.samples import POINTS, Kind
+from ganctl.samples import POINTS, SampleSpace
 from ganctl.validation import validate
 
 ENDINGS = frozenset({"png", "npy", "npz", "csv"})
@@ -34,6 +39,12 @@ ENDINGS = frozenset({"png", "npy", "npz", "csv"})
 FEW = 64
 """Samples that are drawn where neither `num` nor `seeds` says how many."""
 
+FEW_IN_LINE = 8
+"""Samples of each class, or rows of a sweep, where neither says how many."""
+
+VALUES = 10
+"""Values of a continuous code that a sweep shows, from -1 to 1."""
+
 
 class SampleCommand(GeneratorCommand):
     """Everything that `ganctl sample` is told."""
@@ -41,8 +52,25 @@ class SampleCommand(GeneratorCommand):
     num: Annotated[int, Field(ge=1, le=MOST_SEEDS)] | None
     seed: Annotated[int, Field(ge=0)] | None
     seeds: Seeds | None
+    classes: Classes = Field(alias="class")
+    truncation: Annotated[float, Field(gt=0)] | None
+    sweep: bool
     images: bool
     batch_size: Annotated[int, Field(ge=1)]
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """What is drawn into one file: latents [count, width], and the label of each, int64 [count], or None.
+
+    Images lie in so many columns, or as square as can be; `rows` are the labels of the rows, where they have any.
+    """
+
+    latents: Tensor
+    labels: Tensor | None
+    columns: int | None = None
+    rows: list[int] | None = None
+    code: int | None = None
 
 
 def run(values: Typed, job: Job, signals: Signals) -> None:
@@ -56,25 +84,31 @@ def run(values: Typed, job: Job, signals: Signals) -> None:
     _check(command, file)
     keep_freed_memory()
     trained = open_generator(command)
-    checkpoint, config, device, space = trained.checkpoint, trained.config, trained.device, trained.space
-    points = space.kind is POINTS
-    if points and command.images:
-        raise ConfigError("images: this model draws points, which have no single images; leave images=false")
-    if file is not None and file.suffix.lower() == ".csv" and not points:
-        raise ConfigError(f"out: {file} would be a table, but this model draws images; take .png, .npy or .npz")
-    latents = _latents(config.model.latents, command).to(device.torch_device, device.dtype)
-    samples = generate(trained.network, latents, device, command.batch_size)
+    _check_model(command, file, trained)
+    for sheet in _sheets(command, trained):
+        _draw(sheet, command, file, trained)
+
+
+def _draw(sheet: Sheet, command: SampleCommand, file: Path | None, trained: TrainedGenerator) -> None:
+    """Draw the samples of a sheet, and write them."""
+    checkpoint, device, space = trained.checkpoint, trained.device, trained.space
+    latents = sheet.latents.to(device.torch_device, device.dtype)
+    labels = None if sheet.labels is None else sheet.labels.to(device.torch_device)
+    samples = generate(trained.network, latents, device, command.batch_size, labels)
     rows = space.kind.store(samples, space.value_range)
-    stem = "-".join([checkpoint.path.stem, _title(command), *([] if command.ema else ["raw"])])
+    stem = "-".join([checkpoint.path.stem, _title(command, len(rows)), *([] if command.ema else ["raw"])])
     folder = trained.folder("samples") if command.out is None else Path(command.out)
     path = file or folder / f"{stem}.png"
+    if sheet.code is not None:
+        path = path.with_name(f"{path.stem}-code-{sheet.code}{path.suffix}")
     with writing(path):
-        write_whole(path, _content(rows, space.kind, path.suffix.lower()))
-    say(f"{counted(len(rows), 'point' if points else 'sample')} of step {checkpoint.header.step:,}: {path}")
+        write_whole(path, _content(rows, sheet, space, path.suffix.lower()))
+    noun = "point" if space.kind is POINTS else "sample"
+    say(f"{counted(len(rows), noun)} of step {checkpoint.header.step:,}: {path}")
     if command.images:
         singles = path.with_suffix("")
-        for number, image in enumerate(rows.numpy()):
-            single = singles / (f"seed-{command.seeds[number]}.png" if command.seeds else f"{number:05d}.png")
+        for image, name in zip(rows.numpy(), _names(command, sheet, space.classes), strict=True):
+            single = singles / f"{name}.png"
             with writing(single):
                 save(image, single)
         say(f"{counted(len(rows), 'single image')}: {singles}")
@@ -91,37 +125,142 @@ def _check(command: SampleCommand, file: Path | None) -> None:
             raise ConfigError("seed: says nothing where seeds has one for each sample; leave seed or seeds out")
     if command.images and file is not None:
         raise ConfigError(f"images: need a folder, but out={file} is a file; name a folder, or leave images=false")
+    if command.images and command.sweep:
+        raise ConfigError("images: a sweep is one image per code; leave images or sweep false")
 
 
-def _content(rows: Tensor, kind: Kind, ending: str) -> bytes:
+def _check_model(command: SampleCommand, file: Path | None, trained: TrainedGenerator) -> None:
+    """Raise `ConfigError` for what the model of the run cannot draw."""
+    points, latents = trained.space.kind is POINTS, trained.config.model.latents
+    if points and command.images:
+        raise ConfigError("images: this model draws points, which have no single images; leave images=false")
+    if file is not None and file.suffix.lower() == ".csv" and not points:
+        raise ConfigError(f"out: {file} would be a table, but this model draws images; take .png, .npy or .npz")
+    if command.truncation is not None and latents.prior != "normal":
+        raise ConfigError(
+            f"truncation: bounds latents of the prior normal, and this run has model.prior={latents.prior}; leave "
+            "it null"
+        )
+    if command.sweep and not latents.codes:
+        raise ConfigError(
+            "sweep: the model of this run has no codes; leave it false, or train with auxiliary=[code_loss] "
+            "model.categorical_codes=[10]"
+        )
+
+
+def _content(rows: Tensor, sheet: Sheet, space: SampleSpace, ending: str) -> bytes:
     """Return a file of samples as a store has them, or of a drawing of them."""
     if ending == ".png":
-        return encoded(kind.draw(rows))
+        drawing = space.kind.draw(rows, columns=sheet.columns)
+        if sheet.rows is not None and space.kind is not POINTS:
+            drawing = captioned(drawing, [space.classes[label] for label in sheet.rows])
+        return encoded(drawing)
     values, content = rows.numpy(), io.BytesIO()
     if ending == ".npy":
         np.save(content, values)
     elif ending == ".npz":
-        np.savez(content, samples=values)
+        arrays = {"samples": values} | ({} if sheet.labels is None else {"labels": sheet.labels.numpy()})
+        np.savez(content, **arrays)  # type: ignore[arg-type]
     else:
         np.savetxt(content, values, "%.9g", ",")
     return content.getvalue()
 
 
-def _latents(space: LatentSpace, command: SampleCommand) -> Tensor:
-    """Return latents [count, width] drawn on the CPU, so that every device samples the same ones."""
-    cpu = torch.device("cpu")
+def _sheets(command: SampleCommand, trained: TrainedGenerator) -> Iterator[Sheet]:
+    """Yield what is to be drawn: one sheet, or in a sweep one for each code."""
+    space, classes = trained.config.model.latents, trained.space.classes
+    asked = None if command.classes is None else labels_of(command.classes, classes)
+    chosen = asked if _in_rows(command) else None
+    latents = _latents(space, command, _count(command, chosen), len(chosen or [0]))
+    labels = None
+    if chosen is not None:
+        labels = torch.tensor(chosen).repeat_interleave(len(latents) // len(chosen))
+    elif classes:
+        turn = torch.tensor(command.seeds or range(len(latents))) % len(classes)
+        labels = torch.full_like(turn, asked[0]) if asked else turn
+    if not command.sweep:
+        columns = None if chosen is None else len(latents) // len(chosen)
+        yield Sheet(latents, labels, columns, chosen)
+        return
+    values = [*space.categorical, *[VALUES] * space.continuous]
+    if (most := len(latents) * max(values)) > MOST_SEEDS:
+        raise ConfigError(f"sweep: would draw {most:,} samples of a code; the most is {MOST_SEEDS:,}")
+    for code, columns in enumerate(values):
+        repeated = None if labels is None else labels.repeat_interleave(columns)
+        rows = None if labels is None else labels.tolist()
+        yield Sheet(swept(space, latents, code, columns), repeated, columns, rows, code)
+
+
+def _in_rows(command: SampleCommand) -> bool:
+    """Return whether several classes are asked for, each of which has a row."""
+    return isinstance(command.classes, list) or command.classes == ALL
+
+
+def _count(command: SampleCommand, chosen: list[int] | None) -> int:
+    """Return how many samples are drawn, or in a sweep how many rows; with a row a class, of all classes."""
+    lines = len(chosen or [0])
+    if command.seeds is not None:
+        count = lines * len(command.seeds)
+    elif command.num is not None:
+        count = command.num
+    else:
+        count = lines * FEW_IN_LINE if chosen is not None or command.sweep else FEW
+    if count % lines:
+        below, above = count // lines * lines, (count // lines + 1) * lines
+        take = f"{below:,} or {above:,}" if below else f"{above:,}"
+        raise ConfigError(
+            f"num: {counted(count, 'sample')} cannot be divided over {counted(lines, 'class')}; take {take}"
+        )
+    if count > MOST_SEEDS:
+        raise ConfigError(f"class: would draw {count:,} samples; the most is {MOST_SEEDS:,}")
+    return count
+
+
+def _latents(space: LatentSpace, command: SampleCommand, count: int, lines: int) -> Tensor:
+    """Return latents [count, width] drawn on the CPU, so that every device samples the same ones.
+
+    With seeds, each of the `lines` has the same.
+    """
+    cpu, truncation = torch.device("cpu"), command.truncation
     if command.seeds is None:
         source = generator(cpu, "sample", command.seed or 0)
-        return space.draw((command.num or FEW,), source, torch.float32)
+        return space.draw((count,), source, torch.float32, truncation)
     each = (generator(cpu, "sample", seed) for seed in command.seeds)
-    return torch.stack([space.draw((), source, torch.float32) for source in each])
+    drawn = torch.stack([space.draw((), source, torch.float32, truncation) for source in each])
+    return drawn.repeat(lines, 1)
 
 
-def _title(command: SampleCommand) -> str:
-    """Return words for file names that tell apart what was asked for."""
-    seeds = command.seeds
+def _names(command: SampleCommand, sheet: Sheet, classes: tuple[str, ...]) -> Iterator[str]:
+    """Yield the names of single images: the class if it was asked for, then the seed, or a number from 0."""
+    each = len(sheet.latents) if sheet.columns is None else sheet.columns
+    for number in range(len(sheet.latents)):
+        place = f"seed-{command.seeds[number % each]}" if command.seeds else f"{number % each:05d}"
+        if command.classes is not None and sheet.labels is not None:
+            place = f"{_word(classes[sheet.labels[number]])}-{place}"
+        yield place
+
+
+def _title(command: SampleCommand, count: int) -> str:
+    """Return words for file names that tell apart what was asked for; `count` samples were drawn."""
+    seeds, asked = command.seeds, command.classes
     if seeds is None:
-        return f"seed-{command.seed or 0}-{command.num or FEW}"
-    if seeds == list(range(seeds[0], seeds[-1] + 1)):
-        return f"seeds-{seeds[0]}-{seeds[-1]}"
-    return f"seeds-{len(seeds)}-{hashlib.sha256(repr(seeds).encode()).hexdigest()[:6]}"
+        words = [f"seed-{command.seed or 0}-{count}"]
+    elif seeds == list(range(seeds[0], seeds[-1] + 1)):
+        words = [f"seeds-{seeds[0]}-{seeds[-1]}"]
+    else:
+        words = [f"seeds-{len(seeds)}-{_digest(seeds)}"]
+    if asked is not None:
+        words.append(f"class-{_word(asked)}" if isinstance(asked, str) else f"classes-{_word('+'.join(asked))}")
+    if command.truncation is not None:
+        words.append(f"truncation-{command.truncation:g}")
+    return "-".join(words)
+
+
+def _word(text: str) -> str:
+    """Return a text as a part of a file's name; where that changes it, its digest tells it from others."""
+    plain = re.sub(r"[^\w.+-]+", "_", text)[:LONGEST]
+    return plain if plain == text else f"{plain}-{_digest(text)}"
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(repr(value).encode()).hexdigest()[:6]

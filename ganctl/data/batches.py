@@ -6,7 +6,9 @@ from time import perf_counter
 import torch
 from torch import Tensor
 
+from ganctl.data.class_shares import ClassShares
 from ganctl.data.store import MappedStore, Prefetch, Store
+from ganctl.errors import ConfigError
 from ganctl.runtime.randomness import permutation
 
 
@@ -19,6 +21,9 @@ class Batches:
     less than half of what is free there; else it stays where it is, in host memory or in a file, from which the
     next batch of each stream is then read ahead. With `rows`, int64 [n], only those are served, as if they were
     the whole set. A batch is drawn for all `world` processes; `rank` is served its part of it.
+
+    With `balance` an epoch has as many samples of every class as the largest class has: those of a smaller one all
+    come again while they fit, and some once more. Raises `ConfigError` if the samples have no classes.
 
     `waited` is the time in s that callers of `samples` have waited for rows to be found and gathered.
     """
@@ -33,12 +38,24 @@ class Batches:
         value_range: tuple[float, float],
         rows: Tensor | None = None,
         *,
+        balance: bool = False,
         rank: int = 0,
         world: int = 1,
     ) -> None:
         self.store = store
         self._rows = rows
+        labels = store.labels if store.labels is None or rows is None else store.labels[rows]
+        if balance and labels is None:
+            reason = f" ({store.without_labels})" if store.without_labels else ""
+            raise ConfigError(f"data.balance: the data has no classes{reason}; set it to false")
+        shares = None if labels is None else ClassShares(labels)
+        self._shares = shares if balance else None
+        self._thresholds = None
+        if shares is not None:
+            self._thresholds = [part.to(device) for part in shares.thresholds(equal=balance)]
         self._count = len(store) if rows is None else len(rows)
+        if self._shares is not None:
+            self._count = self._shares.epoch
         self.batch_size = batch_size
         self.seed = seed
         self.device = device
@@ -57,6 +74,8 @@ class Batches:
 
     def _shuffle(self, stream: str, epoch: int) -> Tensor:
         order = permutation(self._count, self.seed, "order", stream, epoch)
+        if self._shares is not None:
+            order = self._shares.equal(self.seed, "shares", stream, epoch)[order]
         if self._rows is not None:
             order = self._rows[order]
         if self._home.type != "cuda":
@@ -87,23 +106,24 @@ class Batches:
         return self.store.space.kind.normalise(chosen.to(self.device, non_blocking=True), self._range, self.dtype)
 
     def labels(self, stream: str, number: int) -> Tensor:
-        """Return the labels of what `samples` returns, int64 [part] on the device; of data that has them."""
-        return self._labels[self.indices(stream, number)].to(self.device, non_blocking=True)
+        """Return the labels of what `samples` returns, int64 [part] on the device; the data must have them."""
+        chosen = self._labels[self.indices(stream, number)]
+        chosen = chosen.pin_memory() if self._home != self.device else chosen
+        return chosen.to(self.device, non_blocking=True)
 
     def drawn_labels(self, uniform: Tensor) -> Tensor:
-        """Return labels, int64 [n] on the device, for numbers in [0, 1) [n], as often as the data has them."""
-        return torch.searchsorted(self._shares, uniform, right=True)
+        """Return labels, int64 [n], for float numbers [n] in [0, 1), each class as often as it is served.
+
+        All is done on the device, where `uniform` is. The data must have labels.
+        """
+        assert self._thresholds is not None
+        classes, thresholds = self._thresholds
+        return classes[torch.searchsorted(thresholds, uniform.float(), right=True)]
 
     @cached_property
     def _labels(self) -> Tensor:
         assert self.store.labels is not None
         return self.store.labels.to(self._home)
-
-    @cached_property
-    def _shares(self) -> Tensor:
-        assert self.store.labels is not None
-        counts = self.store.labels.bincount(minlength=len(self.store.classes)).double()
-        return (counts.cumsum(0) / counts.sum()).float().to(self.device)
 
 
 def _fits(samples: Tensor, device: torch.device) -> bool:

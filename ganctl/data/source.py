@@ -62,6 +62,11 @@ class Source(Component):
         """
         return IMAGES
 
+    @property
+    def balanced(self) -> bool:
+        """Whether every class is served equally often."""
+        return False
+
     def load(self) -> Store:
         """Return the samples.
 
@@ -75,6 +80,17 @@ class Source(Component):
         Raises `DataError` for data that is missing or cannot be used.
         """
         return store
+
+
+class LabelledSource(Source):
+    """A data set whose samples may have classes, of which some may be rarer than others."""
+
+    balance: bool
+
+    @property
+    def balanced(self) -> bool:
+        """Whether every class is served equally often, as `balance` says."""
+        return self.balance
 
 
 SOURCES: Family[Source] = Family("data")

@@ -36,12 +36,14 @@ class Store:
     `samples` is uint8 [count, height, width, channels] for images, the layout that a batch in
     channels-last memory is gathered from without a transposition, or float32 [count, dimensions] for
     points. `labels` is int64 [count], indices into `classes`. `skipped` counts files that did not decode.
+    `without_labels` says why there are no labels, as the end of a sentence.
     """
 
     samples: Tensor
     labels: Tensor | None = None
     classes: tuple[str, ...] = ()
     skipped: int = 0
+    without_labels: str = ""
 
     def __post_init__(self) -> None:
         """Raise `ValueError` for labels beyond the classes: whoever counts by them would read past their end."""

@@ -19,6 +19,9 @@ from ganctl.runtime.device import Device, open_device
 from ganctl.runtime.ranks import Ranks
 from ganctl.samples import Kind
 
+MOST_LETTERS = 1_000_000
+"""Of the names of all classes: in a checkpoint's header, a letter takes 6 bytes at most."""
+
 
 def open_configured(device: DeviceConfig, kind: Kind) -> Device:
     """Open the device that a config asks for, to compute samples of a kind."""
@@ -36,6 +39,8 @@ def build_game(config: TrainConfig, store: Store, device: Device) -> Game:
         raise ConfigError(
             f"device.compile: compiles for CUDA alone, not for {device.torch_device}; set it to false"
         )
+    if config.model.conditional:
+        _check_classes(store)
     space = config.model.space(store.space)
     check_memory(config, space, device)
 
@@ -66,11 +71,31 @@ def build_game(config: TrainConfig, store: Store, device: Device) -> Game:
     return game
 
 
+def _check_classes(store: Store) -> None:
+    """Raise `ConfigError` for data without classes, and for more names than a checkpoint's header takes."""
+    if store.labels is None:
+        reason = f" ({store.without_labels})" if store.without_labels else ""
+        raise ConfigError(f"model.conditional: the data has no classes{reason}; set it to false")
+    letters = sum(map(len, store.classes))
+    if letters > MOST_LETTERS:
+        raise ConfigError(
+            f"model.conditional: the names of {len(store.classes):,} classes have {letters:,} letters, and a "
+            f"checkpoint has room for {MOST_LETTERS:,}; give them shorter names, or merge classes"
+        )
+
+
 def _draws(config: TrainConfig, store: Store, device: Device) -> Draws:
     loop, where = config.train, (device.torch_device, device.dtype)
     ranks = Ranks.here()
     batches = Batches(
-        store, loop.batch_size, config.seed, *where, config.model.value_range, rank=ranks.rank, world=ranks.world
+        store,
+        loop.batch_size,
+        config.seed,
+        *where,
+        config.model.value_range,
+        balance=config.data.balanced,
+        rank=ranks.rank,
+        world=ranks.world,
     )
     return Draws(
         batches=batches,

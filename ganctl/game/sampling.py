@@ -71,4 +71,4 @@ def drawn(
         rows = torch.cat([block(number) for number in range(first, (stop - 1) // LATENTS + 1)])
         return rows[start - first * LATENTS : stop - first * LATENTS]
 
-    return Samples(count, space, read)
+    return Samples(count, space, read, labels=labels, classes=space.classes)

@@ -2,15 +2,19 @@
 
 import io
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from ganctl.runtime.disk import temporary
 
 GAP = 2
 """Black pixels around each image."""
+
+LONGEST_CAPTION = 20
+"""Characters of a caption beside a row of images."""
 
 
 def grid(images: np.ndarray, columns: int | None = None) -> np.ndarray:
@@ -47,3 +51,21 @@ def save(pixels: np.ndarray, path: Path) -> None:
     unfinished = temporary(path)
     unfinished.write_bytes(encoded(pixels))
     unfinished.replace(path)
+
+
+def captioned(sheet: np.ndarray, captions: Sequence[str]) -> np.ndarray:
+    """Return a grid of images, uint8 [height, width, 1 or 3], with a caption at the left of each row of images.
+
+    A caption that is longer than `LONGEST_CAPTION` is shortened.
+    """
+    pitch = (sheet.shape[0] - GAP) // len(captions)
+    font = ImageFont.load_default(min(max(pitch // 2, 10), 24))
+    texts = [text if len(text) <= LONGEST_CAPTION else f"{text[: LONGEST_CAPTION - 1]}…" for text in captions]
+    width = math.ceil(max(font.getlength(text) for text in texts)) + 4 * GAP
+    image = to_image(np.pad(sheet, ((0, 0), (width, 0), (0, 0))))
+    draw = ImageDraw.Draw(image)
+    for row, text in enumerate(texts):
+        middle = GAP + row * pitch + (pitch - GAP) / 2
+        draw.text((width - 2 * GAP, middle), text, font=font, fill="white", anchor="rm")
+    pixels = np.asarray(image)
+    return pixels[..., None] if pixels.ndim == 2 else pixels

@@ -1,4 +1,4 @@
-"""Modes that a generator hits or misses: classes of labelled data or Gaussians of a mixture."""
+"""Modes that a generator hits or misses: classes of labelled data, asked for or not, or Gaussians of a mixture."""
 
 from typing import Annotated, Literal
 
@@ -20,34 +20,66 @@ def divergence(shares: Tensor, reference: Tensor) -> float:
     return float((shares[present] * (shares[present] / reference[present]).log()).sum())
 
 
-@METRICS.register
-class ModeCount(Metric):
-    """Classes that the classifier sees among generated samples, and how evenly (Srivastava et al. 2017).
-
-    In stacked images a class is the digits of all channels: 1,000 modes of stacked MNIST.
-    """
+class ClassMetric(Metric):
+    """A metric that compares what a classifier says with the data's classes."""
 
     needs = frozenset({"logits"})
     needs_real = frozenset()
-    value = "modes"
-    better = "higher"
-    name: Literal["mode_count"]
-    least: Annotated[int, Field(ge=1)]
-    reference: Literal["data", "uniform"]
 
     def check(self, real: Samples, generated: Samples, extractor: Extractor) -> None:
         """Refuse data without labels, and extractors without classes or with other classes than the data's."""
         if real.labels is None:
             raise DataError(
-                "metric.mode_count: needs labelled data, and this has no labels; take another metric, or data "
+                f"metric.{self.name}: needs labelled data, and this has no labels; take another metric, or data "
                 "with classes (a folder for each)"
             )
         super().check(real, generated, extractor)
         if extractor.classes != len(real.classes):
             raise ConfigError(
-                f"metric.mode_count: {extractor.name} tells {extractor.classes:,} classes, and the data has "
+                f"metric.{self.name}: {extractor.name} tells {extractor.classes:,} classes, and the data has "
                 f"{len(real.classes):,} others; take {KEY}=classifier"
             )
+
+
+@METRICS.register
+class ClassAgreement(ClassMetric):
+    """The share of samples that a classifier puts into the class that they were asked for.
+
+    Also called classification accuracy of conditional generators (Odena et al. 2017, section 4.3).
+    """
+
+    value = "class_agreement"
+    better = "higher"
+    name: Literal["class_agreement"]
+
+    def check(self, real: Samples, generated: Samples, extractor: Extractor) -> None:
+        """Refuse samples that were asked for no class, and what every metric of classes refuses."""
+        super().check(real, generated, extractor)
+        if generated.labels is None:
+            raise ConfigError(
+                f"metric.{self.name}: compares with the class that was asked for, and this model is not "
+                "conditional; take another metric, or train with model.conditional=true"
+            )
+
+    def compute(self, real: Statistics, generated: Statistics, seed: int) -> dict[str, float]:
+        """Return `class_agreement`, 0 to 1."""
+        labels = generated.samples.labels
+        assert labels is not None
+        return {"class_agreement": float((generated.logits.argmax(1) == labels).double().mean())}
+
+
+@METRICS.register
+class ModeCount(ClassMetric):
+    """Classes that the classifier sees among generated samples, and how evenly (Srivastava et al. 2017).
+
+    In stacked images a class is the digits of all channels: 1,000 modes of stacked MNIST.
+    """
+
+    value = "modes"
+    better = "higher"
+    name: Literal["mode_count"]
+    least: Annotated[int, Field(ge=1)]
+    reference: Literal["data", "uniform"]
 
     def compute(self, real: Statistics, generated: Statistics, seed: int) -> dict[str, float]:
         """Return `modes` hit by `least` samples or more, of `modes_real`, and `kl`, of generated from real shares.

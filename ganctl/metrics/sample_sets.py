@@ -21,8 +21,9 @@ class Samples:
     """Real or generated samples as stored.
 
     `read(start, stop)` returns a range of them, the same each time: uint8 [n, height, width, channels] or float32
-    [n, dimensions]. Real ones have a `source`, `labels`, int64 [count], where there are any, and a digest of their
-    `content`; statistics of samples without one are not cached.
+    [n, dimensions]. `labels`, int64 [count], are the classes of real samples where they have any, and those that
+    generated samples were asked for. Real ones have a `source` and a digest of their `content`; statistics of
+    samples without one are not cached.
     """
 
     count: int
@@ -54,12 +55,19 @@ class Samples:
         return torch.cat([*self.part(0, min(count, self.count)).chunks()])
 
 
-def of_store(store: Store, source: Source | None, count: int | None = None, seed: int = 0) -> Samples:
+def of_store(
+    store: Store, source: Source | None, count: int | None = None, seed: int = 0, label: int | None = None
+) -> Samples:
     """Return a store's samples, or `count` of them, without repetition and in an order that the seed draws.
 
-    A store may hold its samples class by class; in this order the first few represent all.
+    A store may hold its samples class by class; in this order the first few represent all. With a `label`, only
+    samples of this class are returned.
     """
-    chosen = permutation(len(store), "reference", seed)[:count]
+    chosen = permutation(len(store), "reference", seed)
+    if label is not None:
+        assert store.labels is not None
+        chosen = chosen[store.labels[chosen] == label]
+    chosen = chosen[:count]
     rows = chosen.numpy().tobytes()
     return Samples(
         count=len(chosen),

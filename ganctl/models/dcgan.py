@@ -1,20 +1,19 @@
-"""Deep convolutional networks (Radford, Metz and Chintala 2016), for any square power-of-two multiple."""
+"""Deep convolutional networks (Radford, Metz and Chintala 2016), for sides that halve down to a few pixels."""
 
+import math
 from itertools import pairwise
 from typing import Annotated, Literal
 
 from pydantic import Field
 from torch import Tensor, nn
 
-from ganctl.errors import ConfigError, SizeError
 from ganctl.models.convolutions import Conv2d, ConvTranspose2d
 from ganctl.models.layers import ACTIVATIONS, JudgedLayersSpec, LayeredModel, LayersSpec, Width, has_bias, weighted
 from ganctl.models.model import MODELS, Discriminator, Generator, GeneratorSpec
+from ganctl.models.sizes import base_of
 from ganctl.samples import SampleSpace
 
 BASE_KERNEL = 5
-BASES = (4, 5, 6, 7)
-RESOLUTIONS = sorted({base << halvings for base in BASES for halvings in range(1, 7) if base << halvings <= 256})
 
 
 class ConvolutionsSpec(LayersSpec):
@@ -36,21 +35,6 @@ class DcganDiscriminatorSpec(ConvolutionsSpec, JudgedLayersSpec):
     """The discriminator's convolutions."""
 
 
-def halvings_of(space: SampleSpace) -> int:
-    """Return how often images are halved to 4–7 pixels; raise `ConfigError` for shapes that cannot be."""
-    space.require_images("model: dcgan makes images", "take model=mlp")
-    _, height, width = space.shape
-    if height != width:
-        raise ConfigError(f"model: dcgan makes square images, but the data is {height}×{width} pixels")
-    if height not in RESOLUTIONS:
-        below = [side for side in RESOLUTIONS if side < height][-1:]
-        above = [side for side in RESOLUTIONS if side > height][:1]
-        raise SizeError(
-            f"dcgan cannot make {height}×{height} pixels, which do not halve down to 4–7", (*below, *above)
-        )
-    return next(count for count in range(1, 7) if height % (1 << count) == 0 and height >> count in BASES)
-
-
 def _widths(spec: ConvolutionsSpec, halvings: int) -> list[int]:
     return [min(spec.width << level, spec.max_width) for level in range(halvings)]
 
@@ -69,10 +53,9 @@ class DcganGenerator(Generator):
     def __init__(self, model: "Dcgan", space: SampleSpace) -> None:
         super().__init__()
         spec, std = model.generator, model.init_std
-        halvings = halvings_of(space)
-        channels, side, _ = space.shape
+        halvings, base = base_of(space, "dcgan")
+        channels = space.shape[0]
         widths = [*reversed(_widths(spec, halvings)), channels]
-        base = side >> halvings
         bias = has_bias(spec.norm)
         self.joined = model.joined(len(space.classes))
         projection = ConvTranspose2d(self.joined.width, widths[0], base, bias=bias)
@@ -88,7 +71,7 @@ class DcganGenerator(Generator):
         self.output = ACTIVATIONS[spec.output]()
 
     def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Return images [batch, channels, side, side]."""
+        """Return images [batch, channels, height, width]."""
         inputs = self.joined(latents, labels)[:, :, None, None]
         images: Tensor = self.output(self.doublings(self.project(inputs)))
         return images
@@ -100,8 +83,8 @@ class DcganDiscriminator(Discriminator):
     def __init__(self, model: "Dcgan", space: SampleSpace) -> None:
         super().__init__()
         spec, std = model.discriminator, model.init_std
-        halvings = halvings_of(space)
-        channels, side, _ = space.shape
+        halvings, base = base_of(space, "dcgan")
+        channels = space.shape[0]
         layers: list[nn.Module] = []
         for level, width in enumerate(_widths(spec, halvings)):
             # The first layer sees pixels, whose mean and contrast batch norm would take away (section 3).
@@ -112,12 +95,11 @@ class DcganDiscriminator(Discriminator):
             layers += spec.block(convolution, width, std, norm)
             channels = width
         self.halvings = nn.Sequential(*layers)
-        base = side >> halvings
         self.judge = weighted(Conv2d(channels, 1, base), spec.norm, std)
-        self.heads = model.heads(channels * base**2, len(space.classes))
+        self.heads = model.heads(channels * math.prod(base), len(space.classes))
 
     def features(self, samples: Tensor) -> Tensor:
-        """Return the last halving's channels, [batch, channels, base, base]."""
+        """Return the last halving's channels, [batch, channels, *base]."""
         features: Tensor = self.halvings(samples)
         return features
 
@@ -129,7 +111,7 @@ class DcganDiscriminator(Discriminator):
 
 @MODELS.register
 class Dcgan(LayeredModel):
-    """DCGAN for square images of 4, 5, 6 or 7 times a power of two pixels, from 8 to 256."""
+    """DCGAN for images whose smaller side is 4, 5, 6 or 7 times a power of two pixels, from 8 to 256."""
 
     networks = (DcganGenerator, DcganDiscriminator)
     name: Literal["dcgan"]

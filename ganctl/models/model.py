@@ -104,7 +104,7 @@ class Model(Component):
         Raises `ConfigError` if it is, and the data has none.
         """
         if self.conditional and not samples.classes:
-            raise ConfigError("model.conditional: needs labels, and the data has none; set it to false")
+            raise ConfigError("model.conditional: the data has no classes; set it to false")
         return replace(samples, value_range=self.value_range, classes=samples.classes if self.conditional else ())
 
     def build_generator(self, space: SampleSpace) -> Generator:

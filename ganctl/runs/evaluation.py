@@ -1,20 +1,28 @@
 """Metrics opened for a run's data: for `ganctl evaluate`, and for a run while it trains."""
 
 import math
+from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from ganctl.checkpoints.file import Score
 from ganctl.config import TrainConfig
 from ganctl.data.store import Store
+from ganctl.errors import ConfigError, counted
 from ganctl.game.sampling import at_once, drawn
 from ganctl.metrics import Baseline, Comparison, Numbers, Reference, Samples, of_store
 from ganctl.runtime.console import say
 from ganctl.runtime.device import Device
+from ganctl.runtime.randomness import generator
 
 SEED = 0
 """As by default in `ganctl evaluate`, which so finds the same numbers."""
+
+NAMED = 8
+"""Classes that a line names."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +53,16 @@ class Measured:
         }
 
 
+@dataclass(frozen=True)
+class OfClass:
+    """The numbers of a class by itself for each seed, compared with its `count` real samples."""
+
+    name: str
+    count: int
+    found: list[Numbers]
+    baseline: Baseline | None
+
+
 class Evaluation:
     """The metrics of a config, opened for a run's data: what is read of the real samples is collected once.
 
@@ -56,6 +74,9 @@ class Evaluation:
     def __init__(self, config: TrainConfig, store: Store, device: Device, cache: str = "auto") -> None:
         assert config.features is not None
         self._config = config
+        self._store = store
+        self._cache = cache
+        self._label: int | None = None
         self._space = config.model.space(store.space)
         self._device = device
         self.extractor = config.features.open(Reference(config.data, store, device.torch_device, cache))
@@ -68,7 +89,21 @@ class Evaluation:
 
     def _samples(self, network: nn.Module, seed: int, batch_size: int | None = None) -> Samples:
         count, size = self._config.evaluate.num, batch_size or at_once(self._config)
-        return drawn(network, self._config.model.latents, self._space, self._device, count, seed, size)
+        latents, labels = self._config.model.latents, self._labels(count, seed)
+        return drawn(network, latents, self._space, self._device, count, seed, size, labels)
+
+    def _labels(self, count: int, seed: int) -> Tensor | None:
+        """Return the classes that a conditional model is asked for, int64 [count], a function of the seed.
+
+        They are as frequent as in the data.
+        """
+        if not self._space.classes:
+            return None
+        if self._label is not None:
+            return torch.full((count,), self._label)
+        assert self._store.labels is not None
+        source = generator(torch.device("cpu"), "evaluate", seed, "labels")
+        return self._store.labels[torch.randint(len(self._store), (count,), generator=source)]
 
     def numbers(self, network: nn.Module, seed: int, batch_size: int | None = None) -> Numbers:
         """Return the numbers of a generator's samples, drawn where they are read, `batch_size` at once."""
@@ -80,6 +115,39 @@ class Evaluation:
         for line in found.left_out:
             say(f"not real vs real: {line}")
         return found
+
+    def by_class(
+        self, network: nn.Module, seeds: Sequence[int], batch_size: int | None, *, floor: bool
+    ) -> Iterator[OfClass]:
+        """Yield every metric of each class by itself; at last report which classes have too few real samples.
+
+        The model must be conditional. The baseline, with the first seed, is left out without `floor`.
+        """
+        unmeasured: dict[str, list[tuple[str, str]]] = {}
+        for label, name in enumerate(self._space.classes):
+            one = self._of_class(label)
+            possible = {}
+            for key, metric in self._config.metric.items():
+                try:
+                    metric.check(one.real, one._samples(network, seeds[0]), self.extractor)
+                    possible[key] = metric
+                except ConfigError as error:
+                    unmeasured.setdefault(f"{key} of", []).append((name, str(error)))
+            one._comparison = Comparison(possible, self.extractor, one.real, self._cache)
+            found = [one.numbers(network, seed, batch_size) for seed in seeds]
+            baseline = one._comparison.baseline(self._config.evaluate.num, seeds[0]) if floor else None
+            for line in baseline.left_out if baseline is not None else ():
+                unmeasured.setdefault("real vs real in", []).append((name, line))
+            yield OfClass(name, one.real.count, found, baseline)
+        for what, classes in unmeasured.items():
+            names = ", ".join(name for name, _ in classes[:NAMED]) + (", …" if len(classes) > NAMED else "")
+            say(f"no {what} {counted(len(classes), 'class')} ({names}): {classes[0][1]}")
+
+    def _of_class(self, label: int) -> "Evaluation":
+        one = copy(self)
+        one._label = label
+        one.real = of_store(self._store, self._config.data, label=label)
+        return one
 
     def measure(self, network: nn.Module) -> Measured:
         """Return what the metrics find in samples of a generator while it trains."""

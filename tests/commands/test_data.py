@@ -133,6 +133,30 @@ def test_check_tells_modes_sizes_classes_duplicates_and_what_is_corrupt(workspac
     assert contents(workspace) == before
 
 
+@pytest.mark.parametrize("action", ["check", "info"])
+def test_images_of_each_class_are_counted_and_balance_is_hinted_at(workspace: Path, cli: Cli, action: str) -> None:
+    files = {f"cat/{number}.png": plain((number, 0, 0)) for number in range(7)}
+    write(workspace / "set", files | {"dog/1.png": plain(BLUE), "dog/2.png": plain(RED)})
+    outcome = cli("data", action, "path=set", "resolution=8")
+    assert re.search(r"^classes +2: cat 7, dog 2$", outcome.out, re.MULTILINE)
+    told = (
+        "the largest class has 3.5 times the images of dog; data.balance=true trains on every class equally often"
+    )
+    assert re.search(rf"^balance +{re.escape(told)}$", outcome.out, re.MULTILINE)
+    (workspace / "set/cat/6.png").unlink()
+    assert "balance" not in cli("data", action, "path=set", "resolution=8").out
+
+
+def test_of_many_classes_the_twenty_largest_are_listed(workspace: Path, cli: Cli) -> None:
+    table = "".join(f"{number}.png,{number}\n" for number in range(23)) + "23.png,5\n"
+    files = {f"{number}.png": plain((number, 0, 0)) for number in range(24)}
+    write(workspace / "set", files | {"labels.csv": table.encode()})
+    out = cli("data", "check", "path=set", "resolution=8").out
+    assert "classes       23: 5 2, 0 1, 1 1, " in out
+    assert ", 3 more\n" in out
+    assert "note          classes are the labels of labels.csv\n" in out
+
+
 def test_check_lists_twenty_corrupt_files_and_counts_the_others(workspace: Path, cli: Cli) -> None:
     write(workspace / "set", {f"{number:02}.png": b"" for number in range(25)})
     outcome = cli("data", "check", "path=set", "max_bad_fraction=1")

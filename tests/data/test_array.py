@@ -21,7 +21,7 @@ POINTS = DRAWN.standard_normal((7, 4))
 
 
 def source(path: Path, **values: Any) -> Any:
-    given = {"path": str(path), "samples": None, "labels": None, "range": None} | values
+    given = {"path": str(path), "samples": None, "labels": None, "range": None, "balance": False} | values
     return SOURCES["array"](name="array", **given)
 
 
@@ -242,10 +242,37 @@ def test_what_an_archive_does_not_hold_is_refused(tmp_path, arrays, values, told
     assert refusal(path, **values).startswith(told.format(path=path))
 
 
-@pytest.mark.parametrize("key", ["samples", "labels"])
-def test_a_single_array_has_no_names(tmp_path, key):
+def test_a_single_array_has_no_name(tmp_path):
     path = npy(tmp_path, POINTS)
-    assert refusal(path, **{key: "x"}) == f"data.{key}: is for .npz files, but {path} is a .npy, of one array"
+    assert refusal(path, samples="x") == f"data.samples: is for .npz files, but {path} is a .npy, of one array"
+
+
+@pytest.mark.parametrize("array", [PIXELS, PIXELS / 255, POINTS[:5]], ids=["mapped", "scaled", "points"])
+def test_the_labels_of_a_single_array_lie_in_a_file_beside_it(tmp_path, array):
+    path, labels = npy(tmp_path, array), np.array(["dog", "cat", "cat", "dog", "eel"])
+    store = load(path, labels=str(npy(tmp_path, labels, "labels.npy")))
+    assert (store.labels.tolist(), store.classes) == ([1, 0, 0, 1, 2], ("cat", "dog", "eel"))
+    assert isinstance(store, MappedStore) == (array is PIXELS)
+    assert store.fingerprint == Store(store.samples.clone(), store.labels).fingerprint
+    assert store.fingerprint != load(path).fingerprint
+
+
+def test_a_file_of_labels_that_cannot_be_used_is_refused_by_its_name(tmp_path):
+    path, place = npy(tmp_path, PIXELS), tmp_path / "labels.npy"
+    assert refusal(path, labels=str(place)) == f"data.labels: {place} does not exist (did you mean 'a.npy'?)"
+    place.write_bytes(b"5")
+    assert refusal(path, labels=str(place)) == f"data.labels: {place} is neither a .npy nor an .npz file"
+    npy(tmp_path, np.eye(5, dtype=int), "labels.npy")
+    assert refusal(path, labels=str(place)).startswith(f"data.labels: {place} is int64 [5,5], but there are 5 sa")
+    npy(tmp_path, np.array([{}] * 5), "labels.npy")
+    assert refusal(path, labels=str(place)).startswith(f"data.labels: {place} is object [5]; labels must be")
+    archive = npz(tmp_path, y=np.arange(5))
+    assert refusal(path, labels=str(archive)).startswith(f"data.labels: {archive} is an .npz file; ")
+
+
+def test_an_array_without_labels_says_how_to_name_them(tmp_path):
+    for path in (npy(tmp_path, PIXELS), npy(tmp_path, POINTS), npz(tmp_path, x=PIXELS)):
+        assert load(path).without_labels == "name an array of labels by data.labels=…"
 
 
 @pytest.mark.parametrize(

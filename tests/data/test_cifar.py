@@ -58,7 +58,7 @@ def _a_small_original(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pyt
 
 def cifar(root: Path, split: str = "train", *, download: bool = True, resolution: int = 32) -> Store:
     values = {"root": str(root), "split": split, "download": download, "resolution": resolution}
-    return SOURCES["cifar10"](name="cifar10", **values).load()
+    return SOURCES["cifar10"](name="cifar10", balance=False, **values).load()
 
 
 @pytest.mark.parametrize("place", ["", "cifar-10-batches-py"])

@@ -30,10 +30,8 @@ def put(folder: Path, pixels: np.ndarray = PIXELS, prefix: str = "train") -> Pat
 
 
 def fashion(root: Path, resolution: int = 28) -> Store:
-    source = SOURCES["fashion_mnist"]
-    return source(
-        name="fashion_mnist", root=str(root), split="train", download=False, resolution=resolution
-    ).load()
+    values = {"root": str(root), "split": "train", "download": False, "resolution": resolution, "balance": False}
+    return SOURCES["fashion_mnist"](name="fashion_mnist", **values).load()
 
 
 def stacked(root: Path, num: int = 500, *, split: str = "train", resolution: int = 28, seed: int = 0) -> Store:
@@ -72,7 +70,7 @@ def test_clothes_are_downloaded_as_what_they_are(tmp_path, monkeypatch):
 
     datasets = SimpleNamespace(FashionMNIST=fetch)
     monkeypatch.setattr(downloading, "import_torchvision", lambda: SimpleNamespace(datasets=datasets))
-    values = {"root": str(tmp_path), "split": "train", "download": True, "resolution": 28}
+    values = {"root": str(tmp_path), "split": "train", "download": True, "resolution": 28, "balance": False}
     assert len(SOURCES["fashion_mnist"](name="fashion_mnist", **values).load()) == 20
     assert [path.name for path in tmp_path.iterdir()] == ["FashionMNIST"]
 
@@ -82,7 +80,7 @@ def test_a_failed_download_names_what_could_not_be_downloaded(tmp_path, monkeypa
         raise ConnectionError("no route")
 
     monkeypatch.setattr(downloading, "import_torchvision", torchvision(FashionMNIST=fail))
-    values = {"root": str(tmp_path), "split": "test", "download": True, "resolution": 28}
+    values = {"root": str(tmp_path), "split": "test", "download": True, "resolution": 28, "balance": False}
     with pytest.raises(DataError) as refused:
         SOURCES["fashion_mnist"](name="fashion_mnist", **values).load()
     assert str(refused.value).startswith(

@@ -16,7 +16,7 @@ CONFIGS = Path(__file__).resolve().parents[2] / "configs" / "data"
 
 
 def digits(resolution: int) -> Store:
-    return SOURCES["digits"](name="digits", resolution=resolution).load()
+    return SOURCES["digits"](name="digits", resolution=resolution, balance=False).load()
 
 
 def mnist(folder: Path, resolution: int, pixels: np.ndarray, split: str = "train") -> Store:
@@ -24,8 +24,8 @@ def mnist(folder: Path, resolution: int, pixels: np.ndarray, split: str = "train
     labels = np.arange(len(pixels), dtype=np.uint8) % 10
     for name, array in ((f"{prefix}-images-idx3-ubyte", pixels), (f"{prefix}-labels-idx1-ubyte", labels)):
         (folder / name).write_bytes(idx(array))
-    source = SOURCES["mnist"](name="mnist", root=str(folder), split=split, download=False, resolution=resolution)
-    return source.load()
+    values = {"root": str(folder), "split": split, "download": False, "resolution": resolution, "balance": False}
+    return SOURCES["mnist"](name="mnist", **values).load()
 
 
 def ring(num: int = 8000, *, modes: int = 8, radius: float = 1.0, std: float = 0.01, seed: int = 0) -> Store:
@@ -143,7 +143,7 @@ def test_a_folder_is_read_as_its_keys_say(tmp_path):
     bright, dark = plain((255, 255, 255), (12, 8)), plain((0, 0, 0), (12, 8))
     root = write(tmp_path, {"in/a/1.png": bright, "in/b/2.png": dark, "in/b/3.png": b"", "out/4.png": bright})
     values = {"name": "folder", "path": str(root), "subfolder": "in", "resolution": 16, "channels": 1}
-    values |= {"range": None, "frames": "first"}
+    values |= {"range": None, "frames": "first", "balance": False}
     store = SOURCES["folder"](**values, fit="squash", max_bad_fraction=0.5, workers=1, cache=None).load()
     assert store.space.shape == (1, 16, 16)
     assert store.samples.flatten(1).double().mean(1).tolist() == [255, 0]

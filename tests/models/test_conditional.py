@@ -85,7 +85,7 @@ def test_without_classes_nothing_is_there_for_them(name: str) -> None:
 @pytest.mark.parametrize("name", list(MODELS))
 def test_data_without_classes_is_refused(name: str) -> None:
     model = model_of(name, "model.conditional=true")
-    with pytest.raises(ConfigError, match=r"^model.conditional: needs labels"):
+    with pytest.raises(ConfigError, match=r"^model.conditional: the data has no classes"):
         model.space(SampleSpace.of_shape(SHAPE))
 
 

@@ -8,11 +8,12 @@ from torch import nn
 
 from ganctl.errors import ConfigError, SizeError
 from ganctl.models import MODELS
-from ganctl.models.dcgan import RESOLUTIONS
+from ganctl.models.sizes import sides
 from ganctl.samples import SampleSpace
 from tests.composed import composed
 
 space = SampleSpace.of_shape
+RESOLUTIONS = sides()
 
 
 def spec(*overrides: str) -> Any:
@@ -66,11 +67,21 @@ def test_another_resolution_is_refused_with_its_neighbours(side: int, near: tupl
         assert refused.value.sides == near
 
 
-def test_points_and_oblong_pictures_are_refused() -> None:
+@pytest.mark.parametrize(("height", "width"), [(32, 16), (8, 256), (40, 56), (64, 48), (28, 32)])
+def test_an_image_need_not_be_square(height: int, width: int) -> None:
+    shape = (3, height, width)
+    images = small().build_generator(space(shape))(torch.randn(2, 3))
+    assert images.shape == (2, *shape)
+    assert small().build_discriminator(space(shape))(images).shape == (2,)
+
+
+def test_points_and_sides_that_do_not_halve_together_are_refused() -> None:
     with pytest.raises(ConfigError, match="model=mlp"):
         small().build_generator(space((2,)))
-    with pytest.raises(ConfigError, match="32×28"):
-        small().build_discriminator(space((1, 32, 28)))
+    with pytest.raises(ConfigError, match=r"dcgan halves 32×70 pixels 3 times, .* make the longer side 72 pixels"):
+        small().build_discriminator(space((1, 32, 70)))
+    with pytest.raises(SizeError, match="32×272 pixels, of more than 256 a side"):
+        small().build_discriminator(space((1, 32, 272)))
 
 
 def test_the_default_at_32_pixels_is_the_papers_ladder_of_widths() -> None:

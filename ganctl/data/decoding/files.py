@@ -17,7 +17,7 @@ import numpy as np
 from ganctl.data.decoding import layout
 from ganctl.data.decoding.decode import BadImageError, heif_is_read, size_of
 from ganctl.data.decoding.formats import ENDINGS, HEIF_ADVICE, HEIF_ENDINGS
-from ganctl.data.decoding.layout import Label
+from ganctl.data.decoding.label_tables import JSON, TABLES, Label, Labels, labels_of
 from ganctl.errors import DataError, counted, nearest
 from ganctl.runtime.bounded import opened, read_bytes
 
@@ -66,13 +66,15 @@ class FoundImages:
     """What a folder or a zip file holds.
 
     `files` are the images, sorted by name. `passed` counts other files by their endings, but for `SILENT` ones,
-    `runs` the folders that are runs of ganctl, which are left out. `remarks` say what folders were taken for.
+    `runs` the folders that are runs of ganctl, which are left out. `remarks` say what folders were taken for,
+    `without_labels` why images that are of one class have no labels.
     """
 
     files: list[ImageFile]
     passed: Counter[str] = field(default_factory=Counter)
     runs: int = 0
     remarks: list[str] = field(default_factory=list)
+    without_labels: str = ""
 
     @cached_property
     def passed_over(self) -> str:
@@ -111,11 +113,14 @@ def search(path: str, subfolder: str | None) -> FoundImages:
     return found
 
 
-def missing(path: str) -> DataError:
-    """Return the error of a place that does not exist, with the name in its folder that is most like it."""
+def missing(path: str, key: str = "path") -> DataError:
+    """Return the error of a place that does not exist, with the name in its folder that is most like it.
+
+    `key` is that of the data which names the place.
+    """
     place = Path(os.path.expanduser(path))
     siblings = [entry.name for entry in place.parent.iterdir()] if place.parent.is_dir() else []
-    return DataError(f"data.path: {path} does not exist{nearest(place.name, siblings)}")
+    return DataError(f"data.{key}: {path} does not exist{nearest(place.name, siblings)}")
 
 
 def read(file: ImageFile, most: int | None = None) -> io.BytesIO:
@@ -205,8 +210,8 @@ def _sorted_out(files: Iterable[tuple[list[str], ImageFile]], subfolder: str | N
             continue
         if parts[-1] in layout.MARKERS or folder[-1:] == (layout.RUN_CHECKPOINTS,):
             markers[folder].add(parts[-1])
-        if parts[-1] == layout.LABELS_FILE:
-            tables[folder] = file
+        if parts[-1] in TABLES:
+            tables[(*folder, parts[-1])] = file
         usual = ending.isalnum() and len(ending) <= LONGEST_ENDING
         kind = f".{ending}" if usual else "without a usual ending"
         if file.member is None and file.changed == ():
@@ -217,8 +222,8 @@ def _sorted_out(files: Iterable[tuple[list[str], ImageFile]], subfolder: str | N
     out = {folder for folder in shared if any(folder[:end] in gone for end in range(1, len(folder) + 1))}
     images = [(folder, file) for folder, file in images if folder not in out]
     passed = Counter(ending for folder, ending in others if folder not in out)
-    labelled, remarks = _labelled(images, tuple(_parts(subfolder or "")), tables, passed)
-    return FoundImages(sorted(labelled, key=lambda file: file.name), passed, len(runs), remarks)
+    labelled, remarks, reason = _labelled(images, tuple(_parts(subfolder or "")), tables, passed)
+    return FoundImages(sorted(labelled, key=lambda file: file.name), passed, len(runs), remarks, reason)
 
 
 def _labelled(
@@ -226,21 +231,28 @@ def _labelled(
     above: layout.Path,
     tables: dict[layout.Path, ImageFile],
     passed: Counter[str],
-) -> tuple[list[ImageFile], list[str]]:
-    """Return the images with their classes, and what is reported of them."""
+) -> tuple[list[ImageFile], list[str], str]:
+    """Return the images with their classes, what is reported of them, and why they have none if they have none.
+
+    `tables` are by their paths.
+    """
     folders = {folder for folder, _ in images}
-    for folder in layout.ancestors(folders) if folders and tables else ():
-        if folder not in tables:
+    places = [(*folder, name) for folder in layout.ancestors(folders) for name in TABLES] if folders else []
+    for place in places if tables else ():
+        if place not in tables:
             continue
-        table = tables[folder].name
+        table = tables[place].name
         try:
-            labels, remark = layout.labels_of(read(tables[folder], MAX_LABELS_BYTES).getvalue(), table)
+            labels, remark = labels_of(read(tables[place], MAX_LABELS_BYTES).getvalue(), table)
         except KeyError:
             continue
         except BadImageError as error:
             raise DataError(f"data.path: {table} cannot be read ({error})") from error
-        passed -= Counter([".json"])
-        return _by_table(images, len(folder), labels, table), [remark]
+        passed -= Counter([f".{_ending(place[-1])}"])
+        if labels is None:
+            return [file._replace(label=(0, "")) for _, file in images], [remark], remark
+        labelled, told = _by_table(images, len(place) - 1, labels, table)
+        return labelled, [remark, *told], f"{place[-1]} gives all images one label"
 
     def stems() -> dict[layout.Path, list[str]]:
         names: defaultdict[layout.Path, list[str]] = defaultdict(list)
@@ -250,22 +262,30 @@ def _labelled(
 
     classes, remarks = layout.arranged(folders, above, stems)
     named = [(classes[folder], file) for folder, file in images]
-    return [file if name == file.folder else file._replace(label=(0, name)) for name, file in named], remarks
+    labelled = [file if name == file.folder else file._replace(label=(0, name)) for name, file in named]
+    return labelled, remarks, "no subfolders and no labels.csv name any"
 
 
 def _by_table(
-    images: list[tuple[layout.Path, ImageFile]], depth: int, labels: dict[str, Label] | None, table: str
-) -> list[ImageFile]:
-    if labels is None:
-        return [file._replace(label=(0, "")) for _, file in images]
+    images: list[tuple[layout.Path, ImageFile]], depth: int, labels: Labels, table: str
+) -> tuple[list[ImageFile], list[str]]:
+    """Return the images with a table's labels, and a line on labels of what is no image there."""
     named = [("/".join((*folder[depth:], file.relative.rpartition("/")[2])), file) for folder, file in images]
-    unnamed = [name for name, _ in named if name not in labels]
+    names = {name for name, _ in named}
+    unnamed, unknown = names - labels.keys(), labels.keys() - names
     if unnamed:
+        null = "set labels to null in it, " if table.endswith(JSON) else ""
+        instead = f", while it names {min(unknown)}" if unknown else ""
         raise DataError(
             f"data.path: {table} has no label for {len(unnamed):,} of {len(images):,} images, the first is "
-            f"{min(unnamed)}; add them, set labels to null in it, or move it elsewhere"
+            f"{min(unnamed)}{instead}; add them, {null}or move it elsewhere"
         )
-    return [file._replace(label=labels[name]) for name, file in named]
+    told = (
+        f"{table} labels {counted(len(unknown), 'file')} not found there, the first {min(unknown)}"
+        if unknown
+        else ""
+    )
+    return [file._replace(label=labels[name]) for name, file in named], [told] if told else []
 
 
 def _ending(name: str) -> str:

@@ -1,19 +1,11 @@
 """What the folders of a data set mean: classes, parts of a split, chunks, masks, or runs of ganctl."""
 
-import json
 import re
 from collections.abc import Callable, Collection, Mapping
-from typing import Any
-
-from ganctl.errors import DataError
 
 Path = tuple[str, ...]
 """The names of the folders that lead to a place inside a data set; empty for its top."""
 
-Label = tuple[int, str]
-"""A class: its place among the others, where names do not say it, and its name."""
-
-LABELS_FILE = "dataset.json"
 SPLIT = re.compile(r"(train|val|valid|dev|test)(ing|idation)?([-_ ]?(set|data|images|\d+))?", re.IGNORECASE)
 IMAGES = re.compile(r"(jpeg)?im(age|g)s?|inputs?|photos?|pictures?|rgb", re.IGNORECASE)
 MASKS = re.compile(
@@ -78,41 +70,6 @@ def ancestors(folders: Collection[Path]) -> list[Path]:
     """Return the folders that contain all of these, the top first."""
     common = min(folders)[: _common(folders)]
     return [common[:depth] for depth in range(len(common) + 1)]
-
-
-def labels_of(content: bytes, place: str) -> tuple[dict[str, Label] | None, str]:
-    """Return the class of each image in a `dataset.json`, as StyleGAN's tools write it, and a line about them.
-
-    None in place of the classes says that the images have none. Raises `DataError` if the file is damaged,
-    `KeyError` if it is of another kind.
-    """
-    try:
-        table = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"data.path: {place} is not JSON ({error}); mend it, or move it elsewhere") from error
-    if not isinstance(table, dict) or "labels" not in table:
-        raise KeyError("labels")
-    if table["labels"] is None:
-        return None, f"{LABELS_FILE} says that there are no classes"
-    try:
-        pairs = [(str(name), label) for name, label in table["labels"]]
-        if pairs and all(isinstance(label, list) for _, label in pairs):
-            return None, f"{LABELS_FILE} labels by lists of numbers, which are no classes and left out"
-        labels = {name.replace("\\", "/").removeprefix("./"): _label(label) for name, label in pairs}
-    except (TypeError, ValueError, OverflowError) as error:
-        raise DataError(
-            f"data.path: {place}: labels must be null or pairs of a file's name and a whole number or a text, "
-            'such as [["00000/img00000000.png", 3]]'
-        ) from error
-    return labels, f"classes are the labels of {LABELS_FILE}"
-
-
-def _label(label: Any) -> Label:
-    if isinstance(label, str):
-        return 0, label
-    if isinstance(label, bool) or int(label) != label:
-        raise ValueError("neither a whole number nor a text")
-    return int(label), str(int(label))
 
 
 def _level_without_meaning(

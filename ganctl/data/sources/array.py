@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ganctl.data.decoding.depth import FLOAT, WHOLE, scaled, suggestion, together, told, values_in
-from ganctl.data.source import SOURCES, Range, Source
+from ganctl.data.source import SOURCES, LabelledSource, Range
 from ganctl.data.sources.numpy_file import ArrayHeader, NumpyFile
 from ganctl.data.store import MappedPixels, MappedStore, Store, read_only
 from ganctl.errors import DataError
@@ -30,7 +30,7 @@ CHANNELS_AT_MOST = 4
 
 
 @SOURCES.register
-class Array(Source):
+class Array(LabelledSource):
     """Points or images in a .npy or .npz file.
 
     [N] and [N, D] are points; [N, H, W], [N, H, W, C] and [N, C, H, W] with one or three channels are images.
@@ -59,12 +59,14 @@ class Array(Source):
         name = self._samples_name(file)
         header = self._header(file, name)
         labels, classes = self._labels(file, header.shape[0])
-        if _kind(header) is IMAGES and (mapped := self._mapped(file, header)) is not None:
-            return mapped
+        reason = "" if self.labels else "name an array of labels by data.labels=…"
+        if _kind(header) is IMAGES and (pixels := self._mapped(file, header)) is not None:
+            sha256 = Store(pixels.tensor(), labels).fingerprint
+            return MappedStore(pixels.tensor(), labels, classes, 0, reason, pixels=pixels, sha256=sha256)
         self._require_memory(header)
         values = file.read(name)
         if _kind(header) is IMAGES:
-            return Store(self._rows(values), labels, classes)
+            return Store(self._rows(values), labels, classes, 0, reason)
         if self.range is not None:
             raise DataError(
                 f"data.range: is for images, but {self.path} holds points, which stay unscaled; leave it"
@@ -72,14 +74,13 @@ class Array(Source):
         with np.errstate(over="ignore"):  # what overflows is infinite, and refused
             points = np.array(values.reshape(len(values), -1), dtype=np.float32, order="C")
         self._require_finite(points)
-        return Store(torch.from_numpy(points), labels, classes)
+        return Store(torch.from_numpy(points), labels, classes, 0, reason)
 
     def _samples_name(self, file: NumpyFile) -> str | None:
         names = file.names()
         if not file.is_archive:
-            for key, given in (("samples", self.samples), ("labels", self.labels)):
-                if given is not None:
-                    raise DataError(f"data.{key}: is for .npz files, but {self.path} is a .npy, of one array")
+            if self.samples is not None:
+                raise DataError(f"data.samples: is for .npz files, but {self.path} is a .npy, of one array")
             return None
         if self.samples is not None:
             return self._named("samples", self.samples, names)
@@ -123,13 +124,20 @@ class Array(Source):
         """Return int64 [count] and the names of the classes, which are the labels' sorted values."""
         if self.labels is None:
             return None, ()
-        header = file.header(self._named("labels", self.labels, file.names()))
-        array = f"data.labels: {self.labels} in {self.path} is {header.dtype} {_axes(header.shape)}"
+        if file.is_archive:
+            name: str | None = self._named("labels", self.labels, file.names())
+            where = f"{name} in {self.path}"
+        else:
+            file, name, where = NumpyFile(self.labels, "labels"), None, self.labels
+            if file.is_archive:
+                raise DataError(f"data.labels: {where} is an .npz file; beside a .npy file, name another")
+        header = file.header(name)
+        array = f"data.labels: {where} is {header.dtype} {_axes(header.shape)}"
         if header.dtype.kind not in LABEL_KINDS:
             raise DataError(f"{array}; labels must be whole numbers or text")
         if header.shape not in ((count,), (count, 1)):
             raise DataError(f"{array}, but there are {count:,} samples, and each needs one label")
-        values, indices = np.unique(file.read(self.labels).reshape(count), return_inverse=True)
+        values, indices = np.unique(file.read(name).reshape(count), return_inverse=True)
         names = values.astype(np.str_) if header.dtype.kind != "S" else np.char.decode(values, "utf-8", "replace")
         return torch.from_numpy(indices.astype(np.int64)), tuple(map(str, names))
 
@@ -142,17 +150,15 @@ class Array(Source):
                 f"{limit:,} of memory; images as uint8 [N,H,W,C] in a .npy file stay on the disk"
             )
 
-    def _mapped(self, file: NumpyFile, header: ArrayHeader) -> Store | None:
+    def _mapped(self, file: NumpyFile, header: ArrayHeader) -> MappedPixels | None:
         """Return images mapped from a .npy file, if they are bytes with channels last and need no change."""
         last = len(header.shape) == 3 or _channels_axis(header.shape) == 3
         if file.is_archive or header.dtype != np.uint8 or self.range is not None or not last:
             return None
         try:
-            pixels = MappedPixels(Path(os.path.expanduser(self.path)))
+            return MappedPixels(Path(os.path.expanduser(self.path)))
         except ValueError:
             return None  # in another order, or with another header
-        samples = pixels.tensor()
-        return MappedStore(samples=samples, pixels=pixels, sha256=Store(samples).fingerprint)
 
     def _rows(self, values: np.ndarray) -> Tensor:
         """Return uint8 [count, height, width, channels]."""

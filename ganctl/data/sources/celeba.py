@@ -1,6 +1,7 @@
 """Faces."""
 
 import os
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from types import ModuleType
 from typing import Annotated, Literal
@@ -50,9 +51,11 @@ class Celeba(Source):
         decoding = Decoding(self.resolution, channels=3, fit=self.fit)
         try:
             files = self._of_split(place, search(place, None).files)
-            return folder.load(place, None, decoding, self.max_bad_fraction, self.workers, self.cache, files)
+            keys = self.max_bad_fraction, self.workers, self.cache
+            store = folder.load(place, None, decoding, *keys, files)
         except DataError as error:
             raise DataError(str(error).replace("data.path:", "data.root:", 1)) from error
+        return replace(store, without_labels="an image of CelebA has many attributes, and no one class")
 
     def _place(self) -> Path:
         """Return the folder or zip file of the images, downloaded if need be."""

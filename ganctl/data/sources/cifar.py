@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from ganctl.data.source import SOURCES, Resolution, Source, resize
+from ganctl.data.source import SOURCES, LabelledSource, Resolution, resize
 from ganctl.data.sources.download import download
 from ganctl.data.store import Store
 from ganctl.errors import DataError
@@ -25,7 +25,7 @@ MOST_BYTES = 1 << 30
 
 
 @SOURCES.register
-class Cifar10(Source):
+class Cifar10(LabelledSource):
     """CIFAR-10 (Krizhevsky 2009): photographs of 32×32 pixels in ten classes, read by torchvision.
 
     Its files are pickled, which could run code, so torchvision reads none whose md5 is not the original's.

@@ -6,12 +6,12 @@ from typing import Literal
 import numpy as np
 import torch
 
-from ganctl.data.source import SOURCES, Resolution, Source, resize
+from ganctl.data.source import SOURCES, LabelledSource, Resolution, resize
 from ganctl.data.store import Store
 
 
 @SOURCES.register
-class Digits(Source):
+class Digits(LabelledSource):
     """The 1,797 handwritten digits of 8×8 pixels that scikit-learn carries (Alpaydin and Kaynak 1998)."""
 
     name: Literal["digits"]

@@ -1,5 +1,6 @@
 """Images of any size and mode, from a folder or a zip file."""
 
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -8,7 +9,7 @@ from ganctl.data.cache.entries import Cache, unusable
 from ganctl.data.cache.image_set import ImageSet, Prepared
 from ganctl.data.decoding.decode import Decoding
 from ganctl.data.decoding.files import FoundImages, ImageFile, search
-from ganctl.data.source import SOURCES, Range, Resolution, Source, Workers
+from ganctl.data.source import SOURCES, LabelledSource, Range, Resolution, Workers
 from ganctl.data.store import Store
 from ganctl.errors import DataError, counted
 from ganctl.runtime.console import say
@@ -17,7 +18,7 @@ FEW_IMAGES = 500
 
 
 @SOURCES.register
-class Folder(Source):
+class Folder(LabelledSource):
     """Images of any size and mode in a folder or a zip file."""
 
     placement = frozenset({"path", "workers", "cache"})
@@ -39,7 +40,7 @@ class Folder(Source):
         return Decoding(self.resolution, self.channels, self.fit, self.range, self.frames)
 
     def load(self) -> Store:
-        """Return every image that decodes, with the classes that its folder, or a `dataset.json`, gives it."""
+        """Return every image that decodes, with the class that its folder or a table of labels gives it."""
         keys = self.max_bad_fraction, self.workers, self.cache
         store = load(self.path, self.subfolder, self.decoding, *keys)
         if len(store) < FEW_IMAGES:
@@ -66,20 +67,24 @@ def load(
     Raises `DataError` if the place is missing, unreadable or without images, if more than
     `max_bad_fraction` of the images do not decode, or if a decoding process dies.
     """
+    reason = ""
     if files is None:
         found = search(path, subfolder)
         for line in remarks(found):
             say(f"data.path: {line}")
-        files = found.files
+        files, reason = found.files, found.without_labels
     images = ImageSet(path, subfolder, files, decoding)
+    store = accept(images, _prepared(images, workers, cache), max_bad_fraction)
+    return store if store.labels is not None else replace(store, without_labels=reason)
+
+
+def _prepared(images: ImageSet, workers: int | None, cache: str | None) -> Prepared:
     if cache is not None:
         try:
-            prepared = Cache(cache).prepare(images, workers)
+            return Cache(cache).prepare(images, workers)
         except OSError as error:
             say(f"{unusable(cache, error)}; decoding into memory instead")
-        else:
-            return accept(images, prepared, max_bad_fraction)
-    return accept(images, images.in_memory(workers), max_bad_fraction)
+    return images.in_memory(workers)
 
 
 def remarks(found: FoundImages) -> list[str]:

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from pydantic import Field
 
-from ganctl.data.source import SOURCES, Resolution, Source, resize
+from ganctl.data.source import SOURCES, LabelledSource, Resolution, Source, resize
 from ganctl.data.sources.download import download
 from ganctl.data.store import Store
 from ganctl.errors import DataError
@@ -69,14 +69,14 @@ class IdxSource(Source):
 
 
 @SOURCES.register
-class Mnist(IdxSource):
+class Mnist(IdxSource, LabelledSource):
     """MNIST (LeCun et al. 1998), read from its four original idx files."""
 
     name: Literal["mnist"]
 
 
 @SOURCES.register
-class FashionMnist(IdxSource):
+class FashionMnist(IdxSource, LabelledSource):
     """Fashion-MNIST (Xiao et al. 2017), read from its four original idx files."""
 
     title_of_files = "FashionMNIST"

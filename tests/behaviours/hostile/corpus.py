@@ -185,6 +185,7 @@ FIELDS: dict[str, Content] = {
         "rollbacks": ({}, [{"to_step": 1}], [{"to_step": 1, "diverged_at": 2, "because": 3}]),
         "evaluation_due": ("yes", 1, None),
         "score": ("x", {}, {"by": "", "value": "1", "better": "lower"}, {"by": "", "value": 1.0, "better": "up"}),
+        "classes": ("a", [1], [["a"]], {"a": 1}, ["a"], ["a"] * 100_000, [None], None),
         "_target_": ("os.system",),
         "more": (1,),
     }.items()

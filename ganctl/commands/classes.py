@@ -1,0 +1,78 @@
+"""How classes are asked for: one by its name or number, a list of them, or all."""
+
+import re
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator
+from pydantic_core import PydanticCustomError
+
+from ganctl.errors import ConfigError, counted, nearest
+
+ALL = "all"
+"""Stands for every class; one that has this name is asked for by class=[all]."""
+
+FORM = "must be a class by its name or number, a list of them such as [cat,dog], or all"
+
+SHOWN = 12
+"""Names of classes that a message lists."""
+
+LONGEST = 40
+"""Characters of classes in a file's name."""
+
+
+def parse_classes(typed: Any) -> str | list[str] | None:
+    """Return one class, `ALL`, or a list of classes as text, however they were read; None for none.
+
+    Raises `ValueError` for anything else, and for an empty list.
+    """
+    if isinstance(typed, list):
+        if not typed or not all(isinstance(part, str | int | float) for part in typed):
+            raise ValueError(FORM)
+        return [str(part).lower() if isinstance(part, bool) else str(part) for part in typed]
+    if isinstance(typed, int | float):  # which is taken as it was typed
+        raise PydanticCustomError("string_type", "must be text")
+    if typed is None or isinstance(typed, str):
+        return typed
+    raise ValueError(FORM)
+
+
+Classes = Annotated[str | list[str] | None, BeforeValidator(parse_classes)]
+"""One class, all, or a list of classes, as text."""
+
+
+def labels_of(asked: str | list[str], names: Sequence[str]) -> list[int]:
+    """Return the labels of the classes that are asked for, each of which has a name in `names`.
+
+    A name wins over a number. Raises `ConfigError` for classes that are not there, or asked for twice, and where
+    there are none.
+    """
+    if not names:
+        raise ConfigError(
+            "class: the model of this run is not conditional, so no class can be asked for; leave class out, or "
+            "train with model.conditional=true"
+        )
+    if asked == ALL:
+        return list(range(len(names)))
+    labels: list[int] = []
+    for text in [asked] if isinstance(asked, str) else asked:
+        label = _label(text, names)
+        if label in labels:
+            raise ConfigError(f"class: {names[label]} is asked for twice; name each class once")
+        labels.append(label)
+    return labels
+
+
+def _label(text: str, names: Sequence[str]) -> int:
+    if text in names:
+        return names.index(text)
+    if re.fullmatch(r"-?\d+", text, re.ASCII):
+        if re.fullmatch(r"0*\d{1,9}", text) and int(text) < len(names):
+            return int(text)
+        raise ConfigError(
+            f"class: there is no class {text}; {counted(len(names), 'class')} are numbered from 0 to "
+            f"{len(names) - 1:,}"
+        )
+    more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
+    there = ", ".join(name if len(name) <= LONGEST else f"{name[:LONGEST]}…" for name in names[:SHOWN])
+    raise ConfigError(f"class: unknown class '{text}'{nearest(text, names)}; there are {there}{more}")
