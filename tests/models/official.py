@@ -44,16 +44,21 @@ def split(case: Case) -> Case:
 
 
 def renamed(case: Case) -> Case:
-    """Return a case whose spectral norms are called as in torch, not as in BigGAN's and U-Net GAN's layers.py."""
+    """Return a case whose spectral norms are called as torch's, not as BigGAN's, U-Net GAN's or mimicry's own.
+
+    The latter iterate in evaluation mode, too; what comes out there is left out.
+    """
+    vectors, values_of = ("u0", "sn_u"), ("sv0", "sn_sigma")
+    own = {name.rpartition(".")[0] for name in case.under("w.") if name.endswith(vectors)}
     tensors: dict[str, Tensor] = {}
     for name, values in case.tensors.items():
         stem, _, leaf = name.rpartition(".")
-        if leaf == "weight" and f"w.{stem.rpartition('w.')[2]}.u0" in case.tensors:
+        if leaf == "weight" and stem.rpartition("w.")[2] in own:
             tensors[f"{stem}.weight_orig"] = values
-        elif leaf == "u0" and name.startswith("w."):
+        elif leaf in vectors and name.startswith("w."):
             tensors[f"{stem}.weight_u"] = values.flatten()
             tensors[f"{stem}.weight_v"] = values.flatten() @ case[f"w.{stem[2:]}.weight"].flatten(1)
-        elif leaf not in ("u0", "sv0"):
+        elif leaf not in vectors + values_of and not (own and name.startswith("eval.")):
             tensors[name] = values
     return replace(case, tensors=tensors)
 
