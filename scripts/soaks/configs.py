@@ -7,6 +7,14 @@ from scripts.soaks.parts import DATA, pairwise, words_of
 from scripts.tables.runs import composed
 
 SMALL = {
+    "biggan": (
+        "model.generator.width=1",
+        "model.discriminator.width=2",
+        "model.latent=8",
+        "model.embedding=4",
+        "data.resolution=32",
+        "train.batch_size=4",
+    ),
     "dcgan": (
         "model.generator.width=4",
         "model.discriminator.width=4",

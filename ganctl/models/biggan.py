@@ -1,0 +1,206 @@
+"""BigGAN (Brock et al. 2019, appendix B): latents and classes enter every block of the generator."""
+
+from functools import partial
+from itertools import pairwise
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn.functional import relu
+from torch.nn.utils.parametrizations import spectral_norm
+
+from ganctl.errors import ConfigError, SizeError
+from ganctl.models.attention import SelfAttention
+from ganctl.models.convolutions import Conv2d
+from ganctl.models.heads import Heads
+from ganctl.models.layers import ACTIVATIONS, Width
+from ganctl.models.model import MODELS, Discriminator, DiscriminatorSpec, Generator, GeneratorSpec, Model
+from ganctl.models.residual import ConditionalBatchNorm, DiscriminatorBlock, GeneratorBlock
+from ganctl.registry import Spec
+from ganctl.samples import SampleSpace
+
+CHANNELS = {
+    3: (4, 4, 4, 4),
+    4: (16, 8, 4, 2, 1),
+    5: (16, 16, 8, 4, 2, 1),
+    6: (16, 16, 8, 8, 4, 2, 1),
+}
+"""Channels of the generator's maps, from the base on, in widths, by how often an image is halved."""
+
+JUDGED = {3: (2, 2, 2, 2)}
+"""Those of the discriminator's maps, from the first block on, where they are not the generator's backwards."""
+
+BASES = (4, 5, 6, 7)
+SIDES = sorted({base << halvings for halvings in CHANNELS for base in BASES if base << halvings <= 256})
+
+EPS = 1e-4
+"""What is added to a variance in batch norm (as in the authors' code)."""
+
+
+class BlocksSpec(Spec):
+    """The residual blocks of either network; null for `attention` leaves it out."""
+
+    width: Width
+    attention: Annotated[int, Field(ge=1)] | None
+
+
+class BigganGeneratorSpec(BlocksSpec, GeneratorSpec):
+    """The generator's blocks and output."""
+
+
+class BigganDiscriminatorSpec(BlocksSpec, DiscriminatorSpec):
+    """The discriminator's blocks and condition."""
+
+
+def base_of(space: SampleSpace) -> tuple[int, tuple[int, int]]:
+    """Return how often images are halved, and to which height and width, the smaller 4–7 pixels.
+
+    Raises `ConfigError` for samples that cannot be.
+    """
+    space.require_images("model: biggan makes images", "take model=mlp")
+    _, height, width = space.shape
+    small, large = sorted((height, width))
+    if small not in SIDES or large > SIDES[-1]:
+        below, above = [side for side in SIDES if side < small][-1:], [side for side in SIDES if side > small][:1]
+        problem = "which do not halve down to 4–7" if large <= SIDES[-1] else f"more than {SIDES[-1]} a side"
+        raise SizeError(f"biggan cannot make {height}×{width} pixels, {problem}", (*below, *above))
+    halvings = next(count for count in CHANNELS if small % (1 << count) == 0 and small >> count in BASES)
+    if large % (1 << halvings):
+        raise ConfigError(
+            f"model: biggan halves {small} pixels {halvings} times, and {large} do not halve so often; make the "
+            f"longer side of the images a multiple of {1 << halvings}"
+        )
+    return halvings, (height >> halvings, width >> halvings)
+
+
+def prepared(layer: nn.Module, gain: float = 1.0) -> nn.Module:
+    """Return a layer with orthogonal weights (Saxe et al. 2014), whatever `gain`, and spectral norm."""
+    nn.init.orthogonal_(layer.weight)  # type: ignore[arg-type]
+    if getattr(layer, "bias", None) is not None:
+        nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+    return spectral_norm(layer)
+
+
+def _attention(key: str, least: int | None, sides: list[int], channels: list[int]) -> nn.ModuleList:
+    """Return what follows each block: attention at the smallest maps whose side is `least` or more, or nothing."""
+    fitting = [side for side in sides if least is not None and side >= least]
+    if least is not None and not fitting:
+        raise ConfigError(f"{key}: no maps have {least} pixels a side; take {max(sides)} or less, or null")
+    chosen = sides.index(min(fitting)) if fitting else None
+    return nn.ModuleList(
+        SelfAttention(width, prepared) if level == chosen else nn.Identity()
+        for level, width in enumerate(channels)
+    )
+
+
+class BigganGenerator(Generator):
+    """Doubles a base of 4–7 pixels by residual blocks, each modulated by a part of the latents and the class.
+
+    The first part of the latents makes the base. Codes are mixed into all latents.
+    """
+
+    def __init__(self, model: "Biggan", space: SampleSpace) -> None:
+        super().__init__()
+        spec = model.generator
+        halvings, (height, width) = base_of(space)
+        channels = [spec.width * share for share in CHANNELS[halvings]]
+        self.base = (channels[0], height, width)
+        self.parts = model.parts(halvings)
+        codes, classes = model.latents.codes, len(space.classes)
+        self.mix = prepared(nn.Linear(model.latents.width, model.latent)) if codes else nn.Identity()
+        self.embedding = nn.Embedding(classes, model.embedding) if classes else None
+        if self.embedding is not None:
+            nn.init.orthogonal_(self.embedding.weight)
+        condition = self.parts[-1] + (model.embedding if classes else 0)
+
+        def norm(channels: int) -> ConditionalBatchNorm:
+            gain, shift = (prepared(nn.Linear(condition, channels, bias=False)) for _ in range(2))
+            return ConditionalBatchNorm(channels, gain, shift, EPS)
+
+        self.project = prepared(nn.Linear(self.parts[0], channels[0] * height * width))
+        self.blocks = nn.ModuleList(
+            GeneratorBlock(inputs, outputs, norm, prepared, "nearest") for inputs, outputs in pairwise(channels)
+        )
+        sides = [min(height, width) << level for level in range(1, halvings + 1)]
+        self.attention = _attention("model.generator.attention", spec.attention, sides, channels[1:])
+        self.norm = nn.BatchNorm2d(channels[-1], EPS)
+        self.paint = prepared(Conv2d(channels[-1], space.shape[0], 3, padding=1))
+        self.output = ACTIVATIONS[spec.output]()
+
+    def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Return images [batch, channels, height, width]."""
+        first, *parts = self.mix(latents).split(self.parts, 1)
+        if self.embedding is not None:
+            assert labels is not None, "a conditional generator needs labels"
+            embedded = self.embedding(labels).to(first.dtype)
+            parts = [torch.cat([embedded, part], 1) for part in parts]
+        maps = self.project(first).unflatten(1, self.base).contiguous(memory_format=torch.channels_last)
+        for block, attention, part in zip(self.blocks, self.attention, parts, strict=True):
+            maps = attention(block(maps, part))
+        images: Tensor = self.output(self.paint(relu(self.norm(maps), inplace=True)))
+        return images
+
+
+class BigganDiscriminator(Discriminator):
+    """Halves images by residual blocks, of whose last maps it sums the pixels."""
+
+    def __init__(self, model: "Biggan", space: SampleSpace) -> None:
+        super().__init__()
+        spec = model.discriminator
+        halvings, _ = base_of(space)
+        shares = JUDGED.get(halvings, CHANNELS[halvings][::-1])
+        halved = [level < halvings - (halvings in JUDGED) for level in range(len(shares))]
+        channels = [space.shape[0], *(spec.width * share for share in shares)]
+        block = partial(DiscriminatorBlock, prepare=prepared)
+        self.blocks = nn.ModuleList(
+            block(inputs, outputs, hidden=outputs, halves=halves, first=level == 0)
+            for level, ((inputs, outputs), halves) in enumerate(zip(pairwise(channels), halved, strict=True))
+        )
+        sides = [min(space.shape[1:]) >> sum(halved[: level + 1]) for level in range(len(shares))]
+        self.attention = _attention("model.discriminator.attention", spec.attention, sides, channels[1:])
+        self.judge = prepared(nn.Linear(channels[-1], 1))
+        self.heads = Heads(channels[-1], len(space.classes), spec.condition, model.latents, prepared)
+
+    def features(self, samples: Tensor) -> Tensor:
+        """Return sums of the last maps over their pixels, [batch, channels]."""
+        maps = samples
+        for block, attention in zip(self.blocks, self.attention, strict=True):
+            maps = attention(block(maps))
+        return relu(maps, inplace=True).sum((2, 3))
+
+    def logits(self, features: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Return logits [batch]."""
+        return self.heads.conditioned(self.judge(features).flatten(), features, labels)
+
+
+@MODELS.register
+class Biggan(Model):
+    """BigGAN for images whose smaller side is 4–7 times 8, 16, 32 or 64 pixels, up to 256.
+
+    `embedding` are the dimensions of a class that all blocks share.
+    """
+
+    networks = (BigganGenerator, BigganDiscriminator)
+    name: Literal["biggan"]
+    embedding: Width
+    generator: BigganGeneratorSpec
+    discriminator: BigganDiscriminatorSpec
+
+    @property
+    def lipschitz(self) -> bool:
+        """True: every layer of the discriminator is spectrally normalised."""
+        return True
+
+    def parts(self, blocks: int) -> list[int]:
+        """Return how many latents the base and each block get: equal parts, what is left over for the base.
+
+        Raises `ConfigError` if there are too few.
+        """
+        part = self.latent // (blocks + 1)
+        if part == 0:
+            raise ConfigError(
+                f"model.latent: {self.latent} cannot be split over the base and {blocks} blocks; "
+                f"take {blocks + 1} or more"
+            )
+        return [self.latent - part * blocks, *[part] * blocks]
