@@ -8,9 +8,9 @@ from torch import Tensor, nn
 from torch.autograd import gradcheck, gradgradcheck
 from torch.nn.functional import avg_pool2d, conv2d, interpolate
 
-from ganctl.models.attention import SelfAttention
-from ganctl.models.resampling import CONVOLUTIONS, HalvingConv2d
-from ganctl.models.residual import ConditionalBatchNorm, DiscriminatorBlock, GeneratorBlock
+from ganctl.models.parts.attention import SelfAttention
+from ganctl.models.parts.resampling import CONVOLUTIONS, HalvingConv2d
+from ganctl.models.parts.residual import ConditionalBatchNorm, DiscriminatorBlock, GeneratorBlock
 from tests.models.official import ATTENTION, BLOCK, check, plain, renamed, spectral, split, spoil, unspoilt
 from tests.reference.vectors import read
 

@@ -32,7 +32,8 @@ def base_of(space: SampleSpace, model: str, counts: Collection[int] = HALVINGS) 
         raise SizeError(f"{model} cannot make {height}×{width} pixels, {problem}", (*below, *above))
     halvings = next(count for count in counts if small % (1 << count) == 0 and small >> count in BASES)
     if large % (1 << halvings):
-        near = max(1, round(large / (1 << halvings))) << halvings
+        below = large >> halvings << halvings
+        near = " or ".join(str(side) for side in (below, below + (1 << halvings)) if side <= LARGEST)
         raise ConfigError(
             f"model: {model} halves {height}×{width} pixels {halvings} times, which {large} are not divisible by; "
             f"make the longer side {near} pixels"

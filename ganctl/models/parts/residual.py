@@ -4,19 +4,32 @@
 """
 
 from collections.abc import Callable
+from typing import Annotated
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, relu
 
-from ganctl.models.convolutions import Conv2d
-from ganctl.models.resampling import CONVOLUTIONS, HalvingConv2d, Upsample, enlarged
+from ganctl.models.parts.convolutions import Conv2d
+from ganctl.models.parts.resampling import CONVOLUTIONS, HalvingConv2d, Upsample, enlarged
+from ganctl.registry import Spec
 
 Prepare = Callable[[nn.Module, float], nn.Module]
 """Initialises a new layer's weight, scaled by a gain, and normalises it as the network's others."""
 
 BRANCH_GAIN = 2.0**0.5
 """The gain of layers that a ReLU follows or precedes; 1 elsewhere."""
+
+
+class BlocksSpec(Spec):
+    """The residual blocks of either network.
+
+    `attention` follows the smallest maps of so many pixels a side or more; None leaves it out.
+    """
+
+    width: Annotated[int, Field(ge=1)]
+    attention: Annotated[int, Field(ge=1)] | None
 
 
 class ConditionalBatchNorm(nn.BatchNorm2d):
