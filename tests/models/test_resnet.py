@@ -112,7 +112,7 @@ def test_points_odd_shapes_and_unknown_sides_are_refused() -> None:
         small().build_generator(space(2))
     with pytest.raises(
         ConfigError,
-        match="resnet halves 36×32 pixels 3 times, .* side 32 or 40",
+        match=r"resnet halves 36×32 pixels 3 times, .* side 32 or 40",
     ):
         small().build_discriminator(space(1, 36, 32))
     with pytest.raises(ConfigError, match=r"generator\.attention: no maps have 33 pixels a side; take 32 or less"):
