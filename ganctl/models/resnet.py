@@ -24,6 +24,7 @@ from ganctl.samples import SampleSpace
 
 BASES = range(4, 8)
 LARGEST = 256
+Side = Annotated[int, Field(ge=1, le=LARGEST)]
 
 
 class BlocksSpec(Spec):
@@ -31,7 +32,7 @@ class BlocksSpec(Spec):
 
     width: Width
     max_width: Width
-    attention: Annotated[list[Width], Field(max_length=8)]
+    attention: Annotated[list[Side], Field(max_length=8)]
 
     def width_at(self, doublings: int) -> int:
         """Return the channels after so many doublings of the width."""
@@ -48,7 +49,7 @@ class ResnetGeneratorSpec(BlocksSpec, GeneratorSpec):
 class ResnetDiscriminatorSpec(BlocksSpec, DiscriminatorSpec):
     """The discriminator's blocks, of which `blocks` come after the last halving."""
 
-    base: Width
+    base: Side
     blocks: Annotated[int, Field(ge=0, le=16)]
     norm: Literal["spectral", "layer", "none"]
 
