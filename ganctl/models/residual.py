@@ -19,6 +19,10 @@ BRANCH_GAIN = 2.0**0.5
 """The gain of layers that a ReLU follows or precedes; 1 elsewhere."""
 
 
+GAIN_STD = 0.02
+"""How much the scales of classes differ at first."""
+
+
 class ConditionalBatchNorm(nn.BatchNorm2d):
     """Batch norm whose scale 1 + `gain` and `shift` are maps of a condition (Dumoulin et al. 2017).
 
@@ -34,11 +38,11 @@ class ConditionalBatchNorm(nn.BatchNorm2d):
 
     @classmethod
     def of_classes(cls, channels: int, classes: int) -> "ConditionalBatchNorm":
-        """Return batch norm with a scale, at first 1, and a shift, at first 0, for each class, or for all."""
+        """Return batch norm with a scale, near 1 at first, and a shift, 0 at first, for each class, or for all."""
         if not classes:
             return cls(channels)
         gain, shift = nn.Embedding(classes, channels), nn.Embedding(classes, channels)
-        nn.init.zeros_(gain.weight)
+        nn.init.normal_(gain.weight, 0.0, GAIN_STD)
         nn.init.zeros_(shift.weight)
         return cls(channels, gain, shift)
 
