@@ -17,7 +17,7 @@ from ganctl.models.parts.convolutions import Conv2d
 from ganctl.models.parts.heads import Heads
 from ganctl.models.parts.resampling import Upsample
 from ganctl.models.parts.residual import BlocksSpec, ConditionalBatchNorm, DiscriminatorBlock, GeneratorBlock
-from ganctl.models.parts.sizes import base_of
+from ganctl.models.parts.sizes import LARGEST, base_of
 from ganctl.samples import SampleSpace
 
 
@@ -41,7 +41,7 @@ class ResnetGeneratorSpec(WideningBlocksSpec, GeneratorSpec):
 class ResnetDiscriminatorSpec(WideningBlocksSpec, DiscriminatorSpec):
     """The discriminator's blocks, of which `blocks` come after the last halving."""
 
-    base: Width
+    base: Annotated[int, Field(ge=1, le=LARGEST)]
     blocks: Annotated[int, Field(ge=0, le=16)]
     norm: Literal["spectral", "layer", "none"]
 
