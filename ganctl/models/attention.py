@@ -1,11 +1,25 @@
 """Self-attention between the pixels of an image (Zhang et al. 2019)."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import max_pool2d
 
+from ganctl.errors import ConfigError
 from ganctl.models.convolutions import Conv2d
 from ganctl.models.residual import Prepare
+
+
+def attended(key: str, wanted: Sequence[int], sides: Sequence[int]) -> list[bool]:
+    """Return after which blocks, by the sides that these make, the value of a key asks for attention.
+
+    Raises `ConfigError` for a side that none makes.
+    """
+    for side in wanted:
+        if side not in sides:
+            raise ConfigError(f"{key}: no block makes {side} pixels; choose from {', '.join(map(str, sides))}")
+    return [side in wanted for side in sides]
 
 
 class SelfAttention(nn.Module):

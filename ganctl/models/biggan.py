@@ -10,13 +10,14 @@ from torch import Tensor, nn
 from torch.nn.functional import relu
 from torch.nn.utils.parametrizations import spectral_norm
 
-from ganctl.errors import ConfigError, SizeError
-from ganctl.models.attention import SelfAttention
+from ganctl.errors import ConfigError
+from ganctl.models.attention import SelfAttention, attended
 from ganctl.models.convolutions import Conv2d
 from ganctl.models.heads import Heads
 from ganctl.models.layers import ACTIVATIONS, Width
 from ganctl.models.model import MODELS, Discriminator, DiscriminatorSpec, Generator, GeneratorSpec, Model
 from ganctl.models.residual import ConditionalBatchNorm, DiscriminatorBlock, GeneratorBlock
+from ganctl.models.sizes import base_of
 from ganctl.registry import Spec
 from ganctl.samples import SampleSpace
 
@@ -31,47 +32,23 @@ CHANNELS = {
 JUDGED = {3: (2, 2, 2, 2)}
 """Those of the discriminator's maps, from the first block on, where they are not the generator's backwards."""
 
-BASES = (4, 5, 6, 7)
-SIDES = sorted({base << halvings for halvings in CHANNELS for base in BASES if base << halvings <= 256})
-
 EPS = 1e-4
 """What is added to a variance in batch norm (as in the authors' code)."""
 
 
-class BlocksSpec(Spec):
-    """The residual blocks of either network; null for `attention` leaves it out."""
+class BigganBlocksSpec(Spec):
+    """The residual blocks of either network."""
 
     width: Width
-    attention: Annotated[int, Field(ge=1)] | None
+    attention: Annotated[list[Width], Field(max_length=8)]
 
 
-class BigganGeneratorSpec(BlocksSpec, GeneratorSpec):
+class BigganGeneratorSpec(BigganBlocksSpec, GeneratorSpec):
     """The generator's blocks and output."""
 
 
-class BigganDiscriminatorSpec(BlocksSpec, DiscriminatorSpec):
+class BigganDiscriminatorSpec(BigganBlocksSpec, DiscriminatorSpec):
     """The discriminator's blocks and condition."""
-
-
-def base_of(space: SampleSpace) -> tuple[int, tuple[int, int]]:
-    """Return how often images are halved, and to which height and width, the smaller 4–7 pixels.
-
-    Raises `ConfigError` for samples that cannot be.
-    """
-    space.require_images("model: biggan makes images", "take model=mlp")
-    _, height, width = space.shape
-    small, large = sorted((height, width))
-    if small not in SIDES or large > SIDES[-1]:
-        below, above = [side for side in SIDES if side < small][-1:], [side for side in SIDES if side > small][:1]
-        problem = "which do not halve down to 4–7" if large <= SIDES[-1] else f"more than {SIDES[-1]} a side"
-        raise SizeError(f"biggan cannot make {height}×{width} pixels, {problem}", (*below, *above))
-    halvings = next(count for count in CHANNELS if small % (1 << count) == 0 and small >> count in BASES)
-    if large % (1 << halvings):
-        raise ConfigError(
-            f"model: biggan halves {small} pixels {halvings} times, and {large} do not halve so often; make the "
-            f"longer side of the images a multiple of {1 << halvings}"
-        )
-    return halvings, (height >> halvings, width >> halvings)
 
 
 def prepared(layer: nn.Module, gain: float = 1.0) -> nn.Module:
@@ -82,16 +59,12 @@ def prepared(layer: nn.Module, gain: float = 1.0) -> nn.Module:
     return spectral_norm(layer)
 
 
-def _attention(key: str, least: int | None, sides: list[int], channels: list[int]) -> nn.ModuleList:
-    """Return what follows each block: attention at the smallest maps whose side is `least` or more, or nothing."""
-    fitting = [side for side in sides if least is not None and side >= least]
-    if least is not None and not fitting:
-        raise ConfigError(f"{key}: no maps have {least} pixels a side; take {max(sides)} or less, or null")
-    chosen = sides.index(min(fitting)) if fitting else None
-    return nn.ModuleList(
-        SelfAttention(width, prepared) if level == chosen else nn.Identity()
-        for level, width in enumerate(channels)
-    )
+def _attention(key: str, wanted: list[int], sides: list[int], channels: list[int]) -> nn.ModuleList:
+    """Return what follows each block, by the sides that the first of them change to: attention or nothing."""
+    places = attended(key, wanted, sides)
+    places += [False] * (len(channels) - len(places))
+    pairs = zip(places, channels, strict=True)
+    return nn.ModuleList(SelfAttention(width, prepared) if here else nn.Identity() for here, width in pairs)
 
 
 class BigganGenerator(Generator):
@@ -103,7 +76,7 @@ class BigganGenerator(Generator):
     def __init__(self, model: "Biggan", space: SampleSpace) -> None:
         super().__init__()
         spec = model.generator
-        halvings, (height, width) = base_of(space)
+        halvings, (height, width) = base_of(space, "biggan", CHANNELS)
         channels = [spec.width * share for share in CHANNELS[halvings]]
         self.base = (channels[0], height, width)
         self.parts = model.parts(halvings)
@@ -148,16 +121,16 @@ class BigganDiscriminator(Discriminator):
     def __init__(self, model: "Biggan", space: SampleSpace) -> None:
         super().__init__()
         spec = model.discriminator
-        halvings, _ = base_of(space)
+        halvings, _ = base_of(space, "biggan", CHANNELS)
         shares = JUDGED.get(halvings, CHANNELS[halvings][::-1])
-        halved = [level < halvings - (halvings in JUDGED) for level in range(len(shares))]
+        halved = halvings - (halvings in JUDGED)
         channels = [space.shape[0], *(spec.width * share for share in shares)]
         block = partial(DiscriminatorBlock, prepare=prepared)
         self.blocks = nn.ModuleList(
-            block(inputs, outputs, hidden=outputs, halves=halves, first=level == 0)
-            for level, ((inputs, outputs), halves) in enumerate(zip(pairwise(channels), halved, strict=True))
+            block(inputs, outputs, hidden=outputs, halves=level < halved, first=level == 0)
+            for level, (inputs, outputs) in enumerate(pairwise(channels))
         )
-        sides = [min(space.shape[1:]) >> sum(halved[: level + 1]) for level in range(len(shares))]
+        sides = [min(space.shape[1:]) >> level for level in range(1, halved + 1)]
         self.attention = _attention("model.discriminator.attention", spec.attention, sides, channels[1:])
         self.judge = prepared(nn.Linear(channels[-1], 1))
         self.heads = Heads(channels[-1], len(space.classes), spec.condition, model.latents, prepared)

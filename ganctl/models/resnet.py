@@ -1,7 +1,6 @@
 """Residual networks by numbers: SNGAN (Miyato et al. 2018), WGAN-GP (Gulrajani et al. 2017), cGAN-PD, SAGAN."""
 
 import math
-from collections.abc import Sequence
 from functools import partial
 from typing import Annotated, Literal
 
@@ -12,7 +11,7 @@ from torch.nn.functional import relu
 from torch.nn.utils.parametrizations import spectral_norm
 
 from ganctl.errors import ConfigError, SizeError
-from ganctl.models.attention import SelfAttention
+from ganctl.models.attention import SelfAttention, attended
 from ganctl.models.convolutions import Conv2d
 from ganctl.models.heads import Heads
 from ganctl.models.layers import ACTIVATIONS, NORMS, Width
@@ -83,15 +82,6 @@ def prepared(layer: nn.Module, gain: float, *, spectral: bool) -> nn.Module:
     return spectral_norm(layer) if spectral else layer
 
 
-def _attended(spec: BlocksSpec, network: str, sides: Sequence[int]) -> list[bool]:
-    """Return after which blocks, by the sides that these make, a network's spec asks for attention."""
-    for side in spec.attention:
-        if side not in sides:
-            known = ", ".join(map(str, sides))
-            raise ConfigError(f"model.{network}.attention: no block makes {side} pixels; choose from {known}")
-    return [side in spec.attention for side in sides]
-
-
 def _halvings(height: int, width: int, base: int) -> int:
     """Return how often blocks halve both sides: until the smaller is at most `base`, or one is odd."""
     halvings = 1
@@ -114,8 +104,9 @@ class ResnetGenerator(Generator):
         self.base = (inputs, height >> halvings, width >> halvings)
         self.project = prepare(nn.Linear(model.latents.width, math.prod(self.base)), 1.0)
         self.blocks = nn.ModuleList()
-        attended = _attended(spec, "generator", [min(height, width) >> level for level in levels])
-        for level, attends in zip(levels, attended, strict=True):
+        sides = [min(height, width) >> level for level in levels]
+        attentive = attended("model.generator.attention", spec.attention, sides)
+        for level, attends in zip(levels, attentive, strict=True):
             outputs = spec.width_at(level)
             self.blocks.append(GeneratorBlock(inputs, outputs, norms, prepare, spec.upsample))
             if attends:
@@ -146,7 +137,7 @@ class ResnetDiscriminator(Discriminator):
         inputs, height, width = space.shape
         halvings = _halvings(height, width, spec.base)
         sides = [min(height, width) >> level for level in range(1, halvings + 1)]
-        attended = _attended(spec, "discriminator", sides)
+        attentive = attended("model.discriminator.attention", spec.attention, sides)
         self.blocks = nn.Sequential()
         for level in range(halvings + spec.blocks):
             outputs = spec.width_at(level)
@@ -160,7 +151,7 @@ class ResnetDiscriminator(Discriminator):
                 norms=norms,
             )
             self.blocks.append(block)
-            if level < halvings and attended[level]:
+            if level < halvings and attentive[level]:
                 self.blocks.append(SelfAttention(outputs, prepare))
             inputs = outputs
         self.judge = prepare(nn.Linear(inputs, 1), 1.0)
