@@ -2,22 +2,21 @@
 
 from functools import partial
 from itertools import pairwise
-from typing import Annotated, Literal
+from typing import Literal
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import relu
 from torch.nn.utils.parametrizations import spectral_norm
 
-from ganctl.errors import ConfigError, SizeError
-from ganctl.models.attention import SelfAttention
-from ganctl.models.convolutions import Conv2d
-from ganctl.models.heads import Heads
+from ganctl.errors import ConfigError
 from ganctl.models.layers import ACTIVATIONS, Width
 from ganctl.models.model import MODELS, Discriminator, DiscriminatorSpec, Generator, GeneratorSpec, Model
-from ganctl.models.residual import ConditionalBatchNorm, DiscriminatorBlock, GeneratorBlock
-from ganctl.registry import Spec
+from ganctl.models.parts.attention import SelfAttention, attended
+from ganctl.models.parts.convolutions import Conv2d
+from ganctl.models.parts.heads import Heads
+from ganctl.models.parts.residual import BlocksSpec, ConditionalBatchNorm, DiscriminatorBlock, GeneratorBlock
+from ganctl.models.parts.sizes import base_of
 from ganctl.samples import SampleSpace
 
 CHANNELS = {
@@ -31,18 +30,8 @@ CHANNELS = {
 JUDGED = {3: (2, 2, 2, 2)}
 """Those of the discriminator's maps, from the first block on, where they are not the generator's backwards."""
 
-BASES = (4, 5, 6, 7)
-SIDES = sorted({base << halvings for halvings in CHANNELS for base in BASES if base << halvings <= 256})
-
 EPS = 1e-4
 """What is added to a variance in batch norm (as in the authors' code)."""
-
-
-class BlocksSpec(Spec):
-    """The residual blocks of either network; null for `attention` leaves it out."""
-
-    width: Width
-    attention: Annotated[int, Field(ge=1)] | None
 
 
 class BigganGeneratorSpec(BlocksSpec, GeneratorSpec):
@@ -51,27 +40,6 @@ class BigganGeneratorSpec(BlocksSpec, GeneratorSpec):
 
 class BigganDiscriminatorSpec(BlocksSpec, DiscriminatorSpec):
     """The discriminator's blocks and condition."""
-
-
-def base_of(space: SampleSpace) -> tuple[int, tuple[int, int]]:
-    """Return how often images are halved, and to which height and width, the smaller 4–7 pixels.
-
-    Raises `ConfigError` for samples that cannot be.
-    """
-    space.require_images("model: biggan makes images", "take model=mlp")
-    _, height, width = space.shape
-    small, large = sorted((height, width))
-    if small not in SIDES or large > SIDES[-1]:
-        below, above = [side for side in SIDES if side < small][-1:], [side for side in SIDES if side > small][:1]
-        problem = "which do not halve down to 4–7" if large <= SIDES[-1] else f"more than {SIDES[-1]} a side"
-        raise SizeError(f"biggan cannot make {height}×{width} pixels, {problem}", (*below, *above))
-    halvings = next(count for count in CHANNELS if small % (1 << count) == 0 and small >> count in BASES)
-    if large % (1 << halvings):
-        raise ConfigError(
-            f"model: biggan halves {small} pixels {halvings} times, and {large} do not halve so often; make the "
-            f"longer side of the images a multiple of {1 << halvings}"
-        )
-    return halvings, (height >> halvings, width >> halvings)
 
 
 def prepared(layer: nn.Module, gain: float = 1.0) -> nn.Module:
@@ -84,10 +52,7 @@ def prepared(layer: nn.Module, gain: float = 1.0) -> nn.Module:
 
 def _attention(key: str, least: int | None, sides: list[int], channels: list[int]) -> nn.ModuleList:
     """Return what follows each block: attention at the smallest maps whose side is `least` or more, or nothing."""
-    fitting = [side for side in sides if least is not None and side >= least]
-    if least is not None and not fitting:
-        raise ConfigError(f"{key}: no maps have {least} pixels a side; take {max(sides)} or less, or null")
-    chosen = sides.index(min(fitting)) if fitting else None
+    chosen = attended(key, least, sides)
     return nn.ModuleList(
         SelfAttention(width, prepared) if level == chosen else nn.Identity()
         for level, width in enumerate(channels)
@@ -103,7 +68,7 @@ class BigganGenerator(Generator):
     def __init__(self, model: "Biggan", space: SampleSpace) -> None:
         super().__init__()
         spec = model.generator
-        halvings, (height, width) = base_of(space)
+        halvings, (height, width) = base_of(space, "biggan", CHANNELS)
         channels = [spec.width * share for share in CHANNELS[halvings]]
         self.base = (channels[0], height, width)
         self.parts = model.parts(halvings)
@@ -148,7 +113,7 @@ class BigganDiscriminator(Discriminator):
     def __init__(self, model: "Biggan", space: SampleSpace) -> None:
         super().__init__()
         spec = model.discriminator
-        halvings, _ = base_of(space)
+        halvings, _ = base_of(space, "biggan", CHANNELS)
         shares = JUDGED.get(halvings, CHANNELS[halvings][::-1])
         halved = [level < halvings - (halvings in JUDGED) for level in range(len(shares))]
         channels = [space.shape[0], *(spec.width * share for share in shares)]

@@ -19,8 +19,8 @@ FAMILIES = {
         16,
         [
             "conditional=true",
-            "generator.attention=[16]",
-            "discriminator.attention=[8]",
+            "generator.attention=16",
+            "discriminator.attention=8",
             "generator.spectral=true",
         ],
     ),
@@ -110,12 +110,15 @@ def test_another_resolution_is_refused_with_its_neighbours(side: int, near: tupl
 def test_points_odd_shapes_and_unknown_sides_are_refused() -> None:
     with pytest.raises(ConfigError, match="model=mlp"):
         small().build_generator(space(2))
-    with pytest.raises(ConfigError, match="36×32 pixels: both sides must halve"):
+    with pytest.raises(
+        ConfigError,
+        match=r"resnet halves 36×32 pixels 3 times, .* side 32 or 40",
+    ):
         small().build_discriminator(space(1, 36, 32))
-    with pytest.raises(ConfigError, match=r"generator\.attention: no block makes 4 pixels; choose from 8, 16, 32"):
-        small("generator.attention=[8,4]").build_generator(space(1, 32, 32))
-    with pytest.raises(ConfigError, match=r"discriminator\.attention: .* choose from 16, 8$"):
-        small("discriminator.attention=[32]").build_discriminator(space(1, 32, 32))
+    with pytest.raises(ConfigError, match=r"generator\.attention: no maps have 33 pixels a side; take 32 or less"):
+        small("generator.attention=33").build_generator(space(1, 32, 32))
+    with pytest.raises(ConfigError, match=r"discriminator\.attention: .* take 16 or less, or null$"):
+        small("discriminator.attention=32").build_discriminator(space(1, 32, 32))
 
 
 @pytest.mark.parametrize(

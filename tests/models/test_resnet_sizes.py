@@ -11,7 +11,7 @@ def judges(width: int, most: int, base: int, blocks: int) -> list[str]:
     return [*widths("discriminator", width, most), f"discriminator.base={base}", f"discriminator.blocks={blocks}"]
 
 
-ATTENDS = ["generator.attention=[16]", "generator.spectral=true"]
+ATTENDS = ["generator.attention=16", "generator.spectral=true"]
 OFFICIAL = {
     "SNGAN 32 G": (32, 0, widths("generator", 256, 256)),
     "SNGAN 32 D": (32, 0, judges(128, 128, 8, 2)),
@@ -27,18 +27,18 @@ OFFICIAL = {
     "cGAN-PD 128 D": (128, 1000, judges(8, 128, 4, 1)),
     "cGAN-PD 128 D ndf=1024": (128, 1000, judges(64, 1024, 4, 1)),
     "SAGAN 32 mimicry G": (32, 10, [*widths("generator", 256, 256), *ATTENDS]),
-    "SAGAN 32 mimicry D": (32, 10, [*judges(128, 128, 8, 2), "discriminator.attention=[8]"]),
+    "SAGAN 32 mimicry D": (32, 10, [*judges(128, 128, 8, 2), "discriminator.attention=8"]),
     "SAGAN 128 mimicry G": (
         128,
         1000,
-        [*widths("generator", 64, 1024), "generator.attention=[32]", "generator.spectral=true"],
+        [*widths("generator", 64, 1024), "generator.attention=32", "generator.spectral=true"],
     ),
-    "SAGAN 128 mimicry D": (128, 1000, [*judges(8, 128, 4, 1), "discriminator.attention=[32]"]),
-    "SAGAN 128 mimicry D ndf=1024": (128, 1000, [*judges(64, 1024, 4, 1), "discriminator.attention=[32]"]),
+    "SAGAN 128 mimicry D": (128, 1000, [*judges(8, 128, 4, 1), "discriminator.attention=32"]),
+    "SAGAN 128 mimicry D ndf=1024": (128, 1000, [*judges(64, 1024, 4, 1), "discriminator.attention=32"]),
     "SNGAN CIFAR-10 (StudioGAN) G": (32, 10, widths("generator", 256, 256)),
     "SNGAN CIFAR-10 (StudioGAN) D": (32, 10, judges(128, 128, 8, 2)),
     "SAGAN CIFAR-10 (StudioGAN) G": (32, 10, [*widths("generator", 256, 256), *ATTENDS]),
-    "SAGAN CIFAR-10 (StudioGAN) D": (32, 10, [*judges(128, 128, 8, 2), "discriminator.attention=[16]"]),
+    "SAGAN CIFAR-10 (StudioGAN) D": (32, 10, [*judges(128, 128, 8, 2), "discriminator.attention=16"]),
     "ProjGAN CIFAR-10 (StudioGAN) G": (32, 10, widths("generator", 256, 256)),
 }
 """Resolution, classes and settings of official networks.
