@@ -34,8 +34,8 @@ class Case:
     """A row of the table: what it is for people, its data, the plain loop by name, and ganctl's words.
 
     `updates` is the discriminator's updates a step; images are counted by those. `rgb` takes random colour
-    images of that many pixels in place of MNIST, in ten classes for a conditional model. `beside` is the case whose
-    plain loop stands beside one that has no tutorial of its own.
+    images of that many pixels in place of MNIST, in ten classes for a conditional model. `beside` is the case
+    whose plain loop stands beside one that has no tutorial of its own.
     """
 
     name: str
