@@ -26,6 +26,7 @@ from scripts.tables.runs import composed
 FOLDER = Path(__file__).parents[1] / "tests/golden"
 EXPERIMENTS = sorted(path.stem for path in (config_folder() / "experiment").glob("*.yaml"))
 STEPS = 20
+CLASSES = 10
 PLAYERS = ("discriminator", "generator")
 SCALED_DOWN = {
     "mlp_wide": ["model.generator.hidden=[1568,1568]"],
@@ -44,7 +45,7 @@ def golden_config(experiment: str) -> TrainConfig:
 
 
 def stand_in(config: TrainConfig) -> Store:
-    """Return 256 smooth images of the size and channels that the experiment trains on, or its own points."""
+    """Return 256 smooth images of ten classes, of an experiment's size and channels, or its own points."""
     if config.data.kind is POINTS:
         return config.data.load()
     side = getattr(config.data, "resolution", None) or 64
@@ -56,7 +57,8 @@ def stand_in(config: TrainConfig) -> Store:
         )
         for coarse in noise
     ]
-    return Store(torch.from_numpy(np.stack(images)))
+    labels = torch.arange(len(images)) % CLASSES
+    return Store(torch.from_numpy(np.stack(images)), labels, tuple(map(str, range(CLASSES))))
 
 
 def first_losses(experiment: str) -> dict[str, list[float]]:

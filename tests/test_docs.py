@@ -68,6 +68,12 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for number in range(8):
         pixels = numbers.integers(0, 256, (40, 50, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(tmp_path / f"pictures/cats/{number}.png")
+    (tmp_path / "flowers").mkdir()
+    for number in range(10):
+        pixels = numbers.integers(0, 256, (64, 64, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"flowers/{number}.png")
+    labels = "".join(f"{number}.png,{'rose' if number < 8 else 'tulip'}\n" for number in range(10))
+    (tmp_path / "flowers/labels.csv").write_text("file,label\n" + labels)
     with zipfile.ZipFile(tmp_path / "pictures.zip", "w") as archive:
         for path in (tmp_path / "pictures").rglob("*.png"):
             archive.write(path, path.relative_to(tmp_path / "pictures"))
@@ -76,6 +82,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             archive.write(path, f"train/cat/{path.name}")
     pixels = numbers.integers(0, 256, (20, 32, 32, 3), dtype=np.uint8)
     np.save(tmp_path / "pictures.npy", pixels)
+    np.save(tmp_path / "labels.npy", np.arange(20) % 4)
     np.savez(tmp_path / "numbers.npz", x_train=numbers.standard_normal((20, 8, 8)), y_train=np.arange(20) % 4)
     for root in ("data", "datasets"):
         raw = tmp_path / root / "MNIST/raw"

@@ -65,7 +65,8 @@ class EvaluateCommand(GeneratorCommand):
     def asked(self) -> dict[str, Any]:
         """Return the question, as plain data: what two answers must have in common to be compared."""
         always = {"num", "seeds", "floor", "ema", "metric", "features"}
-        return self.model_dump(mode="json", include=always | ({"per_class"} if self.per_class else set()))
+        if_set = {key for key in ("per_class", "standing") if getattr(self, key)}
+        return self.model_dump(mode="json", include=always | if_set)
 
 
 def evaluate_command(values: Mapping[str, Any]) -> EvaluateCommand:
@@ -100,6 +101,8 @@ def run(values: Typed, job: Job, signals: Signals) -> None:
     path = _place(command.out, trained)
     evaluation = Evaluation(config, store, trained.device, command.cache)
     started = time.perf_counter()
+    if command.standing:
+        trained.measure_norms(command.standing)
     found = [evaluation.numbers(trained.network, seed, command.batch_size) for seed in command.seeds]
     baseline = evaluation.baseline(command.seeds[0]) if command.floor else None
     result = _result(command, trained.checkpoint, evaluation, found, baseline)

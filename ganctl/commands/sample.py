@@ -85,7 +85,10 @@ def run(values: Typed, job: Job, signals: Signals) -> None:
     keep_freed_memory()
     trained = open_generator(command)
     _check_model(command, file, trained)
-    for sheet in _sheets(command, trained):
+    sheets = _sheets(command, trained)
+    if command.standing:
+        trained.measure_norms(command.standing, command.truncation)
+    for sheet in sheets:
         _draw(sheet, command, file, trained)
 
 
@@ -166,8 +169,8 @@ def _content(rows: Tensor, sheet: Sheet, space: SampleSpace, ending: str) -> byt
     return content.getvalue()
 
 
-def _sheets(command: SampleCommand, trained: TrainedGenerator) -> Iterator[Sheet]:
-    """Yield what is to be drawn: one sheet, or in a sweep one for each code."""
+def _sheets(command: SampleCommand, trained: TrainedGenerator) -> list[Sheet]:
+    """Return what is to be drawn: one sheet, or in a sweep one for each code."""
     space, classes = trained.config.model.latents, trained.space.classes
     asked = None if command.classes is None else labels_of(command.classes, classes)
     chosen = asked if _in_rows(command) else None
@@ -180,15 +183,21 @@ def _sheets(command: SampleCommand, trained: TrainedGenerator) -> Iterator[Sheet
         labels = torch.full_like(turn, asked[0]) if asked else turn
     if not command.sweep:
         columns = None if chosen is None else len(latents) // len(chosen)
-        yield Sheet(latents, labels, columns, chosen)
-        return
+        return [Sheet(latents, labels, columns, chosen)]
     values = [*space.categorical, *[VALUES] * space.continuous]
     if (most := len(latents) * max(values)) > MOST_SEEDS:
         raise ConfigError(f"sweep: would draw {most:,} samples of a code; the most is {MOST_SEEDS:,}")
-    for code, columns in enumerate(values):
-        repeated = None if labels is None else labels.repeat_interleave(columns)
-        rows = None if labels is None else labels.tolist()
-        yield Sheet(swept(space, latents, code, columns), repeated, columns, rows, code)
+    rows = None if labels is None else labels.tolist()
+    return [
+        Sheet(
+            swept(space, latents, code, columns),
+            None if labels is None else labels.repeat_interleave(columns),
+            columns,
+            rows,
+            code,
+        )
+        for code, columns in enumerate(values)
+    ]
 
 
 def _in_rows(command: SampleCommand) -> bool:
@@ -253,6 +262,8 @@ def _title(command: SampleCommand, count: int) -> str:
         words.append(f"class-{_word(asked)}" if isinstance(asked, str) else f"classes-{_word('+'.join(asked))}")
     if command.truncation is not None:
         words.append(f"truncation-{command.truncation:g}")
+    if command.standing:
+        words.append(f"standing-{command.standing}")
     return "-".join(words)
 
 

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from ganctl.runtime.randomness import permutation
 
-LONGEST_EPOCH = 1 << 24
+LONGEST_EPOCH = 1 << 22
 """Rows that an epoch of equal shares has at most; a class that has more than its share is then drawn from."""
 
 

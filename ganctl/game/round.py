@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from ganctl.errors import ConfigError
 from ganctl.models import Discriminator
-from ganctl.models.convolutions import gradients_at_samples_alone
 from ganctl.models.latents import LatentSpace
+from ganctl.models.parts.convolutions import gradients_at_samples_alone
 from ganctl.runtime.device import Device
 from ganctl.samples import SampleSpace
 

@@ -2,23 +2,21 @@
 
 from functools import partial
 from itertools import pairwise
-from typing import Annotated, Literal
+from typing import Literal
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import relu
 from torch.nn.utils.parametrizations import spectral_norm
 
 from ganctl.errors import ConfigError
-from ganctl.models.attention import SelfAttention, attended
-from ganctl.models.convolutions import Conv2d
-from ganctl.models.heads import Heads
 from ganctl.models.layers import ACTIVATIONS, Width
 from ganctl.models.model import MODELS, Discriminator, DiscriminatorSpec, Generator, GeneratorSpec, Model
-from ganctl.models.residual import ConditionalBatchNorm, DiscriminatorBlock, GeneratorBlock
-from ganctl.models.sizes import base_of
-from ganctl.registry import Spec
+from ganctl.models.parts.attention import SelfAttention, attended
+from ganctl.models.parts.convolutions import Conv2d
+from ganctl.models.parts.heads import Heads
+from ganctl.models.parts.residual import BlocksSpec, ConditionalBatchNorm, DiscriminatorBlock, GeneratorBlock
+from ganctl.models.parts.sizes import base_of
 from ganctl.samples import SampleSpace
 
 CHANNELS = {
@@ -36,18 +34,11 @@ EPS = 1e-4
 """What is added to a variance in batch norm (as in the authors' code)."""
 
 
-class BigganBlocksSpec(Spec):
-    """The residual blocks of either network."""
-
-    width: Width
-    attention: Annotated[list[Width], Field(max_length=8)]
-
-
-class BigganGeneratorSpec(BigganBlocksSpec, GeneratorSpec):
+class BigganGeneratorSpec(BlocksSpec, GeneratorSpec):
     """The generator's blocks and output."""
 
 
-class BigganDiscriminatorSpec(BigganBlocksSpec, DiscriminatorSpec):
+class BigganDiscriminatorSpec(BlocksSpec, DiscriminatorSpec):
     """The discriminator's blocks and condition."""
 
 
@@ -59,12 +50,13 @@ def prepared(layer: nn.Module, gain: float = 1.0) -> nn.Module:
     return spectral_norm(layer)
 
 
-def _attention(key: str, wanted: list[int], sides: list[int], channels: list[int]) -> nn.ModuleList:
-    """Return what follows each block, by the sides that the first of them change to: attention or nothing."""
-    places = attended(key, wanted, sides)
-    places += [False] * (len(channels) - len(places))
-    pairs = zip(places, channels, strict=True)
-    return nn.ModuleList(SelfAttention(width, prepared) if here else nn.Identity() for here, width in pairs)
+def _attention(key: str, least: int | None, sides: list[int], channels: list[int]) -> nn.ModuleList:
+    """Return what follows each block: attention at the smallest maps whose side is `least` or more, or nothing."""
+    chosen = attended(key, least, sides)
+    return nn.ModuleList(
+        SelfAttention(width, prepared) if level == chosen else nn.Identity()
+        for level, width in enumerate(channels)
+    )
 
 
 class BigganGenerator(Generator):
@@ -123,14 +115,14 @@ class BigganDiscriminator(Discriminator):
         spec = model.discriminator
         halvings, _ = base_of(space, "biggan", CHANNELS)
         shares = JUDGED.get(halvings, CHANNELS[halvings][::-1])
-        halved = halvings - (halvings in JUDGED)
+        halved = [level < halvings - (halvings in JUDGED) for level in range(len(shares))]
         channels = [space.shape[0], *(spec.width * share for share in shares)]
         block = partial(DiscriminatorBlock, prepare=prepared)
         self.blocks = nn.ModuleList(
-            block(inputs, outputs, hidden=outputs, halves=level < halved, first=level == 0)
-            for level, (inputs, outputs) in enumerate(pairwise(channels))
+            block(inputs, outputs, hidden=outputs, halves=halves, first=level == 0)
+            for level, ((inputs, outputs), halves) in enumerate(zip(pairwise(channels), halved, strict=True))
         )
-        sides = [min(space.shape[1:]) >> level for level in range(1, halved + 1)]
+        sides = [min(space.shape[1:]) >> sum(halved[: level + 1]) for level in range(len(shares))]
         self.attention = _attention("model.discriminator.attention", spec.attention, sides, channels[1:])
         self.judge = prepared(nn.Linear(channels[-1], 1))
         self.heads = Heads(channels[-1], len(space.classes), spec.condition, model.latents, prepared)

@@ -7,10 +7,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 from torch import Tensor, nn
 
-from ganctl.models.convolutions import Conv2d, ConvTranspose2d
 from ganctl.models.layers import ACTIVATIONS, JudgedLayersSpec, LayeredModel, LayersSpec, Width, has_bias, weighted
 from ganctl.models.model import MODELS, Discriminator, Generator, GeneratorSpec
-from ganctl.models.sizes import base_of
+from ganctl.models.parts.convolutions import Conv2d, ConvTranspose2d
+from ganctl.models.parts.sizes import base_of
 from ganctl.samples import SampleSpace
 
 BASE_KERNEL = 5

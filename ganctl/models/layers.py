@@ -9,8 +9,8 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from ganctl.models.heads import Heads
 from ganctl.models.model import DiscriminatorSpec, Model
+from ganctl.models.parts.heads import Heads
 from ganctl.registry import Spec
 
 Norm = Literal["batch", "layer", "instance", "spectral", "none"]

@@ -7,8 +7,8 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from ganctl.errors import ConfigError
-from ganctl.models.heads import Condition, Heads
 from ganctl.models.latents import LatentSpace, Prior
+from ganctl.models.parts.heads import Condition, Heads
 from ganctl.registry import Component, Family, Spec
 from ganctl.samples import SampleSpace
 

@@ -10,68 +10,40 @@ from torch import Tensor, nn
 from torch.nn.functional import relu
 from torch.nn.utils.parametrizations import spectral_norm
 
-from ganctl.errors import ConfigError, SizeError
-from ganctl.models.attention import SelfAttention, attended
-from ganctl.models.convolutions import Conv2d
-from ganctl.models.heads import Heads
 from ganctl.models.layers import ACTIVATIONS, NORMS, Width
 from ganctl.models.model import MODELS, Discriminator, DiscriminatorSpec, Generator, GeneratorSpec, Model
-from ganctl.models.resampling import Upsample
-from ganctl.models.residual import ConditionalBatchNorm, DiscriminatorBlock, GeneratorBlock
-from ganctl.registry import Spec
+from ganctl.models.parts.attention import SelfAttention, attended
+from ganctl.models.parts.convolutions import Conv2d
+from ganctl.models.parts.heads import Heads
+from ganctl.models.parts.resampling import Upsample
+from ganctl.models.parts.residual import BlocksSpec, ConditionalBatchNorm, DiscriminatorBlock, GeneratorBlock
+from ganctl.models.parts.sizes import LARGEST, base_of
 from ganctl.samples import SampleSpace
 
-BASES = range(4, 8)
-LARGEST = 256
 
+class WideningBlocksSpec(BlocksSpec):
+    """Residual blocks whose channels double up to `max_width`."""
 
-class BlocksSpec(Spec):
-    """The residual blocks of either network."""
-
-    width: Width
     max_width: Width
-    attention: Annotated[list[Width], Field(max_length=8)]
 
     def width_at(self, doublings: int) -> int:
         """Return the channels after so many doublings of the width."""
         return min(self.width << doublings, self.max_width)
 
 
-class ResnetGeneratorSpec(BlocksSpec, GeneratorSpec):
+class ResnetGeneratorSpec(WideningBlocksSpec, GeneratorSpec):
     """The generator's blocks and output."""
 
     upsample: Upsample
     spectral: bool
 
 
-class ResnetDiscriminatorSpec(BlocksSpec, DiscriminatorSpec):
+class ResnetDiscriminatorSpec(WideningBlocksSpec, DiscriminatorSpec):
     """The discriminator's blocks, of which `blocks` come after the last halving."""
 
-    base: Width
+    base: Annotated[int, Field(ge=1, le=LARGEST)]
     blocks: Annotated[int, Field(ge=0, le=16)]
     norm: Literal["spectral", "layer", "none"]
-
-
-def halvings_of(space: SampleSpace, name: str) -> int:
-    """Return how often both sides of images are halved until the smaller is 4–7 pixels.
-
-    Raises `ConfigError` of the model of that name for shapes that cannot be.
-    """
-    space.require_images(f"model: {name} makes images", "take model=mlp")
-    _, height, width = space.shape
-    small, halvings = min(height, width), 0
-    while small >> halvings > BASES[-1]:
-        halvings += 1
-    if halvings and height % (1 << halvings) == width % (1 << halvings) == 0 and max(height, width) <= LARGEST:
-        return halvings
-    if height != width:
-        raise ConfigError(
-            f"model: {name} cannot make {height}×{width} pixels: both sides must halve until the smaller is 4–7, "
-            f"and be at most {LARGEST}"
-        )
-    sides = sorted({base << count for base in BASES for count in range(1, 7) if base << count <= LARGEST})
-    nearby = (*[side for side in sides if side < small][-1:], *[side for side in sides if side > small][:1])
-    raise SizeError(f"{name} cannot make {height}×{width} pixels, which do not halve down to 4–7", nearby)
 
 
 def prepared(layer: nn.Module, gain: float, *, spectral: bool) -> nn.Module:
@@ -95,21 +67,21 @@ class ResnetGenerator(Generator):
 
     def __init__(self, model: "Resnet", space: SampleSpace) -> None:
         super().__init__()
-        spec, halvings = model.generator, halvings_of(space, model.name)
+        spec = model.generator
+        halvings, base = base_of(space, "resnet")
         prepare = partial(prepared, spectral=spec.spectral)
         norms = partial(ConditionalBatchNorm.of_classes, classes=len(space.classes))
-        channels, height, width = space.shape
+        channels, least = space.shape[0], min(space.shape[1:])
         levels = range(halvings - 1, -1, -1)
         inputs = spec.width_at(halvings)
-        self.base = (inputs, height >> halvings, width >> halvings)
+        self.base = (inputs, *base)
         self.project = prepare(nn.Linear(model.latents.width, math.prod(self.base)), 1.0)
         self.blocks = nn.ModuleList()
-        sides = [min(height, width) >> level for level in levels]
-        attentive = attended("model.generator.attention", spec.attention, sides)
-        for level, attends in zip(levels, attentive, strict=True):
+        chosen = attended("model.generator.attention", spec.attention, [least >> level for level in levels])
+        for number, level in enumerate(levels):
             outputs = spec.width_at(level)
             self.blocks.append(GeneratorBlock(inputs, outputs, norms, prepare, spec.upsample))
-            if attends:
+            if number == chosen:
                 self.blocks.append(SelfAttention(outputs, prepare))
             inputs = outputs
         self.norm = nn.BatchNorm2d(inputs)
@@ -131,13 +103,13 @@ class ResnetDiscriminator(Discriminator):
     def __init__(self, model: "Resnet", space: SampleSpace) -> None:
         super().__init__()
         spec = model.discriminator
-        halvings_of(space, model.name)
+        base_of(space, "resnet")
         prepare = partial(prepared, spectral=spec.norm == "spectral")
         norms = NORMS["layer", 2] if spec.norm == "layer" else nn.Identity
         inputs, height, width = space.shape
         halvings = _halvings(height, width, spec.base)
         sides = [min(height, width) >> level for level in range(1, halvings + 1)]
-        attentive = attended("model.discriminator.attention", spec.attention, sides)
+        chosen = attended("model.discriminator.attention", spec.attention, sides)
         self.blocks = nn.Sequential()
         for level in range(halvings + spec.blocks):
             outputs = spec.width_at(level)
@@ -151,7 +123,7 @@ class ResnetDiscriminator(Discriminator):
                 norms=norms,
             )
             self.blocks.append(block)
-            if level < halvings and attentive[level]:
+            if level == chosen:
                 self.blocks.append(SelfAttention(outputs, prepare))
             inputs = outputs
         self.judge = prepare(nn.Linear(inputs, 1), 1.0)

@@ -95,15 +95,16 @@ class Evaluation:
     def _labels(self, count: int, seed: int) -> Tensor | None:
         """Return the classes that a conditional model is asked for, int64 [count], a function of the seed.
 
-        They are as frequent as in the data.
+        They are as frequent as in training: as in the data, or equally under `data.balance`.
         """
         if not self._space.classes:
             return None
         if self._label is not None:
             return torch.full((count,), self._label)
         assert self._store.labels is not None
+        pool = self._store.labels.unique() if self._config.data.balanced else self._store.labels
         source = generator(torch.device("cpu"), "evaluate", seed, "labels")
-        return self._store.labels[torch.randint(len(self._store), (count,), generator=source)]
+        return pool[torch.randint(len(pool), (count,), generator=source)]
 
     def numbers(self, network: nn.Module, seed: int, batch_size: int | None = None) -> Numbers:
         """Return the numbers of a generator's samples, drawn where they are read, `batch_size` at once."""

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator
-from torch import nn
+import torch
+from pydantic import AfterValidator, Field
+from torch import Tensor, nn
 
 from ganctl.checkpoints.file import Checkpoint
 from ganctl.checkpoints.verify import open_checkpoint
@@ -16,9 +17,12 @@ from ganctl.folders.find import find_run
 from ganctl.folders.run_folder import RunFolder
 from ganctl.game.assemble import build_network
 from ganctl.game.build import open_configured
+from ganctl.game.sampling import at_once
+from ganctl.game.standing import standing
 from ganctl.registry import Spec
 from ganctl.runtime.console import say
 from ganctl.runtime.device import Device
+from ganctl.runtime.randomness import generator
 from ganctl.samples import SampleSpace
 
 
@@ -28,6 +32,7 @@ class GeneratorCommand(Spec):
     ckpt: str
     which: Literal["newest", "best"]
     ema: bool
+    standing: Annotated[int, Field(ge=0, le=100_000)]
     plugins: list[str]
     out: Annotated[str, AfterValidator(os.path.expanduser)] | None
     device: DeviceConfig
@@ -47,6 +52,27 @@ class TrainedGenerator:
         """Return where results go by default: a folder below the run's own, or that of a single checkpoint."""
         beside = self.checkpoint.path.parent
         return beside.parent / below if beside.name == "checkpoints" else beside
+
+    def measure_norms(self, batches: int, truncation: float | None = None) -> None:
+        """Take batch norm's statistics anew from so many batches as large as in training, at most 256 each.
+
+        Their latents are the same each time, bounded by `truncation`; they are of every class in turn. Raises
+        `ConfigError` for a generator without batch norm.
+        """
+        if not any(name.endswith("running_mean") for name, _ in self.network.named_buffers()):
+            raise ConfigError("standing: the generator of this run has no batch norm; set it to 0")
+        latents, classes, count = self.config.model.latents, len(self.space.classes), at_once(self.config)
+
+        def batch(number: int) -> tuple[Tensor, ...]:
+            source = generator(torch.device("cpu"), "standing", number)
+            drawn = latents.draw((count,), source, torch.float32, truncation)
+            drawn = drawn.to(self.device.torch_device, self.device.dtype)
+            if not classes:
+                return (drawn,)
+            labels = torch.arange(number * count, (number + 1) * count) % classes
+            return drawn, labels.to(self.device.torch_device)
+
+        standing(self.network, map(batch, range(batches)), self.device)
 
 
 def open_generator(command: GeneratorCommand) -> TrainedGenerator:

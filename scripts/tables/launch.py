@@ -6,9 +6,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
+
+LOOK_EVERY = 1.0
+"""Seconds between looks at a command that is watched."""
 
 PROGRAM = (sys.executable, "-m", "ganctl")
 STOPPED = (128 + signal.SIGTERM, -signal.SIGTERM)
@@ -50,6 +53,10 @@ class Processes:
 
     def run(self, words: Sequence[str]) -> Ended:
         """Run a command to its end; where all were told to stop, it does not start and has ended so."""
+        return self.watched(words, lambda process: False)
+
+    def watched(self, words: Sequence[str], enough: Callable[[int], bool]) -> Ended:
+        """Run a command to its end; send it SIGTERM once `enough` of its process, asked each second, is true."""
         started = time.monotonic()
         with self._lock:
             if self._stopping:
@@ -63,7 +70,14 @@ class Processes:
                 start_new_session=True,
             )
             self._running.add(process)
-        _, told = process.communicate()
+        told, stopped = None, False
+        while told is None:
+            try:
+                _, told = process.communicate(timeout=LOOK_EVERY)
+            except subprocess.TimeoutExpired:
+                if enough(process.pid) and not stopped:
+                    process.send_signal(signal.SIGTERM)
+                    stopped = True
         with self._lock:
             self._running.remove(process)
         lines = told.strip().splitlines()

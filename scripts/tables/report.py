@@ -47,19 +47,19 @@ def with_section(page: str, name: str, text: str) -> str:
 def section(table: Table, runs: Sequence[Record]) -> str:
     """Return the Markdown of a table: what was done, on what, how long, and what came of it."""
     paragraphs = [
-        _filled(table.protocol),
+        filled(table.protocol),
         "What differs from the papers:",
-        "\n".join(_filled(deviation, "- ") for deviation in table.deviations),
+        "\n".join(filled(deviation, "- ") for deviation in table.deviations),
         "What is in:",
         *_circumstances(table, runs),
     ]
     for part in table.parts:
         paragraphs += _part(table, part, [run for run in runs if run["part"] == part.key])
     if table.tried:
-        paragraphs += ["What was tried:", "\n".join(_filled(found, "- ") for found in table.tried)]
+        paragraphs += ["What was tried:", "\n".join(filled(found, "- ") for found in table.tried)]
     path = results.picture_of(table.name)
     if table.figure is not None and runs and path.exists():
-        paragraphs += [f"![Numbers over time]({_link(path)})", _filled(table.figure)]
+        paragraphs += [f"![Numbers over time]({_link(path)})", filled(table.figure)]
     if runs:
         paragraphs += [
             "The commands that repeat the first run of each row, and how each run is measured:",
@@ -68,7 +68,7 @@ def section(table: Table, runs: Sequence[Record]) -> str:
     return "\n\n".join(paragraphs)
 
 
-def _filled(text: str, mark: str = "") -> str:
+def filled(text: str, mark: str = "") -> str:
     """Return a paragraph, or a point of a list behind its mark, in lines of the page's width."""
     rest = " " * len(mark)
     return textwrap.fill(
@@ -82,7 +82,7 @@ def _circumstances(table: Table, runs: Sequence[Record]) -> list[str]:
     planned = rows * table.seeds
     again = f"`scripts/tables/{table.name}` goes on with what is missing; it skips what is in `outputs/`."
     if not runs:
-        return [_filled(f"Runs: none of {planned} yet. {again}", "- ")]
+        return [filled(f"Runs: none of {planned} yet. {again}", "- ")]
     trained, measured = (
         sum(run["seconds"][work] or 0 for run in runs) / 3600 for work in ("training", "evaluation")
     )
@@ -101,7 +101,7 @@ def _circumstances(table: Table, runs: Sequence[Record]) -> list[str]:
     if accuracies:
         told = ", ".join(f"{accuracy:.2%}" for accuracy in accuracies)
         facts.append(f"Classifier: tells {told} of held-out digits right.")
-    return ["\n".join(_filled(fact, "- ") for fact in facts)]
+    return ["\n".join(filled(fact, "- ") for fact in facts)]
 
 
 def _part(table: Table, part: Part, runs: Sequence[Record]) -> list[str]:
@@ -123,7 +123,7 @@ def _part(table: Table, part: Part, runs: Sequence[Record]) -> list[str]:
         rule = ["---", *["---:"] * (len(heads) - 1)]
         paragraphs.append("\n".join("| " + " | ".join(cells) + " |" for cells in (heads, rule, *lines)))
     if missing:
-        paragraphs.append(_filled(f"Not run yet: {'; '.join(missing)}."))
+        paragraphs.append(filled(f"Not run yet: {'; '.join(missing)}."))
     return [*paragraphs, *_pictures(table, part, runs)]
 
 

@@ -57,6 +57,11 @@ DAMAGES = {
     "empty labels": lambda entry: (entry / "labels.npy").write_bytes(b""),
     "short labels": lambda entry: np.save(entry / "labels.npy", np.zeros(2, np.int64)),
     "no labels": lambda entry: (entry / "labels.npy").unlink(),
+    "labels beyond the classes": lambda entry: np.save(entry / "labels.npy", np.array([0, 1, 2])),
+    "labels below zero": lambda entry: np.save(entry / "labels.npy", np.array([0, -1, 1])),
+    "labels of another type": lambda entry: np.save(entry / "labels.npy", np.zeros(3, np.float64)),
+    "a class too many": lambda entry: name_classes(entry, ["a", "b", "c"]),
+    "a class too few": lambda entry: name_classes(entry, ["a"]),
     "labels that are code": lambda entry: np.save(entry / "labels.npy", np.array([{}]), allow_pickle=True),
     "about that is no JSON": lambda entry: (entry / "about.json").write_text("{"),
     "about that is a list": lambda entry: (entry / "about.json").write_text("[]"),
@@ -85,6 +90,11 @@ def flip(path: Path) -> None:
     content[-1] ^= 1
     path.write_bytes(content)
     os.utime(path, ns=times)
+
+
+def name_classes(entry: Path, names: list[str]) -> None:
+    about = json.loads((entry / "about.json").read_text())
+    (entry / "about.json").write_text(json.dumps(about | {"classes": names}))
 
 
 def drop(entry: Path, key: str) -> None:

@@ -51,6 +51,7 @@ def test_every_term_takes_20_steps_in_every_precision(precision: str, terms: str
         ["train.clip_norm=1"],
         ["penalty=[r1,r2,dragan,orthogonal,weight_clipping]", "schedule.learning_rate.shape=cosine"],
         ["auxiliary=[feature_matching,ssim]", "loss.label_noise=0.1", "train.pack=2"],
+        ["model.conditional=true", "data.balance=true"],
     ],
     ids=str,
 )

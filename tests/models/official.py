@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import relu
 from torch.nn.utils.parametrizations import spectral_norm
 
-from ganctl.models.residual import DiscriminatorBlock
+from ganctl.models.parts.residual import DiscriminatorBlock
 from tests.reference.vectors import GRADIENTS, Case
 
 BLOCK = {"conv1": "c1", "conv2": "c2", "shortcut": "c_sc", "norm1": "b1", "norm2": "b2"}

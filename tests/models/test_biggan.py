@@ -8,15 +8,15 @@ from torch import nn
 
 from ganctl.errors import ConfigError, SizeError
 from ganctl.models import MODELS
-from ganctl.models.attention import SelfAttention
 from ganctl.models.biggan import CHANNELS
-from ganctl.models.sizes import sides
+from ganctl.models.parts.attention import SelfAttention
+from ganctl.models.parts.sizes import sides
 from ganctl.samples import SampleSpace
 from tests.composed import composed
 
-NOWHERE = ("model.generator.attention=[]", "model.discriminator.attention=[]")
-SIDES = sides(CHANNELS)
 SMALL = ("model.generator.width=1", "model.discriminator.width=1", "model.latent=14", "model.embedding=2")
+
+SIDES = sides(CHANNELS)
 
 
 def space(height: int = 32, width: int | None = None, channels: int = 3, classes: int = 0) -> SampleSpace:
@@ -38,9 +38,8 @@ def test_the_sides_are_4_to_7_pixels_doubled_three_to_six_times() -> None:
 
 @pytest.mark.parametrize("side", SIDES)
 def test_every_side_is_made_and_judged(side: int) -> None:
-    model = small(*NOWHERE)
     with torch.device("meta"):
-        generator, judge = model.build_generator(space(side)), model.build_discriminator(space(side))
+        generator, judge = small().build_generator(space(side)), small().build_discriminator(space(side))
         images = generator(torch.randn(2, 14))
         assert images.shape == (2, 3, side, side)
         assert judge(images).shape == (2,)
@@ -48,11 +47,10 @@ def test_every_side_is_made_and_judged(side: int) -> None:
 
 @pytest.mark.parametrize(("height", "width"), [(32, 64), (48, 32), (256, 96), (56, 64)])
 def test_oblong_images_are_made_and_judged(height: int, width: int) -> None:
-    model = small(*NOWHERE)
     with torch.device("meta"):
-        images = model.build_generator(space(height, width, 1))(torch.randn(2, 14))
+        images = small().build_generator(space(height, width, 1))(torch.randn(2, 14))
         assert images.shape == (2, 1, height, width)
-        assert model.build_discriminator(space(height, width, 1))(images).shape == (2,)
+        assert small().build_discriminator(space(height, width, 1))(images).shape == (2,)
 
 
 @pytest.mark.parametrize(("side", "near"), [(28, (32,)), (36, (32, 40)), (257, (256,)), (512, (256,))])
@@ -64,7 +62,7 @@ def test_another_side_is_refused_with_its_neighbours(side: int, near: tuple[int,
 
 
 def test_what_cannot_be_halved_or_split_is_refused_in_one_line() -> None:
-    with pytest.raises(ConfigError, match=r"32 pixels$"):
+    with pytest.raises(ConfigError, match=r"halves 32×36 pixels 3 times, .* the longer side 32 or 40 pixels$"):
         small().build_generator(space(32, 36))
     with pytest.raises(SizeError, match="32×512"):
         small().build_generator(space(32, 512))
@@ -94,23 +92,18 @@ def test_channels_are_the_papers(side: int, made: list[int], judged: list[int]) 
 
 
 @pytest.mark.parametrize(
-    ("wanted", "made", "judged"),
-    [("[16]", [1], [0]), ("[8]", [0], [1]), ("[16,8]", [0, 1], [0, 1]), ("[]", [], [])],
+    ("least", "made", "judged"), [("16", 1, 0), ("9", 1, 0), ("8", 0, 1), ("null", None, None)]
 )
-def test_attention_is_after_the_blocks_that_make_those_sides(
-    wanted: str, made: list[int], judged: list[int]
-) -> None:
-    model = small(f"model.generator.attention={wanted}", f"model.discriminator.attention={wanted}")
+def test_attention_is_at_the_smallest_maps_of_that_side(least: Any, made: int | None, judged: int | None) -> None:
+    model = small(f"model.generator.attention={least}", f"model.discriminator.attention={least}")
     for network, expected in (
         (model.build_generator(space()), made),
         (model.build_discriminator(space()), judged),
     ):
-        assert [n for n, each in enumerate(network.attention) if isinstance(each, SelfAttention)] == expected
-
-
-def test_attention_at_another_side_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"model\.discriminator\.attention: no block makes 16 .* from 24, 12$"):
-        small().build_discriminator(space(48))
+        places = [n for n, each in enumerate(network.attention) if isinstance(each, SelfAttention)]
+        assert places == ([] if expected is None else [expected])
+    with pytest.raises(ConfigError, match=r"model\.discriminator\.attention: no maps have 17 .* take 16 or less"):
+        small("model.discriminator.attention=17").build_discriminator(space())
 
 
 def test_latents_are_split_over_the_base_and_the_blocks() -> None:

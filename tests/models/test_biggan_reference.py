@@ -78,7 +78,7 @@ def test_the_generator_is_studiogans(name: str) -> None:
         "model.latent=16",
         "model.embedding=6",
         f"model.generator.width={width}",
-        f"model.generator.attention={[] if attended is None else [16]}",
+        f"model.generator.attention={'null' if attended is None else 16}",
         *codes,
     )
     generator = model.build_generator(space(classes))
@@ -111,7 +111,7 @@ def judge(name: str) -> tuple[Case, BigganDiscriminator, dict[str, str]]:
     case = read(name)
     model = model_of(
         f"model.discriminator.width={width}",
-        f"model.discriminator.attention={[] if attended is None else [16]}",
+        f"model.discriminator.attention={'null' if attended is None else 16}",
         f"model.discriminator.condition={condition}",
     )
     network = model.build_discriminator(space(CLASSES))

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from ganctl.models import convolutions
-from ganctl.models.convolutions import Conv2d, ConvTranspose2d
+from ganctl.models.parts import convolutions
+from ganctl.models.parts.convolutions import Conv2d, ConvTranspose2d
 
 PAIRS = {Conv2d: nn.Conv2d, ConvTranspose2d: nn.ConvTranspose2d}
 LAYERS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {

@@ -8,7 +8,7 @@ from torch import nn
 
 from ganctl.errors import ConfigError, SizeError
 from ganctl.models import MODELS
-from ganctl.models.sizes import sides
+from ganctl.models.parts.sizes import sides
 from ganctl.samples import SampleSpace
 from tests.composed import composed
 
@@ -78,7 +78,7 @@ def test_an_image_need_not_be_square(height: int, width: int) -> None:
 def test_points_and_sides_that_do_not_halve_together_are_refused() -> None:
     with pytest.raises(ConfigError, match="model=mlp"):
         small().build_generator(space((2,)))
-    with pytest.raises(ConfigError, match=r"dcgan halves 32×70 pixels 3 times, .* make the longer side 72 pixels"):
+    with pytest.raises(ConfigError, match=r"dcgan halves 32×70 pixels 3 times, .* side 64 or 72 pixels"):
         small().build_discriminator(space((1, 32, 70)))
     with pytest.raises(SizeError, match="32×272 pixels, of more than 256 a side"):
         small().build_discriminator(space((1, 32, 272)))

@@ -3,32 +3,14 @@
 from typing import Any
 
 import pytest
+import torch
 from torch import Tensor, nn
+from torch.nn.utils.parametrize import ParametrizationList
 
-from ganctl.models import MODELS
-from ganctl.samples import SampleSpace
-from tests.composed import composed
+from ganctl.errors import ConfigError, SizeError
 from tests.models.official import ATTENTION, check, renamed, split, spoil, unspoilt, within
+from tests.models.residual import both, model, space
 from tests.reference.vectors import read
-
-
-def model(*overrides: str) -> Any:
-    words = (word if word.startswith("+") else f"model.{word}" for word in overrides)
-    return MODELS["resnet"].model_validate(composed("model=resnet", *words)["model"])
-
-
-def space(*shape: int, classes: int = 0) -> SampleSpace:
-    return SampleSpace.of_shape(shape) if not classes else with_classes(SampleSpace.of_shape(shape), classes)
-
-
-def with_classes(plain: SampleSpace, count: int) -> SampleSpace:
-    return SampleSpace(plain.kind, plain.shape, plain.value_range, tuple(map(str, range(count))))
-
-
-def both(width: int) -> list[str]:
-    players = ("generator", "discriminator")
-    return [f"{player}.{key}={width}" for player in players for key in ("width", "max_width")]
-
 
 FAMILIES = {
     "sngan": (12, []),
@@ -37,8 +19,8 @@ FAMILIES = {
         16,
         [
             "conditional=true",
-            "generator.attention=[16]",
-            "discriminator.attention=[8]",
+            "generator.attention=16",
+            "discriminator.attention=8",
             "generator.spectral=true",
         ],
     ),
@@ -92,3 +74,78 @@ def test_discriminators_are_mimicrys(family: str) -> None:
     spoilt = built()
     spoil(spoilt)
     assert not check(case, spoilt, table, "logits", call)
+
+
+def small(*overrides: str) -> Any:
+    return model("latent=3", *both(2), *overrides)
+
+
+@pytest.mark.parametrize(
+    ("shape", "base"),
+    [
+        ((1, 8, 8), (4, 4)),
+        ((1, 28, 28), (7, 7)),
+        ((3, 48, 32), (6, 4)),
+        ((3, 32, 64), (4, 8)),
+        ((2, 96, 160), (6, 10)),
+        ((3, 256, 192), (8, 6)),
+    ],
+)
+def test_shapes_halve_down_to_their_base(shape: tuple[int, ...], base: tuple[int, int]) -> None:
+    generator = small().build_generator(space(*shape))
+    images = generator(torch.randn(2, 3))
+    assert images.shape == (2, *shape)
+    assert generator.base[1:] == base
+    assert small().build_discriminator(space(*shape))(images).shape == (2,)
+
+
+@pytest.mark.parametrize(("side", "near"), [(30, (28, 32)), (7, (8,)), (255, (224, 256)), (512, (256,))])
+def test_another_resolution_is_refused_with_its_neighbours(side: int, near: tuple[int, ...]) -> None:
+    for build in (small().build_generator, small().build_discriminator):
+        with pytest.raises(SizeError) as refused:
+            build(space(1, side, side))
+        assert refused.value.sides == near
+
+
+def test_points_odd_shapes_and_unknown_sides_are_refused() -> None:
+    with pytest.raises(ConfigError, match="model=mlp"):
+        small().build_generator(space(2))
+    with pytest.raises(
+        ConfigError,
+        match=r"resnet halves 36×32 pixels 3 times, .* side 32 or 40",
+    ):
+        small().build_discriminator(space(1, 36, 32))
+    with pytest.raises(ConfigError, match=r"generator\.attention: no maps have 33 pixels a side; take 32 or less"):
+        small("generator.attention=33").build_generator(space(1, 32, 32))
+    with pytest.raises(ConfigError, match=r"discriminator\.attention: .* take 16 or less, or null$"):
+        small("discriminator.attention=32").build_discriminator(space(1, 32, 32))
+
+
+@pytest.mark.parametrize(
+    ("base", "blocks", "made"), [(8, 2, [16, 8, 8, 8]), (4, 0, [16, 8, 4]), (1, 1, [16, 8, 4, 2, 1, 1])]
+)
+def test_the_discriminator_halves_to_its_base_and_goes_on(base: int, blocks: int, made: list[int]) -> None:
+    spec = small(f"discriminator.base={base}", f"discriminator.blocks={blocks}")
+    network = spec.build_discriminator(space(3, 32, 32))
+    maps, sides = torch.randn(2, 3, 32, 32), []
+    for block in network.blocks:
+        maps = block(maps)
+        sides.append(maps.shape[2])
+    assert sides == made
+
+
+def test_norms_of_the_discriminator() -> None:
+    spectral, layer, none = (
+        small(f"discriminator.norm={norm}", "generator.spectral=true") for norm in ("spectral", "layer", "none")
+    )
+    assert spectral.lipschitz
+    assert not layer.lipschitz
+    assert not layer.mixes_samples
+    counts = [
+        sum(isinstance(each, nn.GroupNorm) for each in spec.build_discriminator(space(3, 32, 32)).modules())
+        for spec in (spectral, layer, none)
+    ]
+    assert counts == [0, 7, 0]  # before each ReLU of four blocks, but for the pixels
+    for build, layers in ((spectral.build_generator, 3 * 3 + 2), (spectral.build_discriminator, 4 * 2 + 2 + 1)):
+        found = [each for each in build(space(3, 32, 32)).modules() if isinstance(each, ParametrizationList)]
+        assert len(found) == layers

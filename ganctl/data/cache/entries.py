@@ -160,6 +160,8 @@ class Cache:
         pixels = MappedPixels(folder / "samples.npy")
         classes = tuple(str(name) for name in about["classes"])
         labels = _read_labels(folder / "labels.npy", len(pixels.array)) if classes else None
+        if labels is not None and int(labels.max()) + 1 != len(classes):
+            raise ValueError(f"labels.npy and about.json, of {len(classes):,} classes, do not belong together")
         if list(pixels.array.shape) != about["shape"] or about["format"] != ENTRY_FORMAT:
             raise ValueError(f"about.json tells of {about['shape']} in format {about['format']}")
         failures = [Failure(**failure) for failure in about["failures"]]

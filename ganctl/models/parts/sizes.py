@@ -27,12 +27,13 @@ def base_of(space: SampleSpace, model: str, counts: Collection[int] = HALVINGS) 
     small, large = sorted((height, width))
     known = sides(counts)
     if small not in known or large > LARGEST:
-        below, above = [side for side in known if side < small][-1:], [side for side in known if side > small][:1]
+        nearby = (*[side for side in known if side < small][-1:], *[side for side in known if side > small][:1])
         problem = "which do not halve down to 4–7" if large <= LARGEST else f"of more than {LARGEST} a side"
-        raise SizeError(f"{model} cannot make {height}×{width} pixels, {problem}", (*below, *above))
+        raise SizeError(f"{model} cannot make {height}×{width} pixels, {problem}", nearby)
     halvings = next(count for count in counts if small % (1 << count) == 0 and small >> count in BASES)
     if large % (1 << halvings):
-        near = max(1, round(large / (1 << halvings))) << halvings
+        below = large >> halvings << halvings
+        near = " or ".join(str(side) for side in (below, below + (1 << halvings)) if side <= LARGEST)
         raise ConfigError(
             f"model: {model} halves {height}×{width} pixels {halvings} times, which {large} are not divisible by; "
             f"make the longer side {near} pixels"

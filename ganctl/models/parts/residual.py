@@ -4,19 +4,37 @@
 """
 
 from collections.abc import Callable
+from typing import Annotated
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, relu
 
-from ganctl.models.convolutions import Conv2d
-from ganctl.models.resampling import CONVOLUTIONS, HalvingConv2d, Upsample, enlarged
+from ganctl.models.parts.convolutions import Conv2d
+from ganctl.models.parts.resampling import CONVOLUTIONS, HalvingConv2d, Upsample, enlarged
+from ganctl.models.parts.sizes import LARGEST
+from ganctl.registry import Spec
 
 Prepare = Callable[[nn.Module, float], nn.Module]
 """Initialises a new layer's weight, scaled by a gain, and normalises it as the network's others."""
 
 BRANCH_GAIN = 2.0**0.5
 """The gain of layers that a ReLU follows or precedes; 1 elsewhere."""
+
+
+GAIN_STD = 0.02
+"""How much the scales of classes differ at first."""
+
+
+class BlocksSpec(Spec):
+    """The residual blocks of either network.
+
+    `attention` follows the smallest maps of so many pixels a side or more; None leaves it out.
+    """
+
+    width: Annotated[int, Field(ge=1)]
+    attention: Annotated[int, Field(ge=1, le=LARGEST)] | None
 
 
 class ConditionalBatchNorm(nn.BatchNorm2d):
@@ -34,11 +52,11 @@ class ConditionalBatchNorm(nn.BatchNorm2d):
 
     @classmethod
     def of_classes(cls, channels: int, classes: int) -> "ConditionalBatchNorm":
-        """Return batch norm with a scale, at first 1, and a shift, at first 0, for each class, or for all."""
+        """Return batch norm with a scale, near 1 at first, and a shift, 0 at first, for each class, or for all."""
         if not classes:
             return cls(channels)
         gain, shift = nn.Embedding(classes, channels), nn.Embedding(classes, channels)
-        nn.init.zeros_(gain.weight)
+        nn.init.normal_(gain.weight, 0.0, GAIN_STD)
         nn.init.zeros_(shift.weight)
         return cls(channels, gain, shift)
 

@@ -7,19 +7,8 @@ from torch import Tensor, nn
 from torch.nn.functional import max_pool2d
 
 from ganctl.errors import ConfigError
-from ganctl.models.convolutions import Conv2d
-from ganctl.models.residual import Prepare
-
-
-def attended(key: str, wanted: Sequence[int], sides: Sequence[int]) -> list[bool]:
-    """Return after which blocks, by the sides that these make, the value of a key asks for attention.
-
-    Raises `ConfigError` for a side that none makes.
-    """
-    for side in wanted:
-        if side not in sides:
-            raise ConfigError(f"{key}: no block makes {side} pixels; choose from {', '.join(map(str, sides))}")
-    return [side in wanted for side in sides]
+from ganctl.models.parts.convolutions import Conv2d
+from ganctl.models.parts.residual import Prepare
 
 
 class SelfAttention(nn.Module):
@@ -47,6 +36,20 @@ class SelfAttention(nn.Module):
         means = (weights @ values).transpose(1, 2).unflatten(2, maps.shape[2:])
         attended: Tensor = maps + self.gamma.to(maps.dtype) * self.o(means)
         return attended
+
+
+def attended(key: str, least: int | None, sides: Sequence[int]) -> int | None:
+    """Return after which block attention comes: the first whose maps have the smallest side of `least` or more.
+
+    `sides` are those of the blocks' maps. None for no attention. Raises `ConfigError` naming the key if all are
+    smaller.
+    """
+    if least is None:
+        return None
+    fitting = [side for side in sides if side >= least]
+    if not fitting:
+        raise ConfigError(f"{key}: no maps have {least} pixels a side; take {max(sides)} or less, or null")
+    return sides.index(min(fitting))
 
 
 def _rows(maps: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from typing import Literal
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, conv2d, conv_transpose2d, interpolate, pad
 
-from ganctl.models.convolutions import Conv2d
+from ganctl.models.parts.convolutions import Conv2d
 
 Upsample = Literal["nearest", "bilinear"]
 
