@@ -31,6 +31,25 @@ PLAYERS = ("discriminator", "generator")
 SCALED_DOWN = {
     "mlp_wide": ["model.generator.hidden=[1568,1568]"],
     "few_images": ["data.resolution=32"],
+    "acgan_cifar10": ["model.generator.width=8", "model.discriminator.width=8", "train.batch_size=16"],
+    "sngan_cifar10": [
+        "model.generator.width=8",
+        "model.discriminator.width=8",
+        "train.batch_size=8",
+        "train.n_dis=2",
+    ],
+    "sagan": [
+        "data.resolution=32",
+        "model.generator={width: 4, attention: [16]}",
+        "model.discriminator={width: 4, attention: [16]}",
+        "train.batch_size=8",
+    ],
+    "biggan_cifar10": [
+        "model.generator.width=4",
+        "model.discriminator.width=8",
+        "train.batch_size=8",
+        "train.n_dis=2",
+    ],
 }
 """A smaller size, where the whole would take minutes."""
 

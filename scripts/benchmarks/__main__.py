@@ -7,10 +7,10 @@ from pathlib import Path
 
 import torch
 
-from scripts.benchmarks import commands, decoding, memory, peak, profile, runner, scale, steps
+from scripts.benchmarks import commands, cost, decoding, memory, peak, profile, runner, scale, steps
 from scripts.benchmarks.cases import CASES
 
-MODULES = (steps, commands, runner, memory, decoding, scale, peak, profile)
+MODULES = (steps, commands, runner, memory, decoding, scale, peak, profile, cost)
 TABLES = {module.TABLE.name: module.TABLE for module in MODULES}
 
 

@@ -20,13 +20,18 @@ DTYPES = {"fp16": torch.float16, "bf16": torch.bfloat16, "fp32": torch.float32, 
 
 
 class Operations(TorchDispatchMode):
-    """Counts the floating-point operations of matrix products and convolutions, also those of second gradients."""
+    """Counts the floating-point operations of matrix products and convolutions, also those of second gradients.
+
+    `calls` are those of all operators.
+    """
 
     total = 0
+    calls = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Let an operator do its work, and add what torch says it takes."""
         result = func(*args, **(kwargs or {}))
+        self.calls += 1
         count = flop_registry.get(func.overloadpacket)
         if count is not None:
             self.total += count(*args, **(kwargs or {}), out_val=result)

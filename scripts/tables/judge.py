@@ -1,4 +1,4 @@
-"""What a classifier of real images says of samples: whether they are of the class, or tell the code, asked for."""
+"""What a classifier of real images says of the samples of each code, and pictures of classes and codes."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -52,21 +52,6 @@ def predicted(config: TrainConfig, store: Store, samples: Tensor) -> tuple[Tenso
 def counts(asked: Tensor, told: Tensor, rows: int, columns: int) -> Tensor:
     """Return how often each class was told of each that was asked, int64 [rows, columns]."""
     return (asked * columns + told).bincount(minlength=rows * columns).view(rows, columns)
-
-
-def agreement(checkpoint: Path, count: int) -> dict[str, float]:
-    """Return the share of samples of a conditional generator that the classifier takes for the class asked for.
-
-    Each class is asked equally often. `worst` is the lowest share of a class.
-    """
-    trained = opened(checkpoint)
-    classes = len(trained.space.classes)
-    labels = torch.arange(count) % classes
-    samples = drawn(trained, latents_of(trained, count), labels)
-    told, accuracy = predicted(trained.config, trained.config.data.load(), samples)
-    table = counts(labels, told, classes, classes)
-    shares = table.diagonal() / table.sum(1)
-    return {"agreement": int(table.trace()) / count, "worst": float(shares.min()), "accuracy": accuracy}
 
 
 def purity(checkpoint: Path, count: int) -> dict[str, float]:

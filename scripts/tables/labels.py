@@ -43,7 +43,7 @@ class Work:
 
     def evaluate(self, checkpoint: Path) -> list[str]:
         """Return the words that measure a checkpoint."""
-        asked = ("metric=[fid]", "metric/features=classifier", f"num={self.samples}")
+        asked = (f"metric=[{','.join(self.trial.metrics)}]", "metric/features=classifier", f"num={self.samples}")
         return ["evaluate", f"ckpt={checkpoint}", *asked, *self.more_of_evaluate(), "device.threads=1"]
 
     def more_of_evaluate(self) -> tuple[str, ...]:
@@ -152,33 +152,35 @@ def measured(work: Work, path: Path, launcher: Watching) -> dict[str, Any] | str
     from scripts.tables import judge  # which imports torch
 
     step = int(path.stem.removeprefix("step-"))
-    if (fid := answered(work, path.name)) is None:
+    if (numbers := answered(work, path.name)) is None:
         ended = launcher.run(work.evaluate(path))
         if ended.code in STOPPED:
-            return f"{work.trial.name}: stopped while it was measured; goes on next time"
-        if (fid := answered(work, path.name)) is None:
+            return f"{work.trial.name}: stopped while it was measured; it goes on"
+        if (numbers := answered(work, path.name)) is None:
             return f"{work.trial.name}: FAILED at its measurement, exit code {ended.code}: {ended.told}"
-    found: dict[str, Any] = {
-        "step": step,
-        "cpu_seconds": budget.spent(work.trial.name).at.get(str(step), budget.spent(work.trial.name).seconds),
-        "fid": {"value": fid["mean"], "floor": fid["floor"]},
-    }
-    if work.question.asks is not None:
+    spent = budget.spent(work.trial.name)
+    found: dict[str, Any] = {"step": step, "cpu_seconds": spent.at.get(str(step), spent.seconds)}
+    found |= {key: {"value": told[key]["mean"], "floor": told[key]["floor"]} for key, told in numbers.items()}
+    if work.question.codes:
         with ALONE:
-            numbers = getattr(judge, work.question.asks)(path, work.samples)
-        accuracy = numbers.pop("accuracy")
-        found |= {key: {"value": value, "floor": accuracy} for key, value in numbers.items()}
+            judged = judge.purity(path, work.samples)
+        accuracy = judged.pop("accuracy")
+        found |= {key: {"value": value, "floor": accuracy} for key, value in judged.items()}
     return found
 
 
 def answered(work: Work, checkpoint: str) -> dict[str, Any] | None:
-    """Return FID of a checkpoint from evaluation.json, or None."""
+    """Return what `ganctl evaluate` has found of a checkpoint by metric, from evaluation.json, or None."""
     try:
         answers = json.loads((work.folder.path / "evaluation.json").read_text())["evaluations"]
     except (OSError, ValueError, KeyError):
         return None
-    of_it = [each for each in answers if (each["checkpoint"], each["asked"]["num"]) == (checkpoint, work.samples)]
-    return of_it[-1]["numbers"]["fid"]["fid"] if of_it else None
+    for each in answers:
+        asked = (each["checkpoint"], each["asked"]["num"], tuple(each["numbers"]))
+        if asked == (checkpoint, work.samples, work.trial.metrics):
+            numbers: dict[str, Any] = each["numbers"]
+            return numbers
+    return None
 
 
 def enter(work: Work, course: Sequence[dict[str, Any]]) -> None:

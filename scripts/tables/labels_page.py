@@ -86,8 +86,8 @@ def _answers(question: Question, runs: Sequence[Record]) -> list[str]:
 
 
 def _cell(column: Column, point: Record, side: str) -> str:
-    value = point[column.metric][side]
-    return "" if value is None else column.text([value])
+    value = point.get(column.metric, {}).get(side)
+    return "–" if value is None else column.text([value])
 
 
 def _course(label: str, column: Column, run: Record) -> str:

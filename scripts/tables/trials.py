@@ -13,6 +13,7 @@ CIFAR_CLASSES = ("automobile", "ship", "horse")
 """Classes of which a conditional run's samples are shown."""
 
 FID = Column("fid", "fid", "FID by the classifier", 2)
+AGREEMENT = Column("class_agreement", "class_agreement", "agreement", 2, True)
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,8 @@ class Trial:
     label: str
     minutes: float
     words: tuple[str, ...]
+    metrics: tuple[str, ...] = ("fid",)
+    """What `ganctl evaluate` measures, each a number of its own name."""
 
     @property
     def name(self) -> str:
@@ -32,17 +35,20 @@ class Trial:
 
 @dataclass(frozen=True)
 class Question:
-    """Runs on one data set that are asked the same, beside FID."""
+    """Runs on one data set that are compared, or each asked the same."""
 
     key: str
     title: str
     data: Literal["mnist", "cifar"]
-    asks: Literal["agreement", "purity"] | None
     columns: tuple[Column, ...]
+    """Their metrics are the keys of a point of a run's course."""
+
     told: str
     """What was done and what the numbers mean."""
 
     trials: tuple[Trial, ...]
+    codes: bool = False
+    """Whether the classes that codes find are to be judged."""
 
 
 def kept(every: int) -> tuple[str, ...]:
@@ -55,40 +61,67 @@ def endless(*words: str, every: int = 1000) -> tuple[str, ...]:
     return (*words, *ENDLESS, *kept(every))
 
 
+HINGE = (
+    "loss=hinge",
+    "penalty=[]",
+    "optimizer.betas=[0,0.9]",
+    "optimizer.generator.lr=2e-4",
+    "optimizer.discriminator.lr=4e-4",
+)
+"""Spectral norm's loss (Miyato et al. 2018), with a faster discriminator in place of several updates of it."""
+
+BIGGAN = ("model.generator.width=16", "model.discriminator.width=32")
+"""As wide at 32 pixels as the SNGAN-shaped networks."""
+
 DIGITS = Question(
     "digits",
     "Digits that are asked for",
     "mnist",
-    "agreement",
-    (Column("agreement", "value", "agreement", 2, True), Column("worst", "value", "worst digit", 1, True), FID),
+    (AGREEMENT, FID),
     "Conditional DCGAN on MNIST at 32×32. A classifier of real digits says which digit each of 10,000 samples "
-    "shows, 1,000 of each digit that was asked for: the agreement is the share of those that show it. What it "
-    "says of real digits that it was not taught is its own accuracy.",
-    (Trial("cdcgan", "conditional DCGAN", 15, ("experiment=cdcgan_mnist", *kept(1000))),),
+    "shows: the agreement is the share of those that show the digit that was asked for.",
+    (
+        Trial(
+            "cdcgan",
+            "conditional DCGAN",
+            15,
+            ("experiment=cdcgan_mnist", *kept(1000)),
+            ("fid", "class_agreement"),
+        ),
+    ),
 )
 
 CODES = Question(
     "codes",
     "Digits that a code finds",
     "mnist",
-    "purity",
-    (Column("purity", "value", "purity", 2, True), Column("matched", "value", "one to one", 2, True), FID),
+    (Column("purity", "purity", "purity", 2, True), Column("matched", "matched", "one to one", 2, True), FID),
     "InfoGAN on MNIST without labels. The same classifier says which digit each of 10,000 samples shows. Purity "
     "gives each value of the categorical code the digit that most of its samples show, as the paper's 95 % does; "
     "one to one gives each value another digit, the best of all matchings.",
     (Trial("infogan", "InfoGAN", 15, ("experiment=infogan_mnist", *kept(1000))),),
+    codes=True,
 )
 
 CIFAR = Question(
     "cifar",
     "Colour images in 30 CPU minutes",
     "cifar",
-    None,
-    (FID,),
+    (FID, AGREEMENT),
     "CIFAR-10's 50,000 training images as JPEG files (not the original pixels) at 32×32, each network for 30 CPU "
     "minutes. FID is that of 10,000 samples in the features of a classifier of these images: it compares the rows "
     "with each other, and is no published FID.",
-    (Trial("dcgan", "DCGAN", 30, endless("model=dcgan", "sample.num=64")),),
+    (
+        Trial("dcgan", "DCGAN", 30, endless("model=dcgan", "sample.num=64")),
+        Trial("sngan", "SNGAN-shaped, 64 channels", 30, endless("model=resnet", *HINGE, "sample.num=64")),
+        Trial(
+            "biggan",
+            "conditional BigGAN-shaped, 64 channels",
+            30,
+            endless("model=biggan", "model.conditional=true", *BIGGAN, *HINGE, "sample.num=80"),
+            ("fid", "class_agreement"),
+        ),
+    ),
 )
 
 QUESTIONS = (DIGITS, CODES, CIFAR)

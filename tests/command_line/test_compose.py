@@ -30,7 +30,7 @@ NEEDED = {
     "data=folder": ["data.path=pictures"],
     "data=array": ["data.path=pictures.npy"],
     "loss=wgan": ["penalty=[gradient_penalty]"],
-    **{f"experiment={name}": ["data.path=pictures"] for name in ("dcgan28_color", "few_images")},
+    **{f"experiment={name}": ["data.path=pictures"] for name in ("dcgan28_color", "few_images", "sagan")},
 }
 """What an option cannot do without."""
 
