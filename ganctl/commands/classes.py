@@ -54,18 +54,18 @@ def labels_of(asked: str | list[str], names: Sequence[str]) -> list[int]:
         )
     if asked == ALL:
         return list(range(len(names)))
-    labels: list[int] = []
+    known = {name: label for label, name in enumerate(names)}
+    labels: dict[int, None] = {}
     for text in [asked] if isinstance(asked, str) else asked:
-        label = _label(text, names)
+        label = known[text] if text in known else _number(text, names)
         if label in labels:
             raise ConfigError(f"class: {names[label]} is asked for twice; name each class once")
-        labels.append(label)
-    return labels
+        labels[label] = None
+    return list(labels)
 
 
-def _label(text: str, names: Sequence[str]) -> int:
-    if text in names:
-        return names.index(text)
+def _number(text: str, names: Sequence[str]) -> int:
+    """Return the number of a class that is asked for by it."""
     if re.fullmatch(r"-?\d+", text, re.ASCII):
         if re.fullmatch(r"0*\d{1,9}", text) and int(text) < len(names):
             return int(text)

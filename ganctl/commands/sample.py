@@ -3,6 +3,7 @@
 import hashlib
 import io
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -156,7 +157,7 @@ def _content(rows: Tensor, sheet: Sheet, space: SampleSpace, ending: str) -> byt
     if ending == ".png":
         drawing = space.kind.draw(rows, columns=sheet.columns)
         if sheet.rows is not None and space.kind is not POINTS:
-            drawing = captioned(drawing, [space.classes[label] for label in sheet.rows])
+            drawing = captioned(drawing, [_caption(space.classes[label], label) for label in sheet.rows])
         return encoded(drawing)
     values, content = rows.numpy(), io.BytesIO()
     if ending == ".npy":
@@ -167,6 +168,13 @@ def _content(rows: Tensor, sheet: Sheet, space: SampleSpace, ending: str) -> byt
     else:
         np.savetxt(content, values, "%.9g", ",")
     return content.getvalue()
+
+
+def _caption(name: str, label: int) -> str:
+    """Return a class's name in the letters of the font, which has ASCII alone, or else its number."""
+    letters = (each for each in unicodedata.normalize("NFKD", name) if not unicodedata.combining(each))
+    plain = "".join(letters)
+    return plain if plain.isascii() and plain.strip() else f"class {label}"
 
 
 def _sheets(command: SampleCommand, trained: TrainedGenerator) -> list[Sheet]:

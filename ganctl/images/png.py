@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from ganctl.errors import one_line
 from ganctl.runtime.disk import temporary
 
 GAP = 2
@@ -60,7 +61,8 @@ def captioned(sheet: np.ndarray, captions: Sequence[str]) -> np.ndarray:
     """
     pitch = (sheet.shape[0] - GAP) // len(captions)
     font = ImageFont.load_default(min(max(pitch // 2, 10), 24))
-    texts = [text if len(text) <= LONGEST_CAPTION else f"{text[: LONGEST_CAPTION - 1]}…" for text in captions]
+    lines = map(one_line, captions)
+    texts = [text if len(text) <= LONGEST_CAPTION else f"{text[: LONGEST_CAPTION - 1]}…" for text in lines]
     width = math.ceil(max(font.getlength(text) for text in texts)) + 4 * GAP
     image = to_image(np.pad(sheet, ((0, 0), (width, 0), (0, 0))))
     draw = ImageDraw.Draw(image)

@@ -1,6 +1,7 @@
 """A checkpoint holds exactly what its config makes, in name, shape, type and sane value, or is refused."""
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -48,9 +49,13 @@ def played(*words: str, steps: int = 2) -> tuple[TrainConfig, Game]:
 
 
 def saved(
-    folder: Path, config: TrainConfig, tensors: Mapping[str, Tensor], steps: int = 2
+    folder: Path,
+    config: TrainConfig,
+    tensors: Mapping[str, Tensor],
+    steps: int = 2,
+    classes: tuple[str, ...] = (),
 ) -> checkpoint.Checkpoint:
-    header = Header(config=config.saved(), step=steps, shape=(2,), data="", versions={}, logs={})
+    header = Header(config=config.saved(), step=steps, shape=(2,), data="", versions={}, logs={}, classes=classes)
     path = folder / f"step-{steps:08d}.safetensors"
     checkpoint.write(path, header, tensors)
     return checkpoint.read_header(path)
@@ -211,6 +216,29 @@ def test_what_no_training_leaves_is_refused_by_its_header(
     change(tensors)
     opened = saved(tmp_path, config, tensors)
     with pytest.raises(CheckpointError, match=r"(is missing|its config makes|nothing that its config makes)"):
+        check_tensors(opened, config)
+
+
+@pytest.mark.parametrize(
+    ("words", "count", "told"),
+    [
+        (("model.conditional=true",), 8, None),
+        (
+            ("model.conditional=true",),
+            7,
+            r"joined\.embedding\.weight is float32 \[8, 64\], .* float32 \[7, 64\]",
+        ),
+        (("model.conditional=true",), 10**5, r"but its config makes float32 \[100000, 64\]"),
+        (("model.conditional=true",), 0, r"model\.conditional: the data has no classes"),
+        ((), 8, "names 8 classes, but its model is unconditional"),
+    ],
+)
+def test_a_header_names_as_many_classes_as_there_are_weights_for(
+    words: tuple[str, ...], count: int, told: str | None, tmp_path: Path
+) -> None:
+    config, game = played(*words)
+    opened = saved(tmp_path, config, state.tensors(game), classes=tuple(map(str, range(count))))
+    with nullcontext() if told is None else pytest.raises(CheckpointError, match=told):
         check_tensors(opened, config)
 
 

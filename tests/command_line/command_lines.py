@@ -167,7 +167,8 @@ def choices(draw: DrawFn) -> str:
 
 A_WRONG_WORD = ANY_ASSIGNMENT | ANY_ASSIGNMENT | choices() | garbled() | TEXT
 
-SAMPLING = st.one_of(assignments(SampleCommand)) | A_WRONG_WORD | VALUES.map("seeds={}".format)
+PARSED = st.sampled_from(["seeds={}", "class={}"])
+SAMPLING = st.one_of(assignments(SampleCommand)) | A_WRONG_WORD | st.builds(str.format, PARSED, VALUES)
 FOLDER = st.one_of(assignments(Folder)) | A_WRONG_WORD | VALUES.map("path={}".format)
 RESUMABLE = st.sampled_from(["train.steps", "sample.num", "device.name", "data.path", "plugins"])
 RESUMING = st.lists(

@@ -10,6 +10,7 @@ from PIL import Image
 
 from ganctl.cli import main
 from ganctl.commands.classes import labels_of
+from ganctl.commands.sample import _caption
 from ganctl.errors import ConfigError
 from tests.commands.labelled import save_labelled, train, words_of
 from tests.conftest import TINY, Cli
@@ -265,6 +266,12 @@ def test_codes_of_a_conditional_model_are_swept_within_a_class(workspace: Path, 
     train(cli, NAMES, "model.categorical_codes=[3]", "auxiliary=[code_loss]")
     assert cli(*SAMPLE, "sweep=true", "class=[dog,bee]", "num=2", "out=s.npz").code == 0
     assert np.load("s-code-0.npz")["labels"].tolist() == [4, 4, 4, 2, 2, 2]
+
+
+def test_a_caption_is_what_the_font_can_draw() -> None:
+    names = ["cat", "chien né", "猫", "Жук", " "]
+    told = [_caption(name, label) for label, name in enumerate(names)]
+    assert told == ["cat", "chien ne", "class 2", "class 3", "class 4"]
 
 
 def test_names_win_and_a_list_of_none_is_refused() -> None:
