@@ -58,7 +58,7 @@ ADDED = (
     Added("model.discriminator.maxout", 1, ("mlp",)),
     Added("model.generator.base_layers", 0, ("dcgan",)),
 )
-"""Every added key; only the group `schedule` may be missing altogether."""
+"""Every added key; only the groups `schedule` and `model.discriminator` may be missing altogether."""
 
 MOVED = {"loss.pack": "train.pack"}
 """Keys of groups by their earlier names. A run's hash is of these, so that old runs keep theirs."""
@@ -75,7 +75,7 @@ def completed(config: Mapping[str, Any]) -> dict[str, Any]:
     for added in ADDED:
         option = whole.get(added.group)
         if not added.names or (isinstance(option, dict) and option.get("name") in added.names):
-            _fill(whole, *added.key.split("."), value=added.value, missing=added.group == "schedule")
+            _fill(whole, *added.key.split("."), value=added.value, missing=added.group in ("schedule", "model"))
     return whole
 
 

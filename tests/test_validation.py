@@ -38,7 +38,11 @@ def assert_refused(values: dict[str, Any], told: str) -> None:
         ("model.generator.widht", 3, "model.generator.widht: unknown key (did you mean 'width'?)"),
         ("optimizer.generator.beta", 3, "optimizer.generator.beta: unknown key (did you mean 'betas'?)"),
         ("penalty.r1.wieght", 3, "penalty.r1.wieght: unknown key (did you mean 'weight'?)"),
-        ("model.name", "mpl", "model: unknown name 'mpl' (did you mean 'mlp'?); there are dcgan, mlp"),
+        (
+            "model.name",
+            "mpl",
+            "model: unknown name 'mpl' (did you mean 'mlp'?); there are biggan, dcgan, mlp, resnet",
+        ),
         ("penalty.r1.name", "zz", f"penalty.r1: unknown name 'zz'; there are {', '.join(PENALTIES)}"),
         ("loss", {}, "loss: needs a name, such as one of the files in configs/loss/"),
         ("auxiliary", {"a": {}}, "auxiliary.a: needs a name, such as one of the files in configs/auxiliary/"),

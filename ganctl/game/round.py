@@ -59,6 +59,12 @@ class Networks:
         return self.discriminator.code_logits(features).to(self.device.dtype)
 
 
+def _matrices(network: nn.Module) -> list[Tensor]:
+    embeddings = (module for module in network.modules() if isinstance(module, nn.Embedding))
+    left_out = {id(weight) for module in embeddings for weight in module.parameters()}
+    return [weight for weight in network.parameters() if weight.dim() > 1 and id(weight) not in left_out]
+
+
 def _given(labels: Tensor | None) -> tuple[Tensor, ...]:
     return () if labels is None else (labels,)
 
@@ -150,13 +156,13 @@ class Round:
 
     @property
     def generator_weights(self) -> list[Tensor]:
-        """The generator's weights of two or more dimensions, outputs first, as they are trained."""
-        return [weight for weight in self._networks.generator.parameters() if weight.dim() > 1]
+        """The generator's weights of two or more dimensions, as `weights` are the discriminator's."""
+        return _matrices(self._networks.generator)
 
     @property
     def weights(self) -> list[Tensor]:
-        """The discriminator's weights of two or more dimensions, outputs first, as they are trained."""
-        return [weight for weight in self._networks.discriminator.parameters() if weight.dim() > 1]
+        """The discriminator's weights of two or more dimensions, outputs first, as trained; no embeddings."""
+        return _matrices(self._networks.discriminator)
 
     def gradient_at(self, samples: Tensor) -> Tensor:
         """Return ∇D at any samples by a forward of its own, [logits, values], differentiable."""

@@ -10,12 +10,18 @@ from torch.nn.functional import relu
 from torch.nn.utils.parametrizations import spectral_norm
 
 from ganctl.errors import ConfigError
-from ganctl.models.layers import ACTIVATIONS, Width
+from ganctl.models.layers import ACTIVATIONS, Norm, Width
 from ganctl.models.model import MODELS, Discriminator, DiscriminatorSpec, Generator, GeneratorSpec, Model
 from ganctl.models.parts.attention import SelfAttention, attended
 from ganctl.models.parts.convolutions import Conv2d
 from ganctl.models.parts.heads import Heads
-from ganctl.models.parts.residual import BlocksSpec, ConditionalBatchNorm, DiscriminatorBlock, GeneratorBlock
+from ganctl.models.parts.residual import (
+    BlocksSpec,
+    ConditionalBatchNorm,
+    DiscriminatorBlock,
+    GeneratorBlock,
+    Prepare,
+)
 from ganctl.models.parts.sizes import base_of
 from ganctl.samples import SampleSpace
 
@@ -39,23 +45,26 @@ class BigganGeneratorSpec(BlocksSpec, GeneratorSpec):
 
 
 class BigganDiscriminatorSpec(BlocksSpec, DiscriminatorSpec):
-    """The discriminator's blocks and condition."""
+    """The discriminator's blocks and condition; without spectral norm it is a critic for a gradient penalty."""
+
+    norm: Literal["spectral", "none"]
 
 
-def prepared(layer: nn.Module, gain: float = 1.0) -> nn.Module:
-    """Return a layer with orthogonal weights (Saxe et al. 2014), whatever `gain`, and spectral norm."""
+def prepared(layer: nn.Module, gain: float = 1.0, *, norm: Norm = "spectral") -> nn.Module:
+    """Return a layer with orthogonal weights (Saxe et al. 2014), whatever `gain`, and wrap it if so normalised."""
     nn.init.orthogonal_(layer.weight)  # type: ignore[arg-type]
     if getattr(layer, "bias", None) is not None:
         nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
-    return spectral_norm(layer)
+    return spectral_norm(layer) if norm == "spectral" else layer
 
 
-def _attention(key: str, least: int | None, sides: list[int], channels: list[int]) -> nn.ModuleList:
+def _attention(
+    key: str, least: int | None, sides: list[int], channels: list[int], prepare: Prepare = prepared
+) -> nn.ModuleList:
     """Return what follows each block: attention at the smallest maps whose side is `least` or more, or nothing."""
     chosen = attended(key, least, sides)
     return nn.ModuleList(
-        SelfAttention(width, prepared) if level == chosen else nn.Identity()
-        for level, width in enumerate(channels)
+        SelfAttention(width, prepare) if level == chosen else nn.Identity() for level, width in enumerate(channels)
     )
 
 
@@ -117,15 +126,16 @@ class BigganDiscriminator(Discriminator):
         shares = JUDGED.get(halvings, CHANNELS[halvings][::-1])
         halved = [level < halvings - (halvings in JUDGED) for level in range(len(shares))]
         channels = [space.shape[0], *(spec.width * share for share in shares)]
-        block = partial(DiscriminatorBlock, prepare=prepared)
+        prepare = partial(prepared, norm=spec.norm)
+        block = partial(DiscriminatorBlock, prepare=prepare)
         self.blocks = nn.ModuleList(
             block(inputs, outputs, hidden=outputs, halves=halves, first=level == 0)
             for level, ((inputs, outputs), halves) in enumerate(zip(pairwise(channels), halved, strict=True))
         )
         sides = [min(space.shape[1:]) >> sum(halved[: level + 1]) for level in range(len(shares))]
-        self.attention = _attention("model.discriminator.attention", spec.attention, sides, channels[1:])
-        self.judge = prepared(nn.Linear(channels[-1], 1))
-        self.heads = Heads(channels[-1], len(space.classes), spec.condition, model.latents, prepared)
+        self.attention = _attention("model.discriminator.attention", spec.attention, sides, channels[1:], prepare)
+        self.judge = prepare(nn.Linear(channels[-1], 1))
+        self.heads = Heads(channels[-1], len(space.classes), spec.condition, model.latents, prepare)
 
     def features(self, samples: Tensor) -> Tensor:
         """Return sums of the last maps over their pixels, [batch, channels]."""
@@ -154,8 +164,8 @@ class Biggan(Model):
 
     @property
     def lipschitz(self) -> bool:
-        """True: every layer of the discriminator is spectrally normalised."""
-        return True
+        """Whether every layer of the discriminator is spectrally normalised."""
+        return self.discriminator.norm == "spectral"
 
     def parts(self, blocks: int) -> list[int]:
         """Return how many latents the base and each block get: equal parts, what is left over for the base.

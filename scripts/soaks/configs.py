@@ -28,6 +28,15 @@ SMALL = {
         "model.latent=4",
         "train.batch_size=8",
     ),
+    "resnet": (
+        "model.generator.width=4",
+        "model.generator.max_width=8",
+        "model.discriminator.width=4",
+        "model.discriminator.max_width=8",
+        "model.latent=8",
+        "data.resolution=8",
+        "train.batch_size=4",
+    ),
 }
 OF_ANY_MODEL = ("data.resolution=8", "train.batch_size=4")
 """For a model that says nothing above."""

@@ -22,7 +22,7 @@ PICTURES = 23
 
 DATA = {
     "digits": "data=digits",
-    "folder": "data=folder data.path=pictures data.cache=cache data.resolution=8",
+    "folder": "data=folder data.path=pictures data.cache=cache data.resolution=32",
     "array": "data=array data.path=pictures.npy",
 }
 """Pictures in memory, in the cache's file, and in a file of the user's own; what `prepare` lays out."""
@@ -94,7 +94,7 @@ def words_of(case: Case) -> tuple[str, str, list[str]]:
 
 def prepare(folder: Path) -> None:
     """Lay out the pictures that `DATA` names below a folder, old enough for the cache to trust their times."""
-    noise = np.random.default_rng(0).integers(0, 256, (PICTURES, 8, 8, 3), np.uint8)
+    noise = np.random.default_rng(0).integers(0, 256, (PICTURES, 32, 32, 3), np.uint8)
     np.save(folder / "pictures.npy", noise)
     (folder / "pictures").mkdir()
     for number, pixels in enumerate(noise):

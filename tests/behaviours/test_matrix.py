@@ -7,6 +7,7 @@ from ganctl.checkpoints import state
 from ganctl.game.scalars import measure
 from ganctl.game.step import Game, train_step
 from ganctl.losses import LOSSES
+from ganctl.models import MODELS
 from ganctl.optim import OPTIMIZERS
 from ganctl.penalties import PENALTIES, PenaltyTerm
 from scripts.soaks.configs import SMALL_OPTIONS
@@ -32,14 +33,15 @@ def cases() -> list[tuple[str, str, str, str]]:
     ]
 
 
-def assert_trained(game: Game) -> None:
+def assert_trained(game: Game, steps: int = 20) -> None:
     players = (game.generator, game.discriminator)
     before = [[weight.detach().clone() for weight in player.parameters] for player in players]
-    for step in range(20):
+    for step in range(steps):
         train_step(game, step)
     game.check()
     for name, tensor in state.tensors(game).items():
-        assert tensor.isfinite().all(), name
+        skipped = game.device.precision == "fp16" and name.endswith(".gradient_norm")  # the last one may be
+        assert skipped or tensor.isfinite().all(), name
     for player, old in zip(players, before, strict=True):
         pairs = zip(old, player.parameters, strict=True)
         assert any(not weight.equal(now) for weight, now in pairs), player.name
@@ -66,6 +68,23 @@ def test_every_loss_takes_20_finite_steps_in_packs(loss: str, model: str, data: 
     game = small_game(*packed, model=model, data=data)
     assert_trained(game)
     assert len(game.discriminator.last.logits["real"]) == game.draws.batch_size // 2
+
+
+CONDITIONS: dict[str, tuple[str, ...]] = {
+    "none": (),
+    "projection": ("model.conditional=true", "data.balance=true", "model.prior=sphere"),
+    "class_loss": ("auxiliary=[class_loss]", *SMALL_OPTIONS["auxiliary=[class_loss]"]),
+    "code_loss": ("auxiliary=[code_loss]", *SMALL_OPTIONS["auxiliary=[code_loss]"]),
+}
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("condition", list(CONDITIONS))
+@pytest.mark.parametrize("model", list(MODELS))
+def test_every_model_trains_with_labels_and_codes(model: str, condition: str, precision: str) -> None:
+    words = (*CONDITIONS[condition], "penalty=[r1]", "loss=hinge", f"device.precision={precision}")
+    steps = 20 if precision == "fp16" else 3  # the first ones are skipped, until the loss scale has come down
+    assert_trained(small_game(*words, model=model), steps)
 
 
 def test_everything_at_once_takes_20_finite_steps() -> None:

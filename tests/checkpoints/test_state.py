@@ -79,9 +79,9 @@ def assert_going_on_is_exact(words: list[str], model: str, data: str, folder: Pa
         train_step(second, step)
     expected, got = state.tensors(whole), state.tensors(second)
     assert expected.keys() == got.keys()
-    assert [name for name in expected if not torch.equal(expected[name], got[name])] == []
-    assert {name: value.dtype for name, value in got.items()} == {n: v.dtype for n, v in expected.items()}
-    assert measure(second, 5) == measure(whole, 5)
+    # In fp16 an overflow, whose update is skipped, may leave NaN as the gradient's norm.
+    torch.testing.assert_close(got, expected, rtol=0, atol=0, equal_nan=True)
+    assert measure(second, 5) == pytest.approx(measure(whole, 5), rel=0, abs=0, nan_ok=True)
 
 
 @pytest.mark.parametrize("world_size", WORLD_SIZES)

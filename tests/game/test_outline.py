@@ -12,16 +12,22 @@ from ganctl.game.build import build_game, open_configured
 from ganctl.game.outline import PLAYERS, check_memory, make_network, outline
 from ganctl.game.step import train_step
 from ganctl.models import MODELS
+from ganctl.models.layers import LayeredModel
 from ganctl.samples import IMAGES, POINTS, SampleSpace
 from tests.game.games import small_config, small_game
 
-SPACE = SampleSpace.of_shape((1, 8, 8))
-NORMS = ("batch", "layer", "spectral", "none")
+SPACE = SampleSpace.of_shape((1, 32, 32))
+NORMS = [
+    (f"model.generator.norm={norm}", f"model.discriminator.norm={norm}")
+    for norm in ("batch", "layer", "spectral", "none")
+]
+LAYERED = [name for name in MODELS if issubclass(MODELS[name], LayeredModel)]
+CASES = [*product(LAYERED, NORMS), *((name, ()) for name in MODELS if name not in LAYERED)]
 
 
-@pytest.mark.parametrize(("model", "norm"), list(product(MODELS, NORMS)))
-def test_an_outline_has_every_tensor_of_the_network_but_no_memory(model: str, norm: str) -> None:
-    config = small_config(f"model.generator.norm={norm}", f"model.discriminator.norm={norm}", model=model)
+@pytest.mark.parametrize(("model", "norms"), CASES)
+def test_an_outline_has_every_tensor_of_the_network_but_no_memory(model: str, norms: tuple[str, ...]) -> None:
+    config = small_config(*norms, model=model)
     before = torch.default_generator.get_state()
     for player in PLAYERS:
         drawn = outline(config, SPACE)[player].outline()

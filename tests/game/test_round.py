@@ -10,6 +10,7 @@ from ganctl.errors import ConfigError
 from ganctl.game.round import Networks, Round
 from ganctl.models import Discriminator
 from ganctl.runtime.device import Device
+from tests.game.games import small_game
 
 CPU = Device(torch.device("cpu"), "fp32", False)
 
@@ -75,3 +76,13 @@ def test_what_a_term_does_not_declare_is_refused_with_what_to_add(read: Any, tol
     with pytest.raises(ConfigError) as refused:
         read(round_of(latents=LATENTS))
     assert str(refused.value) == told
+
+
+@pytest.mark.parametrize("norm", ["spectral", "none"])
+def test_weights_are_those_of_both_networks_without_embeddings_of_classes(norm: str) -> None:
+    words = (f"model.discriminator.norm={norm}", "model.generator.norm=spectral")
+    plain, labelled = (small_game(*words, f"model.conditional={given}") for given in ("false", "true"))
+    for name in ("weights", "generator_weights"):
+        ours, theirs = (getattr(Round(game.networks, {}), name) for game in (plain, labelled))
+        assert len(ours) == len(theirs) >= 2
+        assert [weight.dim() for weight in ours] == [4] * len(ours)

@@ -162,6 +162,13 @@ def test_every_layer_but_norms_and_the_shared_embedding_is_spectrally_normalised
     assert not model.mixes_samples
 
 
+def test_a_critic_need_not_be_spectrally_normalised() -> None:
+    model = small("model.discriminator.norm=none")
+    judge = model.build_discriminator(space(classes=3))
+    assert not any(name.endswith("original") for name, _ in judge.named_parameters())
+    assert not model.lipschitz
+
+
 @pytest.mark.parametrize(("output", "low", "high"), [("tanh", -1.0, 1.0), ("sigmoid", 0.0, 1.0)])
 def test_images_lie_in_the_models_range(output: str, low: float, high: float) -> None:
     model = small(f"model.generator.output={output}")

@@ -1,5 +1,6 @@
 """Residual blocks, conditional batch norm and attention: the official numbers; merged convolutions are exact."""
 
+import copy
 from functools import partial
 
 import pytest
@@ -106,6 +107,34 @@ def test_their_derivatives_are_right_twice(kind: str) -> None:
     inputs = (torch.randn(1, 2, 4, 2).double().requires_grad_(), layer.weight.detach().clone().requires_grad_())
     assert gradcheck(output, inputs)
     assert gradgradcheck(output, inputs)
+
+
+SPECTRAL = {
+    "conv": (nn.Conv2d(4, 6, 3, padding=1), "x"),
+    "linear": (nn.Linear(7, 5), "v"),
+    "embedding": (nn.Embedding(5, 6), "y"),
+}
+
+
+@pytest.mark.parametrize("name", SPECTRAL)
+def test_spectral_norm_iterates_as_theirs(name: str) -> None:
+    # Theirs takes v from u, then u from v; torch's, the other way round, stores v half an iteration ahead.
+    case, (layer, inputs) = read("mimicry_spectral_norm"), SPECTRAL[name]
+    normed = spectral(copy.deepcopy(layer).double(), 1.0)
+    with torch.no_grad():
+        normed.parametrizations.weight.original.copy_(case[f"w.{name}.weight_orig"])
+        if f"w.{name}.bias" in case.tensors:
+            normed.bias.copy_(case[f"w.{name}.bias"])
+        norm = normed.parametrizations.weight[0]
+        norm._v.copy_(case[f"{name}.after_first.v"])
+        samples = case[f"in.{inputs}"]
+        normed(samples)
+        case.check(f"{name}.after_first.u", norm._u)
+        second = norm._v.clone()
+        normed(samples)
+        case.check(f"{name}.after_second.u", norm._u)
+        norm._v.copy_(second)
+        case.check(f"{name}.eval", normed.eval()(samples))
 
 
 class Counted(nn.Module):
