@@ -40,8 +40,8 @@ SCALED_DOWN = {
     ],
     "sagan": [
         "data.resolution=32",
-        "model.generator={width: 4, attention: [16]}",
-        "model.discriminator={width: 4, attention: [16]}",
+        "model.generator={width: 4, attention: 16}",
+        "model.discriminator={width: 4, attention: 16}",
         "train.batch_size=8",
     ],
     "biggan_cifar10": [

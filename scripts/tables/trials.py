@@ -82,8 +82,8 @@ SAGAN = (
     "model=resnet",
     "model.conditional=true",
     "model.generator.spectral=true",
-    "model.generator.attention=[16]",
-    "model.discriminator.attention=[16]",
+    "model.generator.attention=16",
+    "model.discriminator.attention=16",
 )
 
 BOTH = ("fid", "class_agreement")
