@@ -20,6 +20,8 @@ PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 SMALL = {
     "dcgan": ["model.generator.width=2", "model.discriminator.width=2"],
     "mlp": ["model.generator.hidden=[4]", "model.discriminator.hidden=[4]"],
+    "resnet": ["model.generator.width=2", "model.discriminator.width=2"],
+    "biggan": ["model.generator.width=2", "model.discriminator.width=2"],
 }
 
 

@@ -12,6 +12,21 @@ DCGAN = ("model=dcgan", "model.latent=100", "optimizer.lr=2e-4", "optimizer.beta
 MLP = ("model=mlp", "model.latent=100", "data.resolution=28", "optimizer.lr=2e-4", "ema.half_life=0")
 CRITIC = "model.discriminator.norm=none"
 R1_R2 = ("loss=relativistic", "penalty=[r1,r2]", "penalty.r1.every=1", "penalty.r2.every=1", CRITIC)
+HINGE = ("loss=hinge", "penalty=[]", "optimizer.lr=2e-4", "ema.half_life=0")
+SNGAN = (
+    "model=resnet",
+    "model.generator={width: 128, max_width: 128}",
+    "model.discriminator={width: 128, max_width: 128}",
+    "optimizer.betas=[0,0.9]",
+)
+BIGGAN = (
+    "model=biggan",
+    "model.conditional=true",
+    "model.generator.width=32",
+    "model.discriminator.width=64",
+    "optimizer.betas=[0.5,0.999]",
+)
+CLASSES, LABELS = 10, "labels.npy"
 
 
 @dataclass(frozen=True)
@@ -19,7 +34,8 @@ class Case:
     """A row of the table: what it is for people, its data, the plain loop by name, and ganctl's words.
 
     `updates` is the discriminator's updates a step; images are counted by those. `rgb` takes random colour
-    images of that many pixels in place of MNIST.
+    images of that many pixels in place of MNIST, in ten classes for a conditional model. `beside` is the case
+    whose plain loop stands beside one that has no tutorial of its own.
     """
 
     name: str
@@ -33,6 +49,7 @@ class Case:
     norm: bool = True
     networks: str = "dcgan"
     kind: str = "step"
+    beside: str | None = None
 
     @property
     def images(self) -> int:
@@ -47,6 +64,8 @@ CASES = {
     "wgan_gp": Case("WGAN-GP 32×32", "wgan_gp", 32, 64, (*DCGAN, "loss=wgan_gp", CRITIC), updates=5, norm=False),
     "r1_r2": Case("relativistic, R1 + R2, 32×32", "relativistic", 32, 64, (*DCGAN, *R1_R2), norm=False),
     "mlp": Case("MLP on MNIST 28×28", "cross_entropy", 28, 128, (*MLP, "penalty=[]"), networks="mlp"),
+    "sngan": Case("SNGAN 32×32", "", 32, 64, (*SNGAN, *HINGE), updates=5, rgb=32, beside="base"),
+    "biggan": Case("BigGAN 32×32, classes", "", 32, 64, (*BIGGAN, *HINGE), rgb=32, beside="base"),
     "sampling": Case("sampling, DCGAN 32×32", "sampling", 32, 256, (*DCGAN, "penalty=[]"), kind="sampling"),
 }
 MODES = {"auto": (), "strict": ("device.strict=true",), "graphs": ("device.graphs=true",)}
@@ -63,13 +82,19 @@ def words_of(case: Case, mode: str, *, mnist: str, device: str, rgb: str) -> tup
             place.append("data.resolution=32")
     else:
         place = ["data=array", f"data.path={rgb}"]
+        if "model.conditional=true" in case.words:
+            place.append(f"data.labels={Path(rgb).with_name(LABELS)}")
     common = [f"train.batch_size={case.batch_size}", f"device.name={device}", "train.steps=1000000"]
+    common.append(f"train.n_dis={case.updates}")
     return (*place, *case.words, *common, *MODES[mode])
 
 
 @contextmanager
 def random_images(side: int | None, count: int = 1024, channels: int = 3) -> Iterator[str]:
-    """Yield the path of a .npy file of random images of so many pixels, empty where no side is given."""
+    """Yield the path of a .npy file of random images of so many pixels, empty where no side is given.
+
+    Labels of ten classes lie beside it.
+    """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "images.npy")
         if side is not None:
@@ -79,4 +104,5 @@ def random_images(side: int | None, count: int = 1024, channels: int = 3) -> Ite
             for first in range(0, count, 4096):
                 some = images[first : first + 4096]
                 some[:] = random.integers(0, 256, some.shape, np.uint8)
+            np.save(Path(folder, LABELS), np.arange(count) % CLASSES)
         yield str(path)

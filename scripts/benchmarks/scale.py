@@ -45,7 +45,7 @@ def rows(options: argparse.Namespace) -> Iterator[Row]:
         with random_images(size.resolution, size.samples) as path:
             words = [*words_of(size, path, options.device), *options.words]
             told = {"kind": "bare", "device": options.device, "threads": options.threads, "words": words}
-            (found,) = in_turns([told], size.batch_size, options.rounds, options.seconds)
+            (found,) = in_turns([told], [size.batch_size], options.rounds, options.seconds)
         yield {
             "grows": grows,
             "resolution": size.resolution,

@@ -28,7 +28,7 @@ def side(name: str, case: str, options: argparse.Namespace, rgb: str) -> dict[st
     _, mode, kind = SIDES[name]
     common = {"kind": kind, "device": options.device, "threads": options.threads}
     if kind in ("plain", "resident"):
-        return common | {"case": case, "mnist": options.mnist, "rgb": rgb}
+        return common | {"case": known.beside or case, "mnist": options.mnist, "rgb": rgb}
     words = words_of(known, mode, mnist=options.mnist, device=options.device, rgb=rgb)
     return common | {"kind": kind if known.kind == "step" else known.kind, "words": [*words, *options.words]}
 
@@ -41,7 +41,8 @@ def measure(case: str, options: argparse.Namespace) -> dict[str, Measured]:
         names = [name for name in names if name not in ON_CUDA]
     with random_images(known.rgb) as rgb:
         sides = [side(name, case, options, rgb) for name in names]
-        return dict(zip(names, in_turns(sides, known.images, options.rounds, options.seconds), strict=True))
+        images = [CASES[told.get("case", case)].images for told in sides]
+        return dict(zip(names, in_turns(sides, images, options.rounds, options.seconds), strict=True))
 
 
 def rows_of(case: Case, found: dict[str, Measured]) -> list[Row]:

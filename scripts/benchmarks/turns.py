@@ -72,8 +72,10 @@ class Side:
         return found["seconds"], found["memory"]
 
 
-def in_turns(sides: Sequence[dict[str, Any]], images: int, rounds: int, seconds: float) -> list[Measured]:
-    """Return what each side measured over `rounds` turns of about `seconds` each, `images` a step."""
+def in_turns(
+    sides: Sequence[dict[str, Any]], images: Sequence[int], rounds: int, seconds: float
+) -> list[Measured]:
+    """Return what each side measured over `rounds` turns of about `seconds` each, with its `images` a step."""
     with ExitStack() as stack:
         open_sides = [stack.enter_context(Side(options)) for options in sides]
         steps = []
@@ -85,6 +87,6 @@ def in_turns(sides: Sequence[dict[str, Any]], images: int, rounds: int, seconds:
         for _ in range(rounds):
             for number, side in enumerate(open_sides):
                 took, held = side.take(steps[number])
-                speeds[number].append(images * steps[number] / took)
+                speeds[number].append(images[number] * steps[number] / took)
                 memory[number] = max(memory[number], held)
     return [Measured(each, held) for each, held in zip(speeds, memory, strict=True)]

@@ -72,6 +72,21 @@ HINGE = (
 
 BIGGAN = ("model.generator.width=16", "model.discriminator.width=32")
 """As wide at 32 pixels as the SNGAN-shaped networks."""
+ACGAN = (
+    "model.conditional=true",
+    "model.discriminator.condition=classifier",
+    "auxiliary=[class_loss]",
+    "auxiliary.class_loss.on_fakes=true",
+)
+SAGAN = (
+    "model=resnet",
+    "model.conditional=true",
+    "model.generator.spectral=true",
+    "model.generator.attention=[16]",
+    "model.discriminator.attention=[16]",
+)
+
+BOTH = ("fid", "class_agreement")
 
 DIGITS = Question(
     "digits",
@@ -86,7 +101,7 @@ DIGITS = Question(
             "conditional DCGAN",
             15,
             ("experiment=cdcgan_mnist", *kept(1000)),
-            ("fid", "class_agreement"),
+            BOTH,
         ),
     ),
 )
@@ -119,9 +134,24 @@ CIFAR = Question(
             "conditional BigGAN-shaped, 64 channels",
             30,
             endless("model=biggan", "model.conditional=true", *BIGGAN, *HINGE, "sample.num=80"),
-            ("fid", "class_agreement"),
+            BOTH,
         ),
     ),
 )
 
-QUESTIONS = (DIGITS, CODES, CIFAR)
+OTHERS = Question(
+    "others",
+    "AC-GAN and SAGAN in 10 CPU minutes",
+    "cifar",
+    (FID, AGREEMENT),
+    "Small networks by the other recipes on the same images: DCGAN with an auxiliary classifier, and residual "
+    "networks of 64 channels with classes, self-attention at 16×16 and spectral norm in both players.",
+    (
+        Trial("acgan", "AC-GAN", 10, endless("model=dcgan", *ACGAN, "sample.num=80", every=500), BOTH),
+        Trial(
+            "sagan", "SAGAN-shaped", 10, endless("model=resnet", *SAGAN, *HINGE, "sample.num=80", every=500), BOTH
+        ),
+    ),
+)
+
+QUESTIONS = (DIGITS, CODES, CIFAR, OTHERS)

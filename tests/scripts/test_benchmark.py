@@ -61,7 +61,7 @@ def test_the_loop_with_data_on_the_device_sees_the_pictures_and_computes_in_bf16
     assert not torch.equal(before, tutorial.generator[1].weight)
 
 
-@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.kind == "step"])
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.kind == "step" and case.loop])
 @pytest.mark.parametrize("mode", MODES)
 def test_each_cases_words_compose_to_networks_of_the_plain_loops_sizes(name: str, mode: str) -> None:
     case = CASES[name]
@@ -80,6 +80,34 @@ def test_each_cases_words_compose_to_networks_of_the_plain_loops_sizes(name: str
     assert config.train.batch_size == case.batch_size
     assert config.train.n_dis == case.updates
     assert config.ema.half_life == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "weights"), [("sngan", (1_204_483, 1_053_825)), ("biggan", (1_230_852, 1_075_586))]
+)
+def test_residual_cases_have_the_sizes_of_the_official_code_that_was_timed(
+    name: str, weights: tuple[int, int]
+) -> None:
+    case = CASES[name]
+    config = train_config(composed(*words_of(case, "auto", mnist="data", device="cpu", rgb="pictures.npy")))
+    space = config.model.space(SampleSpace.of_shape((3, 32, 32), classes=tuple("abcdefghij")))
+    with torch.device("meta"):
+        networks = (config.model.build_generator(space), config.model.build_discriminator(space))
+    assert tuple(sum(weight.numel() for weight in network.parameters()) for network in networks) == weights
+    assert (config.train.batch_size, config.train.n_dis) == (64, case.updates)
+
+
+def test_each_side_counts_its_own_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[list[int]] = []
+
+    def noted(sides: list[dict[str, Any]], images: list[int], rounds: int, seconds: float) -> list[Measured]:
+        told.append(images)
+        assert sides[0]["case"] == "base"
+        return [Measured([1.0], 0) for _ in sides]
+
+    monkeypatch.setattr(steps, "in_turns", noted)
+    steps.measure("sngan", benchmark.options_of(["--cases", "sngan", "--sides", "plain,auto"]))
+    assert told == [[128, 5 * 64]]
 
 
 def test_ratios_are_taken_turn_by_turn() -> None:
