@@ -3,7 +3,6 @@
 No sample has a reference image. So batches are compared by their means, and samples with others of their batch.
 """
 
-import math
 from collections.abc import Callable
 from typing import Annotated, ClassVar, Literal
 
@@ -158,8 +157,8 @@ def multiclass_hinge(logits: Tensor, labels: Tensor) -> Tensor:
 class CodeLoss(Auxiliary):
     """−log Q(c | G(z, c)), which bounds the information of samples on codes (Chen et al. 2016, equation 5).
 
-    Both players minimise it. `continuous` is the weight of continuous codes, normal given the sample, beside 1 for
-    each categorical one.
+    Both players minimise it. Given a sample, a continuous code is normal with variance 1, as in the authors' code;
+    `continuous` is the weight of these codes beside 1 for each categorical one.
     """
 
     players = ("generator", "discriminator")
@@ -173,20 +172,14 @@ class CodeLoss(Auxiliary):
         sizes = [*space.categorical, space.continuous]
 
         def loss(round: Round) -> Tensor:
-            told = round.code_logits().split([*sizes, space.continuous], 1)
+            told = round.code_logits().split(sizes, 1)
             codes = round.latents[:, space.dimensions :].split(sizes, 1)
-            terms = [cross_entropy(logits, code) for logits, code in zip(told[:-2], codes, strict=False)]
+            terms = [cross_entropy(*pair) for pair in zip(told[:-1], codes[:-1], strict=True)]
             if space.continuous:
-                terms.append(self.continuous * normal_loss(told[-2], told[-1], codes[-1]))
+                terms.append(self.continuous * (told[-1] - codes[-1]).square().sum(1).mean() / 2)
             return torch.stack(terms).sum()
 
         return loss
-
-
-def normal_loss(mean: Tensor, log_variance: Tensor, values: Tensor) -> Tensor:
-    """Return the negative log density of values [n, codes] under normal distributions: mean over n, summed."""
-    squares = (values - mean).square() * torch.exp(-log_variance)
-    return (squares + log_variance + math.log(2 * math.pi)).sum(1).mean() / 2
 
 
 @AUXILIARIES.register

@@ -153,7 +153,7 @@ def overwritten(block: nn.Module, inputs: tuple[Tensor]) -> tuple[Tensor]:
 def informed(case: Case, features: Tensor) -> dict[str, Tensor]:
     """Return InfoGAN's heads of theirs: three maps, each spectrally normalised, of the mean pixel.
 
-    Ours is one map of the sum, like the other heads, and tells logarithms of variances.
+    Ours is one map of the sum, like the other heads, and tells no variances.
     """
     told = {}
     for name in ("discrete", "conti_mu", "conti_var"):

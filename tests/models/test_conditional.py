@@ -74,7 +74,7 @@ def test_codes_widen_the_latents_and_are_told_from_features(name: str) -> None:
     model, generator, discriminator = networks(name, "model.categorical_codes=[3,4]", "model.continuous_codes=2")
     assert model.latents.width == model.latent + 9
     samples = generator(latents(model))
-    assert discriminator.code_logits(discriminator.features(samples)).shape == (4, 7 + 2 * 2)
+    assert discriminator.code_logits(discriminator.features(samples)).shape == (4, 7 + 2)
 
 
 @pytest.mark.parametrize("name", list(MODELS))

@@ -16,8 +16,8 @@ class Heads(nn.Module):
 
     With classes, either a logit gains ⟨e(label), features⟩ (projection: Miyato and Koyama 2018, equation 3), or a
     map tells the class (classifier: Odena et al. 2017). Of the latents' codes one map tells the logits of each
-    categorical one, then means, then logarithms of the variances of the continuous ones (Chen et al. 2016, section
-    6). `wrap` initialises and normalises a map as the discriminator does its other layers.
+    categorical one, then the means of the continuous ones (Chen et al. 2016, section 6). `wrap` initialises and
+    normalises a map as the discriminator does its other layers.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class Heads(nn.Module):
         elif classes:
             self.classifier = wrap(nn.Linear(width, classes))
         if latents.codes:
-            self.codes = wrap(nn.Linear(width, sum(latents.categorical) + 2 * latents.continuous))
+            self.codes = wrap(nn.Linear(width, sum(latents.categorical) + latents.continuous))
 
     def conditioned(self, logits: Tensor, features: Tensor, labels: Tensor | None) -> Tensor:
         """Return logits [count] of features, of the class that each label names if they are projected."""
