@@ -87,7 +87,9 @@ class Command:
 
     def run(self, values: Typed, job: Job, signals: Signals) -> None:
         """Validate the values of one job by the command's schema, and do it."""
-        importlib.import_module(f"ganctl.commands.{self.name}").run(values, job, signals)
+        with signals.held():
+            module = importlib.import_module(f"ganctl.commands.{self.name}")
+        module.run(values, job, signals)
 
 
 def _words_of_train(words: list[str]) -> tuple[str, list[str]]:
@@ -213,7 +215,8 @@ def _run(command: Command, words: list[str], signals: Signals) -> int:
 
     def do(job: Job) -> None:
         values = job.values()
-        import_plugins(values.get("plugins", []))
+        with signals.held():
+            import_plugins(values.get("plugins", []))
         command.run(values, job, signals)
 
     codes: list[int] = []

@@ -2,6 +2,8 @@
 
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
@@ -36,6 +38,18 @@ class Signals:
     def __exit__(self, *error: object) -> None:
         for number, handler in self._previous.items():
             signal.signal(number, handler)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Note signals within the block, and raise `Stopped` after it.
+
+        For imports: the C code of NumPy and torch swallows an exception, and leaves half a module.
+        """
+        self.deferred = True
+        yield
+        self.deferred = False
+        if self.received is not None:
+            raise Stopped(self.received)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if number in SAVING:

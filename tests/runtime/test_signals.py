@@ -26,6 +26,24 @@ def test_a_deferred_signal_is_noted_and_the_second_one_ends_at_once() -> None:
         assert stopped.value.exit_code == 130
 
 
+def test_a_signal_during_an_import_is_raised_after_it_where_nothing_swallows_it() -> None:
+    done = []
+
+    def ended_within() -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        done.append("imported")
+
+    with Signals() as signals:
+        with signals.held():
+            done.append("nothing came")
+        with pytest.raises(Stopped) as stopped, signals.held():
+            ended_within()
+        assert stopped.value.exit_code == 143
+        with pytest.raises(Stopped):
+            os.kill(os.getpid(), signal.SIGTERM)
+    assert done == ["nothing came", "imported"]
+
+
 def test_the_handlers_before_are_put_back() -> None:
     before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
     with Signals():
