@@ -35,7 +35,7 @@ def test_a_packed_discriminator_is_the_plain_one_on_concatenated_channels(
 
 @pytest.mark.parametrize("name", list(MODELS))
 def test_a_pack_of_one_is_the_plain_discriminator(name: str) -> None:
-    network = build_discriminator(small_config(model=name).model, SampleSpace.of_shape((1, 8, 8)), 1)
+    network = build_discriminator(small_config(model=name).model, SampleSpace.of_shape((1, 32, 32)), 1)
     assert not isinstance(network, Packed)
 
 

@@ -139,7 +139,7 @@ def test_codes_are_mixed_into_the_latents() -> None:
     changed[:, -1] += 1
     assert not torch.allclose(generator(latents), generator(changed))
     judge = model.build_discriminator(space())
-    assert judge.code_logits(judge.features(torch.randn(2, 3, 32, 32))).shape == (2, 5)
+    assert judge.code_logits(judge.features(torch.randn(2, 3, 32, 32))).shape == (2, 4)
 
 
 def test_weights_start_orthogonal_and_of_norm_1() -> None:
