@@ -124,14 +124,14 @@ CIFAR = Question(
     "cifar",
     (FID, AGREEMENT),
     "CIFAR-10's 50,000 training images as JPEG files (not the original pixels) at 32×32, each network for 30 CPU "
-    "minutes. FID is that of 10,000 samples in the features of a classifier of these images: it compares the rows "
-    "with each other, and is no published FID.",
+    "minutes, the residual ones of 64 channels. FID is of 10,000 samples in the features of a classifier of "
+    "these images: it compares the rows with each other, and is no published FID.",
     (
         Trial("dcgan", "DCGAN", 30, endless("model=dcgan", "sample.num=64")),
-        Trial("sngan", "SNGAN-shaped, 64 channels", 30, endless("model=resnet", *HINGE, "sample.num=64")),
+        Trial("sngan", "SNGAN-shaped", 30, endless("model=resnet", *HINGE, "sample.num=64")),
         Trial(
             "biggan",
-            "conditional BigGAN-shaped, 64 channels",
+            "BigGAN-shaped, classes",
             30,
             endless("model=biggan", "model.conditional=true", *BIGGAN, *HINGE, "sample.num=80"),
             BOTH,
