@@ -13,7 +13,7 @@ FILES = {str(path.relative_to(PACKAGE)): ast.parse(path.read_text()) for path in
 """Each file of the package, parsed."""
 
 FOUNDATION = {"errors", "images", "registry", "round", "runtime", "samples", "terms"}
-FAMILIES = {"losses", "penalties", "auxiliary", "schedules", "optim", "models", "data"}
+FAMILIES = {"losses", "penalties", "auxiliary", "augment", "schedules", "optim", "models", "data"}
 MAY_IMPORT = {
     "errors": set(),
     "registry": set(),
