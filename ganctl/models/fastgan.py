@@ -20,6 +20,7 @@ from ganctl.models.parts.gated import (
     normalised,
 )
 from ganctl.models.parts.heads import Heads
+from ganctl.models.parts.quarters import quarters
 from ganctl.models.parts.sizes import base_of
 from ganctl.samples import SampleSpace
 
@@ -170,15 +171,11 @@ class FastganDiscriminator(Discriminator):
         large, small = self._maps(features)[:2]
         patches = [self.patches(large).flatten(1), self.small_patches(small).flatten(1)]
         logits = torch.cat(patches, 1).t()
-        return self.heads.conditioned(logits, large.mean((2, 3)), labels)
+        return self.heads.conditioned(logits, self.summary(features), labels)
 
-    def class_logits(self, features: Tensor) -> Tensor:
-        """Return the logits of each class of the last maps' means, [batch, classes]."""
-        return super().class_logits(self._maps(features)[0].mean((2, 3)))
-
-    def code_logits(self, features: Tensor) -> Tensor:
-        """Return what the last maps' means tell of the latents' codes, [batch, values]."""
-        return super().code_logits(self._maps(features)[0].mean((2, 3)))
+    def summary(self, features: Tensor) -> Tensor:
+        """Return the large image's last maps' means, [batch, channels]."""
+        return self._maps(features)[0].mean((2, 3))
 
     def reconstructed(self, features: Tensor, places: Tensor) -> Tensor:
         """Return what the decoders make of features: the image, the same of the small image, and a quarter of it.
@@ -198,13 +195,6 @@ class FastganDiscriminator(Discriminator):
         ]
 
 
-def quarters(images: Tensor, places: Tensor) -> Tensor:
-    """Return a quarter of each image [batch, channels, height, width]; places 0–3 by rows, int64 [batch]."""
-    cut = images.unflatten(3, (2, -1)).unflatten(2, (2, -1)).permute(0, 2, 4, 3, 5, 1)
-    each = torch.arange(len(images), device=images.device)
-    return cut[each, places // 2, places % 2].permute(0, 3, 1, 2)
-
-
 @MODELS.register
 class Fastgan(Model):
     """FastGAN for images whose smaller side is 4–7 times 8, 16, …, 256 pixels, up to 1,024.
@@ -222,3 +212,8 @@ class Fastgan(Model):
     def mixes_samples(self) -> bool:
         """Whether the discriminator has batch norm: it has."""
         return True
+
+    @property
+    def reconstructs(self) -> bool:
+        """Whether the discriminator has decoders."""
+        return self.discriminator.decoders
