@@ -138,9 +138,10 @@ class FastganDiscriminator(Discriminator):
         ]
         self.decoders = nn.ModuleList()
         if spec.decoders:
+            bounded = "sigmoid" if model.generator.output == "sigmoid" else "tanh"
             self.shapes.append((channels[-2], 4 * height, 4 * width))
             self.decoders.extend(
-                Decoder(shape[0], colours, self.doublings, model.generator.output) for shape in self.shapes
+                Decoder(shape[0], colours, self.doublings, bounded) for shape in self.shapes
             )
         self.heads = Heads(channels[-1], len(space.classes), spec.condition, model.latents, normalised)
 
