@@ -10,7 +10,7 @@ from torch import Tensor
 from ganctl.augment import Augment
 from ganctl.errors import ConfigError
 from ganctl.game.augmenter import Augmenter
-from ganctl.game.step import Game, train_step
+from ganctl.game.step import Game
 from tests.game.games import round_of, small_game
 
 
