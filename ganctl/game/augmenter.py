@@ -21,7 +21,7 @@ class Augmenter:
     value_range: tuple[float, float] = (-1.0, 1.0)
 
     def draws(self, side: Side, shape: tuple[int, ...]) -> dict[str, tuple[Distribution, tuple[int, ...]]]:
-        """Return what a side of samples of a shape is fed, by name: a distribution, and the shape for each sample."""
+        """Return what a side is fed, by name: a distribution, and the shape of what each sample [*shape] gets."""
         drawn: dict[str, tuple[Distribution, tuple[int, ...]]] = {}
         for name, augment in self.augments.items():
             drawn[_key(name, side)] = ("uniform", (augment.uniforms,))

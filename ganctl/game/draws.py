@@ -23,8 +23,8 @@ class Draws:
 
     An update learns from `accumulate` batches. Its random numbers are drawn for all of them at once and sliced, so
     that accumulation sees the numbers of one large batch. Each rank is fed its part of a batch. `updates` are
-    those of each player a step. A `conditional` model is fed labels, too, an `augmenter` its numbers. With `share`,
-    the generator's first update in a step has the latents of the discriminator's last one.
+    those of each player a step. A `conditional` model is fed labels, too, and an `augmenter` its numbers. With
+    `share`, the generator's first update in a step has the latents of the discriminator's last one.
     """
 
     batches: Batches
@@ -73,8 +73,8 @@ class Draws:
         """Yield the feed of this rank's part of each batch of a player's update `number` (from 0).
 
         It holds the latents, unless the update shares the samples of the one before, labels, the numbers of
-        augmentations, and `reads`: "real", "latents", and the names of draws with their distributions, "uniform" in
-        [0, 1), one number a logit, or "normal", in the shape of the samples.
+        augmentations, and `reads`: "real", "latents", and the names of draws with their distributions, "uniform"
+        in [0, 1), one number a logit, or "normal", in the shape of the samples.
         """
         count, samples = self.batch_size * self.accumulate, self.batches.store.space.shape
         given = self.accumulate == 1 and self._repeats_latents(player, number) and "latents" not in reads

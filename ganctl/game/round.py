@@ -24,7 +24,7 @@ Distribution = Literal["uniform", "normal"]
 Feed = Mapping[str, Tensor]
 """What a batch depends on besides the weights, by name: `latents`, `real`, labels, and what is drawn for it."""
 
-Augment = Callable[[Tensor, Side, Feed], Tensor]
+Augmentation = Callable[[Tensor, Side, Feed], Tensor]
 """From the samples of a side to what the discriminator sees of them."""
 
 
@@ -40,7 +40,7 @@ class Networks:
     generator: nn.Module
     discriminator: nn.Module
     device: Device
-    augment: Augment = unchanged
+    augment: Augmentation = unchanged
 
     def generate(self, feed: Feed) -> Tensor:
         """Return the generator's samples [batch, *shape] of a feed's latents, in the type of real ones."""

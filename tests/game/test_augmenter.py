@@ -10,7 +10,7 @@ from torch import Tensor
 from ganctl.augment import Augment
 from ganctl.errors import ConfigError
 from ganctl.game.augmenter import Augmenter
-from ganctl.game.step import Game, train_step
+from ganctl.game.step import Game
 from tests.game.games import round_of, small_game
 
 
@@ -61,7 +61,7 @@ def test_both_sides_are_augmented_by_numbers_of_their_own() -> None:
 def test_the_gradient_is_of_the_image_before_augmentation() -> None:
     game = brightened(small_game("device.precision=fp64"))
     this = round_of(game, "discriminator")
-    gradient = this.real_gradient
+    gradient = this.real_gradient.detach()
     shift = 1e-6 * torch.randn_like(this.real)
     with torch.no_grad():
         ends = [
@@ -81,12 +81,3 @@ def test_points_are_refused() -> None:
     with pytest.raises(ConfigError, match=r"^augment.diffaugment: .* set augment=\[\]$"):
         small_game("augment=[diffaugment]", model="mlp", data="ring")
 
-
-def test_a_strength_moves_with_the_signs_of_real_logits_and_is_logged() -> None:
-    from ganctl.game.scalars import measure
-
-    game = small_game("augment=[ada]", "augment.ada.interval=1", "augment.ada.speed=1", "augment.ada.target=0.0")
-    for step in range(5):
-        train_step(game, step)
-    assert measure(game, 4)["augment/ada"] == float(game.discriminator.augmenter.strengths["ada"].value)
-    assert {name for name in game.members if name.startswith("augment")} == {"augment.ada"}

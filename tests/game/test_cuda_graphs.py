@@ -181,7 +181,7 @@ def test_what_only_a_lazy_term_asks_for_is_drawn_when_it_is_due(monkeypatch: pyt
     calls = counted(Draws, "_drawn", monkeypatch)
     for step in range(9):
         train_step(game, step)
-    assert calls == [("uniform", "interpolation", "discriminator", number) for number in (0, 3, 6)]
+    assert calls == [("uniform", (4,), "interpolation", "discriminator", number) for number in (0, 3, 6)]
 
 
 def test_a_step_that_diverges_is_named_though_it_was_replayed() -> None:

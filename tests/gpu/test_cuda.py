@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from ganctl.checkpoints import file as checkpoint
 from ganctl.augment import AUGMENTS
+from ganctl.checkpoints import file as checkpoint
 from ganctl.checkpoints import state
 from ganctl.checkpoints.file import Header
 from ganctl.game.step import Game, train_step
