@@ -53,9 +53,9 @@ class Discriminator(nn.Module):
 
 
 class GeneratorSpec(Spec):
-    """What every generator states."""
+    """What every generator states; `linear` leaves the values of images in about [-1, 1] unbounded."""
 
-    output: Literal["tanh", "sigmoid"]
+    output: Literal["tanh", "sigmoid", "linear"]
 
 
 class DiscriminatorSpec(Spec):
@@ -96,7 +96,7 @@ class Model(Component):
     @property
     def value_range(self) -> tuple[float, float]:
         """Black and white of images in a step, generated and real ones alike."""
-        return (-1.0, 1.0) if self.generator.output == "tanh" else (0.0, 1.0)
+        return (0.0, 1.0) if self.generator.output == "sigmoid" else (-1.0, 1.0)
 
     def space(self, samples: SampleSpace) -> SampleSpace:
         """Return the space of samples with this model's value range, and the data's classes if it is conditional.
