@@ -1,11 +1,28 @@
 """What every augmentation has: the random numbers it needs, and images in, images out."""
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import ClassVar, Protocol
 
 import torch
 from torch import Tensor
 
 from ganctl.registry import Component, Family
+
+
+class Strength(Protocol):
+    """How often images are changed, as training adapts it: a part of the checkpoint."""
+
+    value: Tensor
+    """The probability of each change, a scalar on the device."""
+
+    def observe(self, real_logits: Tensor) -> None:
+        """Move the value, in place, by the logits of real images of a discriminator's update."""
+
+    def state(self) -> dict[str, Tensor]:
+        """Return the tensors by name; names, shapes and types are the same at every step."""
+
+    def load(self, saved: Mapping[str, Tensor]) -> None:
+        """Take over the tensors that `state` returned."""
 
 
 class Augment(Component):
@@ -26,6 +43,10 @@ class Augment(Component):
     def draws_noise(self) -> bool:
         """Whether a sample needs standard normal numbers of its shape, too."""
         return False
+
+    def begin(self, images: int, device: torch.device) -> Strength:
+        """Return the strength of an adaptive augmentation at step 0; an update learns from so many real images."""
+        raise NotImplementedError
 
     def apply(
         self,
