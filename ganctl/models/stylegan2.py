@@ -76,7 +76,9 @@ class SynthesisBlock(nn.Module):
         self.paint = ToPixels(outputs, channels, style) if paints else None
         self.enlarge = doubling() if paints and not first else None
 
-    def forward(self, maps: Tensor, images: Tensor | None, styles: Sequence[Tensor]) -> tuple[Tensor, Tensor | None]:
+    def forward(
+        self, maps: Tensor, images: Tensor | None, styles: Sequence[Tensor]
+    ) -> tuple[Tensor, Tensor | None]:
         """Return maps [batch, outputs, …] and images, None as long as there are none.
 
         `styles` are those of the convolutions, each [batch, width], and last that of the pixels.
@@ -164,7 +166,7 @@ class Stylegan2Generator(StyledGenerator):
 
 
 class HalvingBlock(nn.Module):
-    """Halves maps by two convolutions; pixels come in first in the `first` block, in all in the architecture skip."""
+    """Halves maps by two convolutions; pixels come into the `first` block, or all in the architecture skip."""
 
     def __init__(
         self, inputs: int, outputs: int, channels: int, architecture: Architecture, *, first: bool
@@ -238,7 +240,8 @@ class Stylegan2Discriminator(Discriminator):
         assert labels is not None, "a projection discriminator needs labels"
         with torch.autocast(features.device.type, enabled=False):
             asked: Tensor = self.mapping(None, labels)
-        return (judged * asked).sum(1) * judged.shape[1] ** -0.5
+        logits: Tensor = (judged * asked).sum(1) * float(judged.shape[1] ** -0.5)
+        return logits
 
 
 @MODELS.register

@@ -7,8 +7,8 @@ from torch import Tensor, nn
 class MinibatchDeviation(nn.Module):
     """Adds channels with the mean standard deviation of values among `group` samples, None for the whole batch.
 
-    Where the batch is not divisible by it, the largest smaller group that divides it. Each of the new `channels` is
-    of a share of the others.
+    Where the batch is not divisible by it, the largest smaller group that divides it. Each of the new `channels`
+    is of a share of the others.
     """
 
     def __init__(self, group: int | None, channels: int = 1) -> None:

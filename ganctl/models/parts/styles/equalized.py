@@ -43,7 +43,9 @@ class EqualConv2d(nn.Module):
     Before it, images whose side is halved are filtered.
     """
 
-    def __init__(self, inputs: int, outputs: int, kernel: int, *, active: bool = True, halves: bool = False) -> None:
+    def __init__(
+        self, inputs: int, outputs: int, kernel: int, *, active: bool = True, halves: bool = False
+    ) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.randn(outputs, inputs, kernel, kernel))
         self.bias = nn.Parameter(torch.zeros(outputs)) if active else None
@@ -63,8 +65,8 @@ class EqualConv2d(nn.Module):
         if self.bias is None:
             return convolved(maps, self.weight * (self.scale * gain), None, self.stride, self.padding)
         gain *= ACTIVE_GAIN
-        weight = self.weight * (self.scale * gain)
-        return leaky_relu(convolved(maps, weight, self.bias * gain, self.stride, self.padding), SLOPE, inplace=True)
+        weight, bias = self.weight * (self.scale * gain), self.bias * gain
+        return leaky_relu(convolved(maps, weight, bias, self.stride, self.padding), SLOPE, inplace=True)
 
 
 class DoublingShortcut(nn.Module):

@@ -17,9 +17,9 @@ Padding = tuple[int, int, int, int]
 class Filter(nn.Module):
     """A filter along both axes, of a sum of 1 before its `gain`, of images of other sides.
 
-    `up` - 1 zeros are put between the pixels, then `padding` around them; they are convolved with the `taps` of both
-    axes, and each `down`th pixel stays. The gradient is such a filter, too: torch differentiates convolutions by
-    groups slowly.
+    `up` - 1 zeros are put between the pixels, then `padding` around them; they are convolved with the `taps` of
+    both axes, and each `down`th pixel stays. The gradient is such a filter, too: torch differentiates convolutions
+    by groups slowly.
     """
 
     kernel: Tensor
@@ -29,6 +29,7 @@ class Filter(nn.Module):
     ) -> None:
         super().__init__()
         self.settings = up, down, padding
+        self.taps, self.gain = taps, gain
         line = torch.tensor(taps)
         kernel = torch.outer(line, line).flip(0, 1) * (gain / line.sum().square())
         self.register_buffer("kernel", kernel, persistent=False)
@@ -62,7 +63,7 @@ class _Filtered(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         (gradient,) = gradients
         (kernel,) = ctx.saved_tensors
-        up, down, (left, right, top, bottom), (height, width) = ctx.settings
+        up, down, (left, _, top, _), (height, width) = ctx.settings
         kernel_height, kernel_width = kernel.shape
         before = kernel_width - 1 - left, kernel_height - 1 - top
         # As many pixels as the maps had: the stretched gradient is padded until the kernel fits there so often.

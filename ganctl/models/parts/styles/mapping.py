@@ -1,5 +1,7 @@
 """From latents and classes to a style (Karras et al. 2019; of classes: Karras et al. 2020, StyleGAN2-ADA)."""
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
@@ -13,7 +15,7 @@ RATE = 0.01
 class Mapping(nn.Module):
     """Layers of `width` units with leaky ReLU, of latents, an embedding of the class, or both side by side.
 
-    Each of the two is scaled to a mean square of 1 first. Without latents `inputs` is 0, without classes `classes`.
+    Each of the two is scaled to a mean square of 1 first. `inputs` is 0 without latents, `classes` without them.
     """
 
     def __init__(self, inputs: int, classes: int, width: int, layers: int) -> None:
@@ -21,9 +23,8 @@ class Mapping(nn.Module):
         self.classes = classes
         self.embedding = EqualLinear(classes, width) if classes else None
         first = inputs + (width if classes else 0)
-        self.layers = nn.Sequential(
-            *(EqualLinear(first if level == 0 else width, width, active=True, rate=RATE) for level in range(layers))
-        )
+        sizes = pairwise([first] + [width] * layers)
+        self.layers = nn.Sequential(*(EqualLinear(*size, active=True, rate=RATE) for size in sizes))
 
     def forward(self, latents: Tensor | None, labels: Tensor | None = None) -> Tensor:
         """Return [batch, width] of latents [batch, inputs] and labels, int64 [batch]; not in mixed precision."""

@@ -1,7 +1,7 @@
 """Convolutions whose weights a style scales (Karras et al. 2020, section 2.2).
 
-A style scales the inputs of a convolution instead of its weights, and what demodulates them its outputs, so that all
-samples of a batch share one convolution: the same by linearity, and faster than a convolution for each.
+A style scales the inputs of a convolution instead of its weights, and what demodulates them its outputs, so that
+all samples of a batch share one convolution: the same by linearity, and faster than a convolution for each.
 """
 
 import torch
@@ -18,9 +18,9 @@ EPSILON = 1e-8
 class ModulatedConv2d(nn.Module):
     """A 3×3 convolution, demodulated, of the same or `doubles` twice the side; then noise, bias and leaky ReLU.
 
-    The noise is one normal number a pixel, the same for all channels, times a learned `strength`. In training it is
-    drawn for each sample, by torch's global generator; else it is the buffer `noise`. `sides` are height and width
-    of the output.
+    The noise is one normal number a pixel, the same for all channels, times a learned `strength`. In training it
+    is drawn for each sample, by torch's global generator; else it is the buffer `noise`. `sides` are height and
+    width of the output.
     """
 
     noise: Tensor
@@ -39,12 +39,11 @@ class ModulatedConv2d(nn.Module):
         gain *= ACTIVE_GAIN
         with torch.autocast(maps.device.type, enabled=False):
             scale: Tensor = self.affine(style)
-            lengths = scale.square() @ self.weight.square().sum((2, 3)).T
-            demodulation = (lengths + EPSILON).rsqrt() * gain
+            lengths = demodulation(self.weight, scale) * gain
         mixed = modulated(maps, self.weight, scale, self.filter)
         dtype = mixed.dtype
         bias = (self.bias * gain).to(dtype)[:, None, None]
-        demodulated = torch.addcmul(bias, mixed, demodulation.to(dtype)[:, :, None, None])
+        demodulated = torch.addcmul(bias, mixed, lengths.to(dtype)[:, :, None, None])
         if self.training:
             noise = torch.randn(len(maps), 1, *self.noise.shape, dtype=self.noise.dtype, device=maps.device)
         else:
@@ -68,12 +67,12 @@ class ToPixels(nn.Module):
             scale = self.affine(style) * self.scale
             weight = scale[:, None] * self.weight.flatten(1)  # of each sample, [batch, channels, inputs]
         pixels = maps.permute(0, 2, 3, 1).flatten(1, 2) @ weight.to(maps.dtype).transpose(1, 2)
-        images = pixels.unflatten(1, maps.shape[2:]).permute(0, 3, 1, 2)
+        images: Tensor = pixels.unflatten(1, maps.shape[2:]).permute(0, 3, 1, 2)
         return images.to(self.bias.dtype) + self.bias[:, None, None]
 
 
 def modulated(maps: Tensor, weight: Tensor, scale: Tensor, filter: Filter | None = None) -> Tensor:
-    """Return the convolution of maps by a weight [outputs, inputs, side, side] whose inputs a scale [batch, inputs] scales.
+    """Return the convolution of maps, scaled by [batch, inputs], and a weight [outputs, inputs, side, side].
 
     With a `filter`, of twice the side.
     """
@@ -82,3 +81,9 @@ def modulated(maps: Tensor, weight: Tensor, scale: Tensor, filter: Filter | None
         return convolved(scaled, weight, None, 1, weight.shape[2] // 2)
     doubled: Tensor = filter(conv_transpose2d(scaled, weight.transpose(0, 1), stride=2))
     return doubled
+
+
+def demodulation(weight: Tensor, scale: Tensor) -> Tensor:
+    """Return by what to scale the outputs of `modulated` so that their weights have length 1, [batch, outputs]."""
+    squares: Tensor = scale.square() @ weight.square().sum((2, 3)).T
+    return (squares + EPSILON).rsqrt()
