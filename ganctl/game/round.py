@@ -56,8 +56,12 @@ class Networks:
 
     def features(self, samples: Tensor, side: Side, feed: Feed) -> Tensor:
         """Return what the discriminator's last layer reads of a side's samples, augmented, [logits, …]."""
+        return self.judged(self.augment(samples, side, feed))
+
+    def judged(self, shown: Tensor) -> Tensor:
+        """Return the features of samples that are augmented already."""
         assert isinstance(self.discriminator, Discriminator)
-        return self.discriminator.features(self.augment(samples, side, feed))
+        return self.discriminator.features(shown)
 
     def logits(self, features: Tensor, labels: Tensor | None) -> Tensor:
         """Return the discriminator's logits of features, [logits] or [kinds, …, logits]."""
@@ -73,6 +77,11 @@ class Networks:
         """Return what the discriminator tells of the latents' codes, [logits, values]."""
         assert isinstance(self.discriminator, Discriminator)
         return self.discriminator.code_logits(features).to(self.device.dtype)
+
+    def reconstructed(self, features: Tensor, places: Tensor) -> Tensor:
+        """Return the images that the discriminator makes of features, [kinds, logits, channels, height, width]."""
+        assert isinstance(self.discriminator, Discriminator)
+        return self.discriminator.reconstructed(features, places).to(self.device.dtype)
 
 
 def _matrices(network: nn.Module) -> list[Tensor]:
@@ -111,6 +120,7 @@ class Round:
         self._networks = networks
         self._feed = feed
         self._seen: dict[str, Tensor] = {}
+        self._shown: dict[str, Tensor] = {}
         if fake is not None:
             self.fake = fake
 
@@ -171,6 +181,16 @@ class Round:
         """Return what the discriminator tells of the generated samples' codes, as `Heads` orders it."""
         return self._networks.code_logits(self._features("fake"))
 
+    def shown(self, side: Side) -> Tensor:
+        """Return the samples of a side as the discriminator sees them, augmented, [batch, *shape]."""
+        if side not in self._shown:
+            self._shown[side] = self._networks.augment(getattr(self, side), side, self._feed)
+        return self._shown[side]
+
+    def reconstructed(self, places: Tensor) -> Tensor:
+        """Return the images that the discriminator makes of real samples' features, and of a quarter of these."""
+        return self._networks.reconstructed(self._features("real"), places)
+
     @property
     def generator_weights(self) -> list[Tensor]:
         """The generator's weights of two or more dimensions, as `weights` are the discriminator's."""
@@ -226,7 +246,7 @@ class Round:
 
     def _features(self, side: Side) -> Tensor:
         if side not in self._seen:
-            self._seen[side] = self._networks.features(getattr(self, side), side, self._feed)
+            self._seen[side] = self._networks.judged(self.shown(side))
         return self._seen[side]
 
     def _gradient(self, side: Side) -> Tensor:
