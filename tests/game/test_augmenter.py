@@ -80,4 +80,3 @@ def test_an_update_that_reads_no_real_images_draws_nothing_for_them() -> None:
 def test_points_are_refused() -> None:
     with pytest.raises(ConfigError, match=r"^augment.diffaugment: .* set augment=\[\]$"):
         small_game("augment=[diffaugment]", model="mlp", data="ring")
-
