@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, SerializeAsAny, create_model
 
+from ganctl.augment import AUGMENTS, Augment
 from ganctl.auxiliary import AUXILIARIES, Auxiliary
 from ganctl.command_line.jobs import Typed
 from ganctl.data.sources import SOURCES, Source
@@ -138,6 +139,7 @@ class TrainConfig(Spec):
     loss: SerializeAsAny[Loss]
     penalty: dict[str, SerializeAsAny[Penalty]]
     auxiliary: dict[str, SerializeAsAny[Auxiliary]]
+    augment: dict[str, SerializeAsAny[Augment]]
     optimizer: SerializeAsAny[Optimizer]
     device: DeviceConfig
     name: Annotated[str, _form(r"(?!latest$)\w[\w.+=,-]*", RUN_NAME)] | None
@@ -213,7 +215,7 @@ def train_config(values: Mapping[str, Any]) -> TrainConfig:
 
 
 ONE_OF: tuple[Family[Any], ...] = (SOURCES, MODELS, LOSSES, OPTIMIZERS)
-SEVERAL_OF: tuple[Family[Any], ...] = (PENALTIES, AUXILIARIES, METRICS)
+SEVERAL_OF: tuple[Family[Any], ...] = (PENALTIES, AUXILIARIES, AUGMENTS, METRICS)
 
 
 @lru_cache(maxsize=1)

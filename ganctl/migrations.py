@@ -29,6 +29,7 @@ def _constant(key: str, final: float) -> list[Added]:
 
 ADDED = (
     Added("auxiliary", {}),
+    Added("augment", {}),
     Added("evaluate", {"every": 0, "num": 10_000, "best": None}),
     Added("metric", {}),
     Added("features", None),

@@ -1,6 +1,6 @@
 """One batch as both players see it: all that a loss, a penalty or an auxiliary term may read."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,7 +22,15 @@ SIDES: tuple[Side, ...] = ("real", "fake")
 Distribution = Literal["uniform", "normal"]
 
 Feed = Mapping[str, Tensor]
-"""What a batch depends on besides the weights, by name: `latents`, `real`, labels, and what the terms draw."""
+"""What a batch depends on besides the weights, by name: `latents`, `real`, labels, and what is drawn for it."""
+
+Augmentation = Callable[[Tensor, Side, Feed], Tensor]
+"""From the samples of a side to what the discriminator sees of them."""
+
+
+def unchanged(samples: Tensor, side: Side, feed: Feed) -> Tensor:
+    """Return the samples as they are."""
+    return samples
 
 
 @dataclass(frozen=True)
@@ -32,19 +40,20 @@ class Networks:
     generator: nn.Module
     discriminator: nn.Module
     device: Device
+    augment: Augmentation = unchanged
 
     def generate(self, feed: Feed) -> Tensor:
         """Return the generator's samples [batch, *shape] of a feed's latents, in the type of real ones."""
         samples: Tensor = self.generator(feed["latents"], *_given(feed.get("fake_labels")))
         return samples.to(self.device.dtype)
 
-    def features(self, samples: Tensor) -> Tensor:
-        """Return what the discriminator's last layer reads of samples, [logits, …]."""
+    def features(self, samples: Tensor, side: Side, feed: Feed) -> Tensor:
+        """Return what the discriminator's last layer reads of a side's samples, augmented, [logits, …]."""
         assert isinstance(self.discriminator, Discriminator)
-        return self.discriminator.features(samples)
+        return self.discriminator.features(self.augment(samples, side, feed))
 
     def logits(self, features: Tensor, labels: Tensor | None) -> Tensor:
-        """Return the discriminator's logits of features, [logits]."""
+        """Return the discriminator's logits of features, [logits] or [kinds, …, logits]."""
         assert isinstance(self.discriminator, Discriminator)
         return self.discriminator.logits(features, *_given(labels)).to(self.device.dtype)
 
@@ -84,7 +93,8 @@ class Surroundings:
 class Round:
     """One batch as both players see it; whatever no term asks for is never computed.
 
-    A discriminator gives one logit a sample, or one a pack of `train.pack` samples. Logits, features and gradients
+    A discriminator gives one logit a sample, or one a pack of `train.pack` samples, or several kinds of them, such
+    as one a patch: then [kinds, …, logits], of which losses take the mean. Logits, features and gradients
     are float32 (float64 in fp64). On the discriminator's update `fake` is detached; on the generator's it carries
     the generator's graph, and the discriminator is frozen. `fake`, where given, are the samples of the feed's
     latents.
@@ -168,7 +178,8 @@ class Round:
         """Return ∇D at any samples by a forward of its own, [logits, values], differentiable."""
         device, samples = self._networks.device, samples.detach().requires_grad_()
         with device.full_precision() if device.precision == "fp16" else nullcontext():
-            logits = self._networks.logits(self._networks.features(samples), self._feed.get("real_labels"))
+            features = self._networks.features(samples, "real", self._feed)
+            logits = self._networks.logits(features, self._feed.get("real_labels"))
         return self._differentiate(logits, samples)
 
     def uniform(self, purpose: str) -> Tensor:
@@ -196,7 +207,7 @@ class Round:
 
     def _features(self, side: Side) -> Tensor:
         if side not in self._seen:
-            self._seen[side] = self._networks.features(getattr(self, side))
+            self._seen[side] = self._networks.features(getattr(self, side), side, self._feed)
         return self._seen[side]
 
     def _gradient(self, side: Side) -> Tensor:
@@ -209,4 +220,4 @@ class Round:
     def _differentiate(self, logits: Tensor, samples: Tensor) -> Tensor:
         with gradients_at_samples_alone(), self._networks.device.full_precision():  # the casts are in the graph
             (gradient,) = torch.autograd.grad(logits.sum(), samples, create_graph=True)
-        return gradient.reshape(len(logits), -1)
+        return gradient.reshape(logits.shape[-1], -1)

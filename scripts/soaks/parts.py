@@ -9,6 +9,7 @@ from typing import get_args
 import numpy as np
 from PIL import Image
 
+from ganctl.augment import AUGMENTS
 from ganctl.auxiliary import AUXILIARIES
 from ganctl.losses import LOSSES
 from ganctl.models import MODELS
@@ -31,6 +32,7 @@ PARTS: dict[str, list[str]] = {
     "loss": [f"loss={name}" + ("_gp" if LOSSES[name].critic else "") for name in LOSSES],
     "penalty": ["penalty=[]", *(f"penalty=[{name}]" for name in PENALTIES)],
     "auxiliary": ["auxiliary=[]", *(f"auxiliary=[{name}]" for name in AUXILIARIES)],
+    "augment": ["augment=[]", *(f"augment=[{name}]" for name in AUGMENTS)],
     "optimizer": [f"optimizer={name}" for name in OPTIMIZERS],
     "learning rate": [f"schedule.learning_rate.shape={shape}" for shape in SHAPES],
     "penalty's weight": [f"schedule.penalty.shape={shape}" for shape in SHAPES],

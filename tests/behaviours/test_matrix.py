@@ -2,6 +2,7 @@
 
 import pytest
 
+from ganctl.augment import AUGMENTS
 from ganctl.auxiliary import AUXILIARIES
 from ganctl.checkpoints import state
 from ganctl.game.scalars import measure
@@ -20,16 +21,19 @@ CHOICES = [
     *(f"loss={name}_gp" for name in LOSSES if LOSSES[name].critic),
     *(f"penalty=[{name}]" for name in PENALTIES),
     *(f"auxiliary=[{name}]" for name in AUXILIARIES),
+    *(f"augment=[{name}]" for name in AUGMENTS),
     *(f"optimizer={name}" for name in OPTIMIZERS),
 ]
+OF_IMAGES = ("auxiliary", "augment")
+"""Groups of which most options read or change images."""
 
 
 def cases() -> list[tuple[str, str, str, str]]:
     return [
         (choice, model, data, precision)
         for choice in CHOICES
-        for model, data in (SYSTEMS[1:] if choice.startswith("auxiliary") else SYSTEMS[::2])
-        for precision in (PRECISIONS if choice.startswith(("penalty", "auxiliary")) else PRECISIONS[:2])
+        for model, data in (SYSTEMS[1:] if choice.startswith(OF_IMAGES) else SYSTEMS[::2])
+        for precision in (PRECISIONS if choice.startswith(("penalty", *OF_IMAGES)) else PRECISIONS[:2])
     ]
 
 
@@ -91,6 +95,7 @@ def test_everything_at_once_takes_20_finite_steps() -> None:
     every = {
         "penalty": list(PENALTIES),
         "auxiliary": [name for name in AUXILIARIES if name != "perceptual"],
+        "augment": list(AUGMENTS),
     }
     choices = [f"{group}=[{','.join(names)}]" for group, names in every.items()]
     needs = [word for option in ("class_loss", "code_loss") for word in SMALL_OPTIONS[f"auxiliary=[{option}]"]]
