@@ -59,7 +59,7 @@ def test_a_fresh_block_changes_nothing_and_its_weights_shrink_with_the_number_of
     [
         (
             {"group_widths": [3]},
-            "groups of 3 do not divide 16 channels (a width times the expansion); take a divisor",
+            "groups of 3 do not divide 16 channels (width × expansion); take a divisor",
         ),
         ({"widths": [8, 8, 8, 8]}, "4 numbers for 3 stages; take 3 or fewer"),
     ],
