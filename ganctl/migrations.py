@@ -58,6 +58,9 @@ ADDED = (
     Added("model.generator.maxout", 1, ("mlp",)),
     Added("model.discriminator.maxout", 1, ("mlp",)),
     Added("model.generator.base_layers", 0, ("dcgan",)),
+    Added("init_from", None),
+    Added("init_which", "newest"),
+    Added("init_digest", None),
 )
 """Every added key; only the groups `schedule` and `model.discriminator` may be missing altogether."""
 

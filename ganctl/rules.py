@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from ganctl.auxiliary import ClassLoss, CodeLoss, Reconstruction
+from ganctl.auxiliary import ClassLoss, CodeLoss, PathLength, Reconstruction
 from ganctl.config import TrainConfig
 from ganctl.errors import ConfigError, counted, nearest
 from ganctl.penalties import Constraint
@@ -110,6 +110,14 @@ def _code_head_and_its_loss(config: TrainConfig) -> str | None:
             "model.continuous_codes=2, or leave it out"
         )
     return None
+
+
+@_refuse
+def _path_length_without_styles(config: TrainConfig) -> str | None:
+    named = next((key for key, term in config.auxiliary.items() if isinstance(term, PathLength)), None)
+    if named is None or config.model.has_styles:
+        return None
+    return f"auxiliary.{named}: model={config.model.name} has no styles; take model=stylegan2, or leave it out"
 
 
 @_refuse

@@ -40,19 +40,17 @@ class DiffAugment(Augment):
 def jitter(images: Tensor, uniforms: Tensor) -> Tensor:
     """Return images of other brightness (± 0.5), saturation (× 0 to 2), and contrast (× 0.5 to 1.5).
 
-    Images are in [-1, 1], uniforms [n, 3]. An alpha channel stays as it is.
+    Images are in [-1, 1], uniforms [n, 3]. An alpha channel stays as it is. The three changes in turn are one
+    linear function of a pixel, of its mean over the channels and of the image's mean.
     """
+    brightness, saturation, contrast = (uniforms - 0.5).view(-1, 3, 1, 1, 1).unbind(1)
+    saturation, contrast = 1 + 2 * saturation, 1 + contrast
     colors = color_channels(images)
-    brightness, saturation, contrast = (uniforms[:, i].view(-1, 1, 1, 1) for i in range(3))
-    color = images[:, :colors] + (brightness - 0.5)
-    if colors > 1:
-        color = _about(color.mean(1, keepdim=True), color, 2 * saturation)
-    color = _about(color.mean((1, 2, 3), keepdim=True), color, contrast + 0.5)
+    color = images[:, :colors]
+    gray = color.mean(1, keepdim=True)
+    light = contrast * (1 - saturation) * gray + (1 - contrast) * gray.mean((2, 3), keepdim=True) + brightness
+    color = torch.addcmul(light, color, contrast * saturation)
     return color if colors == images.shape[1] else torch.cat([color, images[:, colors:]], 1)
-
-
-def _about(mean: Tensor, values: Tensor, factor: Tensor) -> Tensor:
-    return (values - mean) * factor + mean
 
 
 def translate(images: Tensor, uniforms: Tensor) -> Tensor:

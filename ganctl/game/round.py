@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ganctl.errors import ConfigError
-from ganctl.models import Discriminator
+from ganctl.models import Discriminator, StyledGenerator
 from ganctl.models.latents import LatentSpace
 from ganctl.models.parts.convolutions import gradients_at_samples_alone
 from ganctl.runtime.device import Device
@@ -46,6 +46,13 @@ class Networks:
         """Return the generator's samples [batch, *shape] of a feed's latents, in the type of real ones."""
         samples: Tensor = self.generator(feed["latents"], *_given(feed.get("fake_labels")))
         return samples.to(self.device.dtype)
+
+    def styled(self, feed: Feed, count: int) -> tuple[Tensor, Tensor]:
+        """Return the samples and the styles of a feed's first `count` latents; of a generator that has styles."""
+        assert isinstance(self.generator, StyledGenerator)
+        given = (feed["latents"], *_given(feed.get("fake_labels")))
+        styles = self.generator.styles(*(values[:count] for values in given))
+        return self.generator.synthesise(styles).to(self.device.dtype), styles
 
     def features(self, samples: Tensor, side: Side, feed: Feed) -> Tensor:
         """Return what the discriminator's last layer reads of a side's samples, augmented, [logits, …]."""
@@ -205,6 +212,18 @@ class Round:
             features = self._networks.features(samples, "real", self._feed)
             logits = self._networks.logits(features, self._feed.get("real_labels"))
         return self._differentiate(logits, samples)
+
+    def style_gradient(self, direction: Tensor) -> Tensor:
+        """Return ∇⟨G, direction⟩ at the styles of as many latents, [count, styles, width], differentiable.
+
+        `direction` is [count, *shape]. The samples are those of a forward of its own.
+        """
+        device = self._networks.device
+        with device.full_precision() if device.precision == "fp16" else nullcontext():
+            samples, styles = self._networks.styled(self._feed, len(direction))
+        with device.full_precision():
+            (gradient,) = torch.autograd.grad((samples * direction).sum(), styles, create_graph=True)
+        return gradient
 
     def uniform(self, purpose: str) -> Tensor:
         """Return one number in [0, 1) a logit, [logits], of a draw that the term declares by this name."""

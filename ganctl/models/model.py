@@ -21,6 +21,27 @@ class Generator(nn.Module):
         raise NotImplementedError
 
 
+class StyledGenerator(Generator):
+    """Maps latents to styles, and these to samples.
+
+    Outside training styles are moved to their mean by `truncation`: 1 leaves them, 0 makes all samples one.
+    """
+
+    truncation: float = 1.0
+
+    def styles(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Return the styles of latents [batch, latents.width], [batch, styles, width]."""
+        raise NotImplementedError
+
+    def synthesise(self, styles: Tensor) -> Tensor:
+        """Return the samples of styles."""
+        raise NotImplementedError
+
+    def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Return samples in the value range of the model."""
+        return self.synthesise(self.styles(latents, labels))
+
+
 class Discriminator(nn.Module):
     """Maps samples [batch, *shape] to features, and these to logits, one for each sample or pack."""
 
@@ -64,9 +85,9 @@ class Discriminator(nn.Module):
 
 
 class GeneratorSpec(Spec):
-    """What every generator states."""
+    """What every generator states; `linear` leaves the values of images in about [-1, 1] unbounded."""
 
-    output: Literal["tanh", "sigmoid"]
+    output: Literal["tanh", "sigmoid", "linear"]
 
 
 class DiscriminatorSpec(Spec):
@@ -100,6 +121,11 @@ class Model(Component):
         return False
 
     @property
+    def has_styles(self) -> bool:
+        """Whether its generator maps latents to styles first."""
+        return issubclass(self.networks[0], StyledGenerator)
+
+    @property
     def mixes_samples(self) -> bool:
         """Whether a logit depends on the rest of the batch, as under batch norm."""
         return False
@@ -112,7 +138,7 @@ class Model(Component):
     @property
     def value_range(self) -> tuple[float, float]:
         """Black and white of images in a step, generated and real ones alike."""
-        return (-1.0, 1.0) if self.generator.output == "tanh" else (0.0, 1.0)
+        return (0.0, 1.0) if self.generator.output == "sigmoid" else (-1.0, 1.0)
 
     def space(self, samples: SampleSpace) -> SampleSpace:
         """Return the space of samples with this model's value range, and the data's classes if it is conditional.

@@ -36,6 +36,13 @@ SMALL = {
         "model.latent=4",
         "train.batch_size=8",
     ),
+    "r3gan": (
+        "model.generator.widths=[8]",
+        "model.discriminator.widths=[8]",
+        "model.latent=8",
+        "data.resolution=8",
+        "train.batch_size=4",
+    ),
     "resnet": (
         "model.generator.width=4",
         "model.generator.max_width=8",
