@@ -10,12 +10,13 @@ from typing import Annotated, ClassVar, Literal
 import torch
 from pydantic import Field
 from torch import Tensor
-from torch.nn.functional import cross_entropy, relu
+from torch.nn.functional import cross_entropy, interpolate, l1_loss, relu
 
 from ganctl.errors import ConfigError
 from ganctl.game.round import Distribution, PlayerName, Round, Side, Surroundings
 from ganctl.images.blur import similarity_terms
 from ganctl.images.pretrained import open_image_network, weights_digest
+from ganctl.models.parts.quarters import QUARTERS, quarters
 from ganctl.registry import Family
 from ganctl.runtime.torchvision_import import installed
 from ganctl.terms import LossTerm, row_products
@@ -239,3 +240,29 @@ class PathLengths:
     def load(self, saved: Mapping[str, Tensor]) -> None:
         """Take over the mean."""
         self.mean.copy_(saved["mean"])
+
+
+@AUXILIARIES.register
+class Reconstruction(Auxiliary):
+    """How far images decoded from the discriminator's features of real samples are from these, as it saw them.
+
+    Of the whole image, of the small one, and of a random quarter (Liu et al. 2021, equation 4). The mean absolute
+    difference of pixels, where the paper has a perceptual one, whose pretrained weights are not ours to give.
+    """
+
+    players = ("discriminator",)
+    reads_real = True
+    draws: ClassVar[Mapping[str, Distribution]] = {"quarter": "uniform"}
+    name: Literal["reconstruction"]
+
+    def __call__(self, round: Round) -> Tensor:
+        """Return the mean distances, summed over the kinds of images."""
+        places = (round.uniform("quarter") * QUARTERS).long()
+        *whole, part = round.reconstructed(places)
+        samples = round.shown("real").detach()
+        real = samples.reshape(len(part), -1, *samples.shape[2:])
+        wanted = [real] * len(whole) + [quarters(real, places)]
+        pairs = zip([*whole, part], wanted, strict=True)
+        return torch.stack(
+            [l1_loss(made, interpolate(image, made.shape[2:], mode="area")) for made, image in pairs]
+        ).sum()

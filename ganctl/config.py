@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, SerializeAsAny, create_model
 
+from ganctl.augment import AUGMENTS, Augment
 from ganctl.auxiliary import AUXILIARIES, Auxiliary
 from ganctl.command_line.jobs import Typed
 from ganctl.data.sources import SOURCES, Source
@@ -126,6 +127,7 @@ class EvaluateConfig(Spec):
 
 
 TermName = Annotated[str, _form(r"(?a:[A-Za-z][\w-]{0,99})", "must be letters, digits, _ and -")]
+PLACE_OF_WEIGHTS = ("init_from", "init_which")
 RUN_NAME = "must be a folder's name of letters, digits and .,_+=- (but not latest)"
 
 
@@ -137,10 +139,14 @@ class TrainConfig(Spec):
     loss: SerializeAsAny[Loss]
     penalty: dict[str, SerializeAsAny[Penalty]]
     auxiliary: dict[str, SerializeAsAny[Auxiliary]]
+    augment: dict[str, SerializeAsAny[Augment]]
     optimizer: SerializeAsAny[Optimizer]
     device: DeviceConfig
     name: Annotated[str, _form(r"(?!latest$)\w[\w.+=,-]*", RUN_NAME)] | None
     seed: Count
+    init_from: str | None
+    init_which: Literal["newest", "best"]
+    init_digest: str | None
     plugins: list[str]
     train: TrainLoop
     ema: EmaConfig
@@ -171,14 +177,17 @@ class TrainConfig(Spec):
     def identity(self) -> dict[str, Any]:
         """Return the flattened keys and values that determine a run's numbers.
 
-        Keys that later versions added count only where they have an effect, so that old runs keep their names.
+        Keys that later versions added count only where they have an effect, so that old runs keep their names. Of
+        the weights that a run begins with, their digest counts, and not where they were found.
         """
         values = flatten(self.saved())
         idle = without_effect(values)
         return {
             key: value
             for key, value in values.items()
-            if not self.may_change(key) and not (key in idle and idle[key] == value)
+            if key not in PLACE_OF_WEIGHTS
+            and not self.may_change(key)
+            and not (key in idle and idle[key] == value)
         }
 
     def run_name(self, *, sweep: bool = False, words: str = "") -> str:
@@ -206,7 +215,7 @@ def train_config(values: Mapping[str, Any]) -> TrainConfig:
 
 
 ONE_OF: tuple[Family[Any], ...] = (SOURCES, MODELS, LOSSES, OPTIMIZERS)
-SEVERAL_OF: tuple[Family[Any], ...] = (PENALTIES, AUXILIARIES, METRICS)
+SEVERAL_OF: tuple[Family[Any], ...] = (PENALTIES, AUXILIARIES, AUGMENTS, METRICS)
 
 
 @lru_cache(maxsize=1)

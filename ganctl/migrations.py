@@ -29,6 +29,7 @@ def _constant(key: str, final: float) -> list[Added]:
 
 ADDED = (
     Added("auxiliary", {}),
+    Added("augment", {}),
     Added("evaluate", {"every": 0, "num": 10_000, "best": None}),
     Added("metric", {}),
     Added("features", None),
@@ -57,6 +58,9 @@ ADDED = (
     Added("model.generator.maxout", 1, ("mlp",)),
     Added("model.discriminator.maxout", 1, ("mlp",)),
     Added("model.generator.base_layers", 0, ("dcgan",)),
+    Added("init_from", None),
+    Added("init_which", "newest"),
+    Added("init_digest", None),
 )
 """Every added key; only the groups `schedule` and `model.discriminator` may be missing altogether."""
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ganctl.augment import AUGMENTS
 from ganctl.auxiliary import AUXILIARIES
 from ganctl.command_line.compose import config_folder
 from ganctl.config import DeviceConfig
@@ -22,12 +23,12 @@ FOLDER = config_folder()
 FILES = {str(path.relative_to(FOLDER)): path for path in sorted(FOLDER.rglob("*.yaml"))}
 FAMILIES: dict[str, Family[Component]] = {
     family.key: family
-    for family in (SOURCES, MODELS, LOSSES, PENALTIES, AUXILIARIES, OPTIMIZERS, METRICS, EXTRACTORS)
+    for family in (SOURCES, MODELS, LOSSES, PENALTIES, AUXILIARIES, AUGMENTS, OPTIMIZERS, METRICS, EXTRACTORS)
 }
 FOLDERS = {"features": "metric/features"}
 """Where a family's files lie if not in the folder of its key."""
 
-SEVERAL = ("penalty", "auxiliary", "metric")
+SEVERAL = ("penalty", "auxiliary", "augment", "metric")
 """Groups of which several options may be chosen."""
 
 WHOLE = [

@@ -12,13 +12,14 @@ PACKAGE = ROOT / "ganctl"
 FILES = {str(path.relative_to(PACKAGE)): ast.parse(path.read_text()) for path in sorted(PACKAGE.rglob("*.py"))}
 """Each file of the package, parsed."""
 
-FOUNDATION = {"errors", "images", "registry", "round", "runtime", "samples", "terms"}
+FOUNDATION = {"augment", "errors", "images", "registry", "round", "runtime", "samples", "terms"}
 FAMILIES = {"losses", "penalties", "auxiliary", "schedules", "optim", "models", "data"}
 MAY_IMPORT = {
     "errors": set(),
     "registry": set(),
+    "augment": {"registry"},
     "runtime": {"errors"},
-    "round": {"errors", "models", "runtime", "samples"},
+    "round": {"augment", "errors", "models", "runtime", "samples"},
     "images": {"errors", "runtime"},
     "samples": {"errors", "images"},
     "terms": {"registry", "round"},
@@ -30,7 +31,8 @@ MAY_IMPORT = {
     "plugins": {"errors"},
     "validation": {"command_line", "errors", "migrations", "registry"},
     "migrations": set(),
-    "config": {"command_line", "errors", "metrics", "registry", "round", "validation", "migrations"} | FAMILIES,
+    "config": {"augment", "command_line", "errors", "metrics", "registry", "round", "validation", "migrations"}
+    | FAMILIES,
     "rules": {"auxiliary", "config", "errors", "penalties"},
     "game": {"config", "images", "metrics", "runs"} | FOUNDATION | FAMILIES,
     "checkpoints": {"config", "game", "plugins", "rules"} | FOUNDATION | FAMILIES,
@@ -197,8 +199,8 @@ def test_only_plugins_and_the_packages_own_modules_are_imported_by_name() -> Non
         if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_members")
     ]
     assert {call for _, call in calls} == {"import_members(__name__)"}
-    packages = ("metrics/__init__.py", "metrics/features/__init__.py", "models/__init__.py")
-    assert {file for file, _ in calls} == {"data/sources/__init__.py", *packages}
+    packages = ("augment", "data/sources", "metrics", "metrics/features", "models")
+    assert {file for file, _ in calls} == {f"{package}/__init__.py" for package in packages}
 
 
 @pytest.mark.parametrize("folder", ["ganctl", "tests", "scripts"])

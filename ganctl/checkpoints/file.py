@@ -148,7 +148,7 @@ class Checkpoint:
         numbers to train or sample with: not finite.
         """
         tensors = {}
-        with _opened(self.path) as file:
+        with open_file(self.path) as file:
             for name in filter(wanted, self.tensors):
                 try:
                     tensors[name] = file.get_tensor(name)
@@ -156,7 +156,7 @@ class Checkpoint:
                     raise DamageError(f"{self.path}: {name} cannot be read ({error})") from error
                 if _identity(tensors[name]) != self.tensors[name]:
                     raise DamageError(f"{self.path}: {name} is damaged (its bytes do not match its sha256)")
-                if _is_broken(name, tensors[name]):
+                if is_broken(name, tensors[name]):
                     raise DamageError(f"{self.path}: {name} holds numbers that are not finite")
         return tensors
 
@@ -170,7 +170,7 @@ def write(path: Path, header: Header, tensors: Mapping[str, Tensor]) -> None:
     still = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     for name, tensor in still.items():
         assert TENSOR_NAME.fullmatch(name), f"{name}: no name that can be read back"
-        if _is_broken(name, tensor):
+        if is_broken(name, tensor):
             raise DivergenceError(f"training diverged: {name} holds numbers that are not finite")
     identities = {name: _identity(tensor) for name, tensor in still.items()}
     text = json.dumps({"format": CHECKPOINT_FORMAT, **header.model_dump(), "tensors": identities}, sort_keys=True)
@@ -199,7 +199,7 @@ def read_header(path: Path) -> Checkpoint:
 
     Raises `CheckpointError` if it is missing, damaged, or no checkpoint of ganctl.
     """
-    with _opened(path) as file:
+    with open_file(path) as file:
         digest, found, text = (file.metadata() or {}).get("ganctl", "").partition("\n")
         if not found:
             raise CheckpointError(f"{path}: a safetensors file, but no checkpoint of ganctl")
@@ -221,7 +221,8 @@ def read_header(path: Path) -> Checkpoint:
     return Checkpoint(path, header, tensors)
 
 
-def _opened(path: Path) -> Any:
+def open_file(path: Path) -> Any:
+    """Open a safetensors file; raise `CheckpointError` if it is none, damaged, or its header is too long."""
     check_length(path)
     try:
         return safe_open(path, framework="pt", device="cpu")
@@ -248,7 +249,7 @@ def _first(error: ValidationError) -> str:
     return f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}"
 
 
-def _is_broken(name: str, tensor: Tensor) -> bool:
+def is_broken(name: str, tensor: Tensor) -> bool:
     """Return whether a tensor holds NaN or infinity where it must not."""
     if not tensor.is_floating_point() or name.startswith(LOGGED):
         return False

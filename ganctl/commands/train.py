@@ -8,6 +8,7 @@ from ganctl.config import train_config
 from ganctl.errors import CheckpointError
 from ganctl.folders.naming import Naming
 from ganctl.runs import start
+from ganctl.runs.transfer import identified
 from ganctl.runtime.signals import Signals
 
 
@@ -17,7 +18,7 @@ def run(values: Typed, job: Job, signals: Signals) -> None:
     A sweep's job finds how far the run came: its folder, status, step and best score.
     """
     swept = job.folder is not None
-    config = train_config(values)
+    config = identified(train_config(values))
     naming = Naming(config, job if swept else None)
     try:
         start.run(config, naming, signals)

@@ -8,6 +8,7 @@ from torch import nn
 
 from ganctl.config import TrainConfig
 from ganctl.errors import ConfigError, SizeError
+from ganctl.game.augmenter import Augmenter
 from ganctl.game.players import Player, Term
 from ganctl.game.round import Distribution, PlayerName, Surroundings
 from ganctl.models.packed import build_discriminator
@@ -65,7 +66,20 @@ def assemble_player(
         updates=config.train.n_gen if generates else config.train.n_dis,
         clip_norm=config.train.clip_norm,
         clip_value=config.train.clip_value,
+        augmenter=Augmenter() if generates else _augmenter(config, space, device),
     )
+
+
+def _augmenter(config: TrainConfig, space: SampleSpace, device: Device) -> Augmenter:
+    for name in config.augment:
+        space.require_images(f"augment.{name}: changes images", "set augment=[]")
+    images = config.train.batch_size * config.train.accumulate
+    adapting = {
+        name: augment.begin(images, device.torch_device)
+        for name, augment in config.augment.items()
+        if augment.adaptive
+    }
+    return Augmenter(config.augment, adapting, space.value_range)
 
 
 def _terms(config: TrainConfig, name: PlayerName, surroundings: Surroundings) -> list[Term]:

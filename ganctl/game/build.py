@@ -7,6 +7,7 @@ from ganctl.data.batches import Batches
 from ganctl.data.store import Store
 from ganctl.errors import ConfigError
 from ganctl.game.assemble import assemble_player, build_network
+from ganctl.game.augmenter import Augmenter
 from ganctl.game.cuda_graphs import CudaGraphs, Replay
 from ganctl.game.divergence import Divergence
 from ganctl.game.draws import Draws
@@ -52,12 +53,13 @@ def build_game(config: TrainConfig, store: Store, device: Device) -> Game:
     if config.ema.half_life > 0:
         average = build_network(config, "generator", space, device)
         ema = Ema(average, generator.network, config.ema.half_life, config.ema.ramp)
+    discriminator = player("discriminator")
     game = Game(
         generator=generator,
-        discriminator=player("discriminator"),
+        discriminator=discriminator,
         ema=ema,
         ema_schedule=config.schedule.ema.ending(config.train.steps),
-        draws=_draws(config, store, device),
+        draws=_draws(config, store, device, discriminator.augmenter),
         device=device,
         divergence=Divergence(
             device.torch_device, frozenset({"gradient_norm"} if device.precision == "fp16" else ())
@@ -84,7 +86,7 @@ def _check_classes(store: Store) -> None:
         )
 
 
-def _draws(config: TrainConfig, store: Store, device: Device) -> Draws:
+def _draws(config: TrainConfig, store: Store, device: Device, augmenter: Augmenter) -> Draws:
     loop, where = config.train, (device.torch_device, device.dtype)
     ranks = Ranks.here()
     batches = Batches(
@@ -108,6 +110,7 @@ def _draws(config: TrainConfig, store: Store, device: Device) -> Draws:
         updates={"generator": loop.n_gen, "discriminator": loop.n_dis},
         share=loop.share_fakes and loop.first == "discriminator",
         ranks=ranks,
+        augmenter=augmenter,
     )
 
 

@@ -1,13 +1,14 @@
 """What an update needs that depends on its number: a pure function of seed, player, update, part and rank."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from ganctl.data.batches import Batches
-from ganctl.game.round import Distribution, Feed, PlayerName
+from ganctl.game.augmenter import Augmenter
+from ganctl.game.round import SIDES, Distribution, Feed, PlayerName
 from ganctl.models.latents import LatentSpace
 from ganctl.runtime.device import Device
 from ganctl.runtime.randomness import drawn, generator, mix
@@ -22,8 +23,8 @@ class Draws:
 
     An update learns from `accumulate` batches. Its random numbers are drawn for all of them at once and sliced, so
     that accumulation sees the numbers of one large batch. Each rank is fed its part of a batch. `updates` are
-    those of each player a step. A `conditional` model is fed labels, too. With `share`, the generator's first
-    update in a step has the latents of the discriminator's last one.
+    those of each player a step. A `conditional` model is fed labels, too, and an `augmenter` its numbers. With
+    `share`, the generator's first update in a step has the latents of the discriminator's last one.
     """
 
     batches: Batches
@@ -36,6 +37,7 @@ class Draws:
     updates: Mapping[PlayerName, int]
     share: bool
     ranks: Ranks
+    augmenter: Augmenter = field(default_factory=Augmenter)
 
     @property
     def batch_size(self) -> int:
@@ -70,17 +72,22 @@ class Draws:
     def feeds(self, player: PlayerName, number: int, reads: Mapping[str, Distribution | None]) -> Iterator[Feed]:
         """Yield the feed of this rank's part of each batch of a player's update `number` (from 0).
 
-        It holds the latents, unless the update shares the samples of the one before, labels, and `reads`: "real",
-        "latents", and the names of draws with their distributions, "uniform" in [0, 1), one number a logit, or
-        "normal", in the shape of the samples.
+        It holds the latents, unless the update shares the samples of the one before, labels, the numbers of
+        augmentations, and `reads`: "real", "latents", and the names of draws with their distributions, "uniform"
+        in [0, 1), one number a logit, or "normal", in the shape of the samples.
         """
+        count, samples = self.batch_size * self.accumulate, self.batches.store.space.shape
         given = self.accumulate == 1 and self._repeats_latents(player, number) and "latents" not in reads
         whole = {} if given else {"latents": self.latents_of(player, number)}
         if self.conditional:
-            whole["fake_labels"] = self.labels(self.batch_size * self.accumulate, *self._key(player, number))
+            whole["fake_labels"] = self.labels(count, *self._key(player, number))
         for name, distribution in reads.items():
             if distribution is not None:
-                whole[name] = self._drawn(distribution, name, player, number)
+                shape = (count // self.pack,) if distribution == "uniform" else (count, *samples)
+                whole[name] = self._drawn(distribution, shape, name, player, number)
+        for side in SIDES if "real" in reads else SIDES[1:]:
+            for name, (distribution, size) in self.augmenter.draws(side, samples).items():
+                whole[name] = self._drawn(distribution, (count, *size), name, player, number)
         for part in range(self.accumulate):
             feed = {name: self._part(values, part) for name, values in whole.items()}
             if "real" in reads:
@@ -113,11 +120,11 @@ class Draws:
         """Return whether an update has the latents of the one before: the generator's first in a step."""
         return self.share and player == "generator" and number % self.updates["generator"] == 0
 
-    def _drawn(self, distribution: Distribution, name: str, player: PlayerName, number: int) -> Tensor:
-        count = self.batch_size * self.accumulate
-        shape = (count // self.pack,) if distribution == "uniform" else (count, *self.batches.store.space.shape)
-        key = (self.seed, name, player, number)
-        return drawn(DRAW[distribution], shape, self.device.torch_device, self.device.dtype, *key)
+    def _drawn(
+        self, distribution: Distribution, shape: tuple[int, ...], name: str, player: PlayerName, number: int
+    ) -> Tensor:
+        where = self.device.torch_device, self.device.dtype
+        return drawn(DRAW[distribution], shape, *where, self.seed, name, player, number)
 
     def _part(self, values: Tensor, part: int) -> Tensor:
         size = len(values) // (self.accumulate * self.ranks.world)

@@ -200,7 +200,7 @@ class LastValues(Member):
 
 @dataclass(frozen=True)
 class TermState(Member):
-    """A term's own state."""
+    """The state of a term, or of an augmentation."""
 
     term: Stateful
 
@@ -225,6 +225,8 @@ def members(players: Iterable[Player], average: nn.Module | None) -> dict[str, M
             compute: object = term.compute
             if isinstance(compute, Stateful):
                 found[f"term.{player.name}.{term.name}"] = TermState(compute)
+        for name, strength in player.augmenter.strengths.items():
+            found[f"augment.{name}"] = TermState(strength)
     if average is not None:
         found["ema"] = Weights(average)
     return found

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ganctl.errors import DivergenceError
+from ganctl.game.augmenter import Augmenter
 from ganctl.game.round import Distribution, PlayerName, Round
 from ganctl.optim import Optimizer
 from ganctl.runtime.ranks import Ranks
@@ -60,7 +61,8 @@ class Player:
     """A network, what it minimises, and how it learns.
 
     `schedule` moves the learning rate, `constraints` change the weights after each update, `updates` are those of
-    a step. Gradients are clipped to `clip_norm`, their entries to `clip_value`.
+    a step. Gradients are clipped to `clip_norm`, their entries to `clip_value`. An `augmenter` changes what a
+    discriminator sees.
     """
 
     name: PlayerName
@@ -73,6 +75,7 @@ class Player:
     updates: int
     clip_norm: float | None = None
     clip_value: float | None = None
+    augmenter: Augmenter = field(default_factory=Augmenter)
     last: Update = field(default_factory=lambda: Update({}, {}, {}))
     values: dict[str, Tensor] = field(default_factory=dict)
     """The last value of each term, the last gradient norm, and under fp16 how many updates were skipped because
@@ -118,8 +121,9 @@ class Player:
         return norm
 
     def note(self, update: Update) -> None:
-        """Remember what an update has computed."""
+        """Remember what an update has computed, and adapt the augmentations to it."""
         self.last = update
+        self.augmenter.observe(update.logits)
         self.values.update(update.values)
         if self.scaler.is_enabled():
             norm = update.values["gradient_norm"]

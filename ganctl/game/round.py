@@ -1,6 +1,6 @@
 """One batch as both players see it: all that a loss, a penalty or an auxiliary term may read."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,7 +22,15 @@ SIDES: tuple[Side, ...] = ("real", "fake")
 Distribution = Literal["uniform", "normal"]
 
 Feed = Mapping[str, Tensor]
-"""What a batch depends on besides the weights, by name: `latents`, `real`, labels, and what the terms draw."""
+"""What a batch depends on besides the weights, by name: `latents`, `real`, labels, and what is drawn for it."""
+
+Augmentation = Callable[[Tensor, Side, Feed], Tensor]
+"""From the samples of a side to what the discriminator sees of them."""
+
+
+def unchanged(samples: Tensor, side: Side, feed: Feed) -> Tensor:
+    """Return the samples as they are."""
+    return samples
 
 
 @dataclass(frozen=True)
@@ -32,6 +40,7 @@ class Networks:
     generator: nn.Module
     discriminator: nn.Module
     device: Device
+    augment: Augmentation = unchanged
 
     def generate(self, feed: Feed) -> Tensor:
         """Return the generator's samples [batch, *shape] of a feed's latents, in the type of real ones."""
@@ -45,13 +54,17 @@ class Networks:
         styles = self.generator.styles(*(values[:count] for values in given))
         return self.generator.synthesise(styles).to(self.device.dtype), styles
 
-    def features(self, samples: Tensor) -> Tensor:
-        """Return what the discriminator's last layer reads of samples, [logits, …]."""
+    def features(self, samples: Tensor, side: Side, feed: Feed) -> Tensor:
+        """Return what the discriminator's last layer reads of a side's samples, augmented, [logits, …]."""
+        return self.judged(self.augment(samples, side, feed))
+
+    def judged(self, shown: Tensor) -> Tensor:
+        """Return the features of samples that are augmented already."""
         assert isinstance(self.discriminator, Discriminator)
-        return self.discriminator.features(samples)
+        return self.discriminator.features(shown)
 
     def logits(self, features: Tensor, labels: Tensor | None) -> Tensor:
-        """Return the discriminator's logits of features, [logits]."""
+        """Return the discriminator's logits of features, [logits] or [kinds, …, logits]."""
         assert isinstance(self.discriminator, Discriminator)
         return self.discriminator.logits(features, *_given(labels)).to(self.device.dtype)
 
@@ -64,6 +77,11 @@ class Networks:
         """Return what the discriminator tells of the latents' codes, [logits, values]."""
         assert isinstance(self.discriminator, Discriminator)
         return self.discriminator.code_logits(features).to(self.device.dtype)
+
+    def reconstructed(self, features: Tensor, places: Tensor) -> Tensor:
+        """Return the images that the discriminator makes of features, [kinds, logits, channels, height, width]."""
+        assert isinstance(self.discriminator, Discriminator)
+        return self.discriminator.reconstructed(features, places).to(self.device.dtype)
 
 
 def _matrices(network: nn.Module) -> list[Tensor]:
@@ -91,7 +109,8 @@ class Surroundings:
 class Round:
     """One batch as both players see it; whatever no term asks for is never computed.
 
-    A discriminator gives one logit a sample, or one a pack of `train.pack` samples. Logits, features and gradients
+    A discriminator gives one logit a sample, or one a pack of `train.pack` samples, or several kinds of them, such
+    as one a patch: then [kinds, …, logits], of which losses take the mean. Logits, features and gradients
     are float32 (float64 in fp64). On the discriminator's update `fake` is detached; on the generator's it carries
     the generator's graph, and the discriminator is frozen. `fake`, where given, are the samples of the feed's
     latents.
@@ -101,6 +120,7 @@ class Round:
         self._networks = networks
         self._feed = feed
         self._seen: dict[str, Tensor] = {}
+        self._shown: dict[str, Tensor] = {}
         if fake is not None:
             self.fake = fake
 
@@ -161,6 +181,16 @@ class Round:
         """Return what the discriminator tells of the generated samples' codes, as `Heads` orders it."""
         return self._networks.code_logits(self._features("fake"))
 
+    def shown(self, side: Side) -> Tensor:
+        """Return the samples of a side as the discriminator sees them, augmented, [batch, *shape]."""
+        if side not in self._shown:
+            self._shown[side] = self._networks.augment(getattr(self, side), side, self._feed)
+        return self._shown[side]
+
+    def reconstructed(self, places: Tensor) -> Tensor:
+        """Return the images that the discriminator makes of real samples' features, and of a quarter of these."""
+        return self._networks.reconstructed(self._features("real"), places)
+
     @property
     def generator_weights(self) -> list[Tensor]:
         """The generator's weights of two or more dimensions, as `weights` are the discriminator's."""
@@ -175,7 +205,8 @@ class Round:
         """Return ∇D at any samples by a forward of its own, [logits, values], differentiable."""
         device, samples = self._networks.device, samples.detach().requires_grad_()
         with device.full_precision() if device.precision == "fp16" else nullcontext():
-            logits = self._networks.logits(self._networks.features(samples), self._feed.get("real_labels"))
+            features = self._networks.features(samples, "real", self._feed)
+            logits = self._networks.logits(features, self._feed.get("real_labels"))
         return self._differentiate(logits, samples)
 
     def style_gradient(self, direction: Tensor) -> Tensor:
@@ -215,7 +246,7 @@ class Round:
 
     def _features(self, side: Side) -> Tensor:
         if side not in self._seen:
-            self._seen[side] = self._networks.features(getattr(self, side))
+            self._seen[side] = self._networks.judged(self.shown(side))
         return self._seen[side]
 
     def _gradient(self, side: Side) -> Tensor:
@@ -228,4 +259,4 @@ class Round:
     def _differentiate(self, logits: Tensor, samples: Tensor) -> Tensor:
         with gradients_at_samples_alone(), self._networks.device.full_precision():  # the casts are in the graph
             (gradient,) = torch.autograd.grad(logits.sum(), samples, create_graph=True)
-        return gradient.reshape(len(logits), -1)
+        return gradient.reshape(logits.shape[-1], -1)

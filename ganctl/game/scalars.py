@@ -20,7 +20,7 @@ def measure(game: Game, step: int, boundary: float | None = 0.0) -> dict[str, fl
     Where the loss has a `boundary` between logits of real and fake, `accuracy` is the share of that batch, half
     real and half fake, on the right side of it; where it is 0, `probability/…` are the means of the sigmoids.
     Under fp16, `skipped_updates/<player>` counts those of the run so far whose gradients overflowed.
-    `health/…` are the `signs`.
+    `augment/…` are the strengths of adaptive augmentations, and `health/…` the `signs`.
     """
     players = (game.generator, game.discriminator)
     scalars = {f"loss/{player.name}": _objective(player, step) for player in players}
@@ -30,6 +30,7 @@ def measure(game: Game, step: int, boundary: float | None = 0.0) -> dict[str, fl
         scalars[f"gradient_norm/{player.name}"] = player.values["gradient_norm"]
         if SKIPPED in player.values:
             scalars[f"{SKIPPED}/{player.name}"] = player.values[SKIPPED]
+    scalars |= {f"augment/{name}": each.value for name, each in game.discriminator.augmenter.strengths.items()}
     scalars |= _of_logits(game.discriminator.last.logits, boundary)
     scalars |= signs(game)
     values = torch.stack([value.float() for value in scalars.values()]).tolist()
@@ -48,7 +49,7 @@ def _of_logits(logits: dict[str, Tensor], boundary: float | None) -> dict[str, T
         if boundary == 0:
             found[f"probability/{side}"] = value.sigmoid().mean()
     if boundary is not None and logits.keys() >= {"real", "fake"}:
-        right = torch.cat([logits["real"] > boundary, logits["fake"] < boundary])
+        right = torch.stack([logits["real"] > boundary, logits["fake"] < boundary])
         found["accuracy"] = right.float().mean()
     return found
 
@@ -74,12 +75,12 @@ def signs(game: Game) -> dict[str, Tensor]:
 def separation(real: Tensor, fake: Tensor) -> Tensor:
     """Return the share of pairs of a real and a generated sample in which the real one has the higher logit.
 
-    Logits are [logits] each; a tie counts half. 0.5 is guessing, 1 is telling all apart. (The area under the
+    Logits are of one shape; a tie counts half. 0.5 is guessing, 1 is telling all apart. (The area under the
     receiver operating characteristic: Hanley and McNeil 1982.)
     """
-    ordered, real = fake.sort().values, real.contiguous()
+    ordered, real = fake.flatten().sort().values, real.flatten()
     below = torch.searchsorted(ordered, real) + torch.searchsorted(ordered, real, right=True)
-    return below.to(real.dtype).mean() / (2 * len(fake))
+    return below.to(real.dtype).mean() / (2 * len(ordered))
 
 
 def diversity(real: Tensor, fake: Tensor) -> Tensor:

@@ -58,7 +58,8 @@ class Game:
     @cached_property
     def networks(self) -> Networks:
         """Both networks, as a batch is sent through them."""
-        return Networks(self.generator.network, self.discriminator.network, self.device)
+        judge = self.discriminator
+        return Networks(self.generator.network, judge.network, self.device, judge.augmenter)
 
     @property
     def members(self) -> dict[str, Member]:

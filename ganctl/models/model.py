@@ -60,21 +60,32 @@ class Discriminator(nn.Module):
         """Return the logits of samples."""
         return self.logits(self.features(samples), labels)
 
+    def summary(self, features: Tensor) -> Tensor:
+        """Return what `heads` read of features, [logits, values]."""
+        return features.flatten(1)
+
     def class_logits(self, features: Tensor) -> Tensor:
         """Return the logits of each class, [logits, classes]."""
         assert self.heads.classifier is not None
-        logits: Tensor = self.heads.classifier(features.flatten(1))
+        logits: Tensor = self.heads.classifier(self.summary(features))
         return logits
 
     def code_logits(self, features: Tensor) -> Tensor:
         """Return what `Heads` says of the codes of the latents, [logits, values]."""
         assert self.heads.codes is not None
-        logits: Tensor = self.heads.codes(features.flatten(1))
+        logits: Tensor = self.heads.codes(self.summary(features))
         return logits
+
+    def reconstructed(self, features: Tensor, places: Tensor) -> Tensor:
+        """Return images that are made of features, [kinds, logits, channels, height, width].
+
+        The last kind is a quarter of each image, 0–3 by rows, which `places`, int64 [logits], says.
+        """
+        raise NotImplementedError
 
 
 class GeneratorSpec(Spec):
-    """What every generator states."""
+    """What every generator states; `linear` leaves the values of images in about [-1, 1] unbounded."""
 
     output: Literal["tanh", "sigmoid", "linear"]
 
@@ -117,6 +128,11 @@ class Model(Component):
     @property
     def mixes_samples(self) -> bool:
         """Whether a logit depends on the rest of the batch, as under batch norm."""
+        return False
+
+    @property
+    def reconstructs(self) -> bool:
+        """Whether the discriminator makes images of its features."""
         return False
 
     @property

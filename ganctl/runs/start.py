@@ -13,6 +13,7 @@ from ganctl.runs.desk import Desk
 from ganctl.runs.environment import other_plugins
 from ganctl.runs.evaluation import Evaluation
 from ganctl.runs.runner import Runner
+from ganctl.runs.transfer import inherit
 from ganctl.runtime.console import say
 from ganctl.runtime.memory import keep_freed_memory
 from ganctl.runtime.ranks import Ranks
@@ -39,11 +40,15 @@ def run(config: TrainConfig, place: RunFolder | Naming, signals: Signals) -> Non
             config = config.model_copy(update={"name": folder.path.name})
         assert folder is not None
         game = build_game(config, store, device)
+        begun = config.init_from is None or bool(folder.checkpoints.files())
+        inherited = [] if begun else inherit(game, config)
         evaluation = Evaluation(config, store, device) if config.evaluate.every else None
     desk = Desk(folder, config, ranks)
     with desk.open():
         for warning in warnings:
             say(f"note    {warning}")
+        for line in inherited:
+            say(line)
         runner = Runner(desk, store, game, evaluation, signals)
         del game  # which a rollback replaces
         runner.run()

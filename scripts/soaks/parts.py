@@ -9,6 +9,7 @@ from typing import get_args
 import numpy as np
 from PIL import Image
 
+from ganctl.augment import AUGMENTS
 from ganctl.auxiliary import AUXILIARIES
 from ganctl.losses import LOSSES
 from ganctl.models import MODELS
@@ -31,6 +32,7 @@ PARTS: dict[str, list[str]] = {
     "loss": [f"loss={name}" + ("_gp" if LOSSES[name].critic else "") for name in LOSSES],
     "penalty": ["penalty=[]", *(f"penalty=[{name}]" for name in PENALTIES)],
     "auxiliary": ["auxiliary=[]", *(f"auxiliary=[{name}]" for name in AUXILIARIES)],
+    "augment": ["augment=[]", *(f"augment=[{name}]" for name in AUGMENTS)],
     "optimizer": [f"optimizer={name}" for name in OPTIMIZERS],
     "learning rate": [f"schedule.learning_rate.shape={shape}" for shape in SHAPES],
     "penalty's weight": [f"schedule.penalty.shape={shape}" for shape in SHAPES],
@@ -51,6 +53,9 @@ OF_LABELS = ("auxiliary=[class_loss]", "model.conditional=true")
 
 ONE_SAMPLE_A_LOGIT = (*OF_LABELS, "auxiliary=[code_loss]")
 """Options that no pack can have."""
+
+OF_ONE_MODEL = {"auxiliary=[reconstruction]": "fastgan"}
+"""Options that only one model can have."""
 
 Case = tuple[str, ...]
 
@@ -85,6 +90,7 @@ def words_of(case: Case) -> tuple[str, str, list[str]]:
     chosen = {key: next(word for word in words if word.startswith(f"{key}=")) for key in ("model", "data")}
     rest = [word for word in words if word not in chosen.values()]
     model, data = (chosen[key].partition("=")[2] for key in ("model", "data"))
+    model = next((OF_ONE_MODEL[word] for word in rest if word in OF_ONE_MODEL), model)
     if any(word in ONE_SAMPLE_A_LOGIT for word in rest):
         rest = [word for word in rest if word != "train.pack=2"]
     if any(word in OF_LABELS for word in rest) and data != "digits":

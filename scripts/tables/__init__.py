@@ -1,1 +1,1 @@
-"""Published tables, trained and measured anew: `scripts/tables/mixtures`, `stacked`, `losses` and `labels`."""
+"""Tables, trained and measured anew: `scripts/tables/mixtures`, `stacked`, `losses`, `labels` and `few`."""

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 
+from ganctl.augment import AUGMENTS
 from ganctl.auxiliary import AUXILIARIES
 from ganctl.checkpoints import file as checkpoint
 from ganctl.checkpoints import state
@@ -110,7 +111,7 @@ def test_each_two_options_of_different_parts_meet_in_a_case() -> None:
 
 def test_the_parts_are_all_that_the_registries_hold() -> None:
     named = {re.split(r"[=\[\]]+", option.split()[0])[1] for options in PARTS.values() for option in options}
-    for family in (MODELS, LOSSES, PENALTIES, AUXILIARIES, OPTIMIZERS):
+    for family in (MODELS, LOSSES, PENALTIES, AUXILIARIES, AUGMENTS, OPTIMIZERS):
         assert {name for name in family if not {name, f"{name}_gp"} & named} == set()
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
+from ganctl.augment import AUGMENTS
 from ganctl.auxiliary import AUXILIARIES
 from ganctl.command_line import compose
 from ganctl.commands.sample import SampleCommand
@@ -24,7 +25,7 @@ from ganctl.registry import Family, Spec
 Words = SearchStrategy[list[str]]
 
 SINGLE: tuple[Family[Any], ...] = (SOURCES, MODELS, LOSSES, OPTIMIZERS)
-SEVERAL: tuple[Family[Any], ...] = (PENALTIES, AUXILIARIES, METRICS)
+SEVERAL: tuple[Family[Any], ...] = (PENALTIES, AUXILIARIES, AUGMENTS, METRICS)
 GROUPS = [family.key for family in (*SINGLE, *SEVERAL)] + ["device", "experiment"]
 OPTIONS = {
     group: sorted(path.stem for path in (compose.config_folder() / group).glob("*.yaml")) for group in GROUPS

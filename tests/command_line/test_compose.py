@@ -67,11 +67,11 @@ def test_a_command_is_a_row_of_the_table_and_a_file_of_its_keys() -> None:
 @pytest.mark.parametrize("option", OPTIONS)
 def test_every_option_of_every_group_composes_and_validates(option: str) -> None:
     group, _, name = option.partition("=")
-    chosen = f"{group}=[{name}]" if group in ("penalty", "auxiliary") else option
+    chosen = f"{group}=[{name}]" if group in ("penalty", "auxiliary", "augment") else option
     values = composed(chosen, *NEEDED.get(option, []))
     config = train_config(values)
     assert config.saved() == {key: value for key, value in values.items() if key != "plugins"}
-    if group in ("penalty", "auxiliary"):
+    if group in ("penalty", "auxiliary", "augment"):
         assert list(getattr(config, group)) == [name]
     elif group == "experiment":
         assert config.identity() != train_config(composed()).identity()

@@ -13,6 +13,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from ganctl.augment import AUGMENTS
 from ganctl.auxiliary import AUXILIARIES
 from ganctl.checkpoints import state
 from ganctl.data.batches import Batches
@@ -37,6 +38,7 @@ CASES: list[tuple[str, ...]] = [
     *((f"loss={name}",) for name in sorted((set(LOSSES) - {"wgan"}) | {"wgan_gp"})),
     *((f"penalty=[{name}]",) for name in PENALTIES),
     *((f"auxiliary=[{name}]",) for name in AUXILIARIES if name != "perceptual"),
+    *((f"augment=[{name}]", "penalty=[r1]", "penalty.r1.every=2") for name in AUGMENTS),
     ("model.conditional=true", "train.accumulate=2"),
     *((f"model.discriminator.norm={norm}", f"model.generator.norm={norm}") for norm in ("batch", "spectral")),
     ("optimizer=adamw", "optimizer.weight_decay=0.1"),
@@ -179,7 +181,7 @@ def test_what_only_a_lazy_term_asks_for_is_drawn_when_it_is_due(monkeypatch: pyt
     calls = counted(Draws, "_drawn", monkeypatch)
     for step in range(9):
         train_step(game, step)
-    assert calls == [("uniform", "interpolation", "discriminator", number) for number in (0, 3, 6)]
+    assert calls == [("uniform", (4,), "interpolation", "discriminator", number) for number in (0, 3, 6)]
 
 
 def test_a_step_that_diverges_is_named_though_it_was_replayed() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from ganctl.augment import AUGMENTS
 from ganctl.checkpoints import file as checkpoint
 from ganctl.checkpoints import state
 from ganctl.checkpoints.file import Header
@@ -22,6 +23,7 @@ TERMS = [
     *(f"loss={name}" for name in sorted((set(LOSSES) - {"wgan"}) | {"wgan_gp"})),
     *(f"penalty=[{name}]" for name in PENALTIES),
     *(f"optimizer={name}" for name in OPTIMIZERS),
+    *(f"augment=[{name}]" for name in AUGMENTS),
     "auxiliary=[feature_matching]",
     "train.pack=2",
     "loss.label_noise=0.1",

@@ -1,0 +1,187 @@
+"""ADA's changes of place: one affine map of the plane and its warp (Karras et al. 2020, appendix B)."""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import affine_grid
+
+from ganctl.augment.ada_numbers import Numbers
+
+CHANGES = ("xflip", "rotate90", "xint", "scale", "rotate", "aniso", "xfrac")
+
+SYM6 = (
+    *(0.015404109327027373, 0.0034907120842174702, -0.11799011114819057, -0.048311742585633),
+    *(0.4910559419267466, 0.787641141030194, 0.3379294217276218, -0.07263752278646252),
+    *(-0.021060292512300564, 0.04472490177066578, 0.0017677118642428036, -0.007800708325034148),
+)
+"""The lowpass filter of the symlet with six vanishing moments (Daubechies 1992)."""
+
+REACH = len(SYM6) // 4
+"""Pixels beside an image that its filter reads."""
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where each pixel of the result comes from: o to linear · o + shift, in pixels from the centre, x first.
+
+    `linear` is [n, 2, 2], `shift` [n, 2].
+    """
+
+    linear: Tensor
+    shift: Tensor
+
+    @classmethod
+    def draw(cls, numbers: Numbers, height: int, width: int) -> "Placement | None":
+        """Return the places of a batch, or None if none of the changes can happen."""
+        if not numbers.on(*CHANGES):
+            return None
+        size = numbers.uniforms.new_tensor([width, height])
+        linear = torch.eye(2, dtype=size.dtype, device=size.device).expand(len(numbers.uniforms), 2, 2)
+        shift = torch.zeros_like(linear[:, 0])
+        if numbers.on("xflip"):
+            flip = numbers.happens("xflip", 1 - 2 * numbers.whole(2), 1)
+            linear = linear * torch.cat([flip, torch.ones_like(flip)], 1)[:, None]
+        if numbers.on("rotate90"):
+            linear = linear @ _rotation(numbers.happens("rotate90", numbers.whole(4), 0) * (torch.pi / 2))
+        if numbers.on("xint"):
+            moved = numbers.happens("xint", (2 * numbers.uniform(2) - 1) * 0.125, 0)
+            shift = shift - _times(linear, (moved * size).round())
+        if numbers.on("scale"):
+            linear = linear / numbers.happens("scale", (numbers.normal() * 0.2).exp2(), 1)[:, None]
+        if numbers.on("rotate"):
+            linear = linear @ _rotation(numbers.happens("rotate", numbers.angle(), 0, twice=True))
+        if numbers.on("aniso"):
+            stretch = numbers.happens("aniso", (numbers.normal() * 0.2).exp2(), 1)
+            linear = linear * torch.cat([1 / stretch, stretch], 1)[:, None]
+        if numbers.on("rotate"):
+            linear = linear @ _rotation(numbers.happens("rotate", numbers.angle(), 0, twice=True))
+        if numbers.on("xfrac"):
+            moved = numbers.happens("xfrac", numbers.normal(2) * 0.125, 0)
+            shift = shift - _times(linear, moved * size)
+        return cls(linear, shift)
+
+    def warp(self, images: Tensor) -> Tensor:
+        """Return images [n, channels, height, width] at these places, reflected at their borders.
+
+        They are doubled in size, sampled bilinearly at twice the density, and halved again, by an orthogonal
+        wavelet, so that pixels that stay in place do not change.
+        """
+        height, width = images.shape[2:]
+        beside = self._margins(height, width)
+        rows = _doubling(height, beside[0, 1], beside[1, 1])
+        columns = _doubling(width, beside[0, 0], beside[1, 0])
+        sampled = Sampling.apply(rows @ images @ columns.T, self._grid(images.shape))
+        like = (images.dtype, images.device)
+        halved: Tensor = _halving(height, *like) @ sampled @ _halving(width, *like).T
+        return halved
+
+    def _margins(self, height: int, width: int) -> Tensor:
+        """Return by how many pixels images are extended, before and after, [2, (x, y)]: all of a batch alike."""
+        centre = self.shift.new_tensor([width - 1, height - 1]) / 2
+        corner = self.linear.abs() @ centre
+        farthest = torch.stack([corner - self.shift, corner + self.shift]).amax(1) + 2 * REACH - centre
+        return farthest.clamp(min=torch.zeros_like(centre), max=2 * centre).ceil()
+
+    def _grid(self, shape: torch.Size) -> Tensor:
+        """Return where the doubled images are sampled, in the coordinates of `affine_grid`."""
+        n, channels, height, width = shape
+        size = self.shift.new_tensor([width, height])
+        source, target = 2 * (3 * size - 2), 2 * (size + 2 * REACH)
+        half = torch.full_like(size, 0.5)
+        shift = 2 * (self.shift + _times(self.linear, half / 2)) - half
+        theta = torch.cat([self.linear * target, 2 * shift[..., None]], 2) / source[:, None]
+        return affine_grid(theta, [n, channels, *target_sides(height, width)], align_corners=False)
+
+
+def target_sides(height: int, width: int) -> tuple[int, int]:
+    """Return height and width of images that are doubled after an extension by the filter's reach."""
+    return 2 * (height + 2 * REACH), 2 * (width + 2 * REACH)
+
+
+def _rotation(angle: Tensor) -> Tensor:
+    """Return the matrices [n, 2, 2] of angles [n, 1]."""
+    cos, sin = angle.cos(), angle.sin()
+    return torch.cat([cos, -sin, sin, cos], 1).view(-1, 2, 2)
+
+
+def _times(linear: Tensor, vectors: Tensor) -> Tensor:
+    return (linear @ vectors[..., None]).squeeze(-1)
+
+
+class Sampling(torch.autograd.Function):
+    """Bilinear samples of images at a grid, 0 outside: linear in the images, so differentiable any times."""
+
+    @staticmethod
+    def forward(ctx: Any, images: Tensor, grid: Tensor) -> Tensor:
+        """Return samples [n, channels, rows, columns] of images [n, channels, height, width]."""
+        ctx.save_for_backward(grid)
+        ctx.shape = images.shape
+        return torch.grid_sampler_2d(images, grid, 0, 0, False)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        """Return the gradient of the images."""
+        (grid,) = ctx.saved_tensors
+        return SamplingAdjoint.apply(gradients[0], grid, ctx.shape), None
+
+
+class SamplingAdjoint(torch.autograd.Function):
+    """The adjoint of `Sampling`: adds samples up where they came from."""
+
+    @staticmethod
+    def forward(ctx: Any, samples: Tensor, grid: Tensor, shape: torch.Size) -> Tensor:
+        """Return images of a shape."""
+        ctx.save_for_backward(grid)
+        nothing = samples.new_zeros(()).expand(shape)
+        backward = torch.ops.aten.grid_sampler_2d_backward
+        images: Tensor = backward(samples, nothing, grid, 0, 0, False, [True, False])[0]
+        return images
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        """Return the gradient of the samples."""
+        (grid,) = ctx.saved_tensors
+        return Sampling.apply(gradients[0], grid), None, None
+
+
+def lowpass(dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Return the filter's weights, whose sum is 1, as the official code rounds them."""
+    weights = torch.tensor(SYM6, dtype=torch.float32)
+    return (weights / weights.sum()).to(device, dtype)
+
+
+def _doubling(size: int, before: Tensor, after: Tensor) -> Tensor:
+    """Return the matrix [2 (3 size − 2), size] that extends an axis by reflection and doubles it.
+
+    It is extended by size − 1 pixels on either side, all but `before` and `after` of which are 0.
+    """
+    taps, mirror = _doubling_parts(size, before.dtype, before.device)
+    places = torch.arange(1 - size, 2 * size - 1, device=before.device)
+    inside = ((places >= -before) & (places <= size - 1 + after)).to(before.dtype)
+    return torch.mm(inside.repeat_interleave(2)[:, None] * taps * inside, mirror)
+
+
+@cache
+def _doubling_parts(size: int, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return the filter as a matrix [2 m, m] and the reflection as a matrix [m, size], m = 3 size − 2."""
+    places = torch.arange(1 - size, 2 * size - 1, device=device)
+    mirrored = size - 1 - (size - 1 - places.abs()).abs()
+    mirror = (mirrored[:, None] == torch.arange(size, device=device)).to(dtype)
+    return 2 * _banded(len(places), 5, dtype, device), mirror
+
+
+@cache
+def _halving(size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Return the matrix [size, 2 (size + 2 · REACH)] that halves an axis and leaves the filter's reach out."""
+    return _banded(size + 2 * REACH, -1, dtype, device).T[:size]
+
+
+def _banded(size: int, offset: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Return the matrix [2 size, size] whose entry [k, i] is the filter's weight number k − 2 i + offset."""
+    weights = lowpass(dtype, device)
+    number = torch.arange(2 * size, device=device)[:, None] - 2 * torch.arange(size, device=device) + offset
+    inside = (number >= 0) & (number < len(weights))
+    return torch.where(inside, weights[number.clamp(0, len(weights) - 1)], 0)

@@ -1,0 +1,199 @@
+"""500 images, equal CPU time: augmentation, FastGAN, transfer beside plain DCGAN; writes docs/results/few.md."""
+
+import argparse
+import hashlib
+import json
+import threading
+import zipfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ganctl.errors import GanctlError
+from ganctl.folders.run_folder import RunFolder
+from ganctl.runtime.disk import write_whole
+from scripts.tables import budget
+from scripts.tables.budget import Watching
+from scripts.tables.launch import STOPPED
+from scripts.tables.table import Column, command
+
+NAME = "few"
+IMAGES, SEEDS, MINUTES, SAMPLES = 500, 3, 5.0, 10_000
+CLASS = "horse"
+PICTURES = Path("outputs/few-pictures")
+"""Where the images that every row trains on are copied to."""
+
+ALONE = threading.Lock()
+"""The judge computes in this process, which is to do one thing at a time."""
+
+COLUMNS = (
+    Column("fid", "fid", "FID by the classifier", 2),
+    Column("nearest_neighbour", "distance_ratio", "distance to the images, of real ones", 2),
+    Column("nearest_neighbour", "copies", "copies", 1, True),
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A way to train on few images, and its words of `ganctl train`."""
+
+    key: str
+    label: str
+    words: tuple[str, ...]
+
+
+SOURCE = Row("source", "the source: DCGAN on all classes", ("model=dcgan",))
+DIFFAUGMENT = "augment=[diffaugment]"
+TRANSFER = ("model=dcgan", f"init_from=outputs/{NAME}-source-0")
+FASTGAN = ("model=fastgan", "loss=hinge", "penalty=[]", "auxiliary=[reconstruction]")
+ROWS = (
+    Row("dcgan", "DCGAN", ("model=dcgan",)),
+    Row("diffaugment", "DCGAN, DiffAugment", ("model=dcgan", DIFFAUGMENT)),
+    Row("ada", "DCGAN, ADA", ("model=dcgan", "augment=[ada]", "augment.ada.speed=50")),
+    Row("fastgan", "FastGAN, DiffAugment", (*FASTGAN, DIFFAUGMENT)),
+    Row("transfer", "DCGAN from all classes", TRANSFER),
+    Row("transfer-diffaugment", "DCGAN from all classes, DiffAugment", (*TRANSFER, DIFFAUGMENT)),
+)
+
+
+@dataclass(frozen=True)
+class Work:
+    """A row trained from one seed on the images of a folder or zip of CIFAR-10."""
+
+    row: Row
+    seed: int
+    minutes: float
+    samples: int
+    cifar: str
+
+    @property
+    def name(self) -> str:
+        """The run's name, and its folder's."""
+        return f"{NAME}-{self.row.key}-{self.seed}"
+
+    @property
+    def folder(self) -> RunFolder:
+        """The run's folder."""
+        return RunFolder(Path("outputs", self.name))
+
+    def train(self, place: str | None = None) -> list[str]:
+        """Return the words of the training, on images in another place if one is given."""
+        where = [f"data.path={place or PICTURES}"]
+        if self.row is SOURCE:
+            where = [f"data.path={place or self.cifar}", "data.subfolder=train"]
+        ending = ("train.steps=1000000", "checkpoint.every=500", "sample.every=500", "device.threads=1")
+        data = ("data=folder", *where, "data.resolution=32")
+        return ["train", f"name={self.name}", *self.row.words, *data, *ending, f"seed={self.seed}"]
+
+    @property
+    def settings(self) -> str:
+        """A digest of all that the numbers depend on but the seed."""
+        told = json.dumps([self.train("")[2:-1], self.minutes, self.samples])
+        return hashlib.sha256(told.encode()).hexdigest()[:8]
+
+
+def copy_pictures(cifar: Path) -> None:
+    """Copy the first images of the class from a folder or zip into `PICTURES`, once."""
+    if PICTURES.exists() and len(list(PICTURES.iterdir())) == IMAGES:
+        return
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    beginning = f"train/{CLASS}/"
+    if cifar.is_dir():
+        names = sorted(path.relative_to(cifar).as_posix() for path in (cifar / beginning).iterdir())
+        read = {name: (cifar / name).read_bytes() for name in names[:IMAGES]}
+    else:
+        with zipfile.ZipFile(cifar) as file:
+            names = sorted(name for name in file.namelist() if name.startswith(beginning) and name[-1] != "/")
+            read = {name: file.read(name) for name in names[:IMAGES]}
+    for name, content in read.items():
+        write_whole(PICTURES / Path(name).name, content)
+
+
+def do(work: Work, launcher: Watching) -> str:
+    """Train a run, or go on with it, measure it, and enter it; return what came of it."""
+    try:
+        if not budget.spent(work.name).enough:
+            ended = budget.train(work.name, work.train(), 60 * work.minutes, launcher)
+            if not budget.spent(work.name).enough:
+                if ended.code in STOPPED:
+                    return f"{work.name}: stopped after {budget.spent(work.name).seconds / 60:.1f} CPU minutes"
+                return f"{work.name}: FAILED, exit code {ended.code}: {ended.told}"
+        if work.row is SOURCE:
+            return f"{work.name}: trained"
+        with ALONE:
+            found = enter(work)
+    except GanctlError as error:
+        return f"{work.name}: FAILED: {error}"
+    return f"{work.name}: " + ", ".join(f"{key} {value['value']:.3g}" for key, value in found.items())
+
+
+def enter(work: Work) -> dict[str, Any]:
+    """Measure a run and enter it into the results, with its picture; return its numbers."""
+    from scripts.tables import few_judge, judge, results
+
+    newest = work.folder.checkpoints.files()[0]
+    numbers = few_judge.numbers(newest, work.samples, Path(work.cifar), CLASS)
+    status = work.folder.read_status()
+    if work.seed == 0:
+        judge.samples(newest, results.picture_of(f"{NAME}-{work.row.key}"))
+    record = {
+        "name": work.name,
+        "part": "",
+        "row": work.row.key,
+        "seed": work.seed,
+        "status": "complete",
+        "step": status["step"],
+        "minutes": work.minutes,
+        "cpu_seconds": round(budget.spent(work.name).seconds, 1),
+        "numbers": numbers,
+        "settings": work.settings,
+        "commands": [command(work.train("horses"))],
+        "hardware": results.hardware(),
+        "environment": status.get("environment", {}),
+    }
+    results.add(NAME, record)
+    return numbers
+
+
+def main(arguments: Sequence[str], launcher: Watching, rows: Sequence[Row] = ROWS) -> int:
+    """Do what the arguments ask; return 0 if all of it is in, 1 if not."""
+    parser = argparse.ArgumentParser(
+        prog=f"scripts/tables/{NAME}",
+        description=f"Trains each row for its CPU time on {IMAGES} images, on one thread a run, measures it, "
+        f"and writes docs/results/{NAME}.md. The same command again goes on.",
+    )
+    keys = ",".join(row.key for row in rows)
+    parser.add_argument("--cifar", help="folder or .zip of CIFAR-10's images, train/<class>/… and test/<class>/…")
+    parser.add_argument("--rows", default=keys, help=f"some of {keys}")
+    parser.add_argument("--seeds", type=int, default=SEEDS, help="runs of each row, from seed 0 on")
+    parser.add_argument("--jobs", type=int, default=2, help="runs at a time, each on one thread")
+    parser.add_argument("--minutes", type=float, default=MINUTES, help="CPU minutes of each run")
+    parser.add_argument("--num", type=int, default=SAMPLES, help="samples that are measured")
+    parser.add_argument("--report", action="store_true", help="only write the page anew from docs/results/")
+    options = parser.parse_args(arguments)
+    if not options.report and not options.cifar:
+        parser.error("--cifar: say where CIFAR-10's images are")
+    from scripts.tables.few_page import rewrite
+
+    if options.report:
+        rewrite(rows)
+        return 0
+    copy_pictures(Path(options.cifar))
+    chosen = [row for row in rows if row.key in options.rows.split(",")]
+    if any(row.words[:2] == TRANSFER for row in chosen):
+        print(do(Work(SOURCE, 0, 2 * options.minutes, options.num, options.cifar), launcher), flush=True)
+    todo = [
+        Work(row, seed, options.minutes, options.num, options.cifar)
+        for seed in range(options.seeds)
+        for row in chosen
+    ]
+    with ThreadPoolExecutor(options.jobs) as pool:
+        for told in pool.map(lambda work: do(work, launcher), todo):
+            print(told, flush=True)
+    rewrite(rows)
+    from scripts.tables import results
+
+    there = {(run["name"], run["settings"]) for run in results.read(NAME)}
+    return 0 if all((work.name, work.settings) in there for work in todo) else 1
