@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from ganctl.auxiliary import ClassLoss, CodeLoss
+from ganctl.auxiliary import ClassLoss, CodeLoss, PathLength, Reconstruction
 from ganctl.config import TrainConfig
 from ganctl.errors import ConfigError, counted, nearest
 from ganctl.penalties import Constraint
@@ -113,6 +113,27 @@ def _code_head_and_its_loss(config: TrainConfig) -> str | None:
 
 
 @_refuse
+def _path_length_without_styles(config: TrainConfig) -> str | None:
+    named = next((key for key, term in config.auxiliary.items() if isinstance(term, PathLength)), None)
+    if named is None or config.model.has_styles:
+        return None
+    return f"auxiliary.{named}: model={config.model.name} has no styles; take model=stylegan2, or leave it out"
+
+
+@_refuse
+def _decoders_and_their_loss(config: TrainConfig) -> str | None:
+    named = next((key for key, term in config.auxiliary.items() if isinstance(term, Reconstruction)), None)
+    if named is not None and not config.model.reconstructs:
+        return (
+            f"auxiliary.{named}: the discriminator decodes nothing; set model=fastgan "
+            "model.discriminator.decoders=true, or leave it out"
+        )
+    if named is None and config.model.reconstructs:
+        return "model.discriminator.decoders: needs auxiliary=[reconstruction]; add it, or set it to false"
+    return None
+
+
+@_refuse
 def _batch_norm_over_one_logit(config: TrainConfig) -> str | None:
     pack, batch = config.train.pack, config.train.batch_size
     if not config.model.mixes_samples or batch != pack or pack == 1:
@@ -190,7 +211,9 @@ def _single_samples_under_batch_norm(config: TrainConfig) -> str | None:
     named = next((key for key, penalty in config.penalty.items() if penalty.single_samples), None)
     if named is None or not config.model.mixes_samples:
         return None
+    has_norm = hasattr(config.model.discriminator, "norm")
+    better = "set model.discriminator.norm=layer or none" if has_norm else "leave it out, such as by penalty=[]"
     return (
         f"penalty: {named} means the slope at single samples, which batch norm in the discriminator mixes; "
-        "better set model.discriminator.norm=layer or none"
+        f"better {better}"
     )

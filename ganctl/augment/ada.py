@@ -2,6 +2,7 @@
 
 from typing import Annotated, ClassVar, Literal
 
+import torch
 from pydantic import Field
 from torch import Tensor
 
@@ -9,7 +10,8 @@ from ganctl.augment.ada_color import Color
 from ganctl.augment.ada_corruption import cut_out, draw_size, draw_spread, draw_strengths, filtered
 from ganctl.augment.ada_geometry import Placement
 from ganctl.augment.ada_numbers import Numbers
-from ganctl.augment.augment import AUGMENTS, Augment
+from ganctl.augment.ada_strength import AdaStrength
+from ganctl.augment.augment import AUGMENTS, Augment, Strength
 
 Multiplier = Annotated[float, Field(ge=0, le=1)]
 
@@ -77,6 +79,11 @@ class Ada(Augment):
     def draws_noise(self) -> bool:
         """Whether noise may be added."""
         return self.noise > 0
+
+    def begin(self, images: int, device: torch.device) -> Strength:
+        """Return the strength at step 0, where each update learns from so many real images."""
+        change = images * self.interval / (self.kimg * 1000)
+        return AdaStrength(self.initial, self.target, change, self.interval, device)
 
     def transform(self, images: Tensor, uniforms: Tensor, noise: Tensor | None, strength: Tensor | None) -> Tensor:
         """Return the images moved, then colored, then corrupted; a strength of None is 1."""

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ganctl.errors import ConfigError
-from ganctl.models import Discriminator
+from ganctl.models import Discriminator, StyledGenerator
 from ganctl.models.latents import LatentSpace
 from ganctl.models.parts.convolutions import gradients_at_samples_alone
 from ganctl.runtime.device import Device
@@ -47,10 +47,21 @@ class Networks:
         samples: Tensor = self.generator(feed["latents"], *_given(feed.get("fake_labels")))
         return samples.to(self.device.dtype)
 
+    def styled(self, feed: Feed, count: int) -> tuple[Tensor, Tensor]:
+        """Return the samples and the styles of a feed's first `count` latents; of a generator that has styles."""
+        assert isinstance(self.generator, StyledGenerator)
+        given = (feed["latents"], *_given(feed.get("fake_labels")))
+        styles = self.generator.styles(*(values[:count] for values in given))
+        return self.generator.synthesise(styles).to(self.device.dtype), styles
+
     def features(self, samples: Tensor, side: Side, feed: Feed) -> Tensor:
         """Return what the discriminator's last layer reads of a side's samples, augmented, [logits, …]."""
+        return self.judged(self.augment(samples, side, feed))
+
+    def judged(self, shown: Tensor) -> Tensor:
+        """Return the features of samples that are augmented already."""
         assert isinstance(self.discriminator, Discriminator)
-        return self.discriminator.features(self.augment(samples, side, feed))
+        return self.discriminator.features(shown)
 
     def logits(self, features: Tensor, labels: Tensor | None) -> Tensor:
         """Return the discriminator's logits of features, [logits] or [kinds, …, logits]."""
@@ -66,6 +77,11 @@ class Networks:
         """Return what the discriminator tells of the latents' codes, [logits, values]."""
         assert isinstance(self.discriminator, Discriminator)
         return self.discriminator.code_logits(features).to(self.device.dtype)
+
+    def reconstructed(self, features: Tensor, places: Tensor) -> Tensor:
+        """Return the images that the discriminator makes of features, [kinds, logits, channels, height, width]."""
+        assert isinstance(self.discriminator, Discriminator)
+        return self.discriminator.reconstructed(features, places).to(self.device.dtype)
 
 
 def _matrices(network: nn.Module) -> list[Tensor]:
@@ -104,6 +120,7 @@ class Round:
         self._networks = networks
         self._feed = feed
         self._seen: dict[str, Tensor] = {}
+        self._shown: dict[str, Tensor] = {}
         if fake is not None:
             self.fake = fake
 
@@ -164,6 +181,16 @@ class Round:
         """Return what the discriminator tells of the generated samples' codes, as `Heads` orders it."""
         return self._networks.code_logits(self._features("fake"))
 
+    def shown(self, side: Side) -> Tensor:
+        """Return the samples of a side as the discriminator sees them, augmented, [batch, *shape]."""
+        if side not in self._shown:
+            self._shown[side] = self._networks.augment(getattr(self, side), side, self._feed)
+        return self._shown[side]
+
+    def reconstructed(self, places: Tensor) -> Tensor:
+        """Return the images that the discriminator makes of real samples' features, and of a quarter of these."""
+        return self._networks.reconstructed(self._features("real"), places)
+
     @property
     def generator_weights(self) -> list[Tensor]:
         """The generator's weights of two or more dimensions, as `weights` are the discriminator's."""
@@ -181,6 +208,18 @@ class Round:
             features = self._networks.features(samples, "real", self._feed)
             logits = self._networks.logits(features, self._feed.get("real_labels"))
         return self._differentiate(logits, samples)
+
+    def style_gradient(self, direction: Tensor) -> Tensor:
+        """Return ∇⟨G, direction⟩ at the styles of as many latents, [count, styles, width], differentiable.
+
+        `direction` is [count, *shape]. The samples are those of a forward of its own.
+        """
+        device = self._networks.device
+        with device.full_precision() if device.precision == "fp16" else nullcontext():
+            samples, styles = self._networks.styled(self._feed, len(direction))
+        with device.full_precision():
+            (gradient,) = torch.autograd.grad((samples * direction).sum(), styles, create_graph=True)
+        return gradient
 
     def uniform(self, purpose: str) -> Tensor:
         """Return one number in [0, 1) a logit, [logits], of a draw that the term declares by this name."""
@@ -207,7 +246,7 @@ class Round:
 
     def _features(self, side: Side) -> Tensor:
         if side not in self._seen:
-            self._seen[side] = self._networks.features(getattr(self, side), side, self._feed)
+            self._seen[side] = self._networks.judged(self.shown(side))
         return self._seen[side]
 
     def _gradient(self, side: Side) -> Tensor:

@@ -25,6 +25,7 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "silu": nn.SiLU,
     "tanh": nn.Tanh,
     "sigmoid": nn.Sigmoid,
+    "linear": nn.Identity,
 }
 """Non-linearities; leaky ReLU has slope 0.2 (Radford et al. 2016).
 

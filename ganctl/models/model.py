@@ -22,6 +22,27 @@ class Generator(nn.Module):
         raise NotImplementedError
 
 
+class StyledGenerator(Generator):
+    """Maps latents to styles, and these to samples.
+
+    Outside training styles are moved to their mean by `truncation`: 1 leaves them, 0 makes all samples one.
+    """
+
+    truncation: float = 1.0
+
+    def styles(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Return the styles of latents [batch, latents.width], [batch, styles, width]."""
+        raise NotImplementedError
+
+    def synthesise(self, styles: Tensor) -> Tensor:
+        """Return the samples of styles."""
+        raise NotImplementedError
+
+    def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Return samples in the value range of the model."""
+        return self.synthesise(self.styles(latents, labels))
+
+
 class Discriminator(nn.Module):
     """Maps samples [batch, *shape] to features, and these to logits, one for each sample or pack."""
 
@@ -69,17 +90,28 @@ class Discriminator(nn.Module):
         """Return the logits of samples."""
         return self.logits(self.features(samples), labels)
 
+    def summary(self, features: Tensor) -> Tensor:
+        """Return what `heads` read of features, [logits, values]."""
+        return features.flatten(1)
+
     def class_logits(self, features: Tensor) -> Tensor:
         """Return the logits of each class, [logits, classes]."""
         assert self.heads.classifier is not None
-        logits: Tensor = self.heads.classifier(features.flatten(1))
+        logits: Tensor = self.heads.classifier(self.summary(features))
         return logits
 
     def code_logits(self, features: Tensor) -> Tensor:
         """Return what `Heads` says of the codes of the latents, [logits, values]."""
         assert self.heads.codes is not None
-        logits: Tensor = self.heads.codes(features.flatten(1))
+        logits: Tensor = self.heads.codes(self.summary(features))
         return logits
+
+    def reconstructed(self, features: Tensor, places: Tensor) -> Tensor:
+        """Return images that are made of features, [kinds, logits, channels, height, width].
+
+        The last kind is a quarter of each image, 0–3 by rows, which `places`, int64 [logits], says.
+        """
+        raise NotImplementedError
 
 
 def _listed(module: nn.Module) -> Iterator[nn.Module]:
@@ -92,9 +124,9 @@ def _listed(module: nn.Module) -> Iterator[nn.Module]:
 
 
 class GeneratorSpec(Spec):
-    """What every generator states."""
+    """What every generator states; `linear` leaves the values of images in about [-1, 1] unbounded."""
 
-    output: Literal["tanh", "sigmoid"]
+    output: Literal["tanh", "sigmoid", "linear"]
 
 
 class DiscriminatorSpec(Spec):
@@ -133,14 +165,24 @@ class Model(Component):
         return False
 
     @property
+    def has_styles(self) -> bool:
+        """Whether its generator maps latents to styles first."""
+        return issubclass(self.networks[0], StyledGenerator)
+
+    @property
     def mixes_samples(self) -> bool:
         """Whether a logit depends on the rest of the batch, as under batch norm."""
         return False
 
     @property
+    def reconstructs(self) -> bool:
+        """Whether the discriminator makes images of its features."""
+        return False
+
+    @property
     def value_range(self) -> tuple[float, float]:
         """Black and white of images in a step, generated and real ones alike."""
-        return (-1.0, 1.0) if self.generator.output == "tanh" else (0.0, 1.0)
+        return (0.0, 1.0) if self.generator.output == "sigmoid" else (-1.0, 1.0)
 
     def space(self, samples: SampleSpace) -> SampleSpace:
         """Return the space of samples with this model's value range, and the data's classes if it is conditional.

@@ -28,6 +28,14 @@ class Packed(Discriminator):
             packs = packs.contiguous(memory_format=torch.channels_last)
         return self.judge.features(packs)
 
+    def summary(self, features: Tensor) -> Tensor:
+        """Return what heads read of packs."""
+        return self.judge.summary(features)
+
+    def reconstructed(self, features: Tensor, places: Tensor) -> Tensor:
+        """Return the images of packs, [kinds, batch / pack, pack · channels, height, width]."""
+        return self.judge.reconstructed(features, places)
+
     def logits(self, features: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return logits [batch / pack]."""
         return self.judge.logits(features, labels)

@@ -22,11 +22,26 @@ SMALL = {
         "data.resolution=8",
         "train.batch_size=4",
     ),
+    "fastgan": (
+        "model.generator.width=2",
+        "model.discriminator.width=2",
+        "model.latent=8",
+        "model.embedding=4",
+        "data.resolution=32",
+        "train.batch_size=4",
+    ),
     "mlp": (
         "model.generator.hidden=[8,8]",
         "model.discriminator.hidden=[8,8]",
         "model.latent=4",
         "train.batch_size=8",
+    ),
+    "r3gan": (
+        "model.generator.widths=[8]",
+        "model.discriminator.widths=[8]",
+        "model.latent=8",
+        "data.resolution=8",
+        "train.batch_size=4",
     ),
     "resnet": (
         "model.generator.width=4",
@@ -47,6 +62,7 @@ SMALL_OPTIONS = {
         "auxiliary.perceptual.layers=[features.3]",
     ),
     "auxiliary=[class_loss]": ("model.conditional=true", "model.discriminator.condition=classifier"),
+    "auxiliary=[reconstruction]": ("model.discriminator.decoders=true",),
     "auxiliary=[code_loss]": ("model.categorical_codes=[3]", "model.continuous_codes=2"),
 }
 """What makes an option small, or possible."""

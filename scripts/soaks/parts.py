@@ -54,6 +54,9 @@ OF_LABELS = ("auxiliary=[class_loss]", "model.conditional=true")
 ONE_SAMPLE_A_LOGIT = (*OF_LABELS, "auxiliary=[code_loss]")
 """Options that no pack can have."""
 
+OF_ONE_MODEL = {"auxiliary=[reconstruction]": "fastgan"}
+"""Options that only one model can have."""
+
 Case = tuple[str, ...]
 
 
@@ -87,6 +90,7 @@ def words_of(case: Case) -> tuple[str, str, list[str]]:
     chosen = {key: next(word for word in words if word.startswith(f"{key}=")) for key in ("model", "data")}
     rest = [word for word in words if word not in chosen.values()]
     model, data = (chosen[key].partition("=")[2] for key in ("model", "data"))
+    model = next((OF_ONE_MODEL[word] for word in rest if word in OF_ONE_MODEL), model)
     if any(word in ONE_SAMPLE_A_LOGIT for word in rest):
         rest = [word for word in rest if word != "train.pack=2"]
     if any(word in OF_LABELS for word in rest) and data != "digits":

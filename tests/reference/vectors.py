@@ -99,7 +99,8 @@ class Case:
         assert not left, f"nothing of ours is called {sorted(left)}"
         for each in module.modules():
             if isinstance(each, ParametrizationList):
-                norm, matrix = each[0].eval(), each.original.detach().flatten(1)
+                norm = each[0].eval()
+                matrix = norm._reshape_weight_to_matrix(each.original.detach())
                 norm._v.copy_(normalize(matrix.T @ norm._u, dim=0))
                 norm._u.copy_(normalize(matrix @ norm._v, dim=0))
 

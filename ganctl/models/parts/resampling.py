@@ -31,8 +31,8 @@ class HalvingConv2d(nn.Conv2d):
 class DoublingConv2d(nn.Conv2d):
     """A 3×3 convolution of pixels that are repeated to 2×2."""
 
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__(inputs, outputs, 3, padding=1)
+    def __init__(self, inputs: int, outputs: int, *, bias: bool = True) -> None:
+        super().__init__(inputs, outputs, 3, padding=1, bias=bias)
 
     def forward(self, input: Tensor) -> Tensor:
         """Return [batch, outputs, 2 height, 2 width] of [batch, inputs, height, width]."""

@@ -8,8 +8,8 @@ from ganctl.samples import SampleSpace
 BASES = (4, 5, 6, 7)
 """Pixels of the smaller side where halving ends."""
 
-LARGEST = 256
-HALVINGS = range(1, 7)
+LARGEST = 1024
+HALVINGS = range(1, 9)
 
 
 def sides(counts: Collection[int] = HALVINGS) -> list[int]:

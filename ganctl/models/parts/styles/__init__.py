@@ -1,0 +1,1 @@
+"""What StyleGAN2's networks are made of (Karras et al. 2020)."""
