@@ -192,6 +192,13 @@ def _compiled_and_differentiated_twice(config: TrainConfig) -> str | None:
 
 
 @_warn
+def _frozen_at_random(config: TrainConfig) -> str | None:
+    if not config.model.discriminator.frozen or config.init_from is not None:
+        return None
+    return "model.discriminator.frozen: keeps random weights as they are; take those of a run by init_from"
+
+
+@_warn
 def _schedule_past_the_end(config: TrainConfig) -> str | None:
     steps = config.train.steps
     for key, schedule in config.schedule:

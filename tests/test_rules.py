@@ -85,6 +85,11 @@ CASES: dict[str, tuple[list[str], list[str], str]] = {
         [LINEAR, "schedule.learning_rate.until=1"],
         "schedule.learning_rate reaches its end at step 2,000, but train.steps=1 ends the run before",
     ),
+    "_frozen_at_random": (
+        ["model.discriminator.frozen=1"],
+        ["model.discriminator.frozen=0"],
+        "model.discriminator.frozen: keeps random weights as they are; take those of a run by init_from",
+    ),
     "_single_samples_under_batch_norm": (
         ["penalty=[gradient_penalty]", BATCH_NORM],
         ["penalty=[gradient_penalty]", "model.discriminator.norm=layer"],
