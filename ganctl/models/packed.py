@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ganctl.models.model import Discriminator, Model
 from ganctl.samples import SampleSpace
@@ -16,6 +16,10 @@ class Packed(Discriminator):
         super().__init__()
         self.judge = judge
         self.pack = pack
+
+    def stages(self) -> list[list[nn.Parameter]]:
+        """Return the stages of what sees the packs."""
+        return self.judge.stages()
 
     def features(self, samples: Tensor) -> Tensor:
         """Return the features of packs, [batch / pack, …]."""
