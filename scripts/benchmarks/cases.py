@@ -26,6 +26,15 @@ BIGGAN = (
     "model.discriminator.width=64",
     "optimizer.betas=[0.5,0.999]",
 )
+FASTGAN = (
+    "model=fastgan",
+    "model.generator.width=16",
+    "model.discriminator={width: 16, decoders: true}",
+    "auxiliary=[reconstruction]",
+    "augment=[diffaugment]",
+    "augment.diffaugment.policy=[color,translation]",
+    "optimizer.betas=[0.5,0.999]",
+)
 CLASSES, LABELS = 10, "labels.npy"
 
 
@@ -66,6 +75,7 @@ CASES = {
     "mlp": Case("MLP on MNIST 28×28", "cross_entropy", 28, 128, (*MLP, "penalty=[]"), networks="mlp"),
     "sngan": Case("SNGAN 32×32", "", 32, 64, (*SNGAN, *HINGE), updates=5, rgb=32, beside="base"),
     "biggan": Case("BigGAN 32×32, classes", "", 32, 64, (*BIGGAN, *HINGE), rgb=32, beside="base"),
+    "fastgan": Case("FastGAN 256×256", "", 256, 8, (*FASTGAN, *HINGE), rgb=256, beside="base"),
     "sampling": Case("sampling, DCGAN 32×32", "sampling", 32, 256, (*DCGAN, "penalty=[]"), kind="sampling"),
 }
 MODES = {"auto": (), "strict": ("device.strict=true",), "graphs": ("device.graphs=true",)}
