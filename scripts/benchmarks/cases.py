@@ -78,7 +78,9 @@ CASES = {
     "sngan": Case("SNGAN 32×32", "", 32, 64, (*SNGAN, *HINGE), updates=5, rgb=32, beside="base"),
     "biggan": Case("BigGAN 32×32, classes", "", 32, 64, (*BIGGAN, *HINGE), rgb=32, beside="base"),
     "stylegan2": Case("StyleGAN2 32×32", "", 32, 64, STYLEGAN2, rgb=32, beside="base"),
-    "stylegan2_ada": Case("StyleGAN2 32×32, ADA", "", 32, 64, (*STYLEGAN2, "augment=[ada]"), rgb=32, beside="base"),
+    "stylegan2_ada": Case(
+        "StyleGAN2 32×32, ADA", "", 32, 64, (*STYLEGAN2, "augment=[ada]"), rgb=32, beside="base"
+    ),
     "sampling": Case("sampling, DCGAN 32×32", "sampling", 32, 256, (*DCGAN, "penalty=[]"), kind="sampling"),
 }
 MODES = {"auto": (), "strict": ("device.strict=true",), "graphs": ("device.graphs=true",)}
