@@ -38,6 +38,17 @@ R3GAN = (
     "optimizer.betas=[0,0.9]",
     "ema.half_life=0",
 )
+STYLEGAN2 = (
+    "model=stylegan2",
+    "model.latent=256",
+    "model.generator={style: 256, mixing: 0, width: 128, max_width: 128}",
+    "model.discriminator={width: 128, max_width: 128, architecture: orig, group: 32}",
+    "penalty=[r1]",
+    "penalty.r1={weight: 0.01, every: 16}",
+    "optimizer.lr=0.0025",
+    "optimizer.betas=[0,0.99]",
+    "ema.half_life=0",
+)
 CLASSES, LABELS = 10, "labels.npy"
 
 
@@ -79,6 +90,10 @@ CASES = {
     "sngan": Case("SNGAN 32×32", "", 32, 64, (*SNGAN, *HINGE), updates=5, rgb=32, beside="base"),
     "biggan": Case("BigGAN 32×32, classes", "", 32, 64, (*BIGGAN, *HINGE), rgb=32, beside="base"),
     "r3gan": Case("R3GAN 32×32, R1 + R2", "", 32, 64, R3GAN, rgb=32, beside="base"),
+    "stylegan2": Case("StyleGAN2 32×32", "", 32, 64, STYLEGAN2, rgb=32, beside="base"),
+    "stylegan2_ada": Case(
+        "StyleGAN2 32×32, ADA", "", 32, 64, (*STYLEGAN2, "augment=[ada]"), rgb=32, beside="base"
+    ),
     "sampling": Case("sampling, DCGAN 32×32", "sampling", 32, 256, (*DCGAN, "penalty=[]"), kind="sampling"),
 }
 MODES = {"auto": (), "strict": ("device.strict=true",), "graphs": ("device.graphs=true",)}
