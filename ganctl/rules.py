@@ -49,9 +49,11 @@ def _wasserstein_without_lipschitz(config: TrainConfig) -> str | None:
     bounded = config.model.lipschitz or any(penalty.lipschitz for penalty in config.penalty.values())
     if not config.loss.critic or bounded:
         return None
+    norms = str(type(config.model.discriminator).model_fields.get("norm"))
+    spectral = ", or set model.discriminator.norm=spectral" if "spectral" in norms else ""
     return (
         f"loss: {config.loss.name} needs a Lipschitz critic; take loss=wgan_gp, add penalty=[gradient_penalty] or "
-        "penalty=[weight_clipping], or set model.discriminator.norm=spectral"
+        f"penalty=[weight_clipping]{spectral}"
     )
 
 

@@ -199,7 +199,7 @@ def test_only_plugins_and_the_packages_own_modules_are_imported_by_name() -> Non
         if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_members")
     ]
     assert {call for _, call in calls} == {"import_members(__name__)"}
-    packages = ("augment", "data/sources", "metrics", "metrics/features", "models")
+    packages = ("augment", "auxiliary", "data/sources", "metrics", "metrics/features", "models")
     assert {file for file, _ in calls} == {f"{package}/__init__.py" for package in packages}
 
 

@@ -57,6 +57,17 @@ CASES: dict[str, tuple[list[str], list[str], str]] = {
         INFO,
         "model: its codes mean nothing without auxiliary=[code_loss]; add it, or leave the codes out",
     ),
+    "_path_length_without_styles": (
+        ["auxiliary=[path_length]"],
+        ["auxiliary=[path_length]", "model=stylegan2"],
+        "auxiliary.path_length: model=mlp has no styles; take model=stylegan2, or leave it out",
+    ),
+    "_decoders_and_their_loss": (
+        ["auxiliary=[reconstruction]"],
+        ["auxiliary=[ssim]"],
+        "auxiliary.reconstruction: the discriminator decodes nothing; set model=fastgan "
+        "model.discriminator.decoders=true, or leave it out",
+    ),
     "_batch_norm_over_one_logit": (
         ["train.pack=4", BATCH_NORM],
         ["train.pack=2", BATCH_NORM],

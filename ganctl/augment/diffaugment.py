@@ -55,12 +55,13 @@ def jitter(images: Tensor, uniforms: Tensor) -> Tensor:
 
 def translate(images: Tensor, uniforms: Tensor) -> Tensor:
     """Return images moved by whole pixels, up to an eighth of either side, uniforms [n, 2]; 0 comes in."""
-    rows, columns = (_shift(uniforms[:, i], size) for i, size in enumerate(images.shape[2:]))
+    rows, columns = (shift_of(uniforms[:, i], size) for i, size in enumerate(images.shape[2:]))
     shifted: Tensor = Shift.apply(images, rows, columns)
     return shifted
 
 
-def _shift(uniform: Tensor, size: int) -> Tensor:
+def shift_of(uniform: Tensor, size: int) -> Tensor:
+    """Return whole numbers of pixels, int64 [n], up to an eighth of a side, of uniform numbers [n]."""
     largest = int(size / 8 + 0.5)
     return _whole(uniform, 2 * largest + 1) - largest
 

@@ -14,7 +14,11 @@ from ganctl.runtime.device import Device
 from ganctl.runtime.randomness import drawn, generator, mix
 from ganctl.runtime.ranks import Ranks
 
-DRAW: dict[Distribution, Callable[..., Tensor]] = {"uniform": torch.rand, "normal": torch.randn}
+DRAW: dict[Distribution, Callable[..., Tensor]] = {
+    "uniform": torch.rand,
+    "normal": torch.randn,
+    "latents": torch.randn,
+}
 
 
 @dataclass
@@ -73,18 +77,21 @@ class Draws:
         """Yield the feed of this rank's part of each batch of a player's update `number` (from 0).
 
         It holds the latents, unless the update shares the samples of the one before, labels, the numbers of
-        augmentations, and `reads`: "real", "latents", and the names of draws with their distributions, "uniform"
-        in [0, 1), one number a logit, or "normal", in the shape of the samples.
+        augmentations, and `reads`: "real", "latents", and the names of draws with their distributions.
         """
         count, samples = self.batch_size * self.accumulate, self.batches.store.space.shape
         given = self.accumulate == 1 and self._repeats_latents(player, number) and "latents" not in reads
         whole = {} if given else {"latents": self.latents_of(player, number)}
         if self.conditional:
             whole["fake_labels"] = self.labels(count, *self._key(player, number))
+        shapes: dict[Distribution, tuple[int, ...]] = {
+            "uniform": (count // self.pack,),
+            "normal": (count, *samples),
+            "latents": (count, self.space.width),
+        }
         for name, distribution in reads.items():
             if distribution is not None:
-                shape = (count // self.pack,) if distribution == "uniform" else (count, *samples)
-                whole[name] = self._drawn(distribution, shape, name, player, number)
+                whole[name] = self._drawn(distribution, shapes[distribution], name, player, number)
         for side in SIDES if "real" in reads else SIDES[1:]:
             for name, (distribution, size) in self.augmenter.draws(side, samples).items():
                 whole[name] = self._drawn(distribution, (count, *size), name, player, number)

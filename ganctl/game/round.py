@@ -19,7 +19,8 @@ from ganctl.samples import SampleSpace
 PlayerName = Literal["generator", "discriminator"]
 Side = Literal["real", "fake"]
 SIDES: tuple[Side, ...] = ("real", "fake")
-Distribution = Literal["uniform", "normal"]
+Distribution = Literal["uniform", "normal", "latents"]
+"""One number in [0, 1) a logit, or standard normal ones in the shape of the samples or of the latents."""
 
 Feed = Mapping[str, Tensor]
 """What a batch depends on besides the weights, by name: `latents`, `real`, labels, and what is drawn for it."""
@@ -78,10 +79,17 @@ class Networks:
         assert isinstance(self.discriminator, Discriminator)
         return self.discriminator.code_logits(features).to(self.device.dtype)
 
-    def reconstructed(self, features: Tensor, places: Tensor) -> Tensor:
-        """Return the images that the discriminator makes of features, [kinds, logits, channels, height, width]."""
+    @property
+    def tells_classes(self) -> bool:
+        """Whether the discriminator has a head that tells classes."""
+        heads = getattr(self.discriminator, "heads", None)
+        return heads is not None and heads.classifier is not None
+
+    def reconstructed(self, features: Tensor, shown: Tensor, numbers: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the images that the discriminator makes of the features of samples, and what they should be."""
         assert isinstance(self.discriminator, Discriminator)
-        return self.discriminator.reconstructed(features, places).to(self.device.dtype)
+        made, wanted = self.discriminator.reconstructed(features, shown, numbers)
+        return made.to(self.device.dtype), wanted
 
 
 def _matrices(network: nn.Module) -> list[Tensor]:
@@ -172,6 +180,22 @@ class Round:
         """Return the logits of the classes of a side's samples, [logits, classes]."""
         return self._networks.class_logits(self._features(side))
 
+    def told(self, side: Side, samples: Tensor | None = None) -> list[Tensor]:
+        """Return the logits of a side, and those of the classes where the discriminator tells them.
+
+        Of other `samples`, augmented as the side's are and of its labels, by a forward of their own.
+        """
+        features, networks = self._features(side), self._networks
+        logits = [getattr(self, f"{side}_logits")]
+        if samples is not None:
+            features = networks.features(samples, side, self._feed)
+            logits = [networks.logits(features, self._feed.get(f"{side}_labels"))]
+        return logits + ([networks.class_logits(features)] if networks.tells_classes else [])
+
+    def generated(self, latents: Tensor) -> Tensor:
+        """Return the generator's samples of other latents, of the same labels."""
+        return self._networks.generate({**self._feed, "latents": latents})
+
     @property
     def latents(self) -> Tensor:
         """The latents of the generated samples, [batch, latents.width]."""
@@ -187,9 +211,12 @@ class Round:
             self._shown[side] = self._networks.augment(getattr(self, side), side, self._feed)
         return self._shown[side]
 
-    def reconstructed(self, places: Tensor) -> Tensor:
-        """Return the images that the discriminator makes of real samples' features, and of a quarter of these."""
-        return self._networks.reconstructed(self._features("real"), places)
+    def reconstructed(self, numbers: Tensor) -> tuple[Tensor, Tensor]:
+        """Return images made of real samples' features, and what they should be: [kinds, logits, …] both.
+
+        `numbers` in [0, 1), [logits], say where parts of an image lie that are made alone.
+        """
+        return self._networks.reconstructed(self._features("real"), self.shown("real").detach(), numbers)
 
     @property
     def generator_weights(self) -> list[Tensor]:
@@ -226,7 +253,7 @@ class Round:
         return self._declared(purpose, f'draws = {{"{purpose}": "uniform"}}')
 
     def noise(self, purpose: str) -> Tensor:
-        """Return standard normal numbers, [batch, *shape], of a draw that the term declares by this name."""
+        """Return standard normal numbers of a draw that the term declares, in the shape of samples or latents."""
         return self._declared(purpose, f'draws = {{"{purpose}": "normal"}}')
 
     @property

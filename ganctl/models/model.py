@@ -106,10 +106,10 @@ class Discriminator(nn.Module):
         logits: Tensor = self.heads.codes(self.summary(features))
         return logits
 
-    def reconstructed(self, features: Tensor, places: Tensor) -> Tensor:
-        """Return images that are made of features, [kinds, logits, channels, height, width].
+    def reconstructed(self, features: Tensor, samples: Tensor, numbers: Tensor) -> tuple[Tensor, Tensor]:
+        """Return images that are made of the features of samples, and what they should be, [kinds, logits, …].
 
-        The last kind is a quarter of each image, 0–3 by rows, which `places`, int64 [logits], says.
+        `numbers` in [0, 1), [logits], say where parts of an image lie that are made alone.
         """
         raise NotImplementedError
 

@@ -94,7 +94,9 @@ class R3ganGeneratorSpec(StagesSpec, GeneratorSpec):
 
 
 class R3ganDiscriminatorSpec(StagesSpec, DiscriminatorSpec):
-    """The discriminator's stages and condition."""
+    """The discriminator's stages and condition; it has no norm."""
+
+    norm: Literal["none"]
 
 
 class Block(nn.Module):

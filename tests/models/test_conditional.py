@@ -48,7 +48,7 @@ def test_a_label_changes_a_sample_and_its_logit(name: str) -> None:
     assert all(len(set(kind.tolist())) == 3 for kind in logits.reshape(-1, 3))
 
 
-@pytest.mark.parametrize("name", list(MODELS))
+@pytest.mark.parametrize("name", [name for name in MODELS if name != "stylegan2"])  # which maps the class first
 def test_a_projected_logit_is_linear_in_the_features(name: str) -> None:
     _, _, discriminator = networks(name, "model.conditional=true")
     features = discriminator.features(torch.randn(4, *SHAPE).double())

@@ -97,8 +97,8 @@ def convolved(maps: Tensor, weight: Tensor, bias: Tensor | None, stride: int, pa
     pair = stride, stride
     if maps.device.type != "cpu" or not _few_positions(maps, weight.shape[1], pair):
         return conv2d(maps, weight, bias, stride, padding)
-    cast = None if bias is None else _cast(bias)
-    result: Tensor = _Gather.apply(_cast(maps), _cast(weight), cast, pair, (padding, padding))
+    cast = None if bias is None else autocast(bias)
+    result: Tensor = _Gather.apply(autocast(maps), autocast(weight), cast, pair, (padding, padding))
     return result
 
 
