@@ -30,7 +30,6 @@ def test_stages_are_all_layers_of_a_discriminator_but_its_heads_each_once(model:
     network = discriminator("model.conditional=true", model=model)
     ids = [id(weight) for weight in chain(*network.stages())]
     heads = {id(weight) for weight in network.heads.parameters()}
-    assert heads
     assert sorted(ids) == sorted(id(weight) for weight in network.parameters() if id(weight) not in heads)
     assert len(network.stages()) > 1
 
