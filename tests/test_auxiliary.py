@@ -39,6 +39,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "code_loss": {"continuous": 0.1},
     "orthogonal_generator": {},
     "reconstruction": {},
+    "cutmix_consistency": {},
 }
 OF_THE_GENERATOR = sorted(name for name in AUXILIARIES if "generator" in AUXILIARIES[name].players)
 PICTURES = [word for word in TINY if not word.startswith("data")] + ["data=digits", "data.resolution=8"]
