@@ -58,6 +58,7 @@ ADDED = (
     Added("model.generator.maxout", 1, ("mlp",)),
     Added("model.discriminator.maxout", 1, ("mlp",)),
     Added("model.generator.base_layers", 0, ("dcgan",)),
+    Added("model.discriminator.frozen", 0),
     Added("init_from", None),
     Added("init_which", "newest"),
     Added("init_digest", None),

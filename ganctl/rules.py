@@ -49,9 +49,11 @@ def _wasserstein_without_lipschitz(config: TrainConfig) -> str | None:
     bounded = config.model.lipschitz or any(penalty.lipschitz for penalty in config.penalty.values())
     if not config.loss.critic or bounded:
         return None
+    norms = str(type(config.model.discriminator).model_fields.get("norm"))
+    spectral = ", or set model.discriminator.norm=spectral" if "spectral" in norms else ""
     return (
         f"loss: {config.loss.name} needs a Lipschitz critic; take loss=wgan_gp, add penalty=[gradient_penalty] or "
-        "penalty=[weight_clipping], or set model.discriminator.norm=spectral"
+        f"penalty=[weight_clipping]{spectral}"
     )
 
 
@@ -187,6 +189,13 @@ def _compiled_and_differentiated_twice(config: TrainConfig) -> str | None:
         f"device.compile: {named} differentiates the discriminator twice, which torch cannot compile; set "
         "device.compile=false, or choose other penalties, such as penalty=[]"
     )
+
+
+@_warn
+def _frozen_at_random(config: TrainConfig) -> str | None:
+    if not config.model.discriminator.frozen or config.init_from is not None:
+        return None
+    return "model.discriminator.frozen: keeps random weights as they are; take those of a run by init_from"
 
 
 @_warn

@@ -44,6 +44,11 @@ SCALED_DOWN = {
         "model.discriminator={width: 4, attention: 16}",
         "train.batch_size=8",
     ],
+    "fastgan_few": [
+        "data.resolution=32",
+        "model.generator.width=4",
+        "model.discriminator.width=4",
+    ],
     "biggan_cifar10": [
         "model.generator.width=4",
         "model.discriminator.width=8",

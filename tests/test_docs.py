@@ -21,6 +21,8 @@ SMALL = {
     "dcgan": ["model.generator.width=2", "model.discriminator.width=2"],
     "mlp": ["model.generator.hidden=[4]", "model.discriminator.hidden=[4]"],
     "resnet": ["model.generator.width=2", "model.discriminator.width=2"],
+    "stylegan2": ["model.generator.width=2", "model.discriminator.width=2"],
+    "r3gan": ["model.generator.widths=[8]", "model.discriminator.widths=[8]"],
     "biggan": ["model.generator.width=2", "model.discriminator.width=2"],
 }
 

@@ -57,6 +57,17 @@ CASES: dict[str, tuple[list[str], list[str], str]] = {
         INFO,
         "model: its codes mean nothing without auxiliary=[code_loss]; add it, or leave the codes out",
     ),
+    "_path_length_without_styles": (
+        ["auxiliary=[path_length]"],
+        ["auxiliary=[path_length]", "model=stylegan2"],
+        "auxiliary.path_length: model=mlp has no styles; take model=stylegan2, or leave it out",
+    ),
+    "_decoders_and_their_loss": (
+        ["auxiliary=[reconstruction]"],
+        ["auxiliary=[ssim]"],
+        "auxiliary.reconstruction: the discriminator decodes nothing; set model=fastgan "
+        "model.discriminator.decoders=true, or leave it out",
+    ),
     "_batch_norm_over_one_logit": (
         ["train.pack=4", BATCH_NORM],
         ["train.pack=2", BATCH_NORM],
@@ -73,6 +84,11 @@ CASES: dict[str, tuple[list[str], list[str], str]] = {
         [LINEAR, "schedule.learning_rate.until=2000"],
         [LINEAR, "schedule.learning_rate.until=1"],
         "schedule.learning_rate reaches its end at step 2,000, but train.steps=1 ends the run before",
+    ),
+    "_frozen_at_random": (
+        ["model.discriminator.frozen=1"],
+        ["model.discriminator.frozen=0"],
+        "model.discriminator.frozen: keeps random weights as they are; take those of a run by init_from",
     ),
     "_single_samples_under_batch_norm": (
         ["penalty=[gradient_penalty]", BATCH_NORM],

@@ -18,7 +18,8 @@ from ganctl.checkpoints.file import TENSOR_NAME, TYPES, Checkpoint, is_broken, o
 from ganctl.checkpoints.verify import open_checkpoint
 from ganctl.errors import CheckpointError, DamageError
 from ganctl.game.outline import MOST_TENSORS, PLAYERS
-from ganctl.runtime.bounded import opened
+from ganctl.runtime.bounded import opened, regular_size
+from ganctl.runtime.memory import memory_limit
 
 AVERAGE = "ema"
 NETWORKS = (*PLAYERS, AVERAGE)
@@ -58,13 +59,15 @@ def open_weights(path: Path) -> Checkpoint | BareFile:
         if "ganctl" in (file.metadata() or {}):
             return open_checkpoint(path)
         try:
-            return BareFile(path, _listed(file))
+            return BareFile(path, _listed(path, file))
         except (SafetensorError, ValueError) as error:
             raise CheckpointError(f"{path}: no weights of a generator and discriminator ({error})") from error
 
 
-def _listed(file: Any) -> dict[str, list[Any]]:
+def _listed(path: Path, file: Any) -> dict[str, list[Any]]:
     names = sorted(file.keys())
+    if regular_size(path) > memory_limit():
+        raise ValueError("larger than this machine's memory")
     if len(names) > len(NETWORKS) * MOST_TENSORS:
         raise ValueError("more tensors than any two networks have")
     listed = {}

@@ -29,7 +29,9 @@ def make_network(config: TrainConfig, player: PlayerName, space: SampleSpace) ->
     try:
         if player == "generator":
             return config.model.build_generator(space)
-        return build_discriminator(config.model, space, config.train.pack)
+        discriminator = build_discriminator(config.model, space, config.train.pack)
+        discriminator.freeze(config.model.discriminator.frozen)
+        return discriminator
     except SizeError as error:
         near = " or ".join(map(str, error.sides))
         if "resolution" in type(config.data).model_fields:

@@ -66,7 +66,7 @@ class Weights(Member):
 
 @dataclass(frozen=True)
 class OptimizerSlots(Member):
-    """What an optimizer keeps of each weight, as `<slot>.<weight>`."""
+    """What an optimizer keeps of each weight that is learned, as `<slot>.<weight>`."""
 
     player: Player
 
@@ -76,7 +76,7 @@ class OptimizerSlots(Member):
         Raises `ConfigError` for a network of which a weight takes no part in any update.
         """
         slots = self.player.optimizer.state
-        named = dict(self.player.network.named_parameters())
+        named = self.player.learned
         idle = [name for name, weight in named.items() if slots.get(weight) is None]
         if 0 < len(idle) < len(named):
             raise ConfigError(
@@ -91,13 +91,13 @@ class OptimizerSlots(Member):
         }
 
     def load(self, saved: Mapping[str, Tensor]) -> None:
-        """Raise `KeyError` or `ValueError` if the slots are not those of all weights."""
+        """Raise `KeyError` or `ValueError` if the slots are not those of all weights that are learned."""
         slots: dict[str, dict[str, Tensor]] = {}
         for key, value in saved.items():
             slot, _, name = key.partition(".")
             slots.setdefault(name, {})[slot] = value
         state: dict[int, dict[str, Tensor]] = {}
-        for number, (name, weight) in enumerate(self.player.network.named_parameters()):
+        for number, (name, weight) in enumerate(self.player.learned.items()):
             if saved:
                 state[number] = {slot: _like(weight, value) for slot, value in slots.pop(name).items()}
         if slots:
@@ -107,7 +107,7 @@ class OptimizerSlots(Member):
 
     def outline(self) -> dict[str, Tensor]:
         """Return what the optimizer keeps once it has stepped."""
-        return self.player.learning.kept(self.player.name, dict(self.player.network.named_parameters()))
+        return self.player.learning.kept(self.player.name, self.player.learned)
 
     def may_lack(self, steps: int, scaled: bool) -> bool:
         """Return whether there may have been no update yet: fp16 may have skipped every one."""

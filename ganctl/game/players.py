@@ -62,7 +62,7 @@ class Player:
 
     `schedule` moves the learning rate, `constraints` change the weights after each update, `updates` are those of
     a step. Gradients are clipped to `clip_norm`, their entries to `clip_value`. An `augmenter` changes what a
-    discriminator sees.
+    discriminator sees. `learned` are the weights that it learns, by name: those that ask for gradients at first.
     """
 
     name: PlayerName
@@ -82,13 +82,14 @@ class Player:
     gradients overflowed; scalars on the device."""
 
     def __post_init__(self) -> None:
-        self.optimizer = self.learning.build(self.name, self.network.parameters())
+        self.learned = {name: weight for name, weight in self.network.named_parameters() if weight.requires_grad}
+        self.optimizer = self.learning.build(self.name, self.parameters)
         self.learning_rate = float(self.optimizer.param_groups[0]["lr"])
 
     @cached_property
     def parameters(self) -> list[nn.Parameter]:
-        """All weights of the network."""
-        return list(self.network.parameters())
+        """The weights that are learned: all of the network but frozen ones."""
+        return list(self.learned.values())
 
     def learning_rate_at(self, step: int) -> float:
         """Return the learning rate of a step (from 0)."""

@@ -85,10 +85,11 @@ class Networks:
         heads = getattr(self.discriminator, "heads", None)
         return heads is not None and heads.classifier is not None
 
-    def reconstructed(self, features: Tensor, places: Tensor) -> Tensor:
-        """Return the images that the discriminator makes of features, [kinds, logits, channels, height, width]."""
+    def reconstructed(self, features: Tensor, shown: Tensor, numbers: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the images that the discriminator makes of the features of samples, and what they should be."""
         assert isinstance(self.discriminator, Discriminator)
-        return self.discriminator.reconstructed(features, places).to(self.device.dtype)
+        made, wanted = self.discriminator.reconstructed(features, shown, numbers)
+        return made.to(self.device.dtype), wanted
 
 
 def _matrices(network: nn.Module) -> list[Tensor]:
@@ -210,9 +211,12 @@ class Round:
             self._shown[side] = self._networks.augment(getattr(self, side), side, self._feed)
         return self._shown[side]
 
-    def reconstructed(self, places: Tensor) -> Tensor:
-        """Return the images that the discriminator makes of real samples' features, and of a quarter of these."""
-        return self._networks.reconstructed(self._features("real"), places)
+    def reconstructed(self, numbers: Tensor) -> tuple[Tensor, Tensor]:
+        """Return images made of real samples' features, and what they should be: [kinds, logits, …] both.
+
+        `numbers` in [0, 1), [logits], say where parts of an image lie that are made alone.
+        """
+        return self._networks.reconstructed(self._features("real"), self.shown("real").detach(), numbers)
 
     @property
     def generator_weights(self) -> list[Tensor]:

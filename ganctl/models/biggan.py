@@ -151,7 +151,7 @@ class BigganDiscriminator(Discriminator):
 
 @MODELS.register
 class Biggan(Model):
-    """BigGAN for images whose smaller side is 4–7 times 8, 16, 32 or 64 pixels, up to 256.
+    """BigGAN for images whose smaller side is 4–7 times 8, 16, 32 or 64 pixels, up to 448.
 
     `embedding` are the dimensions of a class that all blocks share.
     """

@@ -111,7 +111,7 @@ class DcganDiscriminator(Discriminator):
 
 @MODELS.register
 class Dcgan(LayeredModel):
-    """DCGAN for images whose smaller side is 4, 5, 6 or 7 times a power of two pixels, from 8 to 256."""
+    """DCGAN for images whose smaller side is 4, 5, 6 or 7 times a power of two pixels, from 8 to 1,024."""
 
     networks = (DcganGenerator, DcganDiscriminator)
     name: Literal["dcgan"]

@@ -20,7 +20,6 @@ from ganctl.models.parts.gated import (
     normalised,
 )
 from ganctl.models.parts.heads import Heads
-from ganctl.models.parts.quarters import quarters
 from ganctl.models.parts.sizes import base_of
 from ganctl.samples import SampleSpace
 
@@ -176,14 +175,17 @@ class FastganDiscriminator(Discriminator):
         """Return the large image's last maps' means, [batch, channels]."""
         return self._maps(features)[0].mean((2, 3))
 
-    def reconstructed(self, features: Tensor, places: Tensor) -> Tensor:
-        """Return what the decoders make of features: the image, the same of the small image, and a quarter of it.
+    def reconstructed(self, features: Tensor, samples: Tensor, numbers: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what the decoders make of both images' last maps and of a quarter of those before; and samples.
 
-        `places`, int64 [batch], say which quarter: 0–3 by rows. Returns [3, batch, channels, height, width].
+        [3, batch, channels, height, width], as the small image. `numbers` in [0, 1), [batch], say which quarter.
         """
         large, small, before = self._maps(features)
+        places = (numbers * 4).long()
         maps = [large, small, quarters(before, places)]
-        return torch.stack([decoder(each) for decoder, each in zip(self.decoders, maps, strict=True)])
+        made = torch.stack([decoder(each) for decoder, each in zip(self.decoders, maps, strict=True)])
+        whole = avg_pool2d(samples, self.shrink)
+        return made, torch.stack([whole, whole, avg_pool2d(quarters(samples, places), self.shrink // 2)])
 
     def _maps(self, features: Tensor) -> list[Tensor]:
         """Return the maps that features are made of."""
@@ -192,6 +194,14 @@ class FastganDiscriminator(Discriminator):
             values.unflatten(1, (height, width, channels)).permute(0, 3, 1, 2)
             for values, (channels, height, width) in zip(features.split(sizes, 1), self.shapes, strict=True)
         ]
+
+
+def quarters(images: Tensor, places: Tensor) -> Tensor:
+    """Return one quarter of each image [batch, channels, height, width]; `places`, int64 [batch], 0–3 by rows."""
+    cut = images.unflatten(3, (2, -1)).unflatten(2, (2, -1)).permute(0, 2, 4, 3, 5, 1)
+    each = torch.arange(len(images), device=images.device)
+    chosen: Tensor = cut[each, places // 2, places % 2].permute(0, 3, 1, 2)
+    return chosen
 
 
 @MODELS.register

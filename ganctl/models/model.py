@@ -1,5 +1,6 @@
 """What a generator, a discriminator and their model are to the rest of ganctl."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Annotated, ClassVar, Literal
 
@@ -56,6 +57,35 @@ class Discriminator(nn.Module):
         """Return the last layer's logits: above zero for "real", and of the class that a label names."""
         raise NotImplementedError
 
+    def stages(self) -> list[list[nn.Parameter]]:
+        """Return the weights of its layers, or blocks of layers, from the samples on, without those of the heads.
+
+        A stage is a module with a matrix or a kernel, in the order of registration; those of `nn.Sequential`,
+        `nn.ModuleList` and `nn.ModuleDict` count one by one. Norms belong to the stage before them.
+        """
+        stages: list[list[nn.Parameter]] = []
+        for module in _listed(self):
+            weights = [] if module is getattr(self, "heads", None) else list(module.parameters())
+            if any(weight.dim() > 1 for weight in weights):
+                stages.append(weights)
+            elif stages:
+                stages[-1] += weights
+        return stages
+
+    def freeze(self, count: int) -> None:
+        """Keep the weights of the first `count` stages as they are (FreezeD: Mo et al. 2020, section 2).
+
+        Raises `ConfigError` if no stage would be left to train.
+        """
+        stages = self.stages() if count else [[]]
+        if count >= len(stages):
+            raise ConfigError(
+                f"model.discriminator.frozen: {count} leaves none of {len(stages)} layers to train; take "
+                f"{len(stages) - 1} or less"
+            )
+        for weight in (weight for stage in stages[:count] for weight in stage):
+            weight.requires_grad_(False)
+
     def forward(self, samples: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return the logits of samples."""
         return self.logits(self.features(samples), labels)
@@ -76,24 +106,38 @@ class Discriminator(nn.Module):
         logits: Tensor = self.heads.codes(self.summary(features))
         return logits
 
-    def reconstructed(self, features: Tensor, places: Tensor) -> Tensor:
-        """Return images that are made of features, [kinds, logits, channels, height, width].
+    def reconstructed(self, features: Tensor, samples: Tensor, numbers: Tensor) -> tuple[Tensor, Tensor]:
+        """Return images that are made of the features of samples, and what they should be, [kinds, logits, …].
 
-        The last kind is a quarter of each image, 0–3 by rows, which `places`, int64 [logits], says.
+        `numbers` in [0, 1), [logits], say where parts of an image lie that are made alone.
         """
         raise NotImplementedError
 
 
+def _listed(module: nn.Module) -> Iterator[nn.Module]:
+    """Yield the modules of a module, and those of plain lists of modules in their place."""
+    for child in module.children():
+        if type(child) in (nn.Sequential, nn.ModuleList, nn.ModuleDict):
+            yield from _listed(child)
+        else:
+            yield child
+
+
 class GeneratorSpec(Spec):
-    """What every generator states."""
+    """What every generator states; `linear` leaves the values of images in about [-1, 1] unbounded."""
 
     output: Literal["tanh", "sigmoid", "linear"]
 
 
 class DiscriminatorSpec(Spec):
-    """What every discriminator states; `condition` counts where the model is conditional."""
+    """What every discriminator states; `condition` counts where the model is conditional.
+
+    The first `frozen` of `Discriminator.stages` are not trained: by default its modules in the order in which it
+    registers them. A discriminator that is not run through in that order overrides `stages`.
+    """
 
     condition: Condition
+    frozen: Annotated[int, Field(ge=0)]
 
 
 class Model(Component):

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ganctl.models.model import Discriminator, Model
 from ganctl.samples import SampleSpace
@@ -17,20 +17,21 @@ class Packed(Discriminator):
         self.judge = judge
         self.pack = pack
 
+    def stages(self) -> list[list[nn.Parameter]]:
+        """Return the stages of what sees the packs."""
+        return self.judge.stages()
+
     def features(self, samples: Tensor) -> Tensor:
         """Return the features of packs, [batch / pack, …]."""
-        packs = samples.unflatten(0, (-1, self.pack)).flatten(1, 2)
-        if packs.dim() == 4:
-            packs = packs.contiguous(memory_format=torch.channels_last)
-        return self.judge.features(packs)
+        return self.judge.features(self._packs(samples))
 
     def summary(self, features: Tensor) -> Tensor:
         """Return what heads read of packs."""
         return self.judge.summary(features)
 
-    def reconstructed(self, features: Tensor, places: Tensor) -> Tensor:
-        """Return the images of packs, [kinds, batch / pack, pack · channels, height, width]."""
-        return self.judge.reconstructed(features, places)
+    def reconstructed(self, features: Tensor, samples: Tensor, numbers: Tensor) -> tuple[Tensor, Tensor]:
+        """Return images of packs, [kinds, batch / pack, pack · channels, height, width]."""
+        return self.judge.reconstructed(features, self._packs(samples), numbers)
 
     def logits(self, features: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return logits [batch / pack]."""
@@ -43,6 +44,12 @@ class Packed(Discriminator):
     def code_logits(self, features: Tensor) -> Tensor:
         """Return what is said of packs' codes."""
         return self.judge.code_logits(features)
+
+    def _packs(self, samples: Tensor) -> Tensor:
+        packs: Tensor = samples.unflatten(0, (-1, self.pack)).flatten(1, 2)
+        if packs.dim() == 4:
+            packs = packs.contiguous(memory_format=torch.channels_last)
+        return packs
 
 
 def build_discriminator(model: Model, space: SampleSpace, pack: int) -> Discriminator:

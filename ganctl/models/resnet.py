@@ -141,7 +141,7 @@ class ResnetDiscriminator(Discriminator):
 
 @MODELS.register
 class Resnet(Model):
-    """Residual networks of images whose sides halve until the smaller is 4–7 pixels, up to 256."""
+    """Residual networks of images whose sides halve until the smaller is 4–7 pixels, up to 1,024."""
 
     networks = (ResnetGenerator, ResnetDiscriminator)
     name: Literal["resnet"]

@@ -45,8 +45,9 @@ class Stylegan2GeneratorSpec(StyleBlocksSpec, GeneratorSpec):
 
 
 class Stylegan2DiscriminatorSpec(StyleBlocksSpec, DiscriminatorSpec):
-    """The discriminator's blocks; a deviation is taken among `group` samples, None for the whole batch."""
+    """The discriminator's blocks, without a norm; deviations are among `group` samples, None for all."""
 
+    norm: Literal["none"]
     group: Annotated[int, Field(ge=1)] | None
 
 

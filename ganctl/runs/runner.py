@@ -89,9 +89,12 @@ class Runner:
 
     def _introduce(self) -> None:
         game, config = self.game, self.config
-        counts = [sum(map(Tensor.numel, player.parameters)) for player in (game.generator, game.discriminator)]
+        players = game.generator, game.discriminator
+        counts = [sum(map(Tensor.numel, player.network.parameters())) for player in players]
+        frozen = counts[1] - sum(map(Tensor.numel, game.discriminator.parameters))
         say(f"data    {config.data.name}: {self.store.describe()}")
-        say(f"model   {config.model.name}: generator {counts[0]:,} weights, discriminator {counts[1]:,}")
+        told = f", {frozen:,} of them frozen" if frozen else ""
+        say(f"model   {config.model.name}: generator {counts[0]:,} weights, discriminator {counts[1]:,}{told}")
         say(f"device  {game.device.describe()}, {game.device.precision}")
         going = f"resumed at step {self.step:,}" if self.step else "new"
         say(f"run     {self.desk.folder.path} ({going}, {counted(config.train.steps, 'step')})")

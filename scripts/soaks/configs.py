@@ -36,6 +36,13 @@ SMALL = {
         "model.latent=4",
         "train.batch_size=8",
     ),
+    "r3gan": (
+        "model.generator.widths=[8]",
+        "model.discriminator.widths=[8]",
+        "model.latent=8",
+        "data.resolution=8",
+        "train.batch_size=4",
+    ),
     "resnet": (
         "model.generator.width=4",
         "model.generator.max_width=8",
@@ -45,7 +52,17 @@ SMALL = {
         "data.resolution=8",
         "train.batch_size=4",
     ),
+    "stylegan2": (
+        "model.generator={width: 2, max_width: 4, style: 4}",
+        "model.discriminator={width: 2, max_width: 4, mapping: 2}",
+        "model.latent=4",
+        "data.resolution=8",
+        "train.batch_size=4",
+    ),
 }
+MODEL_OF = {"auxiliary=[path_length]": "stylegan2"}
+"""Options of one model alone."""
+
 OF_ANY_MODEL = ("data.resolution=8", "train.batch_size=4")
 """For a model that says nothing above."""
 
@@ -63,6 +80,7 @@ SMALL_OPTIONS = {
 
 def small_words(*overrides: str, model: str = "dcgan", data: str = "digits") -> list[str]:
     """Return the words of a small model, fp32 and without penalties unless an override says otherwise."""
+    model = next((MODEL_OF[option] for option in overrides if option in MODEL_OF), model)
     sizes = SMALL.get(model, OF_ANY_MODEL)
     small = [word for word in sizes if data == "digits" or not word.startswith("data.")]
     few = ["data.num=64"] if data == "ring" else []

@@ -54,7 +54,7 @@ OF_LABELS = ("auxiliary=[class_loss]", "model.conditional=true")
 ONE_SAMPLE_A_LOGIT = (*OF_LABELS, "auxiliary=[code_loss]")
 """Options that no pack can have."""
 
-OF_ONE_MODEL = {"auxiliary=[reconstruction]": "fastgan"}
+OF_ONE_MODEL = {"auxiliary=[reconstruction]": "fastgan", "auxiliary=[path_length]": "stylegan2"}
 """Options that only one model can have."""
 
 Case = tuple[str, ...]

@@ -51,7 +51,7 @@ FASTGAN = ("model=fastgan", "loss=hinge", "penalty=[]", "auxiliary=[reconstructi
 ROWS = (
     Row("dcgan", "DCGAN", ("model=dcgan",)),
     Row("diffaugment", "DCGAN, DiffAugment", ("model=dcgan", DIFFAUGMENT)),
-    Row("ada", "DCGAN, ADA", ("model=dcgan", "augment=[ada]", "augment.ada.speed=50")),
+    Row("ada", "DCGAN, ADA", ("model=dcgan", "augment=[ada]", "augment.ada.kimg=50")),
     Row("fastgan", "FastGAN, DiffAugment", (*FASTGAN, DIFFAUGMENT)),
     Row("transfer", "DCGAN from all classes", TRANSFER),
     Row("transfer-diffaugment", "DCGAN from all classes, DiffAugment", (*TRANSFER, DIFFAUGMENT)),

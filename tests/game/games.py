@@ -1,6 +1,11 @@
 """Small games for tests: real configs, few weights."""
 
+from collections.abc import Callable
 from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
 
 from ganctl.config import TrainConfig, train_config
 from ganctl.game.build import build_game, open_configured
@@ -46,3 +51,15 @@ def update(game: Game, player: Player, step: int = 0) -> None:
         with game.device.autocast():
             shared = game.networks.generate({"latents": game.draws.latents_of("generator", step * player.updates)})
     player.note(learn(game, plan, shared)[0])
+
+
+def assert_slope(value: Callable[[], Tensor], weight: torch.nn.Parameter) -> None:
+    """Assert that the gradient at a weight is the slope between two points near it."""
+    (gradient,) = torch.autograd.grad(value(), weight)
+    direction, size = torch.randn(weight.shape, generator=torch.Generator().manual_seed(0)).double(), 1e-6
+    moved = []
+    for share in (size, -2 * size):
+        with torch.no_grad():
+            weight.add_(direction, alpha=share)
+        moved.append(value().item())
+    assert (moved[0] - moved[1]) / (2 * size) == pytest.approx((gradient * direction).sum().item(), rel=1e-4)

@@ -10,7 +10,8 @@ from torch import Tensor
 from ganctl.augment import Augment
 from ganctl.errors import ConfigError
 from ganctl.game.augmenter import Augmenter
-from ganctl.game.step import Game
+from ganctl.game.scalars import measure
+from ganctl.game.step import Game, train_step
 from tests.game.games import round_of, small_game
 
 
@@ -80,3 +81,15 @@ def test_an_update_that_reads_no_real_images_draws_nothing_for_them() -> None:
 def test_points_are_refused() -> None:
     with pytest.raises(ConfigError, match=r"^augment.diffaugment: .* set augment=\[\]$"):
         small_game("augment=[diffaugment]", model="mlp", data="ring")
+
+
+def test_a_strength_moves_with_the_signs_of_real_logits_and_is_logged() -> None:
+    words = ("augment=[ada]", "augment.ada.interval=1", "augment.ada.kimg=0.1", "augment.ada.initial=0.5")
+    rising, falling = (small_game(*words, f"augment.ada.target={target}") for target in (-1.0, 1.0))
+    for game, moved in ((rising, 1), (falling, -1)):
+        for step in range(5):
+            train_step(game, step)
+        strength = float(game.discriminator.augmenter.strengths["ada"].value)
+        assert (strength - 0.5) * moved > 0
+        assert measure(game, 4)["augment/ada"] == strength
+        assert [name for name in game.members if name.startswith("augment")] == ["augment.ada"]

@@ -48,15 +48,23 @@ def test_a_label_changes_a_sample_and_its_logit(name: str) -> None:
     assert all(len(set(kind.tolist())) == 3 for kind in logits.reshape(-1, 3))
 
 
-@pytest.mark.parametrize("name", list(MODELS))
+@pytest.mark.parametrize("name", [name for name in MODELS if name != "stylegan2"])  # which maps the class first
 def test_a_projected_logit_is_linear_in_the_features(name: str) -> None:
     _, _, discriminator = networks(name, "model.conditional=true")
     features = discriminator.features(torch.randn(4, *SHAPE).double())
-    embedding = discriminator.heads.embedding.weight.double()
     other = (LABELS + 1) % 3
-    difference = discriminator.logits(features, LABELS) - discriminator.logits(features, other)
-    expected = ((embedding[LABELS] - embedding[other]) * discriminator.summary(features)).sum(1)
-    torch.testing.assert_close(difference, expected.expand_as(difference), rtol=1e-6, atol=1e-9)
+
+    def difference(features: Tensor) -> Tensor:
+        found: Tensor = discriminator.logits(features, LABELS) - discriminator.logits(features, other)
+        return found
+
+    found = difference(features)
+    assert found.abs().min() > 0
+    torch.testing.assert_close(difference(3 * features), 3 * found, rtol=1e-6, atol=1e-9)
+    if discriminator.heads.embedding is not None:
+        embedding = discriminator.heads.embedding.weight.double()
+        expected = ((embedding[LABELS] - embedding[other]) * discriminator.summary(features)).sum(1)
+        torch.testing.assert_close(found, expected.expand_as(found), rtol=1e-6, atol=1e-9)
 
 
 @pytest.mark.parametrize("name", list(MODELS))

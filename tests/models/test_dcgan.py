@@ -47,6 +47,7 @@ def shapes(network: nn.Module, samples: torch.Tensor, kinds: tuple[type[nn.Modul
 def test_the_resolutions_are_what_halves_down_to_4_to_7_pixels() -> None:
     assert RESOLUTIONS == [
         8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256,
+        320, 384, 448, 512, 640, 768, 896, 1024,
     ]  # fmt: skip
 
 
@@ -59,7 +60,9 @@ def test_every_resolution_is_made_and_judged(side: int, kernel: int) -> None:
     assert model.build_discriminator(space((3, side, side)))(pictures).shape == (2,)
 
 
-@pytest.mark.parametrize(("side", "near"), [(30, (28, 32)), (9, (8, 10)), (255, (224, 256)), (257, (256,))])
+@pytest.mark.parametrize(
+    ("side", "near"), [(30, (28, 32)), (9, (8, 10)), (255, (224, 256)), (257, (256, 320)), (1025, (1024,))]
+)
 def test_another_resolution_is_refused_with_its_neighbours(side: int, near: tuple[int, ...]) -> None:
     for build in (small().build_generator, small().build_discriminator):
         with pytest.raises(SizeError) as refused:
@@ -80,8 +83,8 @@ def test_points_and_sides_that_do_not_halve_together_are_refused() -> None:
         small().build_generator(space((2,)))
     with pytest.raises(ConfigError, match=r"dcgan halves 32×70 pixels 3 times, .* side 64 or 72 pixels"):
         small().build_discriminator(space((1, 32, 70)))
-    with pytest.raises(SizeError, match="32×272 pixels, of more than 256 a side"):
-        small().build_discriminator(space((1, 32, 272)))
+    with pytest.raises(SizeError, match="32×1032 pixels, of more than 1024 a side"):
+        small().build_discriminator(space((1, 32, 1032)))
 
 
 def test_the_default_at_32_pixels_is_the_papers_ladder_of_widths() -> None:

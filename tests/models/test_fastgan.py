@@ -9,9 +9,8 @@ from torch.nn.functional import interpolate
 
 from ganctl.errors import ConfigError, SizeError
 from ganctl.models import MODELS
-from ganctl.models.fastgan import HALVINGS
+from ganctl.models.fastgan import HALVINGS, quarters
 from ganctl.models.parts.gated import Noise
-from ganctl.models.parts.quarters import quarters
 from ganctl.models.parts.sizes import sides
 from ganctl.samples import SampleSpace
 from tests.composed import composed
@@ -49,14 +48,18 @@ def test_every_size_is_made_judged_and_decoded(height: int, width: int) -> None:
         assert images.shape == (2, 3, height, width)
         judge = model.build_discriminator(images_of)
         features = judge.features(images)
-        base = 4 if min(height, width) in (32, 64, 128, 256, 512, 1024) else None
-        logits = judge.logits(features)
-        assert logits.shape[1] == 2
-        if base and height == width:
-            assert len(logits) == 50
-        made = judge.reconstructed(features, torch.zeros(2, dtype=torch.int64))
-    shrink = max(2, min(height, width) // 128) if base else height // made.shape[3]
-    assert made.shape == (3, 2, 3, height // shrink, width // shrink)
+        _, base_height, base_width = judge.shapes[0]
+        assert judge.logits(features).shape == (2 * (base_height - 3) * (base_width - 3), 2)
+        made, wanted = judge.reconstructed(features, images, torch.rand(2))
+    assert made.shape == wanted.shape == (3, 2, 3, height // judge.shrink, width // judge.shrink)
+
+
+@pytest.mark.parametrize(("side", "smaller"), [(32, 16), (64, 32), (128, 64), (256, 128)])
+def test_the_small_image_has_half_the_side_up_to_128_pixels_and_25_patches(side: int, smaller: int) -> None:
+    with torch.device("meta"):
+        judge = small().build_discriminator(space(side))
+        assert side // judge.shrink == smaller
+        assert judge(torch.empty(2, 3, side, side)).shape == (50, 2)
 
 
 @pytest.mark.parametrize(("side", "near"), [(28, (32,)), (36, (32, 40)), (2048, (SIDES[-1],))])
@@ -127,10 +130,15 @@ def test_a_patch_sees_its_part_of_the_image_and_no_other_sample() -> None:
 def test_decoders_make_the_quarter_that_is_asked_for() -> None:
     torch.manual_seed(0)
     judge = decoding().build_discriminator(space(32)).eval()
-    features = judge.features(torch.randn(4, 3, 32, 32))
-    one, other = (judge.reconstructed(features, torch.full((4,), place)) for place in (0, 3))
+    images = torch.randn(4, 3, 32, 32)
+    features = judge.features(images)
+    (one, first), (other, last) = (judge.reconstructed(features, images, torch.full((4,), x)) for x in (0.1, 0.9))
     assert torch.equal(one[:2], other[:2])
     assert not torch.allclose(one[2], other[2])
+    assert torch.equal(first[2], images[:, :, :16, :16])
+    assert torch.equal(last[2], images[:, :, 16:, 16:])
+    for whole in first[:2]:
+        torch.testing.assert_close(whole, images.unflatten(3, (16, 2)).unflatten(2, (16, 2)).mean((3, 5)))
 
 
 def test_decoders_see_what_they_decode() -> None:
@@ -142,7 +150,7 @@ def test_decoders_see_what_they_decode() -> None:
     def decoded(changed: Tensor) -> Tensor:
         kept = [maps["l"], maps["s"], changed]
         features = torch.cat([each.permute(0, 2, 3, 1).flatten(1) for each in kept], 1)
-        made: Tensor = judge.reconstructed(features, torch.tensor([1]))[2]
+        made: Tensor = judge.reconstructed(features, torch.zeros(1, 3, 32, 32), torch.tensor([0.3]))[0][2]
         return made
 
     elsewhere, there = maps["b"].clone(), maps["b"].clone()
@@ -158,7 +166,7 @@ def test_images_and_decoded_images_lie_in_the_models_range(output: str, low: flo
     model = decoding(f"model.generator.output={output}")
     images = model.build_generator(space())(torch.randn(8, 6))
     judge = model.build_discriminator(space())
-    made = judge.reconstructed(judge.features(images), torch.zeros(8, dtype=torch.int64))
+    made, _ = judge.reconstructed(judge.features(images), images, torch.rand(8))
     assert model.value_range == (low, 1.0)
     for each in (images, made):
         assert low <= each.min()

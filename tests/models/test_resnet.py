@@ -99,7 +99,7 @@ def test_shapes_halve_down_to_their_base(shape: tuple[int, ...], base: tuple[int
     assert small().build_discriminator(space(*shape))(images).shape == (2,)
 
 
-@pytest.mark.parametrize(("side", "near"), [(30, (28, 32)), (7, (8,)), (255, (224, 256)), (512, (256,))])
+@pytest.mark.parametrize(("side", "near"), [(30, (28, 32)), (7, (8,)), (255, (224, 256)), (1025, (1024,))])
 def test_another_resolution_is_refused_with_its_neighbours(side: int, near: tuple[int, ...]) -> None:
     for build in (small().build_generator, small().build_discriminator):
         with pytest.raises(SizeError) as refused:

@@ -45,7 +45,7 @@ class Here:
 def cifar(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a small folder of images laid out as CIFAR-10's; the page is empty, the classifier taught briefly."""
     random = np.random.default_rng(0)
-    for split, count in (("train", 12), ("test", 40)):
+    for split, count in (("train", 24), ("test", 40)):
         for label in ("horse", "ship"):
             (workspace / "cifar" / split / label).mkdir(parents=True)
             for number in range(count):
@@ -60,7 +60,7 @@ def cifar(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
     monkeypatch.setattr(judge, "composed", briefly)
     monkeypatch.setattr(few_judge, "composed", briefly)
-    monkeypatch.setattr(few, "IMAGES", 10)
+    monkeypatch.setattr(few, "IMAGES", 20)
     few_judge.extractor.cache_clear()
     return workspace / "cifar"
 
@@ -70,7 +70,7 @@ def test_a_row_is_trained_on_the_first_images_and_measured(
 ) -> None:
     arguments = ["--cifar", str(cifar), "--num", "40", "--seeds", "1", "--jobs", "1"]
     assert few.main(arguments, Here(), [Row("tiny", "tiny", TINY)]) == 0, capsys.readouterr().out
-    assert sorted(path.name for path in few.PICTURES.iterdir()) == [f"{number:04d}.png" for number in range(10)]
+    assert sorted(path.name for path in few.PICTURES.iterdir()) == [f"{number:04d}.png" for number in range(20)]
     (run,) = results.read(few.NAME)
     assert set(run["numbers"]) == {"fid", "distance", "distance_real", "distance_ratio", "copies"}
     assert "| tiny |" in page_of(few.NAME).read_text()

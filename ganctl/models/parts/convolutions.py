@@ -45,6 +45,11 @@ def gradients_at_samples_alone() -> Iterator[None]:
         _weights_wanted.reset(token)
 
 
+def weights_wanted() -> bool:
+    """Return whether gradients of weights are asked for."""
+    return _weights_wanted.get()
+
+
 class Conv2d(nn.Conv2d):
     """`torch.nn.Conv2d`, faster on a CPU."""
 
@@ -58,8 +63,8 @@ class Conv2d(nn.Conv2d):
         from_image = self.in_channels <= MAX_IMAGE_CHANNELS and input.requires_grad
         if not (from_image or _few_positions(input, self.in_channels, self.stride)):
             return super().forward(input)
-        bias = None if self.bias is None else _cast(self.bias)
-        result: Tensor = _Gather.apply(_cast(input), _cast(self.weight), bias, self.stride, self.padding)
+        bias = None if self.bias is None else autocast(self.bias)
+        result: Tensor = _Gather.apply(autocast(input), autocast(self.weight), bias, self.stride, self.padding)
         return result
 
 
@@ -80,7 +85,7 @@ class ConvTranspose2d(nn.ConvTranspose2d):
         height, width = (
             (side - 1) * stride - 2 * padding + kernel + extra for side, kernel, stride, padding, extra in sides
         )
-        maps, weight = _cast(input), _cast(self.weight)
+        maps, weight = autocast(input), autocast(self.weight)
         return self._biased(_Spread.apply(maps, weight, self.stride, self.padding, (height, width)))
 
     def _biased(self, maps: Tensor) -> Tensor:
@@ -92,8 +97,8 @@ def convolved(maps: Tensor, weight: Tensor, bias: Tensor | None, stride: int, pa
     pair = stride, stride
     if maps.device.type != "cpu" or not _few_positions(maps, weight.shape[1], pair):
         return conv2d(maps, weight, bias, stride, padding)
-    cast = None if bias is None else _cast(bias)
-    result: Tensor = _Gather.apply(_cast(maps), _cast(weight), cast, pair, (padding, padding))
+    cast = None if bias is None else autocast(bias)
+    result: Tensor = _Gather.apply(autocast(maps), autocast(weight), cast, pair, (padding, padding))
     return result
 
 
@@ -107,7 +112,7 @@ def _channels_last(maps: Tensor) -> Tensor:
     return maps.permute(0, 2, 3, 1).flatten(1)
 
 
-def _cast(values: Tensor) -> Tensor:
+def autocast(values: Tensor) -> Tensor:
     """Return values in the type that autocast would give a convolution."""
     return values.to(torch.get_autocast_dtype("cpu")) if torch.is_autocast_enabled("cpu") else values
 
@@ -136,7 +141,7 @@ class _Gather(torch.autograd.Function):
         (gradient,) = gradients
         pixels, weight = ctx.saved_tensors
         at_pixels, at_weight, at_bias = ctx.needs_input_grad[:3]
-        weights = _weights_wanted.get()
+        weights = weights_wanted()
         return (
             _Spread.apply(gradient, weight, *ctx.settings, pixels.shape[2:]) if at_pixels else None,
             _at_weight(pixels, gradient, weight, *ctx.settings) if at_weight and weights else None,
@@ -167,7 +172,7 @@ class _Spread(torch.autograd.Function):
         at_maps, at_weight = ctx.needs_input_grad[:2]
         return (
             _Gather.apply(gradient, weight, None, *ctx.settings) if at_maps else None,
-            _at_weight(gradient, maps, weight, *ctx.settings) if at_weight and _weights_wanted.get() else None,
+            _at_weight(gradient, maps, weight, *ctx.settings) if at_weight and weights_wanted() else None,
             None,
             None,
             None,

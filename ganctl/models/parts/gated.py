@@ -82,7 +82,8 @@ class Excitation(nn.Module):
     def forward(self, source: Tensor, maps: Tensor) -> Tensor:
         """Return maps [batch, outputs, …], each channel times a number in (0, 1); source [batch, inputs, …]."""
         squeezed = self.squeeze(adaptive_avg_pool2d(source, EXCITED))
-        return maps * self.excite(silu(squeezed)).sigmoid()
+        excited: Tensor = maps * self.excite(silu(squeezed)).sigmoid()
+        return excited
 
 
 class Halving(nn.Module):
