@@ -28,7 +28,8 @@ WRONG_KEYS = {
     "penalty.gradient_penalty.weight=3": "it belongs to penalty=[gradient_penalty]",
     "+train.step=3": "train.step: unknown key (did you mean 'steps'?)",
     "++wandb=true": "wandb: unknown key",
-    "model=dcgn": "model: there is no 'dcgn' (did you mean 'dcgan'?); there are biggan, dcgan, mlp, r3gan, resnet",
+    "model=dcgn": "model: there is no 'dcgn' (did you mean 'dcgan'?); there are "
+    "biggan, dcgan, fastgan, mlp, r3gan, resnet, stylegan2",
     "model=é": "model: there is no 'é'",
     "penalty=[r1,gradient_penalti]": "penalty: there is no 'gradient_penalti' (did you mean 'gradient_penalty'?)",
     "+penalty.mine.weight=3": "penalty.mine: needs a name",
@@ -277,7 +278,11 @@ def test_version_is_one_line(line: str, workspace: Path, cli: Cli) -> None:
     [
         (
             "train --help",
-            ["model: biggan, dcgan, mlp, r3gan, resnet\n", "device: auto, cpu, cuda, mps\n", "batch_size: 64"],
+            [
+                "model: biggan, dcgan, fastgan, mlp, r3gan, resnet, stylegan2\n",
+                "device: auto, cpu, cuda, mps\n",
+                "batch_size: 64",
+            ],
             [],
         ),
         ("train loss=wgan_gp --help", ["n_dis: 5", "gradient_penalty:"], []),

@@ -41,7 +41,8 @@ def assert_refused(values: dict[str, Any], told: str) -> None:
         (
             "model.name",
             "mpl",
-            "model: unknown name 'mpl' (did you mean 'mlp'?); there are biggan, dcgan, mlp, r3gan, resnet",
+            "model: unknown name 'mpl' (did you mean 'mlp'?); there are "
+            "biggan, dcgan, fastgan, mlp, r3gan, resnet, stylegan2",
         ),
         ("penalty.r1.name", "zz", f"penalty.r1: unknown name 'zz'; there are {', '.join(PENALTIES)}"),
         ("loss", {}, "loss: needs a name, such as one of the files in configs/loss/"),

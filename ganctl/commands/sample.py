@@ -86,9 +86,10 @@ def run(values: Typed, job: Job, signals: Signals) -> None:
     keep_freed_memory()
     trained = open_generator(command)
     _check_model(command, file, trained)
-    sheets = _sheets(command, trained)
+    bound = trained.truncate(command.truncation)
+    sheets = _sheets(command, trained, bound)
     if command.standing:
-        trained.measure_norms(command.standing, command.truncation)
+        trained.measure_norms(command.standing, bound)
     for sheet in sheets:
         _draw(sheet, command, file, trained)
 
@@ -135,17 +136,17 @@ def _check(command: SampleCommand, file: Path | None) -> None:
 
 def _check_model(command: SampleCommand, file: Path | None, trained: TrainedGenerator) -> None:
     """Raise `ConfigError` for what the model of the run cannot draw."""
-    points, latents = trained.space.kind is POINTS, trained.config.model.latents
+    points, model = trained.space.kind is POINTS, trained.config.model
     if points and command.images:
         raise ConfigError("images: this model draws points, which have no single images; leave images=false")
     if file is not None and file.suffix.lower() == ".csv" and not points:
         raise ConfigError(f"out: {file} would be a table, but this model draws images; take .png, .npy or .npz")
-    if command.truncation is not None and latents.prior != "normal":
+    if command.truncation is not None and model.prior != "normal" and not model.has_styles:
         raise ConfigError(
-            f"truncation: bounds latents of the prior normal, and this run has model.prior={latents.prior}; leave "
+            f"truncation: bounds latents of the prior normal, and this run has model.prior={model.prior}; leave "
             "it null"
         )
-    if command.sweep and not latents.codes:
+    if command.sweep and not model.latents.codes:
         raise ConfigError(
             "sweep: the model of this run has no codes; leave it false, or train with auxiliary=[code_loss] "
             "model.categorical_codes=[10]"
@@ -177,12 +178,12 @@ def _caption(name: str, label: int) -> str:
     return plain if plain.isascii() and plain.strip() else f"class {label}"
 
 
-def _sheets(command: SampleCommand, trained: TrainedGenerator) -> list[Sheet]:
-    """Return what is to be drawn: one sheet, or in a sweep one for each code."""
+def _sheets(command: SampleCommand, trained: TrainedGenerator, bound: float | None) -> list[Sheet]:
+    """Return what is to be drawn, of latents within a bound: one sheet, or in a sweep one for each code."""
     space, classes = trained.config.model.latents, trained.space.classes
     asked = None if command.classes is None else labels_of(command.classes, classes)
     chosen = asked if _in_rows(command) else None
-    latents = _latents(space, command, _count(command, chosen), len(chosen or [0]))
+    latents = _latents(space, command, bound, _count(command, chosen), len(chosen or [0]))
     labels = None
     if chosen is not None:
         labels = torch.tensor(chosen).repeat_interleave(len(latents) // len(chosen))
@@ -233,17 +234,17 @@ def _count(command: SampleCommand, chosen: list[int] | None) -> int:
     return count
 
 
-def _latents(space: LatentSpace, command: SampleCommand, count: int, lines: int) -> Tensor:
+def _latents(space: LatentSpace, command: SampleCommand, bound: float | None, count: int, lines: int) -> Tensor:
     """Return latents [count, width] drawn on the CPU, so that every device samples the same ones.
 
     With seeds, each of the `lines` has the same.
     """
-    cpu, truncation = torch.device("cpu"), command.truncation
+    cpu = torch.device("cpu")
     if command.seeds is None:
         source = generator(cpu, "sample", command.seed or 0)
-        return space.draw((count,), source, torch.float32, truncation)
+        return space.draw((count,), source, torch.float32, bound)
     each = (generator(cpu, "sample", seed) for seed in command.seeds)
-    drawn = torch.stack([space.draw((), source, torch.float32, truncation) for source in each])
+    drawn = torch.stack([space.draw((), source, torch.float32, bound) for source in each])
     return drawn.repeat(lines, 1)
 
 

@@ -19,6 +19,7 @@ from ganctl.game.assemble import build_network
 from ganctl.game.build import open_configured
 from ganctl.game.sampling import at_once
 from ganctl.game.standing import standing
+from ganctl.models import StyledGenerator
 from ganctl.registry import Spec
 from ganctl.runtime.console import say
 from ganctl.runtime.device import Device
@@ -52,6 +53,17 @@ class TrainedGenerator:
         """Return where results go by default: a folder below the run's own, or that of a single checkpoint."""
         beside = self.checkpoint.path.parent
         return beside.parent / below if beside.name == "checkpoints" else beside
+
+    def truncate(self, truncation: float | None) -> float | None:
+        """Keep only so much of the way from the mean style to others, if the generator has styles.
+
+        Returns the bound of the latents' values: `truncation` for a generator without styles, else None.
+        """
+        if not isinstance(self.network, StyledGenerator):
+            return truncation
+        if truncation is not None:
+            self.network.truncation = truncation
+        return None
 
     def measure_norms(self, batches: int, truncation: float | None = None) -> None:
         """Take batch norm's statistics anew from so many batches as large as in training, at most 256 each.

@@ -26,6 +26,29 @@ BIGGAN = (
     "model.discriminator.width=64",
     "optimizer.betas=[0.5,0.999]",
 )
+R3GAN = (
+    "model=r3gan",
+    "model.generator.widths=[192]",
+    "model.discriminator.widths=[192]",
+    "loss=relativistic",
+    "penalty=[r1,r2]",
+    "penalty.r1={weight: 0.05, every: 1}",
+    "penalty.r2={weight: 0.05, every: 1}",
+    "optimizer.lr=2e-4",
+    "optimizer.betas=[0,0.9]",
+    "ema.half_life=0",
+)
+STYLEGAN2 = (
+    "model=stylegan2",
+    "model.latent=256",
+    "model.generator={style: 256, mixing: 0, width: 128, max_width: 128}",
+    "model.discriminator={width: 128, max_width: 128, architecture: orig, group: 32}",
+    "penalty=[r1]",
+    "penalty.r1={weight: 0.01, every: 16}",
+    "optimizer.lr=0.0025",
+    "optimizer.betas=[0,0.99]",
+    "ema.half_life=0",
+)
 CLASSES, LABELS = 10, "labels.npy"
 
 
@@ -66,6 +89,11 @@ CASES = {
     "mlp": Case("MLP on MNIST 28×28", "cross_entropy", 28, 128, (*MLP, "penalty=[]"), networks="mlp"),
     "sngan": Case("SNGAN 32×32", "", 32, 64, (*SNGAN, *HINGE), updates=5, rgb=32, beside="base"),
     "biggan": Case("BigGAN 32×32, classes", "", 32, 64, (*BIGGAN, *HINGE), rgb=32, beside="base"),
+    "r3gan": Case("R3GAN 32×32, R1 + R2", "", 32, 64, R3GAN, rgb=32, beside="base"),
+    "stylegan2": Case("StyleGAN2 32×32", "", 32, 64, STYLEGAN2, rgb=32, beside="base"),
+    "stylegan2_ada": Case(
+        "StyleGAN2 32×32, ADA", "", 32, 64, (*STYLEGAN2, "augment=[ada]"), rgb=32, beside="base"
+    ),
     "sampling": Case("sampling, DCGAN 32×32", "sampling", 32, 256, (*DCGAN, "penalty=[]"), kind="sampling"),
 }
 MODES = {"auto": (), "strict": ("device.strict=true",), "graphs": ("device.graphs=true",)}
