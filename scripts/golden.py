@@ -24,7 +24,9 @@ from ganctl.samples import POINTS
 from scripts.tables.runs import composed
 
 FOLDER = Path(__file__).parents[1] / "tests/golden"
-EXPERIMENTS = sorted(path.stem for path in (config_folder() / "experiment").glob("*.yaml"))
+EXPERIMENTS = sorted(path.stem for path in (config_folder() / "experiment").glob("*.yaml") if path.stem != "auto")
+"""All recipes; `auto` is none, but chooses by the data."""
+
 STEPS = 20
 CLASSES = 10
 PLAYERS = ("discriminator", "generator")
