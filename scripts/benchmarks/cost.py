@@ -18,7 +18,7 @@ from scripts.benchmarks.table import Column, Row, Table
 from scripts.golden import stand_in
 from scripts.tables.runs import composed
 
-EXPERIMENTS = ("acgan_cifar10", "sngan_cifar10", "biggan_cifar10", "sagan")
+EXPERIMENTS = ("acgan_cifar10", "sngan_cifar10", "biggan_cifar10", "sagan", "stylegan2_ada_cifar10")
 BATCH = 4
 """Images that are counted; both counts are proportional to them."""
 
