@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import affine_grid
+from torch.nn.functional import affine_grid, pad
 
 from ganctl.augment.ada_numbers import Numbers
 
@@ -173,19 +173,17 @@ def _doubling(size: int, before: Tensor, after: Tensor) -> Tensor:
 
     It is extended by size − 1 pixels on either side, all but `before` and `after` of which are 0.
     """
-    taps, mirror = _doubling_parts(size, before.dtype, before.device)
     places = torch.arange(1 - size, 2 * size - 1, device=before.device)
     inside = ((places >= -before) & (places <= size - 1 + after)).to(before.dtype)
-    return torch.mm(inside.repeat_interleave(2)[:, None] * taps * inside, mirror)
+    taps = inside.repeat_interleave(2)[:, None] * _doubling_taps(size, before.dtype, before.device) * inside
+    left, middle, right = taps.split([size - 1, size, size - 1], 1)
+    folded: Tensor = middle + pad(left.flip(1), (1, 0)) + pad(right.flip(1), (0, 1))
+    return folded
 
 
 @cache
-def _doubling_parts(size: int, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Return the filter as a matrix [2 m, m] and the reflection as a matrix [m, size], m = 3 size − 2."""
-    places = torch.arange(1 - size, 2 * size - 1, device=device)
-    mirrored = size - 1 - (size - 1 - places.abs()).abs()
-    mirror = (mirrored[:, None] == torch.arange(size, device=device)).to(dtype)
-    return 2 * _banded(len(places), 5, dtype, device), mirror
+def _doubling_taps(size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    return 2 * _banded(3 * size - 2, 5, dtype, device)
 
 
 @cache
