@@ -57,6 +57,17 @@ SCALED_DOWN = {
         "train.batch_size=8",
         "train.n_dis=2",
     ],
+    "stylegan2_ada_cifar10": [
+        "model.generator={width: 4, max_width: 8, style: 16}",
+        "model.discriminator={width: 4, max_width: 8}",
+        "train.batch_size=8",
+    ],
+    "stylegan2_ada_folder": [
+        "data.resolution=16",
+        "model.generator={width: 4, max_width: 8, style: 16}",
+        "model.discriminator={width: 4, max_width: 8}",
+        "train.batch_size=8",
+    ],
 }
 """A smaller size, where the whole would take minutes."""
 

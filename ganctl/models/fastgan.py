@@ -1,5 +1,6 @@
 """FastGAN (Liu et al. 2021): few images, large sides; excitation across layers, a discriminator that decodes."""
 
+from itertools import zip_longest
 from typing import Literal
 
 import torch
@@ -8,7 +9,7 @@ from torch.nn.functional import avg_pool2d
 
 from ganctl.models.layers import ACTIVATIONS, LatentsAndClass, Width
 from ganctl.models.model import MODELS, Discriminator, DiscriminatorSpec, Generator, GeneratorSpec, Model
-from ganctl.models.parts.convolutions import Conv2d, ConvTranspose2d
+from ganctl.models.parts.convolutions import ConvTranspose2d
 from ganctl.models.parts.gated import (
     SLOPE,
     Excitation,
@@ -17,6 +18,7 @@ from ganctl.models.parts.gated import (
     batch_norm,
     convolution,
     doubling,
+    gated,
     normalised,
 )
 from ganctl.models.parts.heads import Heads
@@ -45,9 +47,13 @@ class FastganGeneratorSpec(GeneratorSpec):
 
 
 class FastganDiscriminatorSpec(DiscriminatorSpec):
-    """The discriminator's width, and whether it has the decoders that `auxiliary=[reconstruction]` trains."""
+    """The discriminator's width, its norm on top of spectral norm, and whether it has decoders.
+
+    These are what `auxiliary=[reconstruction]` trains.
+    """
 
     width: Width
+    norm: Literal["batch", "none"]
     decoders: bool
 
 
@@ -78,7 +84,7 @@ class FastganGenerator(Generator):
         """Return images [batch, channels, height, width]."""
         joined = self.join(latents, labels)
         maps = self.project(joined[:, :, None, None]).contiguous(memory_format=torch.channels_last)
-        seen = [nn.functional.glu(self.norm(maps), 1)]
+        seen = [gated(self.norm(maps))]
         for level, block in enumerate(self.blocks):
             maps = block(seen[level])
             if 0 <= (source := level - 3) < len(self.excitations):
@@ -141,16 +147,24 @@ class FastganDiscriminator(Discriminator):
             self.shapes.append((channels[-2], 4 * height, 4 * width))
             self.decoders.extend(Decoder(shape[0], colours, self.doublings, bounded) for shape in self.shapes)
         self.heads = Heads(channels[-1], len(space.classes), spec.condition, model.latents, normalised)
+        if spec.norm == "none":
+            leave_out_norms(self)
 
     @staticmethod
     def _stem(colours: int, channels: int, halvings: int) -> nn.Sequential:
         """Return the first layers of an image, which halve it so often (0–2)."""
         first = channels // 2 if halvings == 2 else channels
-        conv = Conv2d(colours, max(1, first), 4, 2, 1, bias=False)
-        if halvings == 0:
-            conv = Conv2d(colours, channels, 3, padding=1, bias=False)
+        kernel, stride = (4, 2) if halvings else (3, 1)
+        conv = convolution(colours, max(1, first), kernel, stride, 1)
         further = [Halving(max(1, first), channels)] if halvings == 2 else []
-        return nn.Sequential(normalised(conv), nn.LeakyReLU(SLOPE, inplace=True), *further)
+        return nn.Sequential(conv, nn.LeakyReLU(SLOPE, inplace=True), *further)
+
+    def stages(self) -> list[list[nn.Parameter]]:
+        """Return the weights of both images' first layers, of their blocks side by side, and of the rest."""
+        first, *small = (each for each in self.small if any(True for _ in each.parameters()))
+        blocks = zip_longest(self.blocks, [None, None, *self.excitations], small)
+        groups = [[self.stem, first], *blocks, [self.patches, self.small_patches, self.decoders]]
+        return [[weight for each in group if each is not None for weight in each.parameters()] for group in groups]
 
     def features(self, samples: Tensor) -> Tensor:
         """Return the maps of both images, flattened one after the other, [batch, values]."""
@@ -196,6 +210,14 @@ class FastganDiscriminator(Discriminator):
         ]
 
 
+def leave_out_norms(network: nn.Module) -> None:
+    """Put nothing in the place of each batch norm."""
+    for module in list(network.modules()):
+        for name, child in module.named_children():
+            if isinstance(child, nn.BatchNorm2d):
+                setattr(module, name, nn.Identity())
+
+
 def quarters(images: Tensor, places: Tensor) -> Tensor:
     """Return one quarter of each image [batch, channels, height, width]; `places`, int64 [batch], 0–3 by rows."""
     cut = images.unflatten(3, (2, -1)).unflatten(2, (2, -1)).permute(0, 2, 4, 3, 5, 1)
@@ -219,8 +241,8 @@ class Fastgan(Model):
 
     @property
     def mixes_samples(self) -> bool:
-        """Whether the discriminator has batch norm: it has."""
-        return True
+        """Whether the discriminator has batch norm."""
+        return self.discriminator.norm == "batch"
 
     @property
     def reconstructs(self) -> bool:
