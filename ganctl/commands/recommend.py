@@ -22,8 +22,11 @@ MOST_CLASSES = 1_000
 BIGGAN_HALVINGS = range(3, 7)
 FASTGAN_HALVINGS = range(3, 9)
 
-BYTES_PER_PIXEL = {"dcgan": 6_000, "biggan": 12_000, "fastgan": 12_000, "mlp": 200}
-"""Of the memory that training takes for each pixel of a batch, at the widths recommended here; rounded up."""
+BYTES_PER_PIXEL = {"dcgan": 1_000, "biggan": 2_000, "fastgan": 10_000, "mlp": 1_000}
+"""What a pixel of a batch takes in training, at the widths recommended here: twice what bf16 took on a CPU."""
+
+FIXED_BYTES = 3 << 29
+"""What training takes whatever the batch: libraries, weights, optimizer."""
 
 MINUTES = 12
 """What 5,000 steps on 32×32 pixels take on two cores of a CPU (docs/gallery.md)."""
@@ -188,7 +191,7 @@ def _length(facts: Facts, shape: tuple[int, ...], model: str | None, choice: _Ch
     _, height, width = shape
     if model is not None:
         of_one = BYTES_PER_PIXEL[model] * height * width
-        batch = next((size for size in (64, 32, 16) if 2 * size * of_one <= facts.memory), 8)
+        batch = next((size for size in (64, 32, 16) if size * of_one <= facts.memory - FIXED_BYTES), 8)
         if batch < 64:
             memory = f"{facts.memory / 2**30:,.0f} GiB of memory"
             choice.take(f"train.batch_size={batch}", f"{memory} bear no more of {height}×{width} pixels")

@@ -56,18 +56,23 @@ CASES: dict[str, tuple[Facts, str]] = {
         "data.resolution=64 model=dcgan augment=[diffaugment] train.steps=5000",
     ),
     "little memory": (
-        Facts(300, (3, 64, 64), 2 * GIB, typical_side=1000),
-        "data.resolution=64 model=dcgan augment=[diffaugment] train.batch_size=32 train.steps=5000",
+        Facts(300, (3, 64, 64), GIB, typical_side=1000),
+        "data.resolution=64 model=dcgan augment=[diffaugment] train.batch_size=8 train.steps=5000",
     ),
     "a few large photos on a GPU": (
         Facts(300, (3, 64, 64), 80 * GIB, cuda=True, typical_side=1000),
         "data.resolution=256 model=fastgan loss=hinge penalty=[] auxiliary=[reconstruction] "
-        "model.discriminator.decoders=true optimizer.betas=[0.5,0.999] augment=[diffaugment] train.batch_size=32 "
+        "model.discriminator.decoders=true optimizer.betas=[0.5,0.999] augment=[diffaugment] train.steps=50000",
+    ),
+    "a few large photos on a GPU of 16 GiB": (
+        Facts(300, (3, 64, 64), 16 * GIB, cuda=True, typical_side=1000),
+        "data.resolution=256 model=fastgan loss=hinge penalty=[] auxiliary=[reconstruction] "
+        "model.discriminator.decoders=true optimizer.betas=[0.5,0.999] augment=[diffaugment] train.batch_size=16 "
         "train.steps=50000",
     ),
     "many large photos on a small GPU": (
         Facts(30_000, (3, 64, 64), 8 * GIB, cuda=True, typical_side=300),
-        "data.resolution=128 model=dcgan train.batch_size=32 train.steps=50000",
+        "data.resolution=128 model=dcgan train.steps=50000",
     ),
 }
 
