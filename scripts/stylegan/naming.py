@@ -52,7 +52,7 @@ def _renamed(
         ours = next((re.sub(theirs, mine, name) for theirs, mine in table if re.match(theirs, name)), None)
         if ours is None:
             raise RefusedError(f"holds {name[:60]}, which no StyleGAN2 has")
-        renamed[ours] = np.ascontiguousarray(values, np.float32)
+        renamed[ours] = np.array(values, np.float32, order="C")
     sides = {int(name.split(".")[1]) for name in renamed if name.startswith("blocks.")}
     places = {side: place for place, side in enumerate(sorted(sides, reverse=largest_first))}
     return {re.sub(r"^blocks\.(\d+)", lambda m: f"blocks.{places[int(m[1])]}", k): v for k, v in renamed.items()}

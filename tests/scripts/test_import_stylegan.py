@@ -91,6 +91,7 @@ def test_networks_of_the_authors_form_become_ganctls(tmp_path: Path, capfd: pyte
     generator, judge = model.build_generator(space), model.build_discriminator(space)
     for network, part in ((generator, "ema"), (judge, "discriminator"), (generator, "ema")):
         state = {k.removeprefix(f"{part}."): v for k, v in tensors.items() if k.startswith(f"{part}.")}
+        assert {k: v.shape for k, v in state.items()} == {k: v.shape for k, v in network.state_dict().items()}
         network.load_state_dict(state)
     generator.double().eval()
     case.check("G.img", generator(case["in.z"]))
