@@ -24,7 +24,9 @@ from ganctl.samples import POINTS
 from scripts.tables.runs import composed
 
 FOLDER = Path(__file__).parents[1] / "tests/golden"
-EXPERIMENTS = sorted(path.stem for path in (config_folder() / "experiment").glob("*.yaml"))
+EXPERIMENTS = sorted(path.stem for path in (config_folder() / "experiment").glob("*.yaml") if path.stem != "auto")
+"""All recipes; `auto` is none, but chooses by the data."""
+
 STEPS = 20
 CLASSES = 10
 PLAYERS = ("discriminator", "generator")
@@ -70,6 +72,17 @@ SCALED_DOWN = {
         "model.discriminator.width=8",
         "train.batch_size=8",
         "train.n_dis=2",
+    ],
+    "stylegan2_ada_cifar10": [
+        "model.generator={width: 4, max_width: 8, style: 16}",
+        "model.discriminator={width: 4, max_width: 8}",
+        "train.batch_size=8",
+    ],
+    "stylegan2_ada_folder": [
+        "data.resolution=16",
+        "model.generator={width: 4, max_width: 8, style: 16}",
+        "model.discriminator={width: 4, max_width: 8}",
+        "train.batch_size=8",
     ],
 }
 """A smaller size, where the whole would take minutes."""

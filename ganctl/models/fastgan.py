@@ -1,5 +1,6 @@
 """FastGAN (Liu et al. 2021): few images, large sides; excitation across layers, a discriminator that decodes."""
 
+from itertools import zip_longest
 from typing import Literal
 
 import torch
@@ -8,7 +9,7 @@ from torch.nn.functional import avg_pool2d
 
 from ganctl.models.layers import ACTIVATIONS, LatentsAndClass, Width
 from ganctl.models.model import MODELS, Discriminator, DiscriminatorSpec, Generator, GeneratorSpec, Model
-from ganctl.models.parts.convolutions import Conv2d, ConvTranspose2d
+from ganctl.models.parts.convolutions import ConvTranspose2d
 from ganctl.models.parts.gated import (
     SLOPE,
     Excitation,
@@ -17,6 +18,7 @@ from ganctl.models.parts.gated import (
     batch_norm,
     convolution,
     doubling,
+    gated,
     normalised,
 )
 from ganctl.models.parts.heads import Heads
@@ -78,7 +80,7 @@ class FastganGenerator(Generator):
         """Return images [batch, channels, height, width]."""
         joined = self.join(latents, labels)
         maps = self.project(joined[:, :, None, None]).contiguous(memory_format=torch.channels_last)
-        seen = [nn.functional.glu(self.norm(maps), 1)]
+        seen = [gated(self.norm(maps))]
         for level, block in enumerate(self.blocks):
             maps = block(seen[level])
             if 0 <= (source := level - 3) < len(self.excitations):
@@ -146,11 +148,17 @@ class FastganDiscriminator(Discriminator):
     def _stem(colours: int, channels: int, halvings: int) -> nn.Sequential:
         """Return the first layers of an image, which halve it so often (0–2)."""
         first = channels // 2 if halvings == 2 else channels
-        conv = Conv2d(colours, max(1, first), 4, 2, 1, bias=False)
-        if halvings == 0:
-            conv = Conv2d(colours, channels, 3, padding=1, bias=False)
+        kernel, stride = (4, 2) if halvings else (3, 1)
+        conv = convolution(colours, max(1, first), kernel, stride, 1)
         further = [Halving(max(1, first), channels)] if halvings == 2 else []
-        return nn.Sequential(normalised(conv), nn.LeakyReLU(SLOPE, inplace=True), *further)
+        return nn.Sequential(conv, nn.LeakyReLU(SLOPE, inplace=True), *further)
+
+    def stages(self) -> list[list[nn.Parameter]]:
+        """Return the weights of both images' first layers, of their blocks side by side, and of the rest."""
+        first, *small = (each for each in self.small if any(True for _ in each.parameters()))
+        blocks = zip_longest(self.blocks, [None, None, *self.excitations], small)
+        groups = [[self.stem, first], *blocks, [self.patches, self.small_patches, self.decoders]]
+        return [[weight for each in group if each is not None for weight in each.parameters()] for group in groups]
 
     def features(self, samples: Tensor) -> Tensor:
         """Return the maps of both images, flattened one after the other, [batch, values]."""

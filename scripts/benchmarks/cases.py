@@ -26,6 +26,15 @@ BIGGAN = (
     "model.discriminator.width=64",
     "optimizer.betas=[0.5,0.999]",
 )
+FASTGAN = (
+    "model=fastgan",
+    "model.generator.width=16",
+    "model.discriminator={width: 16, decoders: true}",
+    "auxiliary=[reconstruction]",
+    "augment=[diffaugment]",
+    "augment.diffaugment.policy=[color,translation]",
+    "optimizer.betas=[0.5,0.999]",
+)
 R3GAN = (
     "model=r3gan",
     "model.generator.widths=[192]",
@@ -89,6 +98,7 @@ CASES = {
     "mlp": Case("MLP on MNIST 28×28", "cross_entropy", 28, 128, (*MLP, "penalty=[]"), networks="mlp"),
     "sngan": Case("SNGAN 32×32", "", 32, 64, (*SNGAN, *HINGE), updates=5, rgb=32, beside="base"),
     "biggan": Case("BigGAN 32×32, classes", "", 32, 64, (*BIGGAN, *HINGE), rgb=32, beside="base"),
+    "fastgan": Case("FastGAN 256×256", "", 256, 8, (*FASTGAN, *HINGE), rgb=256, beside="base"),
     "r3gan": Case("R3GAN 32×32, R1 + R2", "", 32, 64, R3GAN, rgb=32, beside="base"),
     "stylegan2": Case("StyleGAN2 32×32", "", 32, 64, STYLEGAN2, rgb=32, beside="base"),
     "stylegan2_ada": Case(

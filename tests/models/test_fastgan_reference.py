@@ -6,12 +6,21 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import adaptive_avg_pool2d, glu, interpolate, normalize
+from torch.nn.functional import adaptive_avg_pool2d, interpolate, normalize
 
 from ganctl.models import MODELS
 from ganctl.models.fastgan import Decoder, FastganGenerator
 from ganctl.models.parts.convolutions import ConvTranspose2d
-from ganctl.models.parts.gated import Excitation, Halving, HalvingPair, Noise, batch_norm, doubling, normalised
+from ganctl.models.parts.gated import (
+    Excitation,
+    Halving,
+    HalvingPair,
+    Noise,
+    batch_norm,
+    doubling,
+    gated,
+    normalised,
+)
 from ganctl.samples import SampleSpace
 from tests.composed import composed
 from tests.models.official import check, theirs
@@ -62,13 +71,13 @@ def test_the_first_layer_is_the_authors() -> None:
     table = {"0": "init.0", "1": "init.1"}
     case.load(layers, table)
     latents = case["in.z"].clone().requires_grad_()
-    maps = glu(layers(latents[:, :, None, None]), 1)
+    maps = gated(layers(latents[:, :, None, None]))
     case.check("out.y", maps)
     case.scalar({"y": maps}).backward()
     assert latents.grad is not None
     case.check("grad.in.z", latents.grad, GRADIENTS)
     assert case.check_gradients(layers, table) == set()
-    case.check("eval.y", glu(layers.eval()(case["in.z"][:, :, None, None]), 1))
+    case.check("eval.y", gated(layers.eval()(case["in.z"][:, :, None, None])))
 
 
 BLOCKS: dict[str, tuple[nn.Module, Mapping[str, str]]] = {

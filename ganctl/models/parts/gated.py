@@ -2,10 +2,9 @@
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import adaptive_avg_pool2d, avg_pool2d, glu, leaky_relu, silu
+from torch.nn.functional import adaptive_avg_pool2d, avg_pool2d, leaky_relu, silu
 from torch.nn.utils.parametrizations import spectral_norm
 
-from ganctl.models.parts.convolutions import Conv2d
 from ganctl.models.parts.resampling import DoublingConv2d
 
 STD = 0.02
@@ -23,8 +22,11 @@ def normalised(layer: nn.Module) -> nn.Module:
 
 
 def convolution(inputs: int, outputs: int, kernel: int, stride: int = 1, padding: int = 0) -> nn.Module:
-    """Return a convolution without bias, spectrally normalised."""
-    return normalised(Conv2d(inputs, outputs, kernel, stride, padding, bias=False))
+    """Return a convolution without bias, spectrally normalised.
+
+    torch's own, which is the fastest for few channels at large sides.
+    """
+    return normalised(nn.Conv2d(inputs, outputs, kernel, stride, padding, bias=False))
 
 
 def batch_norm(channels: int) -> nn.BatchNorm2d:
@@ -32,6 +34,16 @@ def batch_norm(channels: int) -> nn.BatchNorm2d:
     norm = nn.BatchNorm2d(channels)
     nn.init.normal_(norm.weight, 1.0, STD)
     return norm
+
+
+def gated(maps: Tensor) -> Tensor:
+    """Return the first half of the channels, each times the sigmoid of its fellow in the second.
+
+    As `torch.nn.functional.glu`, whose gradient is not channels last, which makes that of a batch norm before it
+    20 times slower on a CPU.
+    """
+    values, gates = maps.chunk(2, 1)
+    return values * gates.sigmoid()
 
 
 class Noise(nn.Module):
@@ -55,14 +67,16 @@ class Gated(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, *, doubles: bool, noisy: bool) -> None:
         super().__init__()
-        conv = DoublingConv2d(inputs, 2 * outputs, bias=False) if doubles else None
-        self.conv = normalised(conv or Conv2d(inputs, 2 * outputs, 3, padding=1, bias=False))
+        if doubles:
+            self.conv = normalised(DoublingConv2d(inputs, 2 * outputs, bias=False))
+        else:
+            self.conv = convolution(inputs, 2 * outputs, 3, 1, 1)
         self.noise = Noise() if noisy else nn.Identity()
         self.norm = batch_norm(2 * outputs)
 
     def forward(self, maps: Tensor) -> Tensor:
         """Return [batch, outputs, …], of twice the side if it doubles."""
-        return glu(self.norm(self.noise(self.conv(maps))), 1)
+        return gated(self.norm(self.noise(self.conv(maps))))
 
 
 def doubling(inputs: int, outputs: int, *, noisy: bool) -> nn.Sequential:
