@@ -86,7 +86,7 @@ R3GAN = (
     "ema.half_life=2000",
     "train.batch_size=32",
 )
-"""Narrow, with a learning rate for few steps; gamma is the best of four short trials."""
+"""Narrow, with a learning rate for few steps; gamma is the best of three short trials."""
 
 ACGAN = (
     "model.conditional=true",
