@@ -52,7 +52,7 @@ def model_of_experiment(words: list[str]) -> str | None:
     for word in words:
         if word.startswith("experiment="):
             recipe = (ROOT / f"configs/experiment/{word.removeprefix('experiment=')}.yaml").read_text()
-            return re.findall(r"override /model: (\w+)", recipe)[0]
+            return next(iter(re.findall(r"override /model: (\w+)", recipe)), None)
     return None
 
 
@@ -67,6 +67,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a workspace with what the examples read: a folder and a zip of pictures, and MNIST's files."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     numbers = np.random.default_rng(0)
     (tmp_path / "pictures/cats").mkdir(parents=True)
     for number in range(8):

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import affine_grid
+from torch.nn.functional import affine_grid, pad
 
 from ganctl.augment.ada_numbers import Numbers
 
@@ -73,7 +73,7 @@ class Placement:
         beside = self._margins(height, width)
         rows = _doubling(height, beside[0, 1], beside[1, 1])
         columns = _doubling(width, beside[0, 0], beside[1, 0])
-        sampled = Sampling.apply(rows @ images @ columns.T, self._grid(images.shape))
+        sampled = Sampling.apply(images, rows, columns, self._grid(images.shape))
         like = (images.dtype, images.device)
         halved: Tensor = _halving(height, *like) @ sampled @ _halving(width, *like).T
         return halved
@@ -112,39 +112,54 @@ def _times(linear: Tensor, vectors: Tensor) -> Tensor:
 
 
 class Sampling(torch.autograd.Function):
-    """Bilinear samples of images at a grid, 0 outside: linear in the images, so differentiable any times."""
+    """Bilinear samples of doubled images at a grid, 0 outside: linear in images, so differentiable any times.
+
+    An image is doubled by the matrices `rows` and `columns`, which makes it 36 times as large: few are at a time.
+    """
 
     @staticmethod
-    def forward(ctx: Any, images: Tensor, grid: Tensor) -> Tensor:
-        """Return samples [n, channels, rows, columns] of images [n, channels, height, width]."""
-        ctx.save_for_backward(grid)
-        ctx.shape = images.shape
-        return torch.grid_sampler_2d(images, grid, 0, 0, False)
+    def forward(ctx: Any, images: Tensor, rows: Tensor, columns: Tensor, grid: Tensor) -> Tensor:
+        """Return samples [n, channels, …] of images [n, channels, height, width] at a grid [n, …, 2]."""
+        ctx.save_for_backward(rows, columns, grid)
+        channels, count = images.shape[1], _at_once(images, rows, columns)
+        sampled = []
+        for few, places in zip(images.split(count), grid.split(count), strict=True):
+            wide = (few @ columns.T).permute(0, 2, 3, 1).flatten(2)  # channels last: samples lie closer together
+            doubled = (rows @ wide).unflatten(2, (len(columns), channels)).permute(0, 3, 1, 2)
+            sampled.append(torch.grid_sampler_2d(doubled, places, 0, 0, False))
+        return torch.cat(sampled)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
         """Return the gradient of the images."""
-        (grid,) = ctx.saved_tensors
-        return SamplingAdjoint.apply(gradients[0], grid, ctx.shape), None
+        return SamplingAdjoint.apply(gradients[0], *ctx.saved_tensors), None, None, None
 
 
 class SamplingAdjoint(torch.autograd.Function):
     """The adjoint of `Sampling`: adds samples up where they came from."""
 
     @staticmethod
-    def forward(ctx: Any, samples: Tensor, grid: Tensor, shape: torch.Size) -> Tensor:
-        """Return images of a shape."""
-        ctx.save_for_backward(grid)
-        nothing = samples.new_zeros(()).expand(shape)
-        backward = torch.ops.aten.grid_sampler_2d_backward
-        images: Tensor = backward(samples, nothing, grid, 0, 0, False, [True, False])[0]
-        return images
+    def forward(ctx: Any, samples: Tensor, rows: Tensor, columns: Tensor, grid: Tensor) -> Tensor:
+        """Return images."""
+        ctx.save_for_backward(rows, columns, grid)
+        count, nothing = _at_once(samples, rows, columns), samples.new_zeros(())
+        images = []
+        for few, places in zip(samples.split(count), grid.split(count), strict=True):
+            shaped = nothing.expand(*few.shape[:2], len(rows), len(columns))
+            doubled = torch.ops.aten.grid_sampler_2d_backward(few, shaped, places, 0, 0, False, [True, False])[0]
+            images.append(rows.T @ (doubled @ columns))
+        return torch.cat(images)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
         """Return the gradient of the samples."""
-        (grid,) = ctx.saved_tensors
-        return Sampling.apply(gradients[0], grid), None, None
+        return Sampling.apply(gradients[0], *ctx.saved_tensors), None, None, None
+
+
+def _at_once(images: Tensor, rows: Tensor, columns: Tensor) -> int:
+    """Return how many images are doubled at once: what a CPU's cache holds, or a small part of a GPU's memory."""
+    numbers = 2**18 if images.device.type == "cpu" else 2**26
+    return max(1, numbers // (images.shape[1] * len(rows) * len(columns)))
 
 
 def lowpass(dtype: torch.dtype, device: torch.device) -> Tensor:
@@ -158,19 +173,17 @@ def _doubling(size: int, before: Tensor, after: Tensor) -> Tensor:
 
     It is extended by size − 1 pixels on either side, all but `before` and `after` of which are 0.
     """
-    taps, mirror = _doubling_parts(size, before.dtype, before.device)
     places = torch.arange(1 - size, 2 * size - 1, device=before.device)
     inside = ((places >= -before) & (places <= size - 1 + after)).to(before.dtype)
-    return torch.mm(inside.repeat_interleave(2)[:, None] * taps * inside, mirror)
+    taps = inside.repeat_interleave(2)[:, None] * _doubling_taps(size, before.dtype, before.device) * inside
+    left, middle, right = taps.split([size - 1, size, size - 1], 1)
+    folded: Tensor = middle + pad(left.flip(1), (1, 0)) + pad(right.flip(1), (0, 1))
+    return folded
 
 
 @cache
-def _doubling_parts(size: int, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Return the filter as a matrix [2 m, m] and the reflection as a matrix [m, size], m = 3 size − 2."""
-    places = torch.arange(1 - size, 2 * size - 1, device=device)
-    mirrored = size - 1 - (size - 1 - places.abs()).abs()
-    mirror = (mirrored[:, None] == torch.arange(size, device=device)).to(dtype)
-    return 2 * _banded(len(places), 5, dtype, device), mirror
+def _doubling_taps(size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    return 2 * _banded(3 * size - 2, 5, dtype, device)
 
 
 @cache

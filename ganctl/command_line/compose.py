@@ -65,7 +65,8 @@ def jobs(command: str, words: Sequence[str], introduction: str = "", examples: s
     options.overrides = typed
     _refuse(command, options)
     loader = _loader(options.config_dir)
-    found = [Job(partial(_values, command, loader, typed), typed)]
+    from_words = partial(_values, command, loader)
+    found = [Job(partial(from_words, typed), typed, compose=from_words)]
     if options.multirun:
         found = _combinations(command, loader, typed)
         options.multirun = False
@@ -163,8 +164,9 @@ def _combinations(command: str, loader: ConfigLoaderImpl, words: list[str]) -> l
     for number, combination in enumerate(combinations, 1):
         pairs = zip(combination, choices.values(), strict=True)
         differing = tuple(word for word, values in pairs if len(values) > 1)
-        values = partial(_values, command, loader, combination)
-        found.append(Job(values, combination, differing, number, len(combinations), folder))
+        from_words = partial(_values, command, loader)
+        values = partial(from_words, combination)
+        found.append(Job(values, combination, differing, number, len(combinations), folder, compose=from_words))
     return found
 
 

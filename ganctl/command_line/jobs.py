@@ -35,10 +35,10 @@ LONGEST = 60
 class Job:
     """One thing to do: all that a command line asks for, or one combination of a sweep.
 
-    `values` composes its config from its `words`, and raises `ConfigError` if it cannot. `subject` is the word
-    that is no key: a run to resume, what to do with data. In a sweep, `differing` are the words that tell it from
-    the other jobs, `number` counts from 1 to `total`, and `folder` is the sweep's. What a command finds out of its
-    run, it adds to `found`: folder, status, step, score.
+    `values` composes its config from its `words`, and raises `ConfigError` if it cannot; `compose`, where given,
+    does so from others. `subject` is the word that is no key: a run to resume, what to do with data. In a sweep,
+    `differing` are the words that tell it from the other jobs, `number` counts from 1 to `total`, and `folder` is
+    the sweep's. What a command finds out of its run, it adds to `found`: folder, status, step, score.
     """
 
     values: Callable[[], Typed]
@@ -49,6 +49,7 @@ class Job:
     folder: Path | None = None
     subject: str = ""
     found: dict[str, Any] = field(default_factory=dict)
+    compose: Callable[[Sequence[str]], Typed] | None = None
 
     def title(self) -> str:
         """Return the words that tell it from the others."""

@@ -1,10 +1,11 @@
 """ganctl data: images of one's own, prepared, checked or described before a run trains on them."""
 
 import re
+import shlex
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from statistics import median
 
 from rich.console import Console
@@ -13,12 +14,16 @@ from rich.table import Table
 from rich.text import Text
 
 from ganctl.command_line.jobs import Job, Typed
+from ganctl.commands.auto import of_images
+from ganctl.commands.recommend import recommend
 from ganctl.data.cache.entries import Cache, unusable
 from ganctl.data.cache.image_set import ImageSet, Survey
 from ganctl.data.decoding.files import FoundImages, search
 from ganctl.data.sources.image_folder import Folder, accept, refuse, remarks
 from ganctl.errors import ConfigError, GanctlError, counted
+from ganctl.game.outline import memory_of
 from ganctl.runtime.console import say
+from ganctl.runtime.device import open_device
 from ganctl.runtime.signals import Signals
 from ganctl.validation import validate
 
@@ -40,6 +45,8 @@ def run(values: Typed, job: Job, signals: Signals) -> None:
     source = validate(Folder, values)
     try:
         {"prepare": prepare, "check": check, "info": info}[job.subject](source)
+        if job.subject == "check":
+            advise(source, job.words)
     except GanctlError as error:
         raise type(error)(_as_typed(str(error))) from error
 
@@ -80,6 +87,18 @@ def check(source: Folder) -> None:
     refuse(images, told.whole.prepared(), source.max_bad_fraction)
     if told.whole.doubt is not None:
         raise told.whole.doubt
+
+
+def advise(source: Folder, words: Sequence[str]) -> None:
+    """Report the command that is recommended for a data set, with its reasons; `words` are the keys as typed."""
+    device = open_device("auto", "auto", False, None)
+    memory, cuda = memory_of(device)[0], device.torch_device.type == "cuda"
+    facts = of_images(source, search(source.path, source.subfolder), memory, cuda=cuda)
+    typed = ["data=folder", *(f"data.{word}" for word in words)]
+    made = recommend(facts, {word.partition("=")[0] for word in typed[1:]})
+    command = shlex.join([*typed, *(each.word for each in made if each.word)])
+    say("")
+    _show([("train", f"ganctl train {command}"), *(("", str(each)) for each in made)])
 
 
 def info(source: Folder) -> None:

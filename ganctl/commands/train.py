@@ -4,6 +4,7 @@ from contextlib import suppress
 
 from ganctl.checkpoints.file import read_header
 from ganctl.command_line.jobs import Job, Typed
+from ganctl.commands.auto import chosen
 from ganctl.config import train_config
 from ganctl.errors import CheckpointError
 from ganctl.folders.naming import Naming
@@ -18,7 +19,7 @@ def run(values: Typed, job: Job, signals: Signals) -> None:
     A sweep's job finds how far the run came: its folder, status, step and best score.
     """
     swept = job.folder is not None
-    config = identified(train_config(values))
+    config = identified(train_config(chosen(values, job)))
     naming = Naming(config, job if swept else None)
     try:
         start.run(config, naming, signals)

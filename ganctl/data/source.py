@@ -12,7 +12,7 @@ from ganctl.data.store import Store
 from ganctl.registry import Component, Family
 from ganctl.samples import IMAGES, Kind
 
-Resolution = Annotated[int, Field(ge=8, le=256)]
+Resolution = Annotated[int, Field(ge=8, le=1024)]
 Workers = Annotated[int, Field(ge=1, le=1024)]
 
 LONGEST_TITLE = 40

@@ -62,7 +62,7 @@ def check_memory(config: TrainConfig, space: SampleSpace, device: Device) -> Non
     weights = sum(sizes[player] for player in PLAYERS)
     number = torch.finfo(device.dtype).bits // 8
     needed = (sum(sizes.values()) + weights) * number
-    available, where = _memory(device)
+    available, where = memory_of(device)
     what = f"{gigabytes(needed)} with gradients, optimizer and average, but {where} has {gigabytes(available)}"
     if needed > available:
         raise ConfigError(f"model: its {weights:,} weights need {what}; lower the model's widths")
@@ -115,7 +115,7 @@ def _counted(player: PlayerName) -> Iterator[None]:
             handle.remove()
 
 
-def _memory(device: Device) -> tuple[int, str]:
+def memory_of(device: Device) -> tuple[int, str]:
     """Return the bytes there are to train in, and whose they are."""
     if device.torch_device.type == "cuda":
         return torch.cuda.get_device_properties(device.torch_device).total_memory, str(device.torch_device)

@@ -47,9 +47,13 @@ class FastganGeneratorSpec(GeneratorSpec):
 
 
 class FastganDiscriminatorSpec(DiscriminatorSpec):
-    """The discriminator's width, and whether it has the decoders that `auxiliary=[reconstruction]` trains."""
+    """The discriminator's width, its norm on top of spectral norm, and whether it has decoders.
+
+    These are what `auxiliary=[reconstruction]` trains.
+    """
 
     width: Width
+    norm: Literal["batch", "none"]
     decoders: bool
 
 
@@ -143,6 +147,8 @@ class FastganDiscriminator(Discriminator):
             self.shapes.append((channels[-2], 4 * height, 4 * width))
             self.decoders.extend(Decoder(shape[0], colours, self.doublings, bounded) for shape in self.shapes)
         self.heads = Heads(channels[-1], len(space.classes), spec.condition, model.latents, normalised)
+        if spec.norm == "none":
+            leave_out_norms(self)
 
     @staticmethod
     def _stem(colours: int, channels: int, halvings: int) -> nn.Sequential:
@@ -204,6 +210,14 @@ class FastganDiscriminator(Discriminator):
         ]
 
 
+def leave_out_norms(network: nn.Module) -> None:
+    """Put nothing in the place of each batch norm."""
+    for module in list(network.modules()):
+        for name, child in module.named_children():
+            if isinstance(child, nn.BatchNorm2d):
+                setattr(module, name, nn.Identity())
+
+
 def quarters(images: Tensor, places: Tensor) -> Tensor:
     """Return one quarter of each image [batch, channels, height, width]; `places`, int64 [batch], 0–3 by rows."""
     cut = images.unflatten(3, (2, -1)).unflatten(2, (2, -1)).permute(0, 2, 4, 3, 5, 1)
@@ -227,8 +241,8 @@ class Fastgan(Model):
 
     @property
     def mixes_samples(self) -> bool:
-        """Whether the discriminator has batch norm: it has."""
-        return True
+        """Whether the discriminator has batch norm."""
+        return self.discriminator.norm == "batch"
 
     @property
     def reconstructs(self) -> bool:

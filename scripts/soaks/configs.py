@@ -81,6 +81,7 @@ SMALL_OPTIONS = {
     ),
     "auxiliary=[class_loss]": ("model.conditional=true", "model.discriminator.condition=classifier"),
     "auxiliary=[reconstruction]": ("model.discriminator.decoders=true",),
+    "auxiliary=[lecam]": ("auxiliary.lecam.start=2",),
     "auxiliary=[code_loss]": ("model.categorical_codes=[3]", "model.continuous_codes=2"),
 }
 """What makes an option small, or possible."""

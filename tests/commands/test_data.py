@@ -103,7 +103,10 @@ def test_training_takes_what_was_prepared(pictures: Path, cli: Cli, monkeypatch:
     assert "only 5 images: the generator will learn so few by heart" in outcome.out
 
 
-def test_check_tells_modes_sizes_classes_duplicates_and_what_is_corrupt(workspace: Path, cli: Cli) -> None:
+def test_check_tells_modes_sizes_classes_duplicates_and_what_is_corrupt(
+    workspace: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     grey = encoded(Image.new("L", (4, 30), 7))
     files = {
         "cat/1.png": plain(RED, (10, 8)),
@@ -117,7 +120,12 @@ def test_check_tells_modes_sizes_classes_duplicates_and_what_is_corrupt(workspac
     before = contents(workspace)
     outcome = cli("data", "check", "path=set", "resolution=8", "max_bad_fraction=0.5")
     assert (outcome.code, outcome.err) == (0, "")
-    assert outcome.out == (
+    found, advice = outcome.out.split("\n\n")
+    assert advice.startswith(
+        "train  ganctl train data=folder data.path=set data.resolution=8 data.max_bad_fraction=0.5 "
+    )
+    assert "\n       model=dcgan: " in advice
+    assert f"{found}\n" == (
         "images        4 of 6 decode, to 8×8×3\n"
         "modes         RGB 3, L 1\n"
         "shorter side  4 to 8 pixels, median 8\n"

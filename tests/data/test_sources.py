@@ -59,7 +59,7 @@ def test_the_config_of_a_source_has_exactly_its_keys(name):
     assert SOURCES[name](**(values | {"path": "p"} if "path" in values else values)).name == name
 
 
-@pytest.mark.parametrize("resolution", [7, 257])
+@pytest.mark.parametrize("resolution", [7, 1025])
 def test_a_resolution_out_of_range_is_refused(resolution):
     with pytest.raises(ValidationError, match="resolution"):
         digits(resolution)

@@ -26,6 +26,7 @@ from ganctl.game.step import Game, train_step
 from ganctl.losses import LOSSES
 from ganctl.optim import OPTIMIZERS
 from ganctl.penalties import PENALTIES
+from scripts.soaks.parts import OF_ONE_MODEL
 from tests.game.games import small_game, small_games
 from tests.game.replaying import assert_steps_alike, differing, play_plainly
 from tests.game.tape import Tapes
@@ -34,10 +35,12 @@ STEPS = 7
 TWO = ("penalty=[r1]", "penalty.r1.every=2")
 """Two sets of due terms, each every other step."""
 
+TERMS = [f"auxiliary=[{name}]" for name in AUXILIARIES if name != "perceptual"]
+
 CASES: list[tuple[str, ...]] = [
     *((f"loss={name}",) for name in sorted((set(LOSSES) - {"wgan"}) | {"wgan_gp"})),
     *((f"penalty=[{name}]",) for name in PENALTIES),
-    *((f"auxiliary=[{name}]",) for name in AUXILIARIES if name != "perceptual"),
+    *((word,) for word in TERMS if word not in OF_ONE_MODEL),
     *((f"augment=[{name}]", "penalty=[r1]", "penalty.r1.every=2") for name in AUGMENTS),
     ("model.conditional=true", "train.accumulate=2"),
     *((f"model.discriminator.norm={norm}", f"model.generator.norm={norm}") for norm in ("batch", "spectral")),

@@ -197,3 +197,11 @@ def test_an_image_enlarged_by_repetition_is_judged_small_as_itself() -> None:
 def test_the_discriminator_has_batch_norm_and_no_bound_of_its_slope() -> None:
     assert small().mixes_samples
     assert not small().lipschitz
+
+
+def test_without_batch_norm_no_sample_changes_the_logits_of_another() -> None:
+    judge = small("model.discriminator.norm=none").build_discriminator(space(channels=1)).eval()
+    assert not any(isinstance(module, nn.BatchNorm2d) for module in judge.modules())
+    samples = torch.rand(3, 1, 32, 32)
+    with torch.no_grad():
+        torch.testing.assert_close(judge(samples)[:, :2], judge(samples[:2]), rtol=0, atol=1e-5)

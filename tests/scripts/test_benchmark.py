@@ -88,6 +88,7 @@ def test_each_cases_words_compose_to_networks_of_the_plain_loops_sizes(name: str
         ("sngan", (1_204_483, 1_053_825)),
         ("biggan", (1_230_852, 1_075_586)),
         ("r3gan", (1_644_096, 1_632_000)),
+        ("stylegan2", (1_530_131, 1_297_153)),
         ("fastgan", (3_395_694 - 48, 1_900_060)),  # without the head of 128 pixels
     ],
 )

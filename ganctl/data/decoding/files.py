@@ -141,12 +141,18 @@ def read(file: ImageFile, most: int | None = None) -> io.BytesIO:
 
 def common_side(files: list[ImageFile]) -> int:
     """Return 64 pixels, or 32 where most of a sample of the images are smaller than 64."""
+    typical = typical_side(files)
+    return 32 if typical and typical < 64 else 64
+
+
+def typical_side(files: list[ImageFile]) -> int | None:
+    """Return the median of the shorter sides of a sample of the images, in pixels; None if none can be read."""
     sample = files[:: max(1, len(files) // SAMPLED_SIZES)]
     sides = []
     for file in sample:
         with suppress(BadImageError):
             sides.append(min(size_of(read(file))))
-    return 32 if sides and float(np.median(sides)) < 64 else 64
+    return int(np.median(sides)) if sides else None
 
 
 class _Archive(zipfile.ZipFile):
