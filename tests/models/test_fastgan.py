@@ -75,7 +75,10 @@ def test_points_are_refused() -> None:
         small().build_generator(SampleSpace.of_shape((2,)))
 
 
-@pytest.mark.parametrize(("side", "made", "judged"), [(32, 0, 0), (64, 1, 1), (128, 2, 2), (256, 3, 3), (512, 4, 3), (1024, 4, 3)])
+@pytest.mark.parametrize(
+    ("side", "made", "judged"),
+    [(32, 0, 0), (64, 1, 1), (128, 2, 2), (256, 3, 3), (512, 4, 3), (1024, 4, 3)],
+)
 def test_maps_excite_those_of_16_times_and_an_eighth_of_their_side(side: int, made: int, judged: int) -> None:
     with torch.device("meta"):
         assert len(small().build_generator(space(side)).excitations) == made
