@@ -59,7 +59,7 @@ CASES: dict[str, tuple[list[str], list[str], str]] = {
     ),
     "_path_length_without_styles": (
         ["auxiliary=[path_length]"],
-        ["auxiliary=[path_length]", "model=stylegan2"],
+        ["auxiliary=[ssim]"],
         "auxiliary.path_length: model=mlp has no styles; take model=stylegan2, or leave it out",
     ),
     "_decoders_and_their_loss": (

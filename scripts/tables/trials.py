@@ -72,6 +72,22 @@ HINGE = (
 
 BIGGAN = ("model.generator.width=16", "model.discriminator.width=32")
 """As wide at 32 pixels as the SNGAN-shaped networks."""
+R3GAN = (
+    "model.generator.widths=[32,64,128,128]",
+    "model.discriminator.widths=[32,64,128,128]",
+    "model.generator.blocks=[1]",
+    "model.discriminator.blocks=[1]",
+    "loss=relativistic",
+    "penalty=[r1,r2]",
+    "penalty.r1={weight: 0.5, every: 1}",
+    "penalty.r2={weight: 0.5, every: 1}",
+    "optimizer.lr=1e-3",
+    "optimizer.betas=[0,0.99]",
+    "ema.half_life=2000",
+    "train.batch_size=32",
+)
+"""Narrow, with a learning rate for few steps; gamma is the best of three short trials."""
+
 ACGAN = (
     "model.conditional=true",
     "model.discriminator.condition=classifier",
@@ -137,6 +153,7 @@ CIFAR = Question(
             endless("model=biggan", "model.conditional=true", *BIGGAN, *HINGE, "sample.num=80"),
             BOTH,
         ),
+        Trial("r3gan", "R3GAN-shaped", 30, endless("model=r3gan", *R3GAN, "sample.num=64", every=500)),
     ),
 )
 
