@@ -50,5 +50,4 @@ def of_images(source: Folder, found: FoundImages, memory: int, *, cuda: bool) ->
     side = source.resolution or min(64, typical)
     classes = Counter(file.belongs_to for file in found.files)
     counts = tuple(classes.values()) if len(classes) > 1 else ()
-    resized = typical if source.resolution is None else None
-    return Facts(len(found.files), (source.channels, side, side), memory, cuda, resized, counts)
+    return Facts(len(found.files), (source.channels, side, side), memory, cuda, typical, counts)

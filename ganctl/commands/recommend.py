@@ -11,6 +11,9 @@ FEW = 5_000
 """Images below which a discriminator learns them by heart before the generator has learned from it."""
 
 VERY_FEW = 1_000
+MANY = 50_000
+"""Images up from which none of these need to be changed."""
+
 
 LEAST_OF_A_CLASS = 100
 """Images of the smallest class from which a generator can learn what tells it from the others."""
@@ -22,8 +25,14 @@ MOST_CLASSES = 1_000
 BIGGAN_HALVINGS = range(3, 7)
 FASTGAN_HALVINGS = range(3, 9)
 
-BYTES_PER_PIXEL = {"dcgan": 6_000, "biggan": 12_000, "fastgan": 12_000, "mlp": 200}
-"""Of the memory that training takes for each pixel of a batch, at the widths recommended here; rounded up."""
+BYTES_PER_PIXEL = {"dcgan": 1_000, "biggan": 2_000, "fastgan": 10_000, "mlp": 1_000}
+"""What a pixel of a batch takes in training, at the widths recommended here: twice what bf16 took on a CPU."""
+
+STYLEGAN2_BYTES = 180
+"""What a pixel takes in StyleGAN2 for each channel at the full side, by arithmetic (its recipe)."""
+
+FIXED_BYTES = 3 << 29
+"""What training takes whatever the batch: libraries, weights, optimizer."""
 
 MINUTES = 12
 """What 5,000 steps on 32×32 pixels take on two cores of a CPU (docs/gallery.md)."""
@@ -40,22 +49,12 @@ BIGGAN = {
 """What goes with `model=biggan` on a CPU, as docs/results/labels.md measured it."""
 
 
-FASTGAN = {
-    "loss=hinge": "FastGAN's loss",
-    "penalty=[]": "its decoders keep the discriminator in bounds",
-    "auxiliary=[reconstruction]": "the discriminator's features must tell the image",
-    "model.discriminator.decoders=true": "which decoders do",
-    "optimizer.betas=[0.5,0.999]": "FastGAN's means",
-}
-"""What goes with `model=fastgan` (Liu et al. 2021)."""
-
-
 @dataclass(frozen=True)
 class Facts:
     """What the data and the machine are.
 
     `shape` is that of a sample, [channels, height, width] of images, or [dimensions] of points. `typical_side` is
-    the median of the images' shorter sides where `data.resolution` decides what becomes of them, else None.
+    the median of the shorter sides of images in files, which `data.resolution` brings to any size, else None.
     `classes` are the images of each class. `memory` are the bytes of the device to train on.
     """
 
@@ -89,6 +88,12 @@ class _Choice:
         if word.partition("=")[0] not in self.own:
             self.made.append(Recommendation(word, reason))
 
+    @property
+    def free(self) -> bool:
+        """Whether the user leaves open what goes with a model."""
+        groups = {key.partition(".")[0] for key in self.own if not key.startswith("model.")}
+        return not groups & {"model", "loss", "penalty", "auxiliary", "augment", "optimizer"}
+
     def remark(self, text: str) -> None:
         self.made.append(Recommendation("", text))
 
@@ -105,13 +110,16 @@ def recommend(facts: Facts, own: Collection[str] = ()) -> list[Recommendation]:
         choice.take("train.steps=3000", "about a minute")
         return choice.made
     shape = _shape(facts, choice)
-    few = facts.count < FEW
     conditional = _classes(facts, choice)
-    model = _model(facts, shape, choice, conditional=conditional, few=few)
-    if few:
-        told = f"{counted(facts.count, 'image')} are few: a discriminator learns them by heart, unless they change"
-        choice.take("augment=[diffaugment]", told)
-    _length(facts, shape, model, choice)
+    few = facts.count < FEW
+    if not (facts.cuda and facts.typical_side is not None and choice.free and _recipe(facts, shape, choice)):
+        model = _model(facts, shape, choice, conditional=conditional, few=few)
+        if few:
+            told = f"a discriminator learns {counted(facts.count, 'image')} by heart, unless they change"
+            choice.take("augment=[diffaugment]", told)
+        if model is not None:
+            _batch(facts, shape, BYTES_PER_PIXEL[model], 64, choice)
+        _steps(facts, shape, choice)
     if few:
         choice.remark("a run on many images of this size makes a better start: init_from=<run> (docs/transfer.md)")
     return choice.made
@@ -159,20 +167,35 @@ def _model(facts: Facts, shape: tuple[int, ...], choice: _Choice, *, conditional
         _, height, width = shape
         choice.take("model=mlp", f"{height}×{width} pixels do not halve down to 4–7, as convolutions here need")
         return "mlp"
-    free = not {"loss", "penalty", "auxiliary", "optimizer"} & {key.partition(".")[0] for key in choice.own}
-    side = min(shape[1:])
-    if free and facts.cuda and facts.count < VERY_FEW and side >= 64 and _halves(shape, FASTGAN_HALVINGS):
-        choice.take("model=fastgan", f"made for so few, {counted(facts.count, 'image')} of {side} pixels")
-        for word, reason in FASTGAN.items():
-            choice.take(word, reason)
-        return "fastgan"
-    if free and conditional and not few and _halves(shape, BIGGAN_HALVINGS):
+    if choice.free and conditional and not few and _halves(shape, BIGGAN_HALVINGS):
         choice.take("model=biggan", "with classes it learned CIFAR-10 soonest (docs/results/labels.md)")
         for word, reason in BIGGAN.items():
-            choice.take(word, reason)
+            if not (facts.cuda and "width" in word):
+                choice.take(word, reason)
         return "biggan"
     choice.take("model=dcgan", "without many images of each class it learns soonest")
     return "dcgan"
+
+
+def _recipe(facts: Facts, shape: tuple[int, ...], choice: _Choice) -> bool:
+    """Choose a recipe for a GPU and images of any size; return whether there is one."""
+    side = min(shape[1:])
+    images = counted(facts.count, "image")
+    if facts.count < VERY_FEW and side >= 64 and _halves(shape, FASTGAN_HALVINGS):
+        choice.take("experiment=fastgan_few", f"FastGAN is made for so few, {images} of {side} pixels")
+        _batch(facts, shape, BYTES_PER_PIXEL["fastgan"], 8, choice)
+        return True
+    if facts.count < VERY_FEW or not _halves(shape, HALVINGS):
+        return False
+    width = min(512, 16384 // side)
+    choice.take("experiment=stylegan2_ada_folder", f"StyleGAN2 with ADA is made for {images}")
+    for player in ("generator", "discriminator"):
+        choice.take(f"model.{player}.width={width}", f"as the authors choose for {side} pixels")
+    batch = _batch(facts, shape, STYLEGAN2_BYTES * width, 32, choice)
+    choice.take(f"penalty.r1.weight={0.0002 * side**2 / batch:.4g}", f"0.0002·{side}²/{batch}, as they do")
+    if facts.count >= MANY:
+        choice.take("augment=[]", f"{images} need no augmentation")
+    return True
 
 
 def _halves(shape: tuple[int, ...], counts: Collection[int]) -> bool:
@@ -183,15 +206,21 @@ def _halves(shape: tuple[int, ...], counts: Collection[int]) -> bool:
     return True
 
 
-def _length(facts: Facts, shape: tuple[int, ...], model: str | None, choice: _Choice) -> None:
-    """Choose batch and steps."""
+def _batch(facts: Facts, shape: tuple[int, ...], of_pixel: int, usual: int, choice: _Choice) -> int:
+    """Choose the largest batch up to the usual one that fits into memory, `of_pixel` bytes each; return it."""
     _, height, width = shape
-    if model is not None:
-        of_one = BYTES_PER_PIXEL[model] * height * width
-        batch = next((size for size in (64, 32, 16) if 2 * size * of_one <= facts.memory), 8)
-        if batch < 64:
-            memory = f"{facts.memory / 2**30:,.0f} GiB of memory"
-            choice.take(f"train.batch_size={batch}", f"{memory} bear no more of {height}×{width} pixels")
+    sizes = [usual >> halved for halved in range(5) if usual >> halved >= 4]
+    free = facts.memory - FIXED_BYTES
+    batch = next((size for size in sizes if size * of_pixel * height * width <= free), sizes[-1])
+    if batch < usual:
+        memory = f"{facts.memory / 2**30:,.0f} GiB of memory"
+        choice.take(f"train.batch_size={batch}", f"{memory} bear no more of {height}×{width} pixels")
+    return batch
+
+
+def _steps(facts: Facts, shape: tuple[int, ...], choice: _Choice) -> None:
+    """Choose how long to train."""
+    _, height, width = shape
     steps, told = 50_000, "hours on this GPU"
     if not facts.cuda:
         minutes = round(MINUTES * height * width / 32**2)

@@ -3,6 +3,9 @@
 import pytest
 
 from ganctl.commands.recommend import Facts, recommend
+from ganctl.config import train_config
+from ganctl.rules import check
+from tests.composed import composed
 
 GIB = 1 << 30
 CPU = 8 * GIB
@@ -56,18 +59,35 @@ CASES: dict[str, tuple[Facts, str]] = {
         "data.resolution=64 model=dcgan augment=[diffaugment] train.steps=5000",
     ),
     "little memory": (
-        Facts(300, (3, 64, 64), 2 * GIB, typical_side=1000),
-        "data.resolution=64 model=dcgan augment=[diffaugment] train.batch_size=32 train.steps=5000",
+        Facts(300, (3, 64, 64), GIB, typical_side=1000),
+        "data.resolution=64 model=dcgan augment=[diffaugment] train.batch_size=4 train.steps=5000",
     ),
     "a few large photos on a GPU": (
         Facts(300, (3, 64, 64), 80 * GIB, cuda=True, typical_side=1000),
-        "data.resolution=256 model=fastgan loss=hinge penalty=[] auxiliary=[reconstruction] "
-        "model.discriminator.decoders=true optimizer.betas=[0.5,0.999] augment=[diffaugment] train.batch_size=32 "
-        "train.steps=50000",
+        "data.resolution=256 experiment=fastgan_few",
     ),
-    "many large photos on a small GPU": (
-        Facts(30_000, (3, 64, 64), 8 * GIB, cuda=True, typical_side=300),
-        "data.resolution=128 model=dcgan train.batch_size=32 train.steps=50000",
+    "a few large photos on a GPU of little memory": (
+        Facts(300, (3, 64, 64), 2 * GIB, cuda=True, typical_side=1000),
+        "data.resolution=128 experiment=fastgan_few train.batch_size=4",
+    ),
+    "some thousand large photos of classes on a GPU": (
+        Facts(5_000, (3, 64, 64), 80 * GIB, cuda=True, typical_side=300, classes=(2500, 2500)),
+        "data.resolution=256 model.conditional=true experiment=stylegan2_ada_folder model.generator.width=64 "
+        "model.discriminator.width=64 penalty.r1.weight=0.4096",
+    ),
+    "many photos on a small GPU": (
+        Facts(200_000, (3, 64, 64), 8 * GIB, cuda=True, typical_side=300),
+        "data.resolution=128 experiment=stylegan2_ada_folder model.generator.width=128 "
+        "model.discriminator.width=128 train.batch_size=16 penalty.r1.weight=0.2048 augment=[]",
+    ),
+    "an array of many images of classes on a GPU": (
+        Facts(50_000, (3, 32, 32), 80 * GIB, cuda=True, classes=(5000,) * 10),
+        "model.conditional=true model=biggan loss=hinge penalty=[] optimizer.betas=[0,0.9] "
+        "optimizer.generator.lr=2e-4 optimizer.discriminator.lr=4e-4 train.steps=50000",
+    ),
+    "a few tiny pictures on a GPU": (
+        Facts(300, (3, 32, 32), 80 * GIB, cuda=True, typical_side=40),
+        "data.resolution=32 model=dcgan augment=[diffaugment] train.steps=50000",
     ),
 }
 
@@ -78,6 +98,14 @@ def test_the_words_fit_the_data_and_the_machine(case: str) -> None:
     made = recommend(facts)
     assert " ".join(each.word for each in made if each.word) == words
     assert all(each.reason and each.reason.isprintable() for each in made)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_words_compose_to_a_config_that_no_rule_refuses_or_warns_of(case: str) -> None:
+    facts, words = CASES[case]
+    data = ["data=folder", "data.path=set"] if facts.typical_side else ["data=cifar10"]
+    config = train_config(composed(*(data if len(facts.shape) == 3 else ["data=ring"]), *words.split()))
+    assert check(config) == []
 
 
 OWN = {

@@ -1,5 +1,6 @@
 """A run that begins with the weights of another: what it takes, what it is, and what it refuses."""
 
+import contextlib
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,12 @@ from torch import Tensor
 
 from ganctl.checkpoints.file import read_header
 from ganctl.config import train_config
+from ganctl.errors import CheckpointError
+from ganctl.game.build import build_game, open_configured
+from ganctl.runs.transfer import identified, inherit
 from scripts.soaks.traces import traces
+from tests.behaviours.hostile.corpus import CORPUS, ONLY_RESUME
+from tests.behaviours.hostile.parts import take_apart
 from tests.composed import composed
 from tests.conftest import TINY, Cli
 
@@ -197,3 +203,19 @@ def test_a_sweep_runs_over_sources_and_cfg_shows_the_keys(trained: Path, cli: Cl
     assert len(list(Path("outputs").glob("ring-mlp-*"))) == 3
     outcome = cli(*FROM_RUN, "--cfg", "job")
     assert "init_from: run\ninit_which: newest\ninit_digest: null\n" in outcome.out
+
+
+def test_every_hostile_checkpoint_is_refused_before_a_run_begins(trained: Path) -> None:
+    parts = take_apart(RUN)
+    config = train_config(composed(*TINY))
+    game = build_game(config, config.data.load(), open_configured(config.device, config.data.kind))
+    place = Path("hostile.safetensors")
+    accepted = []
+    for name in sorted(CORPUS.keys() - ONLY_RESUME):
+        CORPUS[name](place, parts)
+        with contextlib.suppress(CheckpointError):
+            begun = identified(config.model_copy(update={"init_from": str(place)}))
+            inherit(game, begun)
+            accepted.append(name)
+        shutil.rmtree(place) if place.is_dir() and not place.is_symlink() else place.unlink()
+    assert accepted == []
