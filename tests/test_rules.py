@@ -73,6 +73,11 @@ CASES: dict[str, tuple[list[str], list[str], str]] = {
         "auxiliary.reconstruction: the discriminator decodes nothing; set model=fastgan "
         "model.discriminator.decoders=true, or leave it out",
     ),
+    "_pixels_that_nobody_judges": (
+        ["auxiliary=[cutmix_consistency]"],
+        ["auxiliary=[ssim]"],
+        "auxiliary.cutmix_consistency: the discriminator judges no pixels; take model=unet, or leave the term out",
+    ),
     "_batch_norm_over_one_logit": (
         ["train.pack=4", BATCH_NORM],
         ["train.pack=2", BATCH_NORM],

@@ -57,7 +57,11 @@ OF_LABELS = ("auxiliary=[class_loss]", "model.conditional=true")
 ONE_SAMPLE_A_LOGIT = (*OF_LABELS, "auxiliary=[code_loss]")
 """Options that no pack can have."""
 
-OF_ONE_MODEL = {"auxiliary=[reconstruction]": "fastgan", "auxiliary=[path_length]": "stylegan2"}
+OF_ONE_MODEL = {
+    "auxiliary=[reconstruction]": "fastgan",
+    "auxiliary=[path_length]": "stylegan2",
+    "auxiliary=[cutmix_consistency]": "unet",
+}
 """Options that only one model can have."""
 
 Case = tuple[str, ...]
