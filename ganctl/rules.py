@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from ganctl.auxiliary import ClassLoss, CodeLoss, PathLength, Reconstruction
+from ganctl.auxiliary import ClassLoss, CodeLoss, CutmixConsistency, PathLength, Reconstruction
 from ganctl.config import TrainConfig
 from ganctl.errors import ConfigError, counted, nearest
 from ganctl.penalties import Constraint
@@ -133,6 +133,14 @@ def _decoders_and_their_loss(config: TrainConfig) -> str | None:
     if named is None and config.model.reconstructs:
         return "model.discriminator.decoders: needs auxiliary=[reconstruction]; add it, or set it to false"
     return None
+
+
+@_refuse
+def _pixels_that_nobody_judges(config: TrainConfig) -> str | None:
+    named = next((key for key, term in config.auxiliary.items() if isinstance(term, CutmixConsistency)), None)
+    if named is None or config.model.judges_pixels:
+        return None
+    return f"auxiliary.{named}: the discriminator judges no pixels; take model=unet, or leave the term out"
 
 
 @_refuse

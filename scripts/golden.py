@@ -51,6 +51,22 @@ SCALED_DOWN = {
         "model.generator.width=4",
         "model.discriminator.width=4",
     ],
+    "r3gan_cifar10": [
+        "model.generator={widths: [8], blocks: [1]}",
+        "model.discriminator={widths: [8], blocks: [1]}",
+        "train.batch_size=8",
+    ],
+    "r3gan_ffhq64": [
+        "data.resolution=32",
+        "model.generator={widths: [8], blocks: [1]}",
+        "model.discriminator={widths: [8], blocks: [1]}",
+        "train.batch_size=8",
+    ],
+    "r3gan_stacked_mnist": [
+        "model.generator={widths: [8], blocks: [1]}",
+        "model.discriminator={widths: [8], blocks: [1]}",
+        "train.batch_size=8",
+    ],
     "biggan_cifar10": [
         "model.generator.width=4",
         "model.discriminator.width=8",
@@ -86,7 +102,9 @@ def stand_in(config: TrainConfig) -> Store:
     if config.data.kind is POINTS:
         return config.data.load()
     side = getattr(config.data, "resolution", None) or 64
-    channels = getattr(config.data, "channels", 3 if config.data.name in ("cifar10", "celeba") else 1)
+    channels = getattr(
+        config.data, "channels", 3 if config.data.name in ("cifar10", "celeba", "stacked_mnist") else 1
+    )
     noise = np.random.default_rng(0).integers(0, 256, (256, 4, 4, channels), dtype=np.uint8)
     images = [
         np.stack(

@@ -39,6 +39,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "code_loss": {"continuous": 0.1},
     "orthogonal_generator": {},
     "reconstruction": {},
+    "cutmix_consistency": {},
 }
 ELSEWHERE = {"path_length", "lecam", "cr", "bcr", "zcr"}
 """Terms that are compared with official numbers in tests/models and tests/auxiliary."""

@@ -22,6 +22,7 @@ UNBOUNDED = {
         "keep",
         "warmup",
         "until",
+        "start",
     ),  # compared, never looped over
     *(
         "batch_size",
@@ -31,7 +32,12 @@ UNBOUNDED = {
         "max_width",
         "hidden",
         "pack",
-    ),  # compared with memory, or with the batch
+        "style",
+        "widths",
+        "group_widths",
+        "group",
+        "shrink",
+    ),  # compared with memory, with the batch, or with the channels
     "least",  # of samples in a mode, compared with counts
 }
 

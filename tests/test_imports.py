@@ -17,7 +17,7 @@ FAMILIES = {"losses", "penalties", "auxiliary", "schedules", "optim", "models", 
 MAY_IMPORT = {
     "errors": set(),
     "registry": set(),
-    "augment": {"registry"},
+    "augment": {"registry", "runtime"},
     "runtime": {"errors"},
     "round": {"augment", "errors", "models", "runtime", "samples"},
     "images": {"errors", "runtime"},

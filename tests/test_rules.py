@@ -59,7 +59,7 @@ CASES: dict[str, tuple[list[str], list[str], str]] = {
     ),
     "_path_length_without_styles": (
         ["auxiliary=[path_length]"],
-        ["auxiliary=[path_length]", "model=stylegan2"],
+        ["auxiliary=[ssim]"],
         "auxiliary.path_length: model=mlp has no styles; take model=stylegan2, or leave it out",
     ),
     "_decoders_and_their_loss": (
@@ -67,6 +67,11 @@ CASES: dict[str, tuple[list[str], list[str], str]] = {
         ["auxiliary=[ssim]"],
         "auxiliary.reconstruction: the discriminator decodes nothing; set model=fastgan "
         "model.discriminator.decoders=true, or leave it out",
+    ),
+    "_pixels_that_nobody_judges": (
+        ["auxiliary=[cutmix_consistency]"],
+        ["auxiliary=[ssim]"],
+        "auxiliary.cutmix_consistency: the discriminator judges no pixels; take model=unet, or leave the term out",
     ),
     "_batch_norm_over_one_logit": (
         ["train.pack=4", BATCH_NORM],

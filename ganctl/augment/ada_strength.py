@@ -5,6 +5,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from ganctl.runtime.ranks import Ranks
+
 
 class AdaStrength:
     """Moves by `change` every `interval` updates: up if the mean sign of D(x) since then is above `target`.
@@ -20,10 +22,13 @@ class AdaStrength:
         self._signs = torch.zeros_like(self.value)
         self._updates = torch.zeros_like(self.value)
         self._target, self._change, self._interval = target, change, interval
+        self._ranks = Ranks.here()
 
     def observe(self, real_logits: Tensor) -> None:
-        """Count the signs of the logits of an update's real images, of any shape, and move if it is time."""
-        self.count(real_logits.detach().sign().mean())
+        """Count the signs of the logits of an update's real images on all ranks, and move if it is time."""
+        mean_sign = real_logits.detach().sign().mean()
+        self._ranks.average([mean_sign])
+        self.count(mean_sign)
 
     def count(self, mean_sign: Tensor) -> None:
         """Count an update's mean sign, a scalar, and move if it is time."""

@@ -10,6 +10,7 @@ from ganctl.auxiliary.auxiliary import (
     multiclass_hinge,
     structural_similarity,
 )
+from ganctl.auxiliary.cutmix import CutmixConsistency
 from ganctl.registry import import_members
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "Auxiliary",
     "ClassLoss",
     "CodeLoss",
+    "CutmixConsistency",
     "PathLength",
     "Reconstruction",
     "multiclass_hinge",

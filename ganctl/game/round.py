@@ -218,6 +218,19 @@ class Round:
         """
         return self._networks.reconstructed(self._features("real"), self.shown("real").detach(), numbers)
 
+    def mixed(self, inside: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the pixels' logits of a mix of real and generated samples, and the mix of those of both.
+
+        `inside`, bool [logits, height, width], says which pixels are generated ones. [logits, height, width] both;
+        conditional ones are of the real samples' labels.
+        """
+        real, fake, labels = self.shown("real"), self.shown("fake"), self._feed.get("real_labels")
+        each = inside.repeat_interleave(len(real) // len(inside), 0)[:, None]
+        mix = torch.where(each, fake, real).contiguous(memory_format=torch.channels_last)
+        features = (self._networks.judged(mix), self._features("fake"), self._features("real"))
+        found, made, seen = (self._networks.logits(of, labels)[1].t().reshape(inside.shape) for of in features)
+        return found, torch.where(inside, made, seen)
+
     @property
     def generator_weights(self) -> list[Tensor]:
         """The generator's weights of two or more dimensions, as `weights` are the discriminator's."""

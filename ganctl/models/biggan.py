@@ -58,7 +58,7 @@ def prepared(layer: nn.Module, gain: float = 1.0, *, norm: Norm = "spectral") ->
     return spectral_norm(layer) if norm == "spectral" else layer
 
 
-def _attention(
+def attention_after(
     key: str, least: int | None, sides: list[int], channels: list[int], prepare: Prepare = prepared
 ) -> nn.ModuleList:
     """Return what follows each block: attention at the smallest maps whose side is `least` or more, or nothing."""
@@ -74,10 +74,10 @@ class BigganGenerator(Generator):
     The first part of the latents makes the base. Codes are mixed into all latents.
     """
 
-    def __init__(self, model: "Biggan", space: SampleSpace) -> None:
+    def __init__(self, model: "BigganModel", space: SampleSpace) -> None:
         super().__init__()
         spec = model.generator
-        halvings, (height, width) = base_of(space, "biggan", CHANNELS)
+        halvings, (height, width) = base_of(space, model.name, CHANNELS)
         channels = [spec.width * share for share in CHANNELS[halvings]]
         self.base = (channels[0], height, width)
         self.parts = model.parts(halvings)
@@ -97,7 +97,7 @@ class BigganGenerator(Generator):
             GeneratorBlock(inputs, outputs, norm, prepared, "nearest") for inputs, outputs in pairwise(channels)
         )
         sides = [min(height, width) << level for level in range(1, halvings + 1)]
-        self.attention = _attention("model.generator.attention", spec.attention, sides, channels[1:])
+        self.attention = attention_after("model.generator.attention", spec.attention, sides, channels[1:])
         self.norm = nn.BatchNorm2d(channels[-1], EPS)
         self.paint = prepared(Conv2d(channels[-1], space.shape[0], 3, padding=1))
         self.output = ACTIVATIONS[spec.output]()
@@ -119,10 +119,10 @@ class BigganGenerator(Generator):
 class BigganDiscriminator(Discriminator):
     """Halves images by residual blocks, of whose last maps it sums the pixels."""
 
-    def __init__(self, model: "Biggan", space: SampleSpace) -> None:
+    def __init__(self, model: "BigganModel", space: SampleSpace) -> None:
         super().__init__()
         spec = model.discriminator
-        halvings, _ = base_of(space, "biggan", CHANNELS)
+        halvings, _ = base_of(space, model.name, CHANNELS)
         shares = JUDGED.get(halvings, CHANNELS[halvings][::-1])
         halved = [level < halvings - (halvings in JUDGED) for level in range(len(shares))]
         channels = [space.shape[0], *(spec.width * share for share in shares)]
@@ -133,7 +133,8 @@ class BigganDiscriminator(Discriminator):
             for level, ((inputs, outputs), halves) in enumerate(zip(pairwise(channels), halved, strict=True))
         )
         sides = [min(space.shape[1:]) >> sum(halved[: level + 1]) for level in range(len(shares))]
-        self.attention = _attention("model.discriminator.attention", spec.attention, sides, channels[1:], prepare)
+        key = "model.discriminator.attention"
+        self.attention = attention_after(key, spec.attention, sides, channels[1:], prepare)
         self.judge = prepare(nn.Linear(channels[-1], 1))
         self.heads = Heads(channels[-1], len(space.classes), spec.condition, model.latents, prepare)
 
@@ -149,15 +150,9 @@ class BigganDiscriminator(Discriminator):
         return self.heads.conditioned(self.judge(features).flatten(), features, labels)
 
 
-@MODELS.register
-class Biggan(Model):
-    """BigGAN for images whose smaller side is 4–7 times 8, 16, 32 or 64 pixels, up to 448.
+class BigganModel(Model):
+    """What has BigGAN's generator; `embedding` are the dimensions of a class that all blocks share."""
 
-    `embedding` are the dimensions of a class that all blocks share.
-    """
-
-    networks = (BigganGenerator, BigganDiscriminator)
-    name: Literal["biggan"]
     embedding: Width
     generator: BigganGeneratorSpec
     discriminator: BigganDiscriminatorSpec
@@ -179,3 +174,11 @@ class Biggan(Model):
                 f"take {blocks + 1} or more"
             )
         return [self.latent - part * blocks, *[part] * blocks]
+
+
+@MODELS.register
+class Biggan(BigganModel):
+    """BigGAN for images whose smaller side is 4–7 times 8, 16, 32 or 64 pixels, up to 256."""
+
+    networks = (BigganGenerator, BigganDiscriminator)
+    name: Literal["biggan"]

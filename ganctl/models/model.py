@@ -180,6 +180,11 @@ class Model(Component):
         return False
 
     @property
+    def judges_pixels(self) -> bool:
+        """Whether the second of two kinds of logits are those of the pixels, by rows."""
+        return False
+
+    @property
     def value_range(self) -> tuple[float, float]:
         """Black and white of images in a step, generated and real ones alike."""
         return (0.0, 1.0) if self.generator.output == "sigmoid" else (-1.0, 1.0)

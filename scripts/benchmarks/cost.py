@@ -25,6 +25,8 @@ EXPERIMENTS = (
     "sagan",
     "stylegan2_ada_cifar10",
     "stylegan2_ada_folder",
+    "r3gan_cifar10",
+    "r3gan_ffhq64",
 )
 BATCH = 4
 """Images that are counted; both counts are proportional to them."""
@@ -85,7 +87,7 @@ def rows(options: argparse.Namespace) -> Iterator[Row]:
     torch.set_num_threads(options.threads or torch.get_num_threads())
     for experiment in EXPERIMENTS:
         words = [f"experiment={experiment}", "device=cpu", "device.precision=fp32", *options.words]
-        if experiment in ("sagan", "stylegan2_ada_folder"):
+        if experiment in ("sagan", "stylegan2_ada_folder", "r3gan_ffhq64"):
             words.append("data.path=images")
         whole = train_config(composed(["train", *words]))
         few = whole.model_copy(update={"train": whole.train.model_copy(update={"batch_size": BATCH})})

@@ -34,8 +34,14 @@ class Operations(TorchDispatchMode):
         self.calls += 1
         count = flop_registry.get(func.overloadpacket)
         if count is not None:
-            self.total += count(*args, **(kwargs or {}), out_val=result)
+            found = count(*args, **(kwargs or {}), out_val=result)
+            self.total += found // (args[9] if _of_grouped_weight(func, args) else 1)
         return result
+
+
+def _of_grouped_weight(func: Any, args: Any) -> bool:
+    """Return whether an operator is the gradient of a convolution's weight alone, which torch counts ungrouped."""
+    return func.overloadpacket is torch.ops.aten.convolution_backward and list(args[10][:2]) == [False, True]
 
 
 def operations(work: Work) -> int:

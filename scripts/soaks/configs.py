@@ -52,6 +52,14 @@ SMALL = {
         "data.resolution=8",
         "train.batch_size=4",
     ),
+    "unet": (
+        "model.generator.width=1",
+        "model.discriminator.width=2",
+        "model.latent=8",
+        "model.embedding=4",
+        "data.resolution=32",
+        "train.batch_size=4",
+    ),
     "stylegan2": (
         "model.generator={width: 2, max_width: 4, style: 4}",
         "model.discriminator={width: 2, max_width: 4, mapping: 2}",

@@ -28,12 +28,15 @@ DATA = {
 }
 """Pictures in memory, in the cache's file, and in a file of the user's own; what `prepare` lays out."""
 
+SLOWER = {"sgd": " optimizer.lr=1e-3"}
+"""Words that keep an optimizer from diverging with any of the other parts."""
+
 PARTS: dict[str, list[str]] = {
     "loss": [f"loss={name}" + ("_gp" if LOSSES[name].critic else "") for name in LOSSES],
     "penalty": ["penalty=[]", *(f"penalty=[{name}]" for name in PENALTIES)],
     "auxiliary": ["auxiliary=[]", *(f"auxiliary=[{name}]" for name in AUXILIARIES)],
     "augment": ["augment=[]", *(f"augment=[{name}]" for name in AUGMENTS)],
-    "optimizer": [f"optimizer={name}" for name in OPTIMIZERS],
+    "optimizer": [f"optimizer={name}{SLOWER.get(name, '')}" for name in OPTIMIZERS],
     "learning rate": [f"schedule.learning_rate.shape={shape}" for shape in SHAPES],
     "penalty's weight": [f"schedule.penalty.shape={shape}" for shape in SHAPES],
     "half-life": [f"schedule.ema.shape={shape}" for shape in SHAPES],
@@ -54,7 +57,11 @@ OF_LABELS = ("auxiliary=[class_loss]", "model.conditional=true")
 ONE_SAMPLE_A_LOGIT = (*OF_LABELS, "auxiliary=[code_loss]")
 """Options that no pack can have."""
 
-OF_ONE_MODEL = {"auxiliary=[reconstruction]": "fastgan", "auxiliary=[path_length]": "stylegan2"}
+OF_ONE_MODEL = {
+    "auxiliary=[reconstruction]": "fastgan",
+    "auxiliary=[path_length]": "stylegan2",
+    "auxiliary=[cutmix_consistency]": "unet",
+}
 """Options that only one model can have."""
 
 Case = tuple[str, ...]

@@ -51,16 +51,18 @@ def renamed(case: Case) -> Case:
     vectors, values_of = ("u0", "sn_u"), ("sv0", "sn_sigma")
     own = {name.rpartition(".")[0] for name in case.under("w.") if name.endswith(vectors)}
     tensors: dict[str, Tensor] = {}
+    rounded = set(case.rounded)
     for name, values in case.tensors.items():
         stem, _, leaf = name.rpartition(".")
         if leaf == "weight" and stem.rpartition("w.")[2] in own:
             tensors[f"{stem}.weight_orig"] = values
+            rounded |= {f"{stem}.weight_orig"} if name in case.rounded else set()
         elif leaf in vectors and name.startswith("w."):
             tensors[f"{stem}.weight_u"] = values.flatten()
             tensors[f"{stem}.weight_v"] = values.flatten() @ case[f"w.{stem[2:]}.weight"].flatten(1)
         elif leaf not in vectors + values_of and not (own and name.startswith("eval.")):
             tensors[name] = values
-    return replace(case, tensors=tensors)
+    return replace(case, tensors=tensors, rounded=frozenset(rounded))
 
 
 def unspoilt(case: Case) -> Case:

@@ -1,0 +1,1 @@
+"""Weights of StyleGAN2-ADA's pickles as safetensors; nothing in a pickle is run."""
