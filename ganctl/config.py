@@ -61,12 +61,14 @@ class DeviceConfig(Spec):
 class TrainLoop(Spec):
     """How long, on how many samples and in which order the players learn.
 
-    The discriminator gives one logit per `pack` samples (PacGAN: Lin et al. 2018, section 3).
+    The discriminator gives one logit per `pack` samples (PacGAN: Lin et al. 2018, section 3). The generator learns
+    from the share `topk` of its samples that have the highest logits (Sinha et al. 2020, section 3).
     """
 
     steps: Annotated[int, Field(ge=1, le=10**12)]
     batch_size: Annotated[int, Field(ge=2)]
     pack: AtLeastOne
+    topk: Annotated[float, Field(gt=0, le=1)]
     n_dis: Updates
     n_gen: Updates
     first: PlayerName

@@ -43,6 +43,7 @@ ADDED = (
     *_constant("penalty", 1.0),
     *_constant("ema", 1.0),
     Added("train.pack", 1),
+    Added("train.topk", 1.0),
     Added("loss.label_smoothing", 0.0, ("nonsaturating",)),
     Added("loss.label_noise", 0.0, ("nonsaturating",)),
     Added("data.cache", None, ("folder",)),

@@ -87,6 +87,13 @@ def _pack_of_labelled_samples(config: TrainConfig) -> str | None:
 
 
 @_refuse
+def _topk_of_pairs(config: TrainConfig) -> str | None:
+    if config.train.topk == 1 or not config.loss.reads_real:
+        return None
+    return f"train.topk: {config.loss.name} compares all fakes with real samples; set train.topk=1"
+
+
+@_refuse
 def _class_head_and_its_loss(config: TrainConfig) -> str | None:
     named = next((key for key, term in config.auxiliary.items() if isinstance(term, ClassLoss)), None)
     if named is not None and not config.model.conditional:

@@ -23,6 +23,7 @@ UNBOUNDED = {
         "warmup",
         "until",
         "start",
+        "interval",
     ),  # compared, never looped over
     *(
         "batch_size",

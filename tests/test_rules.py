@@ -47,6 +47,11 @@ CASES: dict[str, tuple[list[str], list[str], str]] = {
         ["train.pack=4"],
         "train.pack: one logit of 4 samples has no codes to go by; set train.pack=1",
     ),
+    "_topk_of_pairs": (
+        ["loss=relativistic", "train.topk=0.5"],
+        ["loss=hinge", "train.topk=0.5"],
+        "train.topk: relativistic compares all fakes with real samples; set train.topk=1",
+    ),
     "_class_head_and_its_loss": (
         [*LABELLED, "auxiliary=[class_loss]"],
         [*LABELLED, "auxiliary=[class_loss]", CLASSIFIER],

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganctl.augment.ada_numbers import Numbers
+from ganctl.augment.ada_numbers import Numbers, constant
 
 SYM2 = (-0.12940952255092145, 0.22414386804185735, 0.836516303737469, 0.48296291314469025)
 """The lowpass filter of the symlet with two vanishing moments (Daubechies 1992)."""
@@ -18,7 +18,7 @@ POWERS = (10 / 13, 1 / 13, 1 / 13, 1 / 13)
 def draw_strengths(numbers: Numbers) -> Tensor:
     """Return by what each band is multiplied, [n, bands], such that the expected power stays."""
     strengths = numbers.uniforms.new_ones(len(numbers.uniforms), len(POWERS))
-    powers = numbers.uniforms.new_tensor(POWERS)
+    powers = constant(numbers.uniforms, *POWERS)
     for band in range(len(POWERS)):
         strength = numbers.happens("imgfilter", numbers.normal().exp2(), 1)
         factors = torch.where(torch.arange(len(POWERS), device=powers.device) == band, strength, 1)
@@ -69,7 +69,7 @@ def draw_spread(numbers: Numbers) -> Tensor:
 
 def draw_size(numbers: Numbers) -> Tensor:
     """Return the share of either side that is cut out, [n, 1]."""
-    return numbers.happens("cutout", numbers.uniforms.new_tensor(0.5), 0)
+    return numbers.happens("cutout", constant(numbers.uniforms, 0.5), 0)
 
 
 def cut_out(images: Tensor, size: Tensor, centre: Tensor) -> Tensor:

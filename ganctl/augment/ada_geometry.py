@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 from functools import cache
+from itertools import product
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import affine_grid, pad
+from torch.nn.functional import pad
 
-from ganctl.augment.ada_numbers import Numbers
+from ganctl.augment.ada_numbers import Numbers, constant
 
 CHANGES = ("xflip", "rotate90", "xint", "scale", "rotate", "aniso", "xfrac")
 
@@ -38,26 +39,26 @@ class Placement:
         """Return the places of a batch, or None if none of the changes can happen."""
         if not numbers.on(*CHANGES):
             return None
-        size = numbers.uniforms.new_tensor([width, height])
+        size = constant(numbers.uniforms, width, height)
         linear = torch.eye(2, dtype=size.dtype, device=size.device).expand(len(numbers.uniforms), 2, 2)
         shift = torch.zeros_like(linear[:, 0])
         if numbers.on("xflip"):
             flip = numbers.happens("xflip", 1 - 2 * numbers.whole(2), 1)
             linear = linear * torch.cat([flip, torch.ones_like(flip)], 1)[:, None]
         if numbers.on("rotate90"):
-            linear = linear @ _rotation(numbers.happens("rotate90", numbers.whole(4), 0) * (torch.pi / 2))
+            linear = _turned(linear, numbers.happens("rotate90", numbers.whole(4), 0) * (torch.pi / 2))
         if numbers.on("xint"):
             moved = numbers.happens("xint", (2 * numbers.uniform(2) - 1) * 0.125, 0)
             shift = shift - _times(linear, (moved * size).round())
         if numbers.on("scale"):
             linear = linear / numbers.happens("scale", (numbers.normal() * 0.2).exp2(), 1)[:, None]
         if numbers.on("rotate"):
-            linear = linear @ _rotation(numbers.happens("rotate", numbers.angle(), 0, twice=True))
+            linear = _turned(linear, numbers.happens("rotate", numbers.angle(), 0, twice=True))
         if numbers.on("aniso"):
             stretch = numbers.happens("aniso", (numbers.normal() * 0.2).exp2(), 1)
             linear = linear * torch.cat([1 / stretch, stretch], 1)[:, None]
         if numbers.on("rotate"):
-            linear = linear @ _rotation(numbers.happens("rotate", numbers.angle(), 0, twice=True))
+            linear = _turned(linear, numbers.happens("rotate", numbers.angle(), 0, twice=True))
         if numbers.on("xfrac"):
             moved = numbers.happens("xfrac", numbers.normal(2) * 0.125, 0)
             shift = shift - _times(linear, moved * size)
@@ -73,42 +74,41 @@ class Placement:
         beside = self._margins(height, width)
         rows = _doubling(height, beside[0, 1], beside[1, 1])
         columns = _doubling(width, beside[0, 0], beside[1, 0])
-        sampled = Sampling.apply(images, rows, columns, self._grid(images.shape))
+        sampled = Sampling.apply(images, rows, columns, self._grid(height, width))
         like = (images.dtype, images.device)
         halved: Tensor = _halving(height, *like) @ sampled @ _halving(width, *like).T
         return halved
 
     def _margins(self, height: int, width: int) -> Tensor:
         """Return by how many pixels images are extended, before and after, [2, (x, y)]: all of a batch alike."""
-        centre = self.shift.new_tensor([width - 1, height - 1]) / 2
-        corner = self.linear.abs() @ centre
+        centre = constant(self.shift, (width - 1) / 2, (height - 1) / 2)
+        corner = _times(self.linear.abs(), centre)
         farthest = torch.stack([corner - self.shift, corner + self.shift]).amax(1) + 2 * REACH - centre
         return farthest.clamp(min=torch.zeros_like(centre), max=2 * centre).ceil()
 
-    def _grid(self, shape: torch.Size) -> Tensor:
-        """Return where the doubled images are sampled, in the coordinates of `affine_grid`."""
-        n, channels, height, width = shape
-        size = self.shift.new_tensor([width, height])
-        source, target = 2 * (3 * size - 2), 2 * (size + 2 * REACH)
+    def _grid(self, height: int, width: int) -> Tensor:
+        """Return where the doubled images are sampled, in `grid_sample`'s coordinates, [n, rows, columns, 2]."""
+        size = constant(self.shift, width, height)
         half = torch.full_like(size, 0.5)
         shift = 2 * (self.shift + _times(self.linear, half / 2)) - half
-        theta = torch.cat([self.linear * target, 2 * shift[..., None]], 2) / source[:, None]
-        return affine_grid(theta, [n, channels, *target_sides(height, width)], align_corners=False)
+        rows, columns = (
+            (torch.arange(2 * (side + 2 * REACH), device=size.device, dtype=size.dtype) + 0.5 - side - 2 * REACH)
+            for side in (height, width)
+        )
+        first, second = (each[:, None, None] for each in self.linear.unbind(2))
+        places = first * columns[:, None] + second * rows[:, None, None] + shift[:, None, None]
+        return places / (3 * size - 2)
 
 
-def target_sides(height: int, width: int) -> tuple[int, int]:
-    """Return height and width of images that are doubled after an extension by the filter's reach."""
-    return 2 * (height + 2 * REACH), 2 * (width + 2 * REACH)
-
-
-def _rotation(angle: Tensor) -> Tensor:
-    """Return the matrices [n, 2, 2] of angles [n, 1]."""
+def _turned(linear: Tensor, angle: Tensor) -> Tensor:
+    """Return linear · rotation, of angles [n, 1]; here and in `_times` elementwise, which TF32 leaves exact."""
     cos, sin = angle.cos(), angle.sin()
-    return torch.cat([cos, -sin, sin, cos], 1).view(-1, 2, 2)
+    first, second = linear.unbind(2)
+    return torch.stack([first * cos + second * sin, second * cos - first * sin], 2)
 
 
 def _times(linear: Tensor, vectors: Tensor) -> Tensor:
-    return (linear @ vectors[..., None]).squeeze(-1)
+    return (linear * vectors[..., None, :]).sum(-1)
 
 
 class Sampling(torch.autograd.Function):
@@ -142,18 +142,38 @@ class SamplingAdjoint(torch.autograd.Function):
     def forward(ctx: Any, samples: Tensor, rows: Tensor, columns: Tensor, grid: Tensor) -> Tensor:
         """Return images."""
         ctx.save_for_backward(rows, columns, grid)
-        count, nothing = _at_once(samples, rows, columns), samples.new_zeros(())
+        spread = spread_natively if samples.device.type == "cpu" else spread_in_order
+        count = _at_once(samples, rows, columns)
         images = []
         for few, places in zip(samples.split(count), grid.split(count), strict=True):
-            shaped = nothing.expand(*few.shape[:2], len(rows), len(columns))
-            doubled = torch.ops.aten.grid_sampler_2d_backward(few, shaped, places, 0, 0, False, [True, False])[0]
-            images.append(rows.T @ (doubled @ columns))
+            images.append(rows.T @ (spread(few, places, len(rows), len(columns)) @ columns))
         return torch.cat(images)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
         """Return the gradient of the samples."""
         return Sampling.apply(gradients[0], *ctx.saved_tensors), None, None, None
+
+
+def spread_natively(samples: Tensor, grid: Tensor, height: int, width: int) -> Tensor:
+    """Return images [n, channels, height, width] to whose four pixels around its place each sample is added."""
+    shape = samples.new_zeros(()).expand(*samples.shape[:2], height, width)
+    images: Tensor = torch.ops.aten.grid_sampler_2d_backward(samples, shape, grid, 0, 0, False, [True, False])[0]
+    return images
+
+
+def spread_in_order(samples: Tensor, grid: Tensor, height: int, width: int) -> Tensor:
+    """Return the same; on CUDA, too, the sums are bit for bit the same each time."""
+    x, y = ((grid[..., axis] + 1) * (side / 2) - 0.5 for axis, side in enumerate((width, height)))
+    values = samples.permute(0, 2, 3, 1)
+    images = samples.new_zeros(len(samples), height, width, samples.shape[1])
+    number = torch.arange(len(samples), device=grid.device)[:, None, None].expand_as(x)
+    for column, row in product((x.floor(), x.floor() + 1), (y.floor(), y.floor() + 1)):
+        share = (1 - (column - x).abs()) * (1 - (row - y).abs())
+        inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
+        at = (number, row.long().clamp(0, height - 1), column.long().clamp(0, width - 1))
+        images.index_put_(at, values * (share * inside)[..., None], accumulate=True)
+    return images.permute(0, 3, 1, 2)
 
 
 def _at_once(images: Tensor, rows: Tensor, columns: Tensor) -> int:

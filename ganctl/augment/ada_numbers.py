@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -52,3 +53,13 @@ class Numbers:
         if twice:
             chance = 1 - (1 - chance).clamp(0, 1).sqrt()
         return torch.where(self.uniform() < chance, value, neutral)
+
+
+def constant(like: Tensor, *values: float) -> Tensor:
+    """Return numbers in the type and on the device of a tensor; copied once, as replayed steps need."""
+    return _constant(values, like.dtype, like.device)
+
+
+@cache
+def _constant(values: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+    return torch.tensor(values, dtype=dtype, device=device)

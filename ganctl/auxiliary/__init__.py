@@ -5,12 +5,12 @@ from ganctl.auxiliary.auxiliary import (
     Auxiliary,
     ClassLoss,
     CodeLoss,
-    PathLength,
     Reconstruction,
     multiclass_hinge,
     structural_similarity,
 )
 from ganctl.auxiliary.cutmix import CutmixConsistency
+from ganctl.auxiliary.path_length import PathLength
 from ganctl.registry import import_members
 
 __all__ = [

@@ -120,7 +120,7 @@ def recommend(facts: Facts, own: Collection[str] = ()) -> list[Recommendation]:
         if model is not None:
             _batch(facts, shape, BYTES_PER_PIXEL[model], 64, choice)
         _steps(facts, shape, choice)
-    if few:
+    if few and "init_from" not in choice.own:
         choice.remark("a run on many images of this size makes a better start: init_from=<run> (docs/transfer.md)")
     return choice.made
 

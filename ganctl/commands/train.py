@@ -10,6 +10,7 @@ from ganctl.errors import CheckpointError
 from ganctl.folders.naming import Naming
 from ganctl.runs import start
 from ganctl.runs.transfer import identified
+from ganctl.runtime.ranks import Ranks
 from ganctl.runtime.signals import Signals
 
 
@@ -19,7 +20,8 @@ def run(values: Typed, job: Job, signals: Signals) -> None:
     A sweep's job finds how far the run came: its folder, status, step and best score.
     """
     swept = job.folder is not None
-    config = identified(train_config(chosen(values, job)))
+    with Ranks.here().speaking():
+        config = identified(train_config(chosen(values, job)))
     naming = Naming(config, job if swept else None)
     try:
         start.run(config, naming, signals)

@@ -101,7 +101,9 @@ def _terms(config: TrainConfig, name: PlayerName, surroundings: Surroundings) ->
             reads = _reads(term.reads_real, term.draws, latents=term.reads_latents)
             terms.append(Term(key, built, schedule, term.weight, term.every, reads))
     if generates:
-        return [*terms, Term("adversarial", loss.generator, CONSTANT, reads=_reads(loss.reads_real, {}))]
+        share = config.train.topk
+        compute = loss.generator if share == 1 else lambda round: loss.generator(round.of_best(share))
+        return [*terms, Term("adversarial", compute, CONSTANT, reads=_reads(loss.reads_real, {}))]
     return [*terms, Term("adversarial", loss.discriminator, CONSTANT, reads=_reads(True, loss.draws))]
 
 

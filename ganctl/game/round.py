@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -151,6 +152,12 @@ class Round:
     def fake_logits(self) -> Tensor:
         """D(G(z)), [logits]."""
         return self._networks.logits(self._features("fake"), self._feed.get("fake_labels"))
+
+    def of_best(self, share: float) -> "Round":
+        """Return this round with the highest fake logits alone: a share of them, of each kind, at least one."""
+        best, logits = copy(self), self.fake_logits
+        best.fake_logits = logits.topk(max(1, round(share * logits.shape[-1]))).values
+        return best
 
     @property
     def real_features(self) -> Tensor:

@@ -244,6 +244,11 @@ class Stylegan2Discriminator(Discriminator):
         logits: Tensor = (judged * asked).sum(1) * float(judged.shape[1] ** -0.5)
         return logits
 
+    def stages(self) -> list[list[nn.Parameter]]:
+        """Return the weights of its layers, or blocks of layers, from the samples on, but none of the class."""
+        mapped = set() if self.mapping is None else set(self.mapping.parameters())
+        return [stage for stage in super().stages() if mapped.isdisjoint(stage)]
+
 
 @MODELS.register
 class Stylegan2(Model):

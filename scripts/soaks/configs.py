@@ -159,6 +159,17 @@ CONFIGS = {
         ),
         *EVERY_FIFTH,
     ],
+    "stylegan2 ada path lengths": [
+        *small_words(
+            "auxiliary=[path_length]",
+            "augment=[ada]",
+            "augment.ada.kimg=0.3",
+            "penalty=[r1]",
+            "penalty.r1.every=3",
+            "device.precision=bf16",
+        ),
+        *EVERY_FIFTH,
+    ],
     "saves of 10 MB at each step": [
         *small_words("model.generator.hidden=[512,512]", "optimizer=adamw", model="mlp"),
         "checkpoint.every=1",

@@ -44,7 +44,8 @@ class Work:
     def evaluate(self, checkpoint: Path) -> list[str]:
         """Return the words that measure a checkpoint."""
         asked = (f"metric=[{','.join(self.trial.metrics)}]", "metric/features=classifier", f"num={self.samples}")
-        return ["evaluate", f"ckpt={checkpoint}", *asked, *self.more_of_evaluate(), "device.threads=1"]
+        further = (*self.trial.asked, *self.more_of_evaluate(), "device.threads=1")
+        return ["evaluate", f"ckpt={checkpoint}", *asked, *further]
 
     def more_of_evaluate(self) -> tuple[str, ...]:
         """Return those of the added words that name the device."""
@@ -160,7 +161,8 @@ def measured(work: Work, path: Path, launcher: Watching) -> dict[str, Any] | str
             return f"{work.trial.name}: FAILED at its measurement, exit code {ended.code}: {ended.told}"
     spent = budget.spent(work.trial.name)
     found: dict[str, Any] = {"step": step, "cpu_seconds": spent.at.get(str(step), spent.seconds)}
-    found |= {key: {"value": told[key]["mean"], "floor": told[key]["floor"]} for key, told in numbers.items()}
+    for named in numbers.values():
+        found |= {name: {"value": told["mean"], "floor": told["floor"]} for name, told in named.items()}
     if work.question.codes:
         with ALONE:
             judged = judge.purity(path, work.samples)

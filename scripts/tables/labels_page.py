@@ -33,7 +33,8 @@ def curves(question: Question, runs: Sequence[Record]) -> dict[str, list[list[tu
     for trial in question.trials:
         for run in runs:
             if (run["part"], run["row"]) == (question.key, trial.key):
-                found[trial.label] = [[(point["cpu_seconds"], point["fid"]["value"]) for point in run["course"]]]
+                course = [point for point in run["course"] if "fid" in point]
+                found[trial.label] = [[(point["cpu_seconds"], point["fid"]["value"]) for point in course]]
     return found
 
 

@@ -9,6 +9,7 @@ import yaml
 from torch import Tensor
 
 from ganctl.augment.ada import UNIFORMS, Ada
+from ganctl.augment.ada_geometry import spread_in_order, spread_natively
 from tests.reference.vectors import FOLDER, GRADIENTS, Case, read
 
 CASES = sorted(path.stem for path in FOLDER.glob("sg2_ada_*.safetensors") if path.stem != "sg2_ada_p_rule")
@@ -130,3 +131,12 @@ def test_the_smallest_and_largest_uniform_numbers_give_finite_images() -> None:
     for uniform in (0.0, 1 - 2.0**-24):
         uniforms = torch.full((2, augment.uniforms), uniform)
         assert augment.apply(images, uniforms, images, torch.tensor(1.5)).isfinite().all()
+
+
+def test_samples_are_spread_in_order_as_they_are_natively() -> None:
+    source = torch.Generator().manual_seed(4)
+    samples = torch.randn(3, 2, 7, 9, generator=source, dtype=torch.float64)
+    grid = torch.rand(3, 7, 9, 2, generator=source, dtype=torch.float64) * 3 - 1.5
+    torch.testing.assert_close(
+        spread_in_order(samples, grid, 5, 8), spread_natively(samples, grid, 5, 8), rtol=0, atol=1e-13
+    )

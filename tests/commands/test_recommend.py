@@ -129,8 +129,9 @@ def test_a_side_that_the_user_says_is_not_chosen() -> None:
 
 
 def test_a_few_images_are_told_of_transfer_and_many_are_not() -> None:
-    hints = ["init_from=" in str(recommend(CASES[case][0])[-1]) for case in ("few images", "many images")]
-    assert hints == [True, False]
+    few, many = (CASES[case][0] for case in ("few images", "many images"))
+    made = recommend(few), recommend(many), recommend(few, {"init_from"})
+    assert ["init_from=" in str(each[-1]) for each in made] == [True, False, False]
 
 
 def test_classes_that_are_left_out_are_told_of() -> None:

@@ -111,3 +111,12 @@ def test_mixed_precision_stays_near_full_precision() -> None:
         logits = judge(whole)
     torch.testing.assert_close(coarse, whole, rtol=0, atol=0.05)
     torch.testing.assert_close(logits.float(), judge(whole), rtol=0.05, atol=0.05)
+
+
+def test_what_maps_classes_is_no_layer_that_can_be_frozen() -> None:
+    plain = small_styles().build_discriminator(images_of(3, 16, 16))
+    asked = small_styles("conditional=true").build_discriminator(images_of(3, 16, 16, classes=3))
+    assert len(plain.stages()) == len(asked.stages()) == 2 + 1 + 2
+    asked.freeze(4)
+    frozen = {name.split(".")[0] for name, weight in asked.named_parameters() if not weight.requires_grad}
+    assert frozen == {"blocks", "conv", "dense"}

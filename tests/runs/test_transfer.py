@@ -10,16 +10,19 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from ganctl.checkpoints import state
 from ganctl.checkpoints.file import read_header
 from ganctl.config import train_config
 from ganctl.errors import CheckpointError
 from ganctl.game.build import build_game, open_configured
+from ganctl.models import MODELS
 from ganctl.runs.transfer import identified, inherit
 from scripts.soaks.traces import traces
 from tests.behaviours.hostile.corpus import CORPUS, ONLY_RESUME
 from tests.behaviours.hostile.parts import take_apart
 from tests.composed import composed
 from tests.conftest import TINY, Cli
+from tests.game.games import small_config, small_game
 
 RUN = Path("outputs/run/checkpoints/step-00000001.safetensors")
 FROM_RUN = ["train", *TINY, "init_from=run"]
@@ -141,6 +144,19 @@ def test_a_bare_file_of_tensors_is_taken_like_a_checkpoint(trained: Path, cli: C
     assert (outcome.code, outcome.err) == (0, "")
     assert torch.equal(saved("raw", 0)["ema.dense.0.weight"], saved("run", 1)["generator.dense.0.weight"])
     assert "init    discriminator: 0 of 4 tensors matched" in outcome.out
+
+
+@pytest.mark.parametrize("model", list(MODELS))
+def test_networks_of_every_model_are_taken_whole(model: str, workspace: Path) -> None:
+    there, here = (small_game(f"seed={seed}", model=model) for seed in (1, 2))
+    prefixes = [prefix for prefix in there.members if prefix in ("generator", "discriminator", "ema")]
+    copied = state.copied(there).items()
+    tensors = {name: value.contiguous() for name, value in copied if name.partition(".")[0] in prefixes}
+    save_file(tensors, "bare.safetensors")
+    lines = inherit(here, identified(small_config(model=model, init_from="bare.safetensors")))
+    assert len(lines) == 3
+    ours = state.tensors(here)
+    assert all(torch.equal(ours[name], tensors[name]) for name in tensors)
 
 
 def test_weights_that_are_not_finite_are_refused(trained: Path, cli: Cli) -> None:
