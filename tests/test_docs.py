@@ -24,6 +24,7 @@ SMALL = {
     "stylegan2": ["model.generator.width=2", "model.discriminator.width=2"],
     "r3gan": ["model.generator.widths=[8]", "model.discriminator.widths=[8]"],
     "biggan": ["model.generator.width=2", "model.discriminator.width=2"],
+    "unet": ["model.generator.width=2", "model.discriminator.width=2"],
 }
 
 
