@@ -56,7 +56,7 @@ class Images:
     ) -> np.ndarray:
         """Draw generated rows, and real ones where that helps, as one image, uint8 [height, width, 1 or 3].
 
-        Images lie in a grid of `columns`, or as square as can be.
+        Images lie in a grid of `columns`, or as square as can be, those with alpha over a checkerboard.
         """
         return grid(fake.numpy(), columns)
 

@@ -14,15 +14,24 @@ from ganctl.runtime.disk import temporary
 GAP = 2
 """Black pixels around each image."""
 
+SQUARE = 8
+"""Pixels a side of a square of the checkerboard behind transparent images."""
+
+SQUARES = (255, 224)
+"""Its white and its light grey."""
+
 LONGEST_CAPTION = 20
 """Characters of a caption beside a row of images."""
 
 
 def grid(images: np.ndarray, columns: int | None = None) -> np.ndarray:
-    """Return images, uint8 [count, height, width, channels] side by side as one, uint8 [rows, columns, channels].
+    """Return images, uint8 [count, height, width, channels] side by side as one, uint8 [rows, columns, 1 or 3].
 
-    In so many columns, or as square as can be, in reading order, with black gaps and blanks.
+    In so many columns, or as square as can be, in reading order, with black gaps and blanks. Images with alpha lie
+    over a checkerboard.
     """
+    if images.shape[-1] == 4:
+        images = over_checkerboard(images)
     count, height, width, channels = images.shape
     columns = columns or math.ceil(math.sqrt(count))
     rows = math.ceil(count / columns)
@@ -35,20 +44,27 @@ def grid(images: np.ndarray, columns: int | None = None) -> np.ndarray:
     return sheet
 
 
+def over_checkerboard(images: np.ndarray) -> np.ndarray:
+    """Return images with alpha, uint8 [count, height, width, 4], over a light checkerboard, uint8 [..., 3]."""
+    rows, columns = np.indices(images.shape[1:3]) // SQUARE
+    board = np.array(SQUARES, np.uint8)[(rows + columns) % 2][..., None].astype(np.float32)
+    return (board + (images[..., :3] - board) * (images[..., 3:] / np.float32(255))).round().astype(np.uint8)
+
+
 def to_image(pixels: np.ndarray) -> Image.Image:
-    """Return one image, uint8 [height, width, 1 or 3], as an image of mode L or RGB."""
+    """Return one image, uint8 [height, width, 1, 3 or 4], as an image of mode L, RGB or RGBA."""
     return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
 
 
 def encoded(pixels: np.ndarray) -> bytes:
-    """Return one image, uint8 [height, width, 1 or 3], as the bytes of a PNG file."""
+    """Return one image, uint8 [height, width, 1, 3 or 4], as the bytes of a PNG file."""
     content = io.BytesIO()
     to_image(pixels).save(content, format="PNG")
     return content.getvalue()
 
 
 def save(pixels: np.ndarray, path: Path) -> None:
-    """Write one image, uint8 [height, width, 1 or 3], as PNG; intact or not at all."""
+    """Write one image, uint8 [height, width, 1, 3 or 4], as PNG; intact or not at all."""
     unfinished = temporary(path)
     unfinished.write_bytes(encoded(pixels))
     unfinished.replace(path)

@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from ganctl.errors import ConfigError, nearest
+from ganctl.images.alpha import over_white
 from ganctl.runtime.bounded import opened, regular_size
 from ganctl.runtime.console import say
 from ganctl.runtime.randomness import seeded
@@ -31,14 +32,17 @@ class ImageNetwork(nn.Module):
     def __init__(self, body: nn.Module, value_range: tuple[float, float]) -> None:
         super().__init__()
         self.body = body
-        low, high = value_range
+        self.value_range = low, high = value_range
         mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_STD))
         self.register_buffer("shift", low + mean * (high - low))
         self.register_buffer("scale", std * (high - low))
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """Return each layer's features of images [batch, 1 or 3, height, width], in the type of the images."""
-        colour = images.expand(-1, 3, -1, -1)
+        """Return each layer's features of images [batch, 1, 3 or 4, height, width], in the type of the images.
+
+        Those with alpha lie over white.
+        """
+        colour = over_white(images, self.value_range).expand(-1, 3, -1, -1)
         features: dict[str, Tensor] = self.body((colour - self.shift) / self.scale)
         return [layer.to(images.dtype) for layer in features.values()]
 

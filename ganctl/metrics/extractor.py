@@ -32,8 +32,8 @@ class Extractor:
 
     `extract` maps a chunk of samples as stored to what is `Extracted` of them. `identity` is a digest of
     architecture and weights: equal ones give comparable numbers. `classes` is 0 without logits. `takes` are the
-    only samples that it was made for, None for images of 1 or 3 channels and any size. `accuracy` is the share
-    of held-out images that it classifies right. Statistics of a `cheap` one are not cached.
+    only samples that it was made for, None for images of 1, 3 or 4 channels and any size. `accuracy` is the
+    share of held-out images that it classifies right. Statistics of a `cheap` one are not cached.
     """
 
     name: str

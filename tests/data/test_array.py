@@ -69,6 +69,8 @@ def test_truth_values_are_points_of_zeros_and_ones(tmp_path):
         ((5, 8, 6, 3), (0, 1, 2, 3)),
         ((5, 1, 8, 6), (0, 2, 3, 1)),
         ((5, 3, 8, 6), (0, 2, 3, 1)),
+        ((5, 8, 6, 4), (0, 1, 2, 3)),
+        ((5, 4, 8, 6), (0, 2, 3, 1)),
         ((5, 3, 8, 3), (0, 1, 2, 3)),
         ((5, 1, 8, 1), (0, 1, 2, 3)),
         ((5, 3, 3, 1), (0, 1, 2, 3)),
@@ -287,7 +289,7 @@ def test_an_array_without_labels_says_how_to_name_them(tmp_path):
         (np.zeros((1, 2, 3, 4, 5)), "of float64 [1,2,3,4,5]; points are [N] or [N,D]"),
         (np.zeros((0, 2)), "of float64 [0,2], which is empty"),
         (np.zeros((2, 0, 3), np.uint8), "of uint8 [2,0,3], which is empty"),
-        (np.zeros((2, 8, 8, 4), np.uint8), "of uint8 [2,8,8,4]; images have 1 or 3 channels"),
+        (np.zeros((2, 8, 8, 5), np.uint8), "of uint8 [2,8,8,5]; images have 1, 3 or 4 channels, as the last axis"),
         (np.zeros((2, 784), np.uint8), "of uint8 [2,784]; save images as [N,H,W] or [N,H,W,C], and points as"),
     ],
 )

@@ -17,7 +17,7 @@ from ganctl.images.plot import (
     plot,
     scatter,
 )
-from ganctl.images.png import GAP, grid, save, to_image
+from ganctl.images.png import GAP, SQUARE, SQUARES, grid, save, to_image
 
 
 @pytest.fixture
@@ -62,6 +62,24 @@ def test_a_grid_is_as_square_as_can_be(count, rows, columns):
 def test_images_keep_their_orientation_in_a_grid():
     pixels = np.arange(12, dtype=np.uint8).reshape(1, 2, 2, 3)
     np.testing.assert_array_equal(grid(pixels)[GAP:-GAP, GAP:-GAP], pixels[0])
+
+
+def test_images_with_alpha_lie_over_a_checkerboard():
+    tile = np.zeros((SQUARE + 1, SQUARE + 1, 4), np.uint8)
+    tile[1] = (255, 0, 0, 255)
+    tile[2] = (255, 0, 100, 51)  # a fifth
+    sheet = grid(np.stack([tile, tile]))
+    assert sheet.shape == (SQUARE + 1 + 2 * GAP, 2 * (SQUARE + 1) + 3 * GAP, 3)
+    white, grey = SQUARES
+    for left in (GAP, 2 * GAP + SQUARE + 1):
+        shown = sheet[GAP:-GAP, left : left + SQUARE + 1]
+        assert (shown[0, :SQUARE] == white).all()
+        assert (shown[[0, SQUARE], [SQUARE, 0]] == grey).all()
+        assert (shown[SQUARE, SQUARE] == white).all()
+        assert (shown[1] == (255, 0, 0)).all()
+        assert (shown[2, :SQUARE] == (255, 204, 224)).all()
+        assert (shown[2, SQUARE] == (230, 179, 199)).all()
+    assert (sheet[:GAP] == 0).all()
 
 
 def test_a_plot_has_x_to_the_right_and_y_upwards(legend):
@@ -204,7 +222,7 @@ def test_whatever_a_generator_draws_becomes_an_image(numbers, legend):
     assert (len(where(image, FAKE_COLOUR)) > 0) == bool(np.isfinite(numbers).any())
 
 
-@pytest.mark.parametrize(("channels", "mode"), [(1, "L"), (3, "RGB")])
+@pytest.mark.parametrize(("channels", "mode"), [(1, "L"), (3, "RGB"), (4, "RGBA")])
 def test_a_saved_image_reads_back_and_leaves_nothing_else(tmp_path, channels, mode):
     pixels = np.random.default_rng(0).integers(0, 256, (5, 7, channels), np.uint8)
     path = tmp_path / "a.png"

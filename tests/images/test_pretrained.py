@@ -76,6 +76,14 @@ def test_grey_images_are_seen_as_three_equal_colours(weights: str) -> None:
         assert torch.equal(ours, wanted)
 
 
+def test_images_with_alpha_are_seen_over_white(weights: str) -> None:
+    network, colour = opened(weights), images()
+    alpha = torch.tensor([1.0, 0.5]).view(2, 1, 1, 1).expand(-1, 1, 32, 32)
+    seen = torch.stack([colour[0], (colour[1] + 1) / 2])  # the second half white, in [-1, 1]
+    for ours, wanted in zip(network(torch.cat([colour, alpha * 2 - 1], 1)), network(seen), strict=True):
+        torch.testing.assert_close(ours, wanted, rtol=1e-4, atol=1e-5)
+
+
 def test_the_network_is_frozen_and_in_evaluation_mode() -> None:
     network = opened(name="resnet18", layers=["layer1"])
     assert not any(weight.requires_grad for weight in network.parameters())

@@ -35,6 +35,14 @@ def test_torchvisions_features_are_the_layers_means() -> None:
     torch.testing.assert_close(look.extract(GREY[:1]).features, features[:1], rtol=1e-4, atol=1e-5)
 
 
+def test_torchvision_sees_images_with_alpha_over_white() -> None:
+    opaque = torch.cat([GREY.repeat(1, 1, 1, 3), torch.full_like(GREY, 255)], 3)
+    clear = torch.cat([GREY.repeat(1, 1, 1, 3), torch.zeros_like(GREY)], 3)
+    look = opened("torchvision", opaque, network="squeezenet1_1", layers=["features.1"], side=32)
+    torch.testing.assert_close(look.extract(opaque).features, look.extract(GREY).features)
+    torch.testing.assert_close(look.extract(clear).features, look.extract(torch.full_like(GREY, 255)).features)
+
+
 def test_torchvisions_identity_follows_the_weights_and_layers(tmp_path: Path) -> None:
     import torchvision
 
@@ -84,6 +92,8 @@ def test_inceptions_features_are_torch_fidelitys(weights: Path, monkeypatch: pyt
         features, logits = theirs(GREY.permute(0, 3, 1, 2).repeat(1, 3, 1, 1))
     torch.testing.assert_close(seen.features, features)
     torch.testing.assert_close(seen.logits, logits)
+    opaque = torch.cat([GREY.repeat(1, 1, 1, 3), torch.full_like(GREY, 255)], 3)
+    torch.testing.assert_close(look.extract(opaque).features, features)
     assert (look.dimension, look.classes) == (features.shape[1], logits.shape[1])
 
 

@@ -23,6 +23,9 @@ MAX_PIXELS = 1 << 27
 # The limit above stands in for Pillow's own, which warns or raises depending on the size.
 Image.MAX_IMAGE_PIXELS = None
 
+MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+"""What images become, by the number of channels."""
+
 LYING = frozenset((5, 6, 7, 8))
 """EXIF orientations that swap width and height."""
 
@@ -126,8 +129,9 @@ def decode(
 ) -> Decoded:
     """Return an image as uint8 [side, side, channels].
 
-    Turned as its EXIF data says, one frame of an animation, transparency over white, cropped to its largest
-    centred square, squashed, or padded with black, resized by Lanczos.
+    Turned as its EXIF data says, one frame of an animation, cropped to its largest centred square, squashed, or
+    padded with black, resized by Lanczos. Transparency lies over white; with 4 channels the last is alpha, what is
+    padded is transparent, and transparent pixels have the colour 0.
     Values of more than 8 bits are scaled by `decoding.range`, or the range of their kind in `ranges`; without one
     the values are described instead. Images of more than `MANY_PIXELS` are decoded while the lock `alone` is held.
 
@@ -144,8 +148,7 @@ def decode(
         image.load()
         found = Decoded(None, mode, image.size, frames)
         if kind is None:
-            flat = _to_mode(image, "L" if decoding.channels == 1 else "RGB")
-            return found._replace(pixels=_squared(flat, side, decoding))
+            return found._replace(pixels=_squared(_to_mode(image, MODES[decoding.channels]), side, decoding))
         values = depth.together([depth.values_in(rows, kind) for _, rows in depth.bands(image)])
         if values.high != values.high:
             raise BadImageError("values that are not finite numbers")
@@ -153,7 +156,8 @@ def decode(
         if ends is None:
             return found._replace(values=values)
         grey, outside = depth.to_bytes(image, ends)
-        return found._replace(pixels=_squared(grey, side, decoding), values=values, outside=outside)
+        pixels = _squared(_to_mode(grey, MODES[decoding.channels]), side, decoding)
+        return found._replace(pixels=pixels, values=values, outside=outside)
 
 
 @contextmanager
@@ -172,7 +176,7 @@ def _held(image: Image.Image, alone: AbstractContextManager[Any] | None) -> Abst
 
 
 def _squared(flat: Image.Image, side: int, decoding: Decoding) -> np.ndarray:
-    """Return an 8-bit image as [side, side, channels]; grey that was never coloured is resized once."""
+    """Return an 8-bit image as [side, side, channels]; Pillow resizes colours multiplied by their alpha."""
     square, size = flat, (side, side)
     if flat.size != size and decoding.fit == "crop":
         square = ImageOps.fit(flat, size, Image.Resampling.LANCZOS)
@@ -182,9 +186,8 @@ def _squared(flat: Image.Image, side: int, decoding: Decoding) -> np.ndarray:
         resized = flat.resize((width, height), Image.Resampling.LANCZOS)
         square = Image.new(flat.mode, size)
         square.paste(resized, ((side - width) // 2, (side - height) // 2))
-    if decoding.channels == 3 and square.mode == "L":
-        square = square.convert("RGB")
-    return np.asarray(square).reshape(side, side, decoding.channels)
+    pixels = np.asarray(square).reshape(side, side, decoding.channels)
+    return np.where(pixels[..., 3:] > 0, pixels, np.uint8(0)) if decoding.channels == 4 else pixels
 
 
 def heif_is_read() -> bool:
@@ -236,10 +239,14 @@ def _require_size(image: Image.Image) -> None:
 
 
 def _to_mode(image: Image.Image, mode: str) -> Image.Image:
-    """Return an image as 8-bit grey or colour, transparency over white, in bands so that one copy is enough."""
-    if image.mode == mode and not image.has_transparency_data:
+    """Return an image as 8-bit grey, colour, or colour with alpha, in bands so that one copy is enough.
+
+    Without alpha transparency lies over white.
+    """
+    flattened = image.has_transparency_data and mode != "RGBA"
+    if image.mode == mode and not flattened:
         return image
-    change = _over_white if image.has_transparency_data else Image.Image.convert
+    change = _over_white if flattened else Image.Image.convert
     if image.width * image.height <= depth.BAND_PIXELS:
         return change(image, mode)
     flat = Image.new(mode, image.size)

@@ -91,16 +91,17 @@ def values_in(block: np.ndarray, kind: str) -> Values:
 def to_bytes(image: Image.Image, ends: Ends) -> tuple[Image.Image, int]:
     """Return an image of more than 8 bits as 8-bit grey, scaled from `ends`, and how many values are outside.
 
-    A transparent colour becomes white, as elsewhere.
+    It has alpha (mode LA) where a colour is transparent.
     """
     clear = image.info.get("transparency")
-    grey, outside = Image.new("L", image.size), 0
+    grey, outside = Image.new("LA" if isinstance(clear, int) else "L", image.size), 0
     for top, rows in bands(image):
         pixels, beyond = scaled(rows, ends)
         outside += beyond
+        strip = Image.fromarray(pixels)
         if isinstance(clear, int):
-            pixels[rows == clear] = 255
-        grey.paste(Image.fromarray(pixels), (0, top))
+            strip.putalpha(Image.fromarray(np.where(rows == clear, np.uint8(0), np.uint8(255))))
+        grey.paste(strip, (0, top))
     return grey, outside
 
 

@@ -33,8 +33,8 @@ CHANNELS_AT_MOST = 4
 class Array(LabelledSource):
     """Points or images in a .npy or .npz file.
 
-    [N] and [N, D] are points; [N, H, W], [N, H, W, C] and [N, C, H, W] with one or three channels are images.
-    Where both ends of a shape could be channels, the last axis is taken.
+    [N] and [N, D] are points; [N, H, W], [N, H, W, C] and [N, C, H, W] with 1, 3 or 4 channels are images, with 4
+    the last is alpha. Where both ends of a shape could be channels, the last axis is taken.
     """
 
     placement = frozenset({"path"})
@@ -110,10 +110,10 @@ class Array(LabelledSource):
         elif len(shape) == 3 and shape[2] <= CHANNELS_AT_MOST:
             why = (
                 f", which reads as images of {shape[1]}×{shape[2]} pixels and looks like one image with "
-                f"{shape[2]} channels; give it an axis in front, array[None], for [N,H,W,C]{_without_alpha(shape)}"
+                f"{shape[2]} channels; give it an axis in front, array[None], for [N,H,W,C]"
             )
         elif len(shape) == 4 and _channels_axis(shape) is None:
-            why = f"; images have 1 or 3 channels, as the last axis or the second{_without_alpha(shape)}"
+            why = "; images have 1, 3 or 4 channels, as the last axis or the second"
         elif _kind(header) is POINTS and dtype == np.uint8:
             why = "; save images as [N,H,W] or [N,H,W,C], and points as floats"
         if why:
@@ -208,17 +208,13 @@ def _kind(header: ArrayHeader) -> Kind:
     return POINTS if len(header.shape) <= 2 else IMAGES
 
 
-def _without_alpha(shape: tuple[int, ...]) -> str:
-    return "; drop the fourth channel, array[..., :3]" if shape[-1] == 4 else ""
-
-
 def _axes(shape: tuple[int, ...]) -> str:
     return f"[{','.join(map(str, shape))}]"
 
 
 def _channels_axis(shape: tuple[int, ...]) -> int | None:
     """Return which axis of [N, …, …, …] holds the channels: the last if it could be, else the second."""
-    return next((axis for axis in (3, 1) if shape[axis] in (1, 3)), None)
+    return next((axis for axis in (3, 1) if shape[axis] in (1, 3, 4)), None)
 
 
 def _blocks(values: np.ndarray) -> Iterator[np.ndarray]:

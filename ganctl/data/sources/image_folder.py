@@ -26,7 +26,7 @@ class Folder(LabelledSource):
     path: str
     subfolder: str | None
     resolution: Resolution | None
-    channels: Literal[1, 3]
+    channels: Literal[1, 3, 4]
     fit: Literal["crop", "squash", "pad"]
     range: Range | None
     frames: Literal["first", "all"]

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ganctl.data.cache.entries import cache_folder
 from ganctl.errors import ConfigError
+from ganctl.images.alpha import over_white
 from ganctl.metrics.extractor import EXTRACTORS, KEY, Extracted, Extractor, FeatureExtractor, Reference
 from ganctl.runtime.bounded import UntrustedFileError, read_bytes
 from ganctl.runtime.console import say
@@ -57,7 +58,8 @@ class Inception(FeatureExtractor):
         network.to(reference.device)
 
         def extract(images: Tensor) -> Extracted:
-            colour = images.permute(0, 3, 1, 2).expand(-1, 3, -1, -1)
+            opaque = over_white(images.permute(0, 3, 1, 2).float(), (0.0, 255.0)).round().to(torch.uint8)
+            colour = opaque.expand(-1, 3, -1, -1)
             parts = [network(part.to(reference.device)) for part in colour.split(AT_ONCE)]
             features, logits = (torch.cat(part) for part in zip(*parts, strict=True))
             return Extracted(features, logits)
