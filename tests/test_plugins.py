@@ -169,6 +169,7 @@ USED = {
     "my_loss": ["loss=pearson"],
     "my_penalty": ["penalty=[steepest]"],
     "my_auxiliary": ["auxiliary=[spread]"],
+    "my_augment": ["augment=[instance_noise]", "data=digits"],
     "my_model": ["model=two_layers"],
     "my_optimizer": ["optimizer=nadam"],
     "my_data": ["data=moons"],
@@ -213,8 +214,8 @@ def test_the_commands_of_the_page_run(cli: Cli) -> None:
 @pytest.mark.parametrize("module", USED)
 def test_an_example_trains_and_goes_on(module: str, cli: Cli) -> None:
     before = [set(family) for family in FAMILIES]
-    group = USED[module][0].partition("=")[0]
-    words = [word for word in TINY if word.partition("=")[0].partition(".")[0] not in (group, "train")]
+    groups = {"train", *(word.partition("=")[0] for word in USED[module])}
+    words = [word for word in TINY if word.partition("=")[0].partition(".")[0] not in groups]
     words += ["train.batch_size=4", "--config-dir", "configs", *USED[module], "name=run", f"plugins=[{module}]"]
     outcome = cli("train", *words, "train.steps=2")
     assert (outcome.code, outcome.err) == (0, "")
