@@ -48,7 +48,8 @@ def over_checkerboard(images: np.ndarray) -> np.ndarray:
     """Return images with alpha, uint8 [count, height, width, 4], over a light checkerboard, uint8 [..., 3]."""
     rows, columns = np.indices(images.shape[1:3]) // SQUARE
     board = np.array(SQUARES, np.uint8)[(rows + columns) % 2][..., None].astype(np.float32)
-    return (board + (images[..., :3] - board) * (images[..., 3:] / np.float32(255))).round().astype(np.uint8)
+    mixed: np.ndarray = board + (images[..., :3] - board) * (images[..., 3:] / np.float32(255))
+    return mixed.round().astype(np.uint8)
 
 
 def to_image(pixels: np.ndarray) -> Image.Image:
