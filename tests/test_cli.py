@@ -29,7 +29,7 @@ WRONG_KEYS = {
     "+train.step=3": "train.step: unknown key (did you mean 'steps'?)",
     "++wandb=true": "wandb: unknown key",
     "model=dcgn": "model: there is no 'dcgn' (did you mean 'dcgan'?); there are "
-    "biggan, dcgan, fastgan, mlp, r3gan, resnet, stylegan2",
+    "biggan, dcgan, fastgan, mlp, r3gan, resnet, stylegan2, unet",
     "model=é": "model: there is no 'é'",
     "penalty=[r1,gradient_penalti]": "penalty: there is no 'gradient_penalti' (did you mean 'gradient_penalty'?)",
     "+penalty.mine.weight=3": "penalty.mine: needs a name",
@@ -279,7 +279,7 @@ def test_version_is_one_line(line: str, workspace: Path, cli: Cli) -> None:
         (
             "train --help",
             [
-                "model: biggan, dcgan, fastgan, mlp, r3gan, resnet, stylegan2\n",
+                "model: biggan, dcgan, fastgan, mlp, r3gan, resnet, stylegan2, unet\n",
                 "device: auto, cpu, cuda, mps\n",
                 "batch_size: 64",
             ],

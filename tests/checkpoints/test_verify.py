@@ -125,7 +125,8 @@ def test_an_optimizer_that_keeps_a_plain_number_is_refused_before_it_trains() ->
 @pytest.mark.parametrize("name", ["penalty", "auxiliary"])
 def test_the_values_that_are_expected_are_those_that_an_update_leaves(name: str) -> None:
     family: Any = {"penalty": PENALTIES, "auxiliary": AUXILIARIES}[name]
-    of_images = ("ssim", "perceptual", "class_loss", "path_length", "reconstruction", "cr", "bcr")
+    of_images = {"ssim", "perceptual", "class_loss", "path_length", "reconstruction", "cr", "bcr"}
+    of_images |= {"cutmix_consistency"}
     options = [option for option in family if option not in of_images]
     needs = SMALL_OPTIONS["auxiliary=[code_loss]"] if name == "auxiliary" else ()
     config, game = played(f"{name}=[{','.join(options)}]", *needs)
@@ -276,7 +277,8 @@ def test_numbers_that_no_training_leaves_are_refused_before_anything_is_restored
 
 def test_a_network_with_a_weight_that_never_learns_is_refused_when_it_is_saved() -> None:
     config, game = played(steps=0)
-    game.generator.network.register_parameter("idle", Parameter(torch.zeros(3)))
+    game.generator.learned["idle"] = Parameter(torch.zeros(3))
+    game.generator.network.register_parameter("idle", game.generator.learned["idle"])
     game.generator.__dict__.pop("parameters", None)
     game.generator.optimizer = config.optimizer.build("generator", game.generator.parameters)
     train_step(game, 0)

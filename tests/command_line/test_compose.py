@@ -26,11 +26,12 @@ OPTIONS = sorted(
     for path in compose.config_folder().glob("*/*.yaml")
     if path.parent.name != "metric"  # which no run is trained by
 )
+OF_A_FOLDER = ("dcgan28_color", "few_images", "sagan", "fastgan_few", "r3gan_ffhq64", "stylegan2_ada_folder")
 NEEDED = {
     "data=folder": ["data.path=pictures"],
     "data=array": ["data.path=pictures.npy"],
     "loss=wgan": ["penalty=[gradient_penalty]"],
-    **{f"experiment={name}": ["data.path=pictures"] for name in ("dcgan28_color", "few_images", "sagan")},
+    **{f"experiment={name}": ["data.path=pictures"] for name in OF_A_FOLDER},
 }
 """What an option cannot do without."""
 

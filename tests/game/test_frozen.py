@@ -29,7 +29,8 @@ def discriminator(*overrides: str, model: str = "dcgan") -> Discriminator:
 def test_stages_are_all_layers_of_a_discriminator_but_its_heads_each_once(model: str) -> None:
     network = discriminator("model.conditional=true", model=model)
     ids = [id(weight) for weight in chain(*network.stages())]
-    heads = {id(weight) for weight in network.heads.parameters()}
+    always = [network.heads, getattr(network, "mapping", None)]  # and what StyleGAN2 maps classes by
+    heads = {id(weight) for each in always if each is not None for weight in each.parameters()}
     assert sorted(ids) == sorted(id(weight) for weight in network.parameters() if id(weight) not in heads)
     assert len(network.stages()) > 1
 
