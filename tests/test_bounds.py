@@ -38,7 +38,9 @@ UNBOUNDED = {
         "group_widths",
         "group",
         "shrink",
-    ),  # compared with memory, with the batch, or with the channels
+        "blocks",
+        "frozen",
+    ),  # compared with memory, with the batch, or with what networks have
     "least",  # of samples in a mode, compared with counts
 }
 
