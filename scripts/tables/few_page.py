@@ -29,8 +29,7 @@ def section(rows: Sequence[Row], runs: Sequence[Record]) -> str:
         "other, and is no published FID. The distance is that of samples to the nearest training image, over that "
         "of training images to each other: near 0, samples are copies. Copies are as near as the nearest 1 % of "
         "training images. A transfer starts from a run on all ten classes, which had twice the CPU time before. "
-        "No row copies in this time: augmentations slow the start, and pay only once a discriminator has learned the "
-        "images by heart."
+        "No row copies in this time: there is nothing yet for an augmentation to prevent."
     )
     heads = ["", *(column.heading for column in COLUMNS), "steps"]
     lines = [heads, ["---", *["---:"] * (len(heads) - 1)]]
