@@ -177,7 +177,7 @@ OTHERS = Question(
 
 MODES = Question(
     "modes",
-    "1,000 triples of digits in 12 CPU minutes",
+    "1,000 triples of digits in 8 CPU minutes",
     "mnist",
     (Column("modes", "modes", "modes", 0), Column("kl", "kl", "KL", 3)),
     "R3GAN's recipe on stacked MNIST (three digits as the channels of one image), narrow and at a higher learning "
@@ -187,7 +187,7 @@ MODES = Question(
         Trial(
             "r3gan-stacked",
             "R3GAN-shaped",
-            12,
+            8,
             (
                 "experiment=r3gan_stacked_mnist",
                 "model.generator={widths: [32,64,128], blocks: [1]}",

@@ -18,7 +18,7 @@ from tests.game.games import round_of, small_game
 class Brightened(Augment):
     """Adds the first uniform number to each image."""
 
-    name: Literal["brightened"] = "brightened"
+    name: Literal["brightened"]
 
     @property
     def uniforms(self) -> int:
@@ -29,7 +29,7 @@ class Brightened(Augment):
 
 
 def brightened(game: Game) -> Game:
-    game.discriminator.augmenter = Augmenter({"brightened": Brightened()})
+    game.discriminator.augmenter = Augmenter({"brightened": Brightened(name="brightened")})
     game.draws = replace(game.draws, augmenter=game.discriminator.augmenter)
     return game
 
