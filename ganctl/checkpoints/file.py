@@ -9,7 +9,7 @@ import hashlib
 import json
 import re
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -147,18 +147,28 @@ class Checkpoint:
         Raises `DamageError` naming the first tensor whose bytes are not those that were written, or are no
         numbers to train or sample with: not finite.
         """
-        tensors = {}
-        with open_file(self.path) as file:
-            for name in filter(wanted, self.tensors):
-                try:
-                    tensors[name] = file.get_tensor(name)
-                except (SafetensorError, OSError, RuntimeError) as error:
-                    raise DamageError(f"{self.path}: {name} cannot be read ({error})") from error
-                if _identity(tensors[name]) != self.tensors[name]:
-                    raise DamageError(f"{self.path}: {name} is damaged (its bytes do not match its sha256)")
-                if is_broken(name, tensors[name]):
-                    raise DamageError(f"{self.path}: {name} holds numbers that are not finite")
-        return tensors
+        return read_tensors(self.path, filter(wanted, self.tensors), self.tensors)
+
+
+def read_tensors(
+    path: Path, names: Iterable[str], identities: Mapping[str, list[Any]] | None = None
+) -> dict[str, Tensor]:
+    """Return tensors of a safetensors file by name, on the CPU; with `identities`, those that have these alone.
+
+    Raises `DamageError` naming the first that cannot be read, is another, or holds numbers that are not finite.
+    """
+    tensors = {}
+    with open_file(path) as file:
+        for name in names:
+            try:
+                tensors[name] = file.get_tensor(name)
+            except (SafetensorError, OSError, RuntimeError) as error:
+                raise DamageError(f"{path}: {name} cannot be read ({error})") from error
+            if identities is not None and _identity(tensors[name]) != identities[name]:
+                raise DamageError(f"{path}: {name} is damaged (its bytes do not match its sha256)")
+            if is_broken(name, tensors[name]):
+                raise DamageError(f"{path}: {name} holds numbers that are not finite")
+    return tensors
 
 
 def write(path: Path, header: Header, tensors: Mapping[str, Tensor]) -> None:

@@ -14,9 +14,9 @@ from typing import Any
 from safetensors import SafetensorError
 from torch import Tensor
 
-from ganctl.checkpoints.file import TENSOR_NAME, TYPES, Checkpoint, is_broken, open_file
+from ganctl.checkpoints.file import TENSOR_NAME, TYPES, Checkpoint, open_file, read_tensors
 from ganctl.checkpoints.verify import open_checkpoint
-from ganctl.errors import CheckpointError, DamageError
+from ganctl.errors import CheckpointError
 from ganctl.game.outline import MOST_TENSORS, PLAYERS
 from ganctl.runtime.bounded import opened, regular_size
 from ganctl.runtime.memory import memory_limit
@@ -34,20 +34,8 @@ class BareFile:
     tensors: dict[str, list[Any]]
 
     def read(self, wanted: Callable[[str], bool]) -> dict[str, Tensor]:
-        """Return the tensors whose names are wanted, on the CPU.
-
-        Raises `DamageError` naming the first that cannot be read, or holds numbers that are not finite.
-        """
-        tensors = {}
-        with open_file(self.path) as file:
-            for name in filter(wanted, self.tensors):
-                try:
-                    tensors[name] = file.get_tensor(name)
-                except (SafetensorError, OSError, RuntimeError) as error:
-                    raise DamageError(f"{self.path}: {name} cannot be read ({error})") from error
-                if is_broken(name, tensors[name]):
-                    raise DamageError(f"{self.path}: {name} holds numbers that are not finite")
-        return tensors
+        """Return the tensors whose names are wanted, on the CPU; raise what `read_tensors` raises."""
+        return read_tensors(self.path, filter(wanted, self.tensors))
 
 
 def open_weights(path: Path) -> Checkpoint | BareFile:

@@ -4,6 +4,8 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from ganctl.errors import ConfigError, counted
+from ganctl.models.biggan import CHANNELS as BIGGAN_CHANNELS
+from ganctl.models.fastgan import HALVINGS as FASTGAN_HALVINGS
 from ganctl.models.parts.sizes import HALVINGS, base_of
 from ganctl.samples import SampleSpace
 
@@ -14,7 +16,6 @@ VERY_FEW = 1_000
 MANY = 50_000
 """Images up from which none of these need to be changed."""
 
-
 LEAST_OF_A_CLASS = 100
 """Images of the smallest class from which a generator can learn what tells it from the others."""
 
@@ -22,8 +23,6 @@ UNBALANCED, TOO_UNBALANCED = 3, 10
 """How many times as many images the largest class has as the smallest: where to balance, and where to give up."""
 
 MOST_CLASSES = 1_000
-BIGGAN_HALVINGS = range(3, 7)
-FASTGAN_HALVINGS = range(3, 9)
 
 BYTES_PER_PIXEL = {"dcgan": 1_000, "biggan": 2_000, "fastgan": 10_000, "mlp": 1_000}
 """What a pixel of a batch takes in training, at the widths recommended here: twice what bf16 took on a CPU."""
@@ -167,7 +166,7 @@ def _model(facts: Facts, shape: tuple[int, ...], choice: _Choice, *, conditional
         _, height, width = shape
         choice.take("model=mlp", f"{height}×{width} pixels do not halve down to 4–7, as convolutions here need")
         return "mlp"
-    if choice.free and conditional and not few and _halves(shape, BIGGAN_HALVINGS):
+    if choice.free and conditional and not few and _halves(shape, BIGGAN_CHANNELS):
         choice.take("model=biggan", "with classes it learned CIFAR-10 soonest (docs/results/labels.md)")
         for word, reason in BIGGAN.items():
             if not (facts.cuda and "width" in word):

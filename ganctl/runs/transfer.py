@@ -1,4 +1,4 @@
-"""A new run that begins with the weights of another: which they are, which of them fit, and what starts anew."""
+"""A new run that begins with the weights of another: which they are, which fit, and what is re-initialised."""
 
 import os
 from contextlib import suppress

@@ -3,7 +3,7 @@
 from ganctl import rules
 from ganctl.config import train_config
 from ganctl.errors import ConfigError
-from scripts.soaks.parts import DATA, pairwise, words_of
+from scripts.soaks.parts import DATA, OF_ONE_MODEL, pairwise, words_of
 from scripts.tables.runs import composed
 
 SMALL = {
@@ -52,14 +52,6 @@ SMALL = {
         "data.resolution=8",
         "train.batch_size=4",
     ),
-    "unet": (
-        "model.generator.width=1",
-        "model.discriminator.width=2",
-        "model.latent=8",
-        "model.embedding=4",
-        "data.resolution=32",
-        "train.batch_size=4",
-    ),
     "stylegan2": (
         "model.generator={width: 2, max_width: 4, style: 4}",
         "model.discriminator={width: 2, max_width: 4, mapping: 2}",
@@ -68,8 +60,7 @@ SMALL = {
         "train.batch_size=4",
     ),
 }
-MODEL_OF = {"auxiliary=[path_length]": "stylegan2"}
-"""Options of one model alone."""
+SMALL["unet"] = SMALL["biggan"]
 
 OF_ANY_MODEL = ("data.resolution=8", "train.batch_size=4")
 """For a model that says nothing above."""
@@ -89,7 +80,7 @@ SMALL_OPTIONS = {
 
 def small_words(*overrides: str, model: str = "dcgan", data: str = "digits") -> list[str]:
     """Return the words of a small model, fp32 and without penalties unless an override says otherwise."""
-    model = next((MODEL_OF[option] for option in overrides if option in MODEL_OF), model)
+    model = next((OF_ONE_MODEL[option] for option in overrides if option in OF_ONE_MODEL), model)
     sizes = SMALL.get(model, OF_ANY_MODEL)
     small = [word for word in sizes if data == "digits" or not word.startswith("data.")]
     few = ["data.num=64"] if data == "ring" else []

@@ -1,1 +1,1 @@
-"""Tables, trained and measured anew: `scripts/tables/mixtures`, `stacked`, `losses`, `labels` and `few`."""
+"""Tables, trained and measured: `scripts/tables/mixtures`, `stacked`, `losses`, `labels` and `few`."""

@@ -31,7 +31,7 @@ def options_of(table: Table, arguments: Sequence[str]) -> argparse.Namespace:
     if table.mnist:
         parser.add_argument("--mnist", help="folder that holds MNIST/raw; without it, MNIST is fetched into data/")
     parser.add_argument("--dry-run", action="store_true", help="print the commands and run none")
-    parser.add_argument("--report", action="store_true", help="only write the page anew from docs/results/")
+    parser.add_argument("--report", action="store_true", help="only rewrite the page from docs/results/")
     options = parser.parse_args(arguments)
     options.rows = _some(parser, "--rows", options.rows, rows)
     options.data = _some(parser, "--data", options.data, data) if len(data) > 1 else data

@@ -181,7 +181,7 @@ def main(arguments: Sequence[str], launcher: Watching, rows: Sequence[Row] = ROW
     parser.add_argument("--jobs", type=int, default=2, help="runs at a time, each on one thread")
     parser.add_argument("--minutes", type=float, default=MINUTES, help="CPU minutes of each run")
     parser.add_argument("--num", type=int, default=SAMPLES, help="samples that are measured")
-    parser.add_argument("--report", action="store_true", help="only write the page anew from docs/results/")
+    parser.add_argument("--report", action="store_true", help="only rewrite the page from docs/results/")
     options = parser.parse_args(arguments)
     if not options.report and not options.cifar:
         parser.error("--cifar: say where CIFAR-10's images are")

@@ -78,7 +78,7 @@ def options_of(questions: Sequence[Question], arguments: Sequence[str]) -> argpa
     parser.add_argument("--minutes", type=float, help="CPU minutes of a run, instead of those that are planned")
     parser.add_argument("--num", type=int, default=10000, help="samples that are measured; 10000 unless given")
     parser.add_argument("--dry-run", action="store_true", help="print the commands and run none")
-    parser.add_argument("--report", action="store_true", help="only write the page anew from docs/results/")
+    parser.add_argument("--report", action="store_true", help="only rewrite the page from docs/results/")
     options = parser.parse_args(arguments)
     options.rows = options.rows.split(",")
     for row in options.rows:

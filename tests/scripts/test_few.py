@@ -1,44 +1,22 @@
 """scripts/tables/few: runs on few images, each measured against held-out ones and those it saw."""
 
-import io
-import os
-from collections.abc import Callable, Sequence
-from contextlib import redirect_stderr
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from ganctl import cli, rules
+from ganctl import rules
 from ganctl.config import train_config
 from scripts.tables import few, few_judge, few_page, judge, results
 from scripts.tables.few import ROWS, SOURCE, Row, Work
-from scripts.tables.launch import Ended
 from scripts.tables.report import page_of, with_section
 from scripts.tables.runs import composed
+from tests.scripts.here import Here
 
 ROOT = Path(__file__).parents[2]
 NARROW = ("model.generator.width=2", "model.discriminator.width=2")
 TINY = ("model=dcgan", *NARROW, "train.batch_size=4", "device=cpu")
-
-
-class Here:
-    """Runs commands in this process; each training has two steps."""
-
-    def run(self, words: Sequence[str]) -> Ended:
-        told = io.StringIO()
-        with redirect_stderr(told):
-            code = cli.main([*words, "train.steps=2"])
-        return Ended(code, told.getvalue().strip(), 1.0)
-
-    def watched(self, words: Sequence[str], enough: Callable[[int], bool]) -> Ended:
-        ended = self.run(words)
-        enough(os.getpid())
-        return ended
-
-    def stop(self) -> None:
-        raise AssertionError("nothing was to be stopped")
 
 
 @pytest.fixture
@@ -69,7 +47,8 @@ def test_a_row_is_trained_on_the_first_images_and_measured(
     cifar: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = ["--cifar", str(cifar), "--num", "40", "--seeds", "1", "--jobs", "1"]
-    assert few.main(arguments, Here(), [Row("tiny", "tiny", TINY)]) == 0, capsys.readouterr().out
+    launcher = Here(train=("train.steps=2",))
+    assert few.main(arguments, launcher, [Row("tiny", "tiny", TINY)]) == 0, capsys.readouterr().out
     assert sorted(path.name for path in few.PICTURES.iterdir()) == [f"{number:04d}.png" for number in range(20)]
     (run,) = results.read(few.NAME)
     assert set(run["numbers"]) == {"fid", "distance", "distance_real", "distance_ratio", "copies"}

@@ -1,6 +1,5 @@
 """scripts/tables/labels: runs that their CPU time ends, are gone on with, judged, and told on a page."""
 
-import io
 import itertools
 import json
 import os
@@ -9,7 +8,6 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
-from contextlib import redirect_stderr
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,13 +15,14 @@ import pytest
 import torch
 from PIL import Image
 
-from ganctl import cli, rules
+from ganctl import rules
 from ganctl.config import train_config
 from scripts.tables import budget, judge, labels, labels_page, results
 from scripts.tables.launch import STOPPED, Ended, Processes
 from scripts.tables.report import page_of, with_section
 from scripts.tables.runs import composed
 from scripts.tables.trials import FID, NAME, QUESTIONS, Question, Trial
+from tests.scripts.here import Here
 
 ROOT = Path(__file__).parents[2]
 TINY = (
@@ -48,26 +47,9 @@ CONDITIONAL = Trial(
 WITH_CODES = Trial("codes", "with codes", 5, (*TINY, *SHORT, *CODES))
 
 
-class Here:
-    """Runs commands in this process, and notes them."""
-
-    def __init__(self) -> None:
-        self.ran: list[str] = []
-
-    def run(self, words: Sequence[str]) -> Ended:
-        self.ran.append(" ".join(words[:2]))
-        told = io.StringIO()
-        with redirect_stderr(told):
-            code = cli.main([*words, "features.steps=2", "features.width=2"] if words[0] == "evaluate" else words)
-        return Ended(code, told.getvalue().strip(), 1.0)
-
-    def watched(self, words: Sequence[str], enough: Callable[[int], bool]) -> Ended:
-        ended = self.run(words)
-        enough(os.getpid())
-        return ended
-
-    def stop(self) -> None:
-        raise AssertionError("nothing was to be stopped")
+def here() -> Here:
+    """Return what runs the commands, with a classifier that is taught for a moment."""
+    return Here(evaluate=("features.steps=2", "features.width=2"))
 
 
 @pytest.fixture
@@ -83,7 +65,7 @@ def place(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_row_is_trained_measured_at_its_checkpoints_told_and_not_done_twice(
     place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    launcher, question = Here(), tiny(CONDITIONAL)
+    launcher, question = here(), tiny(CONDITIONAL)
     arguments = ["--num", "40", "--jobs", "1"]
     assert labels.main(arguments, launcher, [question]) == 0
     checkpoints = [f"outputs/labels-by_class/checkpoints/step-0000000{step}.safetensors" for step in (2, 4)]
@@ -97,12 +79,12 @@ def test_a_row_is_trained_measured_at_its_checkpoints_told_and_not_done_twice(
     assert "ganctl train name=labels-by_class data=digits" in page
     with Image.open(results.PICTURES / "labels-by_class.png") as picture:
         assert picture.height > picture.width
-    assert labels.main(arguments, Here(), [question]) == 0
+    assert labels.main(arguments, here(), [question]) == 0
     assert "fid" in capsys.readouterr().out
 
 
 def test_codes_are_judged_and_each_is_swept(place: Path) -> None:
-    assert labels.main(["--num", "40"], Here(), [tiny(WITH_CODES, codes=True)]) == 0
+    assert labels.main(["--num", "40"], here(), [tiny(WITH_CODES, codes=True)]) == 0
     last = results.read(NAME)[0]["course"][-1]
     assert 0.1 <= last["matched"]["value"] <= last["purity"]["value"] <= 1
     assert (results.PICTURES / "labels-codes-code0.png").exists()
@@ -162,12 +144,12 @@ def test_the_words_of_every_row_mean_a_config(question: Question) -> None:
 def test_data_are_named_by_arguments_but_not_on_the_page(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert labels.main(["--dry-run", "--cifar", str(tmp_path), "--mnist", str(tmp_path)], Here()) == 0
+    assert labels.main(["--dry-run", "--cifar", str(tmp_path), "--mnist", str(tmp_path)], here()) == 0
     told = capsys.readouterr().out
     assert f"data.path={tmp_path} data.subfolder=train" in told
     assert f"data.root={tmp_path} data.download=false" in told
     with pytest.raises(SystemExit):
-        labels.main(["--rows", "dcgan"], Here())
+        labels.main(["--rows", "dcgan"], here())
     assert "--cifar: say where" in capsys.readouterr().err
 
 
