@@ -91,6 +91,13 @@ R3GAN = (
 )
 """Narrow, with a learning rate for few steps; gamma is the best of three short trials."""
 
+STYLEGAN2 = (
+    "model.generator={width: 32, max_width: 128}",
+    "model.discriminator={width: 32, max_width: 128}",
+    "train.batch_size=32",
+)
+"""The recipe of CIFAR-10, as narrow as its header advises for a CPU."""
+
 ACGAN = (
     "model.conditional=true",
     "model.discriminator.condition=classifier",
@@ -157,6 +164,13 @@ CIFAR = Question(
             BOTH,
         ),
         Trial("r3gan", "R3GAN-shaped", 30, endless("model=r3gan", *R3GAN, "sample.num=64", every=500)),
+        Trial(
+            "stylegan2",
+            "StyleGAN2-shaped, ADA, classes",
+            30,
+            endless("experiment=stylegan2_ada_cifar10", *STYLEGAN2, "sample.num=80"),
+            BOTH,
+        ),
     ),
 )
 
