@@ -14,6 +14,7 @@ from ganctl.errors import ConfigError
 from ganctl.models import Discriminator, StyledGenerator
 from ganctl.models.latents import LatentSpace
 from ganctl.models.parts.convolutions import gradients_at_samples_alone
+from ganctl.models.parts.piecewise import intercepts
 from ganctl.runtime.device import Device
 from ganctl.samples import SampleSpace
 
@@ -79,6 +80,11 @@ class Networks:
         """Return what the discriminator tells of the latents' codes, [logits, values]."""
         assert isinstance(self.discriminator, Discriminator)
         return self.discriminator.code_logits(features).to(self.device.dtype)
+
+    @property
+    def affine_in_pieces(self) -> bool:
+        """Whether the discriminator's logits follow from its gradient (`ganctl.models.parts.piecewise`)."""
+        return isinstance(self.discriminator, Discriminator) and self.discriminator.affine_in_pieces
 
     @property
     def tells_classes(self) -> bool:
@@ -254,7 +260,7 @@ class Round:
         with device.full_precision() if device.precision == "fp16" else nullcontext():
             features = self._networks.features(samples, "real", self._feed)
             logits = self._networks.logits(features, self._feed.get("real_labels"))
-        return self._differentiate(logits, samples)
+        return self._differentiate(logits, samples)[0]
 
     def style_gradient(self, direction: Tensor) -> Tensor:
         """Return ∇⟨G, direction⟩ at the styles of as many latents, [count, styles, width], differentiable.
@@ -301,9 +307,16 @@ class Round:
         if self._networks.device.precision == "fp16" or side in self._seen:
             return self.gradient_at(samples)
         samples.requires_grad_()
-        return self._differentiate(getattr(self, f"{side}_logits"), samples)
+        if not self._networks.affine_in_pieces:
+            return self._differentiate(getattr(self, f"{side}_logits"), samples)[0]
+        with intercepts() as found:
+            logits, shown = getattr(self, f"{side}_logits"), self.shown(side)
+            gradient, slope = self._differentiate(logits, samples, shown)
+        told = (slope * shown.detach().reshape(slope.shape)).sum(1) + torch.stack(found).sum(0)
+        self.__dict__[f"{side}_logits"] = logits.detach() + (told - told.detach())
+        return gradient
 
-    def _differentiate(self, logits: Tensor, samples: Tensor) -> Tensor:
+    def _differentiate(self, logits: Tensor, *samples: Tensor) -> list[Tensor]:
         with gradients_at_samples_alone(), self._networks.device.full_precision():  # the casts are in the graph
-            (gradient,) = torch.autograd.grad(logits.sum(), samples, create_graph=True)
-        return gradient.reshape(logits.shape[-1], -1)
+            gradients = torch.autograd.grad(logits.sum(), samples, create_graph=True)
+        return [gradient.reshape(logits.shape[-1], -1) for gradient in gradients]

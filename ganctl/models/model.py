@@ -46,6 +46,9 @@ class StyledGenerator(Generator):
 class Discriminator(nn.Module):
     """Maps samples [batch, *shape] to features, and these to logits, one for each sample or pack."""
 
+    affine_in_pieces = False
+    """Whether each logit is affine in pieces in its samples, by layers that say so (`parts/piecewise.py`)."""
+
     heads: Heads
     """What else it tells of the features."""
 

@@ -16,6 +16,7 @@ class Packed(Discriminator):
         super().__init__()
         self.judge = judge
         self.pack = pack
+        self.affine_in_pieces = judge.affine_in_pieces
 
     def stages(self) -> list[list[nn.Parameter]]:
         """Return the stages of what sees the packs."""

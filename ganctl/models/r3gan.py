@@ -8,7 +8,6 @@ from typing import Annotated, Literal
 import torch
 from pydantic import Field
 from torch import Tensor, nn
-from torch.nn.functional import leaky_relu
 
 from ganctl.errors import ConfigError
 from ganctl.models.layers import ACTIVATIONS, Width
@@ -16,6 +15,7 @@ from ganctl.models.model import MODELS, Discriminator, DiscriminatorSpec, Genera
 from ganctl.models.parts.grouped import GroupedConv2d
 from ganctl.models.parts.heads import Heads
 from ganctl.models.parts.interpolation import doubled, halved
+from ganctl.models.parts.piecewise import leaky_relu
 from ganctl.models.parts.sizes import base_of
 from ganctl.registry import Spec
 from ganctl.samples import SampleSpace
@@ -115,8 +115,8 @@ class Block(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         """Return [batch, width, …] of the same."""
-        hidden = leaky_relu(self.conv1(maps), SLOPE, inplace=True)
-        hidden = leaky_relu(self.conv2(hidden), SLOPE, inplace=True)
+        hidden = leaky_relu(self.conv1(maps), SLOPE)
+        hidden = leaky_relu(self.conv2(hidden), SLOPE)
         added: Tensor = maps + self.conv3(hidden)
         return added
 
@@ -201,6 +201,8 @@ class R3ganGenerator(Generator):
 
 class R3ganDiscriminator(Discriminator):
     """Halves images down to a base of 4–7 pixels, which a basis turns into features."""
+
+    affine_in_pieces = True
 
     def __init__(self, model: "R3gan", space: SampleSpace) -> None:
         super().__init__()

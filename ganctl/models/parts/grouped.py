@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import conv2d
 
 from ganctl.models.parts.convolutions import autocast, weights_wanted
+from ganctl.models.parts.piecewise import biased
 
 
 class GroupedConv2d(nn.Conv2d):
@@ -29,10 +30,10 @@ class GroupedConv2d(nn.Conv2d):
     def forward(self, input: Tensor) -> Tensor:
         """Return [batch, outputs, height, width] of [batch, inputs, height, width]."""
         if input.device.type != "cpu":
-            return super().forward(input)
+            return biased(super().forward(input), self.bias)
         bias = None if self.bias is None else autocast(self.bias)
         result: Tensor = _Convolution.apply(autocast(input), autocast(self.weight), bias, self.groups)
-        return result
+        return biased(result, self.bias)
 
 
 class _Convolution(torch.autograd.Function):
