@@ -59,11 +59,18 @@ FASTGAN = (
     "train.batch_size=16",
 )
 """The authors' recipe, a quarter as wide."""
+STYLEGAN2 = (
+    "experiment=stylegan2_ada_folder",
+    "model.generator={width: 32, max_width: 128}",
+    "model.discriminator={width: 32, max_width: 128}",
+)
+"""The recipe for a folder, as narrow as its header advises for a CPU."""
 ROWS = (
     Row("dcgan", "DCGAN", ("model=dcgan",)),
     Row("diffaugment", "DCGAN, DiffAugment", ("model=dcgan", DIFFAUGMENT)),
     Row("ada", "DCGAN, ADA", ("model=dcgan", "augment=[ada]", "augment.ada.kimg=50")),
     Row("fastgan", "FastGAN, DiffAugment", (*FASTGAN, DIFFAUGMENT)),
+    Row("stylegan2", "StyleGAN2, ADA", STYLEGAN2),
     Row("transfer", "DCGAN from all classes", TRANSFER),
 )
 
