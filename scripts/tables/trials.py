@@ -191,7 +191,7 @@ OTHERS = Question(
 
 MODES = Question(
     "modes",
-    "1,000 triples of digits in 8 CPU minutes",
+    "1,000 triples of digits within an hour",
     "mnist",
     (Column("modes", "modes", "modes", 0), Column("kl", "kl", "KL", 3)),
     "R3GAN's recipe on stacked MNIST (three digits as the channels of one image), narrow and at a higher learning "
@@ -201,7 +201,7 @@ MODES = Question(
         Trial(
             "r3gan-stacked",
             "R3GAN-shaped",
-            8,
+            60,
             (
                 "experiment=r3gan_stacked_mnist",
                 "model.generator={widths: [32,64,128], blocks: [1]}",
@@ -210,7 +210,7 @@ MODES = Question(
                 "ema.half_life=2000",
                 "train.batch_size=32",
                 "evaluate.every=0",
-                *kept(1000),
+                *kept(2000),
             ),
             ("mode_count",),
             ("metric.mode_count.reference=uniform",),
