@@ -33,6 +33,7 @@ ADDED = (
     Added("evaluate", {"every": 0, "num": 10_000, "best": None}),
     Added("metric", {}),
     Added("features", None),
+    Added("features.colour", None, ("classifier",)),
     Added("checkpoint.keep_every", 0),
     Added("device.graphs", False),
     Added("device.compile", False),

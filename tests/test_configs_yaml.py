@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import yaml
@@ -54,8 +55,9 @@ def class_keys(cls: type[Spec]) -> set[str]:
     keys: set[str] = set()
     for key, field in cls.model_fields.items():
         keys.add(key)
-        if isinstance(field.annotation, type) and issubclass(field.annotation, Spec):
-            keys |= {f"{key}.{inner}" for inner in class_keys(field.annotation)}
+        for kind in get_args(field.annotation) or (field.annotation,):
+            if isinstance(kind, type) and issubclass(kind, Spec):
+                keys |= {f"{key}.{inner}" for inner in class_keys(kind)}
     return keys
 
 

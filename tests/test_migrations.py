@@ -29,7 +29,7 @@ def before(values: dict[str, Any], keys: tuple[Added, ...] = ADDED) -> dict[str,
         *groups, last = added.key.split(".")
         inner = values
         for group in groups:
-            inner = inner.get(group, {})
+            inner = inner.get(group) or {}
         inner.pop(last, None)
     if not any(values.get("schedule", {"": {}}).values()):
         del values["schedule"]
@@ -55,9 +55,10 @@ def test_the_default_run_from_before_keeps_the_name_it_had() -> None:
 def test_each_added_key_is_filled_in_with_the_value_that_changes_nothing(number: int) -> None:
     added = ADDED[number]
     group, _, _ = added.key.partition(".")
-    chosen = [f"{group}={name}" for name in added.names][:1]
+    chosen = [f"{'metric/' if group == 'features' else ''}{group}={name}" for name in added.names][:1]
     values = composed(AS_BEFORE, *chosen, *(["data.path=pictures"] if chosen == ["data=folder"] else []))
-    values |= NOT_EVALUATED
+    evaluated = added.names == ("classifier",)
+    values |= {"features": values["features"] | {"colour": None}} if evaluated else NOT_EVALUATED
     if added.key == "data.cache":
         values["data"]["cache"] = None
     without = before(values, (added,))

@@ -14,6 +14,7 @@ from ganctl.data.store import Store
 from ganctl.metrics import Comparison, Extractor, Reference, of_store, of_tensor
 from scripts.tables import judge
 from scripts.tables.runs import composed
+from scripts.tables.trials import SMALL_JUDGE
 
 METRICS = ("fid", "nearest_neighbour")
 
@@ -28,7 +29,7 @@ def folder(path: Path, subfolder: str | None = None) -> Source:
 @lru_cache(maxsize=1)
 def extractor(cifar: Path) -> Extractor:
     """Return the classifier of all of CIFAR-10's training images: few images have no classes to learn from."""
-    question = evaluate_command(composed(["evaluate", "ckpt=-", "metric/features=classifier"]))
+    question = evaluate_command(composed(["evaluate", "ckpt=-", "metric/features=classifier", SMALL_JUDGE]))
     source = folder(cifar, "train")
     return question.features.open(Reference(source, source.load(), torch.device("cpu"), question.cache))
 

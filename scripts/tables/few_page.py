@@ -25,11 +25,11 @@ def section(rows: Sequence[Row], runs: Sequence[Record]) -> str:
     told = (
         f"{IMAGES} training images of CIFAR-10's class {CLASS} (JPEG copies, 32×32), {minutes:g} CPU minutes on "
         f"one thread for each run, {seeds} seeds, mean ± standard error. FID is of samples against the held-out "
-        "images of the class, in the features of a classifier of all ten classes: it compares the rows with each "
-        "other, and is no published FID. The distance is that of samples to the nearest training image, over that "
-        "of training images to each other: near 0, samples are copies. Copies are as near as the nearest 1 % of "
-        "training images. A transfer starts from a run on all ten classes, which had twice the CPU time before. "
-        "No row copies in this time: there is nothing yet for an augmentation to prevent."
+        "images of the class, in the features of a small classifier of all ten classes: it compares the rows with "
+        "each other, and is no published FID. The distance is that of samples to the nearest training image, over "
+        "that of training images to each other: near 0, samples are copies. Copies are as near as the nearest 1 % "
+        "of training images. A transfer starts from a run on all ten classes, which had twice the CPU time "
+        "before. No row copies in this time: there is nothing yet for an augmentation to prevent."
     )
     heads = ["", *(column.heading for column in COLUMNS), "steps"]
     lines = [heads, ["---", *["---:"] * (len(heads) - 1)]]

@@ -16,7 +16,7 @@ from scripts.tables import budget
 from scripts.tables.budget import Watching
 from scripts.tables.launch import STOPPED
 from scripts.tables.table import command
-from scripts.tables.trials import CIFAR_CLASSES, NAME, QUESTIONS, Question, Trial
+from scripts.tables.trials import CIFAR_CLASSES, NAME, QUESTIONS, SMALL_JUDGE, Question, Trial
 
 INTERRUPTED = 130
 JPEGS = "cifar10-jpg.zip"
@@ -44,7 +44,8 @@ class Work:
     def evaluate(self, checkpoint: Path) -> list[str]:
         """Return the words that measure a checkpoint."""
         asked = (f"metric=[{','.join(self.trial.metrics)}]", "metric/features=classifier", f"num={self.samples}")
-        further = (*self.trial.asked, *self.more_of_evaluate(), "device.threads=1")
+        small = (SMALL_JUDGE,) if self.question.data == "cifar" else ()
+        further = (*self.trial.asked, *small, *self.more_of_evaluate(), "device.threads=1")
         return ["evaluate", f"ckpt={checkpoint}", *asked, *further]
 
     def more_of_evaluate(self) -> tuple[str, ...]:

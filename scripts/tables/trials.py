@@ -9,6 +9,9 @@ NAME = "labels"
 ENDLESS = ("train.steps=1000000",)
 """Steps of a run that only its CPU time ends."""
 
+SMALL_JUDGE = "features.colour=null"
+"""What gives colour images the classifier of grey ones, by which all rows of the tables have been measured."""
+
 CIFAR_CLASSES = ("automobile", "ship", "horse")
 """Classes of which a conditional run's samples are shown."""
 
@@ -151,7 +154,7 @@ CIFAR = Question(
     "cifar",
     (FID, AGREEMENT),
     "CIFAR-10's 50,000 training images as JPEG files (not the original pixels) at 32×32, each network for 30 CPU "
-    "minutes, the residual ones of 64 channels. FID is of 10,000 samples in the features of a classifier of "
+    "minutes, the residual ones of 64 channels. FID is of 10,000 samples in the features of a small classifier of "
     "these images: it compares the rows with each other, and is no published FID.",
     (
         Trial("dcgan", "DCGAN", 30, endless("model=dcgan", "sample.num=64")),

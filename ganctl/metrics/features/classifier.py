@@ -1,4 +1,4 @@
-"""A small classifier that learns the data's own classes, offline and in about a minute."""
+"""A classifier that learns the data's own classes, offline and in minutes."""
 
 import time
 from collections.abc import Iterator
@@ -15,6 +15,7 @@ from ganctl.data.batches import Batches
 from ganctl.data.store import Store
 from ganctl.errors import DataError
 from ganctl.metrics.extractor import EXTRACTORS, KEY, Extracted, Extractor, FeatureExtractor, Reference, exact_fp32
+from ganctl.metrics.features.whitened import Whitened, WhitenedNetwork
 from ganctl.metrics.tensor_cache import TensorCache, digest
 from ganctl.runtime.console import say, track
 from ganctl.runtime.randomness import permutation, seeded
@@ -26,6 +27,7 @@ HELD_OUT = 10
 """One of so many labelled images is held out to measure the accuracy."""
 
 MOST_HELD_OUT = 10_000
+COLOURS = 3
 CPU = torch.device("cpu")
 
 
@@ -34,6 +36,7 @@ class Classifier(FeatureExtractor):
     """The last hidden layer and the logits of a convolutional network that has learnt the data's labels.
 
     It is trained on the CPU by one thread, so that the same data and settings give the same bits, and cached.
+    Colour images, whose classes are harder to tell, have a network of their own, if `colour` is given.
     Distances in its features compare runs on the same data; they are not a published FID.
     """
 
@@ -44,6 +47,7 @@ class Classifier(FeatureExtractor):
     batch_size: Annotated[int, Field(ge=2, le=65_536)]
     lr: Annotated[float, Field(gt=0)]
     seed: Annotated[int, Field(ge=0)]
+    colour: Whitened | None
 
     def open(self, reference: Reference) -> Extractor:
         """Return the classifier; raise `ConfigError` for points, `DataError` for images without labels."""
@@ -56,28 +60,34 @@ class Classifier(FeatureExtractor):
                 f"{KEY}: classifier is taught by labels, and this data has {has}; give each class a folder of its "
                 f"own, or take {KEY}=torchvision, or raw for small images"
             )
+        channels, classes = labelled.space.shape[0], len(labelled.classes)
+        network: Judge
         with seeded(self.seed, "classifier"):
-            network = Network(labelled.space.shape[0], len(labelled.classes), self.width, self.side)
+            if self.colour is not None and channels == COLOURS:
+                network = WhitenedNetwork(channels, classes, self.colour.widths, self.side)
+            else:
+                network = Network(channels, classes, self.width, self.side)
         accuracy = self._teach_or_find(network, labelled, reference.cache)
         network.to(memory_format=torch.channels_last).to(reference.device).requires_grad_(False).eval()
-        channels = reference.store.space.shape[0] if source.stacked else 1
+        planes = reference.store.space.shape[0] if source.stacked else 1
         side = min(self.side, max(labelled.space.shape[1:]))
         return Extractor(
             name="classifier",
             extract=partial(extract_stacked if source.stacked else extract, network),
             identity=f"classifier-{digest(network.state_dict())[:32]}",
-            dimension=network.dimension * channels,
+            dimension=network.dimension * planes,
             device=reference.device,
-            classes=len(labelled.classes) ** channels,
+            classes=classes**planes,
             takes=reference.store.space,
             resizer=f"bilinear, antialiased, to {side} pixels" if side < max(labelled.space.shape[1:]) else "none",
             accuracy=accuracy,
         )
 
-    def _teach_or_find(self, network: "Network", labelled: Store, cache: str) -> float:
+    def _teach_or_find(self, network: "Judge", labelled: Store, cache: str) -> float:
         """Give the network its weights; return the share of held-out images that it classifies right."""
         cached = TensorCache(cache, "classifiers")
-        question = [CLASSIFIER_VERSION, self.model_dump(), labelled.fingerprint]
+        unused = set() if isinstance(network, WhitenedNetwork) else {"colour"}
+        question = [CLASSIFIER_VERSION, self.model_dump(exclude=unused), labelled.fingerprint]
         forms = {name: (value.dtype, tuple(value.shape)) for name, value in _answer(network, 0.0).items()}
         if (found := cached.read(question, forms)) is not None:
             accuracy = found.pop("accuracy").item()
@@ -86,7 +96,11 @@ class Classifier(FeatureExtractor):
         started = time.monotonic()
         taught, held_out = split(labelled, self.seed)
         with torch.enable_grad(), exact_fp32(), single_thread():
-            self._teach(network, labelled, taught)
+            if isinstance(network, WhitenedNetwork):
+                assert self.colour is not None
+                self.colour.teach(network, labelled, taught, self.seed)
+            else:
+                self._teach(network, labelled, taught)
             accuracy = share_right(network, labelled, held_out)
         say(
             f"classifier of {len(labelled.classes)} classes taught in {time.monotonic() - started:.0f} s: "
@@ -111,7 +125,7 @@ class Classifier(FeatureExtractor):
         network.eval()
 
 
-def _answer(network: "Network", accuracy: float) -> dict[str, Tensor]:
+def _answer(network: "Judge", accuracy: float) -> dict[str, Tensor]:
     """Return what is cached of a trained network."""
     weights = {f"network.{name}": value for name, value in network.state_dict().items()}
     return weights | {"accuracy": torch.tensor(accuracy, dtype=torch.float64)}
@@ -148,12 +162,15 @@ class Network(nn.Module):
         return features, self.head(features)
 
 
-def extract(network: Network, images: Tensor) -> Extracted:
+Judge = Network | WhitenedNetwork
+
+
+def extract(network: Judge, images: Tensor) -> Extracted:
     """Return features and logits of images, uint8 [n, height, width, channels]."""
     return Extracted(*network(unit(images.to(network.head.weight.device))))
 
 
-def extract_stacked(network: Network, images: Tensor) -> Extracted:
+def extract_stacked(network: Judge, images: Tensor) -> Extracted:
     """Return features and logits of images, uint8 [n, height, width, channels], each channel an image of its own.
 
     Features of the channels are joined; a class is one of each channel, its logit the sum of their
@@ -180,7 +197,7 @@ def split(labelled: Store, seed: int) -> tuple[Tensor, Tensor]:
 
 
 @torch.no_grad()
-def share_right(network: Network, store: Store, rows: Tensor) -> float:
+def share_right(network: Judge, store: Store, rows: Tensor) -> float:
     """Return the share of images in rows of a store that the network classifies right, 0 to 1."""
     assert store.labels is not None
     right = 0
