@@ -161,6 +161,16 @@ CONFIGS = {
         ),
         *EVERY_FIFTH,
     ],
+    "r3gan one backward": [
+        *small_words(
+            "loss=relativistic",
+            "penalty=[r1,r2]",
+            "penalty.r1.every=1",
+            "device.precision=bf16",
+            model="r3gan",
+        ),
+        *EVERY_FIFTH,
+    ],
     "saves of 10 MB at each step": [
         *small_words("model.generator.hidden=[512,512]", "optimizer=adamw", model="mlp"),
         "checkpoint.every=1",
