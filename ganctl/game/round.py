@@ -312,7 +312,7 @@ class Round:
         with intercepts() as found:
             logits, shown = getattr(self, f"{side}_logits"), self.shown(side)
             gradient, slope = self._differentiate(logits, samples, shown)
-        told = (slope * shown.detach().reshape(slope.shape)).sum(1) + torch.stack(found).sum(0)
+        told = sum(found, (slope * shown.detach().reshape(slope.shape)).sum(1))
         self.__dict__[f"{side}_logits"] = logits.detach() + (told - told.detach())
         return gradient
 

@@ -16,7 +16,6 @@ from ganctl.runs.drawing import swept
 from ganctl.runs.generator import TrainedGenerator, open_generator
 from ganctl.runtime.randomness import generator
 from scripts.tables.runs import composed
-from scripts.tables.trials import SMALL_JUDGE
 
 AT_ONCE = 250
 ROWS = 8
@@ -43,7 +42,7 @@ def drawn(trained: TrainedGenerator, latents: Tensor, labels: Tensor | None) -> 
 
 def predicted(config: TrainConfig, store: Store, samples: Tensor) -> tuple[Tensor, float]:
     """Return the class that the classifier tells of each sample, int64 [count], and its own accuracy, 0 to 1."""
-    question = evaluate_command(composed(["evaluate", "ckpt=-", "metric/features=classifier", SMALL_JUDGE]))
+    question = evaluate_command(composed(["evaluate", "ckpt=-", "metric/features=classifier"]))
     extractor = question.features.open(Reference(config.data, store, torch.device("cpu"), question.cache))
     assert extractor.accuracy is not None
     logits = [extractor.extract(part).logits for part in samples.split(AT_ONCE)]

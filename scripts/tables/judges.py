@@ -47,7 +47,7 @@ def main() -> None:
     """Print, for each network, its accuracy, the seconds it took, and the FID of each set of images."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cifar", required=True)
-    parser.add_argument("--cache", default="auto", help="where classifiers are kept; off teaches them anew")
+    parser.add_argument("--cache", default="auto", help="folder of cached classifiers; off trains them again")
     options = parser.parse_args()
     keep_freed_memory()
     torch.set_num_threads(1)

@@ -9,15 +9,14 @@ from typing import Annotated, Literal
 import torch
 from pydantic import Field
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy, interpolate
 
-from ganctl.data.batches import Batches
 from ganctl.data.store import Store
 from ganctl.errors import DataError
 from ganctl.metrics.extractor import EXTRACTORS, KEY, Extracted, Extractor, FeatureExtractor, Reference, exact_fp32
+from ganctl.metrics.features.teaching import batches_of, learn, resized, unit
 from ganctl.metrics.features.whitened import Whitened, WhitenedNetwork
 from ganctl.metrics.tensor_cache import TensorCache, digest
-from ganctl.runtime.console import say, track
+from ganctl.runtime.console import say
 from ganctl.runtime.randomness import permutation, seeded
 
 CLASSIFIER_VERSION = 2
@@ -28,7 +27,6 @@ HELD_OUT = 10
 
 MOST_HELD_OUT = 10_000
 COLOURS = 3
-CPU = torch.device("cpu")
 
 
 @EXTRACTORS.register
@@ -96,11 +94,7 @@ class Classifier(FeatureExtractor):
         started = time.monotonic()
         taught, held_out = split(labelled, self.seed)
         with torch.enable_grad(), exact_fp32(), single_thread():
-            if isinstance(network, WhitenedNetwork):
-                assert self.colour is not None
-                self.colour.teach(network, labelled, taught, self.seed)
-            else:
-                self._teach(network, labelled, taught)
+            self._teach(network, labelled, taught)
             accuracy = share_right(network, labelled, held_out)
         say(
             f"classifier of {len(labelled.classes)} classes taught in {time.monotonic() - started:.0f} s: "
@@ -109,20 +103,17 @@ class Classifier(FeatureExtractor):
         cached.write(question, _answer(network, accuracy))
         return accuracy
 
-    def _teach(self, network: "Network", labelled: Store, taught: Tensor) -> None:
-        """Minimise the cross entropy by Adam, its rate falling from `lr` to 0 by a cosine."""
-        network.to(memory_format=torch.channels_last).train()
-        batches = Batches(labelled, self.batch_size, self.seed, CPU, torch.float32, (0.0, 1.0), taught)
+    def _teach(self, network: "Judge", labelled: Store, taught: Tensor) -> None:
+        """Teach the labels: the small network by Adam, its rate falling from `lr` to 0 by a cosine."""
+        if isinstance(network, WhitenedNetwork):
+            assert self.colour is not None
+            self.colour.teach(network, labelled, taught, self.seed)
+            return
+        assert labelled.labels is not None
+        batches = batches_of(labelled, self.batch_size, self.seed, taught)
         optimizer = torch.optim.Adam(network.parameters(), self.lr)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, self.steps)
-        assert labelled.labels is not None
-        for step in track(range(self.steps), self.steps, "teaching the classifier"):
-            optimizer.zero_grad()
-            labels = labelled.labels[batches.indices("classifier", step)]
-            cross_entropy(network(batches.samples("classifier", step))[1], labels).backward()
-            optimizer.step()
-            schedule.step()
-        network.eval()
+        learn(network, labelled.labels, batches, optimizer, schedule, self.steps)
 
 
 def _answer(network: "Judge", accuracy: float) -> dict[str, Tensor]:
@@ -156,9 +147,7 @@ class Network(nn.Module):
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return features and logits."""
-        if max(images.shape[-2:]) > self.side:
-            images = interpolate(images, (self.side, self.side), mode="bilinear", antialias=True)
-        features = self.body(images).mean((2, 3))
+        features = self.body(resized(images, self.side)).mean((2, 3))
         return features, self.head(features)
 
 
@@ -215,8 +204,3 @@ def single_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
-
-
-def unit(samples: Tensor) -> Tensor:
-    """Return images, uint8 [n, height, width, channels], as float32 [n, channels, height, width] in [0, 1]."""
-    return samples.permute(0, 3, 1, 2).float() / 255

@@ -5,13 +5,12 @@ from typing import Annotated
 import torch
 from pydantic import Field
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy, gelu, interpolate, max_pool2d, relu
+from torch.nn.functional import gelu, max_pool2d, relu
 
 from ganctl.augment.flip_shift import flip_and_shift
-from ganctl.data.batches import Batches
 from ganctl.data.store import Store
+from ganctl.metrics.features.teaching import CPU, batches_of, learn, resized, unit
 from ganctl.registry import Spec
-from ganctl.runtime.console import track
 from ganctl.runtime.randomness import generator
 
 KERNEL = 3
@@ -32,8 +31,6 @@ SCALE = 0.3
 RISE, START, END = 0.25, 0.2, 0.01
 """Share of the updates in which the learning rate rises, and its first and last value as shares of the highest."""
 
-CPU = torch.device("cpu")
-
 
 class Whitened(Spec):
     """A first layer that is computed, not learned, blocks of convolutions, and one cycle of SGD.
@@ -51,9 +48,9 @@ class Whitened(Spec):
 
     def teach(self, network: "WhitenedNetwork", labelled: Store, taught: Tensor, seed: int) -> None:
         """Whiten patches of the images in such rows of a store, and learn their labels by Nesterov's SGD."""
-        network.to(memory_format=torch.channels_last).train()
+        assert labelled.labels is not None
         network.whiten(labelled.samples[taught[:PATCHED]])
-        batches = Batches(labelled, self.batch_size, seed, CPU, torch.float32, (0.0, 1.0), taught)
+        batches = batches_of(labelled, self.batch_size, seed, taught)
         learned = [weight for weight in network.parameters() if weight.requires_grad]
         groups = [
             {"params": [weight for weight in learned if weight.dim() > 1], "weight_decay": self.weight_decay},
@@ -62,16 +59,11 @@ class Whitened(Spec):
         optimizer = torch.optim.SGD(groups, self.lr, momentum=0.85, nesterov=True)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: cycle(step / self.steps))
         drawn = generator(CPU, "classifier", "moved", seed)
-        assert labelled.labels is not None
-        for step in track(range(self.steps), self.steps, "teaching the classifier"):
-            optimizer.zero_grad()
-            images = batches.samples("classifier", step)
-            moved = flip_and_shift(images, torch.rand(len(images), 3, generator=drawn))
-            labels = labelled.labels[batches.indices("classifier", step)]
-            cross_entropy(network(moved)[1], labels, label_smoothing=self.smoothing).backward()
-            optimizer.step()
-            schedule.step()
-        network.eval()
+
+        def moved(images: Tensor) -> Tensor:
+            return flip_and_shift(images, torch.rand(len(images), 3, generator=drawn))
+
+        learn(network, labelled.labels, batches, optimizer, schedule, self.steps, moved, self.smoothing)
 
 
 def cycle(share: float) -> float:
@@ -104,7 +96,7 @@ class WhitenedNetwork(nn.Module):
 
         Each is scaled to unit variance, and there twice, with either sign.
         """
-        pixels = self.resized(images.permute(0, 3, 1, 2).float() / 255)
+        pixels = resized(unit(images), self.side)
         cut = pixels.unfold(2, KERNEL, 2).unfold(3, KERNEL, 2)  # [n, channels, rows, columns, KERNEL, KERNEL]
         patches = cut.transpose(1, 3).flatten(3).flatten(0, 2).double()
         mean = patches.mean(0)
@@ -116,15 +108,9 @@ class WhitenedNetwork(nn.Module):
         assert self.patches.bias is not None
         self.patches.bias.copy_(torch.cat([bias, -bias]))
 
-    def resized(self, images: Tensor) -> Tensor:
-        """Return images of at most `side` pixels."""
-        if max(images.shape[-2:]) > self.side:
-            images = interpolate(images, (self.side, self.side), mode="bilinear", antialias=True)
-        return images
-
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return features and logits."""
-        features = self.blocks(gelu(self.patches(self.resized(images)))).amax((2, 3))
+        features = self.blocks(gelu(self.patches(resized(images, self.side)))).amax((2, 3))
         return features, SCALE * self.head(features)
 
 
