@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ganctl.errors import GanctlError
-from scripts.tables import few, labels, losses, mixtures, stacked, trials
+from scripts.tables import few, labels, losses, mixtures, quality, stacked, trials
 from scripts.tables.launch import Launcher, Processes
 from scripts.tables.table import Job, Table, command, jobs
 
@@ -99,7 +99,7 @@ def main(table: Table, arguments: Sequence[str], launcher: Launcher) -> int:
 def entry_point() -> int:
     """Run the command line of this process and return its exit code."""
     name, *arguments = sys.argv[1:] or [""]
-    names = (*TABLES, trials.NAME, few.NAME)
+    names = (*TABLES, trials.NAME, few.NAME, quality.NAME)
     if name not in names:
         print(f"scripts.tables: which table? There are {', '.join(names)}", file=sys.stderr)
         return 2
@@ -108,6 +108,8 @@ def entry_point() -> int:
             return labels.main(arguments, Processes())
         if name == few.NAME:
             return few.main(arguments, Processes())
+        if name == quality.NAME:
+            return quality.main(arguments, Processes(), Processes(quality.PLAIN))
         return main(TABLES[name], arguments, Processes())
     except GanctlError as error:
         print(f"scripts/tables/{name}: {error}", file=sys.stderr)
