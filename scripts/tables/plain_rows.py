@@ -38,22 +38,22 @@ LOOPS = {"tutorial": Loop(128), "examples": Loop(64), "examples64": Loop(64, 64)
 
 
 class Clock:
-    """CPU seconds of this process since its start, less those spent on measuring."""
+    """CPU seconds of this process since `started` of them, less those spent on measuring."""
 
-    def __init__(self) -> None:
-        self._measuring = 0.0
+    def __init__(self, started: float = 0.0) -> None:
+        self._left_out = started
 
     @property
     def seconds(self) -> float:
         """CPU seconds of training, the start and the loading of the data included."""
-        return time.process_time() - self._measuring
+        return time.process_time() - self._left_out
 
     @contextmanager
     def stopped(self) -> Iterator[None]:
         """Leave out what is done meanwhile."""
         started = time.process_time()
         yield
-        self._measuring += time.process_time() - started
+        self._left_out += time.process_time() - started
 
 
 def initialise(layer: nn.Module) -> None:
@@ -87,9 +87,8 @@ def drawn(generator: nn.Module, count: int) -> Tensor:
     return torch.cat(parts)
 
 
-def points(asked: dict[str, Any]) -> list[list[float]]:
+def points(asked: dict[str, Any], clock: Clock) -> list[list[float]]:
     """Train a row on a set; return CPU seconds, steps and FID at each of `marks`, CPU seconds that ascend."""
-    clock = Clock()
     loop = LOOPS[asked["row"]]
     (images,) = (each for each in SETS if each.key == asked["images"])
     places = Places(asked["mnist"], asked["cifar"], asked["horses"])
@@ -117,7 +116,7 @@ def main() -> None:
     """Do what the argument asks, and write what was found to its `out`."""
     asked = json.loads(sys.argv[1])
     torch.set_num_threads(1)
-    write_whole(Path(asked["out"]), json.dumps(points(asked)).encode())
+    write_whole(Path(asked["out"]), json.dumps(points(asked, Clock())).encode())
 
 
 if __name__ == "__main__":

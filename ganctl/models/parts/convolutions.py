@@ -185,9 +185,12 @@ def _at_weight(pixels: Tensor, gradient: Tensor, weight: Tensor, stride: Size, p
         # A convolution of one input channel in all samples with the gradient of one output channel.
         channels, outputs = (values.transpose(0, 1).contiguous() for values in (pixels, gradient))
         height, width = weight.shape[2:]
-        return conv2d(channels, outputs, None, 1, padding, stride)[:, :, :height, :width].transpose(0, 1)
+        found = conv2d(channels, outputs, None, 1, padding, stride)[:, :, :height, :width]
+        # One transposition brings it to the weight's layout; what adds it up would copy it twice, element by element.
+        rows = found.flatten(1).t().contiguous()
+        return rows.view(-1, height, width, len(found)).permute(0, 3, 1, 2)
     mask = [False, True, False]
-    found: Tensor = torch.ops.aten.convolution_backward(
+    at_weight: Tensor = torch.ops.aten.convolution_backward(
         gradient, pixels, weight, None, stride, padding, (1, 1), False, (0, 0), 1, mask
     )[1]
-    return found
+    return at_weight
