@@ -102,10 +102,11 @@ class LoggingConfig(Spec):
 
 
 class SampleConfig(Spec):
-    """How often, in steps, and how many samples are drawn into an image."""
+    """How often, in steps, and how many samples are drawn into an image, and whether the terminal shows it."""
 
     every: Count
     num: Annotated[int, Field(ge=1, le=10_000)]
+    show: bool
 
 
 class CheckpointConfig(Spec):

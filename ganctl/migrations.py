@@ -34,6 +34,7 @@ ADDED = (
     Added("metric", {}),
     Added("features", None),
     Added("features.colour", None, ("classifier",)),
+    Added("sample.show", False),
     Added("checkpoint.keep_every", 0),
     Added("device.graphs", False),
     Added("device.compile", False),

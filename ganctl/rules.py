@@ -16,6 +16,9 @@ WARNING: list[Rule] = []
 TAKEN = frozenset({"adversarial", "gradient_norm", "skipped_updates"})
 """The values of a player's update that are no terms."""
 
+FORGOTTEN = 0.01
+"""The share of the generator's first weights in its average at the end that no sample shows."""
+
 
 def check(config: TrainConfig) -> list[str]:
     """Return the warnings about a config; raise `ConfigError` for the first rule that refuses it."""
@@ -221,6 +224,27 @@ def _schedule_past_the_end(config: TrainConfig) -> str | None:
         if last > steps:
             return f"schedule.{key} reaches its end at step {last:,}, but train.steps={steps} ends the run before"
     return None
+
+
+@_warn
+def _average_of_first_weights(config: TrainConfig) -> str | None:
+    ema, train = config.ema, config.train
+    if ema.half_life == 0 or ema.ramp > 0:
+        return None
+    batch = train.batch_size * train.accumulate * train.n_dis
+    schedule = config.schedule.ema.ending(train.steps)
+    looked_at = range(0, train.steps, -(-train.steps // 1000))
+    factors = [schedule.factor(step) for step in looked_at]
+    if 0 in factors:
+        return None
+    images = batch * train.steps
+    share = 0.5 ** (sum(images / len(factors) / (ema.half_life * factor) for factor in factors))
+    if share < FORGOTTEN:
+        return None
+    return (
+        f"ema.half_life={ema.half_life:g} images is too long for a run of {images:,}: {share:.0%} of the average "
+        "would still be the first weights, and so samples be blurred; set ema.ramp=0.05, or a shorter half-life"
+    )
 
 
 @_warn

@@ -95,6 +95,12 @@ CASES: dict[str, tuple[list[str], list[str], str]] = {
         [LINEAR, "schedule.learning_rate.until=1"],
         "schedule.learning_rate reaches its end at step 2,000, but train.steps=1 ends the run before",
     ),
+    "_average_of_first_weights": (
+        ["ema.ramp=0", "ema.half_life=4"],
+        ["ema.ramp=0.05", "ema.half_life=4"],
+        "ema.half_life=4 images is too long for a run of 4: 50% of the average would still be the first weights, "
+        "and so samples be blurred; set ema.ramp=0.05, or a shorter half-life",
+    ),
     "_frozen_at_random": (
         ["model.discriminator.frozen=1"],
         ["model.discriminator.frozen=0"],
@@ -130,6 +136,15 @@ MORE = [
     (["penalty=[r1,r2,orthogonal,weight_clipping]", BATCH_NORM], []),
     (["schedule.ema.warmup=3"], ["_schedule_past_the_end"]),
     (["schedule.ema.until=3"], []),
+    (["ema.ramp=0", "ema.half_life=0.5"], []),
+    (["ema.ramp=0", "ema.half_life=0"], []),
+    (["ema.ramp=0", "ema.half_life=30", "train.n_dis=50", "train.accumulate=2"], []),
+    (["ema.ramp=0", "ema.half_life=1", "schedule.ema.shape=linear", "schedule.ema.final=0", "train.steps=3"], []),
+    (["ema.ramp=0", "ema.half_life=0.5", "schedule.ema.shape=cosine", "train.steps=9"], []),
+    (
+        ["ema.ramp=0", "ema.half_life=1", "train.steps=3", "schedule.ema.warmup=2", "schedule.ema.final=0"],
+        [],
+    ),
     (
         ["schedule.penalty.shape=cosine", "schedule.penalty.warmup=3"],
         ["_schedule_without_end", "_schedule_past_the_end"],

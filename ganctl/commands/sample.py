@@ -22,6 +22,7 @@ from ganctl.commands.seeds import Seeds
 from ganctl.errors import ConfigError, counted
 from ganctl.game.sampling import generate
 from ganctl.images.png import captioned, encoded, save
+from ganctl.images.terminal import show
 from ganctl.models.latents import LatentSpace
 from ganctl.runs.drawing import swept
 from ganctl.runs.generator import GeneratorCommand, TrainedGenerator, open_generator
@@ -56,6 +57,7 @@ class SampleCommand(GeneratorCommand):
     classes: Classes = Field(alias="class")
     truncation: Annotated[float, Field(gt=0)] | None
     sweep: bool
+    show: bool
     images: bool
     batch_size: Annotated[int, Field(ge=1)]
 
@@ -110,6 +112,8 @@ def _draw(sheet: Sheet, command: SampleCommand, file: Path | None, trained: Trai
         write_whole(path, _content(rows, sheet, space, path.suffix.lower()))
     noun = "point" if space.kind is POINTS else "sample"
     say(f"{counted(len(rows), noun)} of step {checkpoint.header.step:,}: {path}")
+    if command.show:
+        show(_drawing(rows, sheet, space))
     if command.images:
         singles = path.with_suffix("")
         for image, name in zip(rows.numpy(), _names(command, sheet, space.classes), strict=True):
@@ -156,10 +160,7 @@ def _check_model(command: SampleCommand, file: Path | None, trained: TrainedGene
 def _content(rows: Tensor, sheet: Sheet, space: SampleSpace, ending: str) -> bytes:
     """Return a file of samples as a store has them, or of a drawing of them."""
     if ending == ".png":
-        drawing = space.kind.draw(rows, columns=sheet.columns)
-        if sheet.rows is not None and space.kind is not POINTS:
-            drawing = captioned(drawing, [_caption(space.classes[label], label) for label in sheet.rows])
-        return encoded(drawing)
+        return encoded(_drawing(rows, sheet, space))
     values, content = rows.numpy(), io.BytesIO()
     if ending == ".npy":
         np.save(content, values)
@@ -169,6 +170,14 @@ def _content(rows: Tensor, sheet: Sheet, space: SampleSpace, ending: str) -> byt
     else:
         np.savetxt(content, values, "%.9g", ",")
     return content.getvalue()
+
+
+def _drawing(rows: Tensor, sheet: Sheet, space: SampleSpace) -> np.ndarray:
+    """Return a drawing of samples as a store has them, uint8 [height, width, channels], rows of classes named."""
+    drawing = space.kind.draw(rows, columns=sheet.columns)
+    if sheet.rows is not None and space.kind is not POINTS:
+        drawing = captioned(drawing, [_caption(space.classes[label], label) for label in sheet.rows])
+    return drawing
 
 
 def _caption(name: str, label: int) -> str:

@@ -15,6 +15,7 @@ from ganctl.errors import WriteError
 from ganctl.folders.run_folder import RunFolder
 from ganctl.game.scalars import SIGNS
 from ganctl.images.png import encoded
+from ganctl.images.terminal import show
 from ganctl.loggers.logger import Logger
 from ganctl.loggers.table import LOGGERS
 from ganctl.runtime.console import recorded, say
@@ -111,6 +112,8 @@ class Desk:
             write_whole(self.folder.samples / f"step-{step:08d}.png", png)
             for logger in self._loggers:
                 logger.image(step, png, pixels.shape[:2])
+            if self.config.sample.show:
+                show(pixels)
 
     def checkpoint(self, header: Header, tensors: Mapping[str, Tensor]) -> None:
         """Write the checkpoint of a step and remove those that no rule keeps; with a score, replace the best one.

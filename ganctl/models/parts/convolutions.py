@@ -186,7 +186,7 @@ def _at_weight(pixels: Tensor, gradient: Tensor, weight: Tensor, stride: Size, p
         channels, outputs = (values.transpose(0, 1).contiguous() for values in (pixels, gradient))
         height, width = weight.shape[2:]
         found = conv2d(channels, outputs, None, 1, padding, stride)[:, :, :height, :width]
-        # One transposition brings it to the weight's layout; what adds it up would copy it twice, element by element.
+        # Transposed once into the weight's layout, for otherwise autograd copies it twice, and slowly.
         rows = found.flatten(1).t().contiguous()
         return rows.view(-1, height, width, len(found)).permute(0, 3, 1, 2)
     mask = [False, True, False]
