@@ -13,7 +13,7 @@ from scripts.tables.report import filled, page_of, with_section
 from scripts.tables.results import Record
 from scripts.tables.table import standard_error
 
-SHOWN = (30, 60, 120, 240, 600)
+SHOWN = (30, 60, 120, 240, 300)
 """The marks of the tables, in CPU seconds."""
 
 OURS, TUTORIAL = "ganctl", "tutorial"
