@@ -8,8 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-DCGAN = ("model=dcgan", "model.latent=100", "optimizer.lr=2e-4", "optimizer.betas=[0.5,0.999]", "ema.half_life=0")
-MLP = ("model=mlp", "model.latent=100", "data.resolution=28", "optimizer.lr=2e-4", "ema.half_life=0")
+ADAM = ("optimizer.lr=2e-4", "optimizer.betas=[0.5,0.999]")
+WIDE = ("model.generator.width=64", "model.discriminator.width=64")
+DCGAN = ("model=dcgan", *WIDE, "model.latent=100", *ADAM, "ema.half_life=0")
+MLP = ("model=mlp", "model.latent=100", "data.resolution=28", *ADAM, "ema.half_life=0")
 CRITIC = "model.discriminator.norm=none"
 R1_R2 = ("loss=relativistic", "penalty=[r1,r2]", "penalty.r1.every=1", "penalty.r2.every=1", CRITIC)
 HINGE = ("loss=hinge", "penalty=[]", "optimizer.lr=2e-4", "ema.half_life=0")

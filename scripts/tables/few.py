@@ -18,6 +18,7 @@ from scripts.tables import budget
 from scripts.tables.budget import Watching
 from scripts.tables.launch import STOPPED
 from scripts.tables.table import Column, command
+from scripts.tables.trials import WIDE
 
 NAME = "few"
 IMAGES, SEEDS, MINUTES, SAMPLES = 500, 3, 4.0, 10_000
@@ -44,9 +45,10 @@ class Row:
     words: tuple[str, ...]
 
 
-SOURCE = Row("source", "the source: DCGAN on all classes", ("model=dcgan",))
+DCGAN = ("model=dcgan", *WIDE)
+SOURCE = Row("source", "the source: DCGAN on all classes", DCGAN)
 DIFFAUGMENT = "augment=[diffaugment]"
-TRANSFER = ("model=dcgan", f"init_from=outputs/{NAME}-source-0")
+TRANSFER = (*DCGAN, f"init_from=outputs/{NAME}-source-0")
 FASTGAN = (
     "model=fastgan",
     "model.generator.width=16",
@@ -66,9 +68,9 @@ STYLEGAN2 = (
 )
 """The recipe for a folder, as narrow as its header advises for a CPU."""
 ROWS = (
-    Row("dcgan", "DCGAN", ("model=dcgan",)),
-    Row("diffaugment", "DCGAN, DiffAugment", ("model=dcgan", DIFFAUGMENT)),
-    Row("ada", "DCGAN, ADA", ("model=dcgan", "augment=[ada]", "augment.ada.kimg=50")),
+    Row("dcgan", "DCGAN", DCGAN),
+    Row("diffaugment", "DCGAN, DiffAugment", (*DCGAN, DIFFAUGMENT)),
+    Row("ada", "DCGAN, ADA", (*DCGAN, "augment=[ada]", "augment.ada.kimg=50")),
     Row("fastgan", "FastGAN, DiffAugment", (*FASTGAN, DIFFAUGMENT)),
     Row("stylegan2", "StyleGAN2, ADA", STYLEGAN2),
     Row("transfer", "DCGAN from all classes", TRANSFER),
@@ -199,7 +201,7 @@ def main(arguments: Sequence[str], launcher: Watching, rows: Sequence[Row] = ROW
         return 0
     copy_pictures(Path(options.cifar))
     chosen = [row for row in rows if row.key in options.rows.split(",")]
-    if any(row.words[:2] == TRANSFER for row in chosen):
+    if any(row.words == TRANSFER for row in chosen):
         print(do(Work(SOURCE, 0, 2 * options.minutes, options.num, options.cifar), launcher), flush=True)
     todo = [
         Work(row, seed, options.minutes, options.num, options.cifar)
