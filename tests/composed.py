@@ -9,3 +9,10 @@ def composed(*words: str, command: str = "train") -> dict[str, Any]:
     """Return the config that the command's arguments compose to, as plain data."""
     (job,) = compose.jobs(command, words)
     return job.values()
+
+
+EARLIER_DEFAULTS = (
+    *("model.generator.width=64", "model.discriminator.width=64"),
+    *("optimizer.betas=[0.5,0.99]", "penalty.r1.weight=1"),
+)
+"""What DCGAN's first defaults were: folders of runs by them have names that follow from these values."""

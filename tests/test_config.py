@@ -12,7 +12,7 @@ from ganctl.data.sources import SOURCES
 from ganctl.errors import ConfigError
 from ganctl.registry import Spec
 from tests.changed import changed, setting
-from tests.composed import composed
+from tests.composed import EARLIER_DEFAULTS, composed
 
 
 @pytest.fixture(scope="module")
@@ -93,10 +93,11 @@ def test_a_run_is_named_by_its_data_model_loss_and_eight_digits_or_as_told() -> 
 
 
 def test_the_default_run_keeps_its_name_so_that_old_folders_are_found() -> None:
-    assert config().run_name() == "digits-dcgan-nonsaturating-20a0095c"
-    as_before = "train.share_fakes=false"
-    assert config(as_before).run_name() == "digits-dcgan-nonsaturating-9aa1a4a4"
-    assert config(as_before, "data=folder", "data.path=x").run_name() == "x-dcgan-nonsaturating-44f486ab"
+    assert config().run_name() == "digits-dcgan-nonsaturating-4f80ba34"
+    assert config(*EARLIER_DEFAULTS).run_name() == "digits-dcgan-nonsaturating-20a0095c"
+    as_before = (*EARLIER_DEFAULTS, "train.share_fakes=false")
+    assert config(*as_before).run_name() == "digits-dcgan-nonsaturating-9aa1a4a4"
+    assert config(*as_before, "data=folder", "data.path=x").run_name() == "x-dcgan-nonsaturating-44f486ab"
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from ganctl.config import flatten, train_config
 from ganctl.errors import ConfigError
 from ganctl.folders.run_folder import RunFolder
 from ganctl.migrations import ADDED, MOVED, Added, completed, without_effect
-from tests.composed import composed
+from tests.composed import EARLIER_DEFAULTS, composed
 from tests.conftest import TINY, Cli
 
 LOSSES_BEFORE = ["nonsaturating", "hinge", "wgan"]
@@ -48,7 +48,7 @@ def test_a_config_from_before_is_the_same_run(loss: str) -> None:
 
 
 def test_the_default_run_from_before_keeps_the_name_it_had() -> None:
-    assert train_config(before(composed())).run_name() == "digits-dcgan-nonsaturating-9aa1a4a4"
+    assert train_config(before(composed(*EARLIER_DEFAULTS))).run_name() == "digits-dcgan-nonsaturating-9aa1a4a4"
 
 
 @pytest.mark.parametrize("number", range(len(ADDED)))
@@ -104,7 +104,7 @@ def moved_back(values: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.parametrize(("words", "digest"), [((), "20a0095c"), (("train.pack=2",), "769a7194")])
 def test_a_moved_key_is_read_from_its_earlier_place_as_the_same_run(words: tuple[str, ...], digest: str) -> None:
-    new = composed(*words)
+    new = composed(*EARLIER_DEFAULTS, *words)
     assert completed(moved_back(new)) == new
     assert train_config(moved_back(new)).saved() == train_config(new).saved()
     assert train_config(new).run_name() == f"digits-dcgan-nonsaturating-{digest}"

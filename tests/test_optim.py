@@ -14,12 +14,12 @@ from tests.game.games import small_config, small_game
             (
                 "optimizer=adam",
                 "optimizer.lr=1e-3",
-                "optimizer.generator.betas=[0,0.9]",
+                "optimizer.generator.betas=[0.5,0.9]",
                 "optimizer.discriminator.eps=1e-6",
             ),
             torch.optim.Adam,
-            {"lr": 1e-3, "betas": (0.0, 0.9), "eps": 1e-8, "weight_decay": 0.0},
-            {"lr": 1e-3, "betas": (0.5, 0.99), "eps": 1e-6, "weight_decay": 0.0},
+            {"lr": 1e-3, "betas": (0.5, 0.9), "eps": 1e-8, "weight_decay": 0.0},
+            {"lr": 1e-3, "betas": (0.0, 0.99), "eps": 1e-6, "weight_decay": 0.0},
         ),
         (
             ("optimizer=sgd", "optimizer.momentum=0.9", "optimizer.discriminator.weight_decay=0.1"),
@@ -34,7 +34,7 @@ from tests.game.games import small_config, small_game
                 "optimizer.discriminator.betas=[0.9,0.999]",
             ),
             torch.optim.AdamW,
-            {"lr": 4e-4, "betas": (0.5, 0.99), "eps": 1e-8, "weight_decay": 0.1},
+            {"lr": 4e-4, "betas": (0.0, 0.99), "eps": 1e-8, "weight_decay": 0.1},
             {"lr": 4e-4, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.01},
         ),
         (

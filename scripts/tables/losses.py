@@ -62,7 +62,12 @@ ROWS = {
     ),
     "wgan_gp": _words("wgan_gp", *_adam("1e-4", "[0,0.9]"), n_dis=5),  # Gulrajani et al. 2017, algorithm 1
     "relativistic": _words(  # R3GAN: Huang et al. 2024
-        "relativistic", "penalty=[r1,r2]", "penalty.r1.every=1", *NONE, *_adam("2e-4", "[0,0.99]")
+        "relativistic",
+        "penalty=[r1,r2]",
+        "penalty.r1={weight: 1, every: 1}",
+        "penalty.r2.weight=1",
+        *NONE,
+        *_adam("2e-4", "[0,0.99]"),
     ),
     "relativistic_average": _words(  # Jolicoeur-Martineau 2018, as for CIFAR-10
         "relativistic_average", "penalty=[]", *SPECTRAL, *DCGAN

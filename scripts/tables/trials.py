@@ -76,8 +76,13 @@ HINGE = (
 )
 """Spectral norm's loss (Miyato et al. 2018), with a faster discriminator in place of several updates of it."""
 
-WIDE = ("model.generator.width=64", "model.discriminator.width=64", "optimizer.betas=[0.5,0.99]")
-"""DCGAN's own width and first running mean, with which its rows were measured; ganctl's defaults are others."""
+WIDE = (
+    "model.generator.width=64",
+    "model.discriminator.width=64",
+    "optimizer.betas=[0.5,0.99]",
+    "penalty.r1.weight=1",
+)
+"""DCGAN's width and what else its rows were measured with; ganctl's defaults are others."""
 
 BIGGAN = ("model.generator.width=16", "model.discriminator.width=32")
 """As wide at 32 pixels as the SNGAN-shaped networks."""
