@@ -24,6 +24,9 @@ UNBALANCED, TOO_UNBALANCED = 3, 10
 
 MOST_CLASSES = 1_000
 
+DCGAN_WIDTH = 64
+"""Channels at the full side that pay after some minutes, or with few images (docs/results/time_to_quality.md)."""
+
 BYTES_PER_PIXEL = {"dcgan": 1_000, "biggan": 2_000, "fastgan": 10_000, "mlp": 1_000}
 """What a pixel of a batch takes in training, at the widths recommended here: twice what bf16 took on a CPU."""
 
@@ -173,6 +176,8 @@ def _model(facts: Facts, shape: tuple[int, ...], choice: _Choice, *, conditional
                 choice.take(word, reason)
         return "biggan"
     choice.take("model=dcgan", "without many images of each class it learns soonest")
+    for player in ("generator", "discriminator"):
+        choice.take(f"model.{player}.width={DCGAN_WIDTH}", "twice the default's, which is for the first minutes")
     return "dcgan"
 
 
