@@ -37,7 +37,9 @@ def seen(answer: bytes, columns: int = 80) -> str:
     terminal, inner = pty.openpty()
     rows = 40 if columns else 0
     fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 10 * columns, 20 * rows))
-    environment = os.environ | {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
+    size = {"COLUMNS", "LINES"}  # of the terminal that the tests run in
+    environment = {name: value for name, value in os.environ.items() if name not in size}
+    environment |= {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
     process = subprocess.Popen([sys.executable, "-c", PROGRAM], stdin=inner, stdout=inner, env=environment)
     os.close(inner)
     sent, answered, deadline = b"", 0, time.monotonic() + 60

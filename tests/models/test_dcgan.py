@@ -87,19 +87,19 @@ def test_points_and_sides_that_do_not_halve_together_are_refused() -> None:
         small().build_discriminator(space((1, 32, 1032)))
 
 
-def test_the_default_at_32_pixels_is_the_papers_ladder_of_widths() -> None:
+def test_the_default_at_32_pixels_doubles_its_channels_from_32_on() -> None:
     generator = spec().build_generator(space((1, 32, 32)))
     discriminator = spec().build_discriminator(space((1, 32, 32)))
     assert shapes(generator, torch.randn(2, 100), (nn.ConvTranspose2d,)) == [
-        (256, 4, 4),
-        (128, 8, 8),
-        (64, 16, 16),
+        (128, 4, 4),
+        (64, 8, 8),
+        (32, 16, 16),
         (1, 32, 32),
     ]
     assert shapes(discriminator, torch.randn(2, 1, 32, 32), (nn.Conv2d,)) == [
-        (64, 16, 16),
-        (128, 8, 8),
-        (256, 4, 4),
+        (32, 16, 16),
+        (64, 8, 8),
+        (128, 4, 4),
         (1, 1, 1),
     ]
 
