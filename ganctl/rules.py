@@ -226,18 +226,37 @@ def _schedule_past_the_end(config: TrainConfig) -> str | None:
     return None
 
 
+def _images(config: TrainConfig) -> int:
+    """Return the images that the discriminator sees in the whole run."""
+    train = config.train
+    return train.steps * train.batch_size * train.accumulate * train.n_dis
+
+
+def half_life_out_of_reach(config: TrainConfig) -> str | None:
+    """Return in one line why the average never has the half-life that was asked for, or None.
+
+    It is for those who have asked: a default that is for longer runs is nothing to note.
+    """
+    ema, images = config.ema, _images(config)
+    last = ema.ramp * images
+    if ema.ramp == 0 or last >= ema.half_life:
+        return None
+    return (
+        f"ema.half_life={ema.half_life:g} images is never reached: ema.ramp={ema.ramp:g} bounds it to {last:,.6g} at "
+        f"the end, a share of the {images:,} images of the run; raise ema.ramp"
+    )
+
+
 @_warn
 def _average_of_first_weights(config: TrainConfig) -> str | None:
-    ema, train = config.ema, config.train
+    ema, steps = config.ema, config.train.steps
     if ema.half_life == 0 or ema.ramp > 0:
         return None
-    batch = train.batch_size * train.accumulate * train.n_dis
-    schedule = config.schedule.ema.ending(train.steps)
-    looked_at = range(0, train.steps, -(-train.steps // 1000))
-    factors = [schedule.factor(step) for step in looked_at]
+    schedule = config.schedule.ema.ending(steps)
+    factors = [schedule.factor(step) for step in range(0, steps, -(-steps // 1000))]
     if 0 in factors:
         return None
-    images = batch * train.steps
+    images = _images(config)
     share = 0.5 ** (sum(images / len(factors) / (ema.half_life * factor) for factor in factors))
     if share < FORGOTTEN:
         return None

@@ -41,7 +41,7 @@ MAY_IMPORT = {
     | FOUNDATION
     | FAMILIES,
     "commands": {"checkpoints", "command_line", "config", "folders", "game", "images", "metrics", "migrations"}
-    | {"runs", "samples", "validation"}
+    | {"rules", "runs", "samples", "validation"}
     | FOUNDATION
     | FAMILIES,
     "cli": {"command_line", "commands", "errors", "plugins", "runtime"},

@@ -230,3 +230,15 @@ def test_no_rule_need_compare_ranges_for_data_and_generator_always_share_one(
     for pictures in (real, fake):
         assert low <= pictures.min() < low + 0.05
         assert 0.95 < pictures.max() <= 1
+
+
+def test_a_half_life_that_the_ramp_never_lets_the_run_reach_is_told_to_those_who_asked_for_it(
+    workspace: Path, cli: Cli
+) -> None:
+    told = (
+        "ema.half_life=1000 images is never reached: ema.ramp=0.05 bounds it to 0.2 at the end, a share of the 4 "
+        "images of the run; raise ema.ramp\n"
+    )
+    assert told in cli("train", *TINY, "ema.half_life=1000", "name=asked").out
+    assert "half_life" not in cli("train", *TINY, "name=unasked").out
+    assert "half_life" not in cli("train", *TINY, "ema.half_life=2", "ema.ramp=1", "name=reached").out

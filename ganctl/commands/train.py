@@ -8,8 +8,10 @@ from ganctl.commands.auto import chosen
 from ganctl.config import train_config
 from ganctl.errors import CheckpointError
 from ganctl.folders.naming import Naming
+from ganctl.rules import half_life_out_of_reach
 from ganctl.runs import start
 from ganctl.runs.transfer import identified
+from ganctl.runtime.console import say
 from ganctl.runtime.ranks import Ranks
 from ganctl.runtime.signals import Signals
 
@@ -22,6 +24,8 @@ def run(values: Typed, job: Job, signals: Signals) -> None:
     swept = job.folder is not None
     with Ranks.here().speaking():
         config = identified(train_config(chosen(values, job)))
+        if "ema.half_life" in values.typed and (problem := half_life_out_of_reach(config)) is not None:
+            say(problem)
     naming = Naming(config, job if swept else None)
     try:
         start.run(config, naming, signals)
