@@ -242,8 +242,8 @@ def half_life_out_of_reach(config: TrainConfig) -> str | None:
     if ema.ramp == 0 or last >= ema.half_life:
         return None
     return (
-        f"ema.half_life={ema.half_life:g} images is never reached: ema.ramp={ema.ramp:g} bounds it to {last:,.6g} at "
-        f"the end, a share of the {images:,} images of the run; raise ema.ramp"
+        f"ema.half_life={ema.half_life:g} images is never reached: ema.ramp={ema.ramp:g} bounds it to {last:,.6g} "
+        f"at the end, a share of the {images:,} images of the run; raise ema.ramp"
     )
 
 
