@@ -17,7 +17,7 @@ TAKEN = frozenset({"adversarial", "gradient_norm", "skipped_updates"})
 """The values of a player's update that are no terms."""
 
 FORGOTTEN = 0.01
-"""The share of the generator's first weights in its average at the end that no sample shows."""
+"""The largest share of the generator's first weights in the final average that samples do not show."""
 
 
 def check(config: TrainConfig) -> list[str]:

@@ -240,5 +240,6 @@ def test_a_half_life_that_the_ramp_never_lets_the_run_reach_is_told_to_those_who
         "images of the run; raise ema.ramp\n"
     )
     assert told in cli("train", *TINY, "ema.half_life=1000", "name=asked").out
+    assert told in cli("train", *TINY, "ema={half_life: 1000, ramp: 0.05}", "name=group").out
     assert "half_life" not in cli("train", *TINY, "name=unasked").out
     assert "half_life" not in cli("train", *TINY, "ema.half_life=2", "ema.ramp=1", "name=reached").out

@@ -24,8 +24,8 @@ UNBALANCED, TOO_UNBALANCED = 3, 10
 
 MOST_CLASSES = 1_000
 
-DCGAN_WIDTH = 64
-"""Channels at the full side that pay after some minutes, or with few images (docs/results/time_to_quality.md)."""
+FEW_WIDTH = 64
+"""DCGAN's channels next to the image for few images (docs/results/time_to_quality.md)."""
 
 BYTES_PER_PIXEL = {"dcgan": 1_000, "biggan": 2_000, "fastgan": 10_000, "mlp": 1_000}
 """What a pixel of a batch takes in training, at the widths recommended here: twice what bf16 took on a CPU."""
@@ -36,8 +36,11 @@ STYLEGAN2_BYTES = 180
 FIXED_BYTES = 3 << 29
 """What training takes whatever the batch: libraries, weights, optimizer."""
 
-MINUTES = 12
-"""What 5,000 steps on 32×32 pixels take on two cores of a CPU (docs/gallery.md)."""
+STEPS = {"few": (5_000, 5), "dcgan": (20_000, 7)}
+"""Steps of DCGAN for few or many images, and their minutes on two cores at 32×32 pixels (docs/gallery.md)."""
+
+OTHER_STEPS = (5_000, 12)
+"""The same of other networks."""
 
 BIGGAN = {
     "model.generator.width=16": "64 channels in every block, which a CPU can bear",
@@ -121,7 +124,7 @@ def recommend(facts: Facts, own: Collection[str] = ()) -> list[Recommendation]:
             choice.take("augment=[diffaugment]", told)
         if model is not None:
             _batch(facts, shape, BYTES_PER_PIXEL[model], 64, choice)
-        _steps(facts, shape, choice)
+        _steps(facts, shape, choice, "few" if few and model == "dcgan" else model or "")
     if few and "init_from" not in choice.own:
         choice.remark("a run on many images of this size makes a better start: init_from=<run> (docs/transfer.md)")
     return choice.made
@@ -176,8 +179,9 @@ def _model(facts: Facts, shape: tuple[int, ...], choice: _Choice, *, conditional
                 choice.take(word, reason)
         return "biggan"
     choice.take("model=dcgan", "without many images of each class it learns soonest")
-    for player in ("generator", "discriminator"):
-        choice.take(f"model.{player}.width={DCGAN_WIDTH}", "twice the default's, which is for the first minutes")
+    if few:
+        for player in ("generator", "discriminator"):
+            choice.take(f"model.{player}.width={FEW_WIDTH}", "learned few images better than the default's")
     return "dcgan"
 
 
@@ -222,11 +226,11 @@ def _batch(facts: Facts, shape: tuple[int, ...], of_pixel: int, usual: int, choi
     return batch
 
 
-def _steps(facts: Facts, shape: tuple[int, ...], choice: _Choice) -> None:
+def _steps(facts: Facts, shape: tuple[int, ...], choice: _Choice, kind: str) -> None:
     """Choose how long to train."""
     _, height, width = shape
     steps, told = 50_000, "hours on this GPU"
     if not facts.cuda:
-        minutes = round(MINUTES * height * width / 32**2)
-        steps, told = 5_000, f"about {minutes:,} minutes on two cores"
+        steps, minutes = STEPS.get(kind, OTHER_STEPS)
+        told = f"about {round(minutes * height * width / 32**2):,} minutes on two cores"
     choice.take(f"train.steps={steps}", f"{told}; the images on the way show when to stop, or to go on")

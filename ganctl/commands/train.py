@@ -24,7 +24,8 @@ def run(values: Typed, job: Job, signals: Signals) -> None:
     swept = job.folder is not None
     with Ranks.here().speaking():
         config = identified(train_config(chosen(values, job)))
-        if "ema.half_life" in values.typed and (problem := half_life_out_of_reach(config)) is not None:
+        asked = {"ema", "ema.half_life"} & values.typed.keys()
+        if asked and (problem := half_life_out_of_reach(config)) is not None:
             say(problem)
     naming = Naming(config, job if swept else None)
     try:

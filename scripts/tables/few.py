@@ -6,8 +6,8 @@ import json
 import threading
 import zipfile
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from scripts.tables import budget
 from scripts.tables.budget import Watching
 from scripts.tables.launch import STOPPED
 from scripts.tables.table import Column, command
-from scripts.tables.trials import WIDE
+from scripts.tables.trials import FIRST_DCGAN
 
 NAME = "few"
 IMAGES, SEEDS, MINUTES, SAMPLES = 500, 3, 4.0, 10_000
@@ -45,10 +45,9 @@ class Row:
     words: tuple[str, ...]
 
 
-DCGAN = ("model=dcgan", *WIDE)
-SOURCE = Row("source", "the source: DCGAN on all classes", DCGAN)
+SOURCE = Row("source", "the source: DCGAN on all classes", FIRST_DCGAN)
 DIFFAUGMENT = "augment=[diffaugment]"
-TRANSFER = (*DCGAN, f"init_from=outputs/{NAME}-source-0")
+TRANSFER = (*FIRST_DCGAN, f"init_from=outputs/{NAME}-source-0")
 FASTGAN = (
     "model=fastgan",
     "model.generator.width=16",
@@ -68,9 +67,9 @@ STYLEGAN2 = (
 )
 """The recipe for a folder, as narrow as its header advises for a CPU."""
 ROWS = (
-    Row("dcgan", "DCGAN", DCGAN),
-    Row("diffaugment", "DCGAN, DiffAugment", (*DCGAN, DIFFAUGMENT)),
-    Row("ada", "DCGAN, ADA", (*DCGAN, "augment=[ada]", "augment.ada.kimg=50")),
+    Row("dcgan", "DCGAN", FIRST_DCGAN),
+    Row("diffaugment", "DCGAN, DiffAugment", (*FIRST_DCGAN, DIFFAUGMENT)),
+    Row("ada", "DCGAN, ADA", (*FIRST_DCGAN, "augment=[ada]", "augment.ada.kimg=50")),
     Row("fastgan", "FastGAN, DiffAugment", (*FASTGAN, DIFFAUGMENT)),
     Row("stylegan2", "StyleGAN2, ADA", STYLEGAN2),
     Row("transfer", "DCGAN from all classes", TRANSFER),
@@ -208,11 +207,10 @@ def main(arguments: Sequence[str], launcher: Watching, rows: Sequence[Row] = ROW
         for seed in range(options.seeds)
         for row in chosen
     ]
-    with ThreadPoolExecutor(options.jobs) as pool:
-        for told in pool.map(lambda work: do(work, launcher), todo):
-            print(told, flush=True)
-    rewrite(rows)
     from scripts.tables import results
+    from scripts.tables.runs import side_by_side
 
+    side_by_side([partial(do, work, launcher) for work in todo], options.jobs, launcher)
+    rewrite(rows)
     there = {(run["name"], run["settings"]) for run in results.read(NAME)}
     return 0 if all((work.name, work.settings) in there for work in todo) else 1

@@ -5,8 +5,8 @@ import hashlib
 import json
 import threading
 from collections.abc import Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -262,18 +262,8 @@ def main(arguments: Sequence[str], launcher: Watching, questions: Sequence[Quest
 def work_through(todo: Sequence[Work], at_once: int, launcher: Watching) -> tuple[bool, bool]:
     """Do the runs, so many at once; return whether all are in, and whether a signal stopped them."""
     from scripts.tables import results
-    from scripts.tables.runs import LOOK_EVERY, noted_interrupts, stopped_on_error
+    from scripts.tables.runs import side_by_side
 
-    heeded = 0
-    with noted_interrupts() as noted, ThreadPoolExecutor(at_once) as pool, stopped_on_error(launcher):
-        running: set[Future[str]] = {pool.submit(do, work, launcher) for work in todo}
-        while running:
-            done, running = wait(running, LOOK_EVERY, FIRST_COMPLETED)
-            for future in done:
-                print(future.result(), flush=True)
-            if len(noted) > heeded:
-                heeded = len(noted)
-                print("stopping: runs in progress are saved", flush=True)
-                launcher.stop()
+    stopped = side_by_side([partial(do, work, launcher) for work in todo], at_once, launcher)
     there = {(run["name"], run["settings"]) for run in results.read(NAME)}
-    return all((work.trial.name, work.settings) in there for work in todo), bool(noted)
+    return all((work.trial.name, work.settings) in there for work in todo), stopped

@@ -1,4 +1,4 @@
-"""FID over seconds of training: the defaults of ganctl beside what a user would pick instead, on four sets."""
+"""FID over seconds of training: the defaults of ganctl beside other recipes, on four sets of images."""
 
 import argparse
 import hashlib
@@ -6,11 +6,12 @@ import json
 import sys
 import threading
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
+from ganctl.config import train_config
 from ganctl.errors import GanctlError
 from ganctl.folders.run_folder import RunFolder
 from scripts.tables import budget
@@ -40,10 +41,10 @@ class Work:
     samples: int
     places: Places
 
-    @property
+    @cached_property
     def name(self) -> str:
-        """The run's name, and its folder's."""
-        return f"{NAME}-{self.row.key}-{self.images.key}-{self.seed}"
+        """The run's name, and its folder's: other settings train another run."""
+        return f"{NAME}-{self.row.key}-{self.images.key}-{self.seed}-{self.settings}"
 
     @property
     def folder(self) -> RunFolder:
@@ -54,20 +55,31 @@ class Work:
         """Return the words of the training, on images in other places if they are given."""
         if self.row.words is None:
             return [self.row.key, self.images.key, f"seconds={self.seconds:g}", f"seed={self.seed}"]
-        words = (*self.row.words, *(places or self.places).words(self.images))
+        return self._words(self.name, places or self.places)
+
+    def _words(self, name: str, places: Places) -> list[str]:
+        words = (*(self.row.words or ()), *places.words(self.images))
         saved = ("checkpoint.every=100", "checkpoint.keep_every=100")
         steps = () if any(word.startswith("experiment=") for word in words) else ("train.steps=1000000",)
-        return ["train", f"name={self.name}", *words, *steps, *saved, "device.threads=1", f"seed={self.seed}"]
+        return ["train", f"name={name}", *words, *steps, *saved, "device.threads=1", f"seed={self.seed}"]
 
     def marks(self) -> list[float]:
         """Return the CPU seconds after which the run is measured."""
         return [*(mark for mark in self.row.marks if mark < self.seconds), self.seconds]
 
-    @property
+    @cached_property
     def settings(self) -> str:
-        """A digest of all that the numbers depend on but the seed."""
-        told = json.dumps([self.train(Places())[:-1], self.row.told, self.seconds, self.samples])
-        return hashlib.sha256(told.replace(self.name, "").encode()).hexdigest()[:8]
+        """A digest of all that the numbers depend on but the seed: of a loop's networks, or of a whole config."""
+        asked = {"marks": self.marks(), "samples": self.samples}
+        if self.row.words is None:
+            from scripts.tables.plain_rows import LOOPS, WIDTH
+
+            told = json.dumps([self.images.key, asdict(LOOPS[self.row.key]), WIDTH, asked])
+            return hashlib.sha256(told.encode()).hexdigest()[:8]
+        from scripts.tables import results
+        from scripts.tables.runs import composed
+
+        return results.settings(train_config(composed(self._words("settings", Places()))), asked)
 
 
 def do(work: Work, launcher: Watching, plain: Watching) -> str:
@@ -100,6 +112,7 @@ def _plain(work: Work, plain: Watching) -> Points | str:
         "out": str(found),
     }
     if not found.exists():
+        found.parent.mkdir(exist_ok=True)
         ended = plain.run([json.dumps(asked)])
         if not found.exists():
             return _told(ended)
@@ -218,6 +231,14 @@ def wanted(options: argparse.Namespace, rows: Sequence[Row] = ROWS) -> list[Work
     ]
 
 
+def decoded(todo: Sequence[Work]) -> None:
+    """Decode the images of folders and zips into the cache, so that no run's seconds hold it."""
+    from scripts.tables import quality_judge
+
+    for images, places in {(work.images, work.places) for work in todo}:
+        quality_judge.source(images, places).load()
+
+
 def main(arguments: Sequence[str], launcher: Watching, plain: Watching, rows: Sequence[Row] = ROWS) -> int:
     """Do what the arguments ask; return 0 if all of it is in, 1 if not."""
     options = options_of(arguments)
@@ -228,15 +249,15 @@ def main(arguments: Sequence[str], launcher: Watching, plain: Watching, rows: Se
         return 0
     from scripts.tables import results
     from scripts.tables.quality_page import rewrite
+    from scripts.tables.runs import side_by_side
 
     if not options.report:
         if options.cifar:
             copy_pictures(Path(options.cifar))
         there = {(run["name"], run["settings"]) for run in results.read(NAME)}
         left = [work for work in todo if (work.name, work.settings) not in there]
-        with ThreadPoolExecutor(options.jobs) as pool:
-            for told in pool.map(lambda work: do(work, launcher, plain), left):
-                print(told, flush=True)
+        decoded(left)
+        side_by_side([partial(do, work, launcher, plain) for work in left], options.jobs, launcher, plain)
     rewrite(rows)
     there = {(run["name"], run["settings"]) for run in results.read(NAME)}
     return 0 if options.report or all((work.name, work.settings) in there for work in todo) else 1

@@ -52,9 +52,11 @@ def curves(rows: Sequence[Row], runs: Sequence[Record]) -> dict[str, list[list[t
 def at(run: Record, seconds: float) -> float | None:
     """Return the FID of a run at a mark: of its last measurement until then, None before its first.
 
-    A mark may be a second late, since a loop ends its step first.
+    A measurement may be late, since the step is ended first. At the end of a run it is its last one.
     """
-    before = [fid for when, _, fid in run["points"] if when <= seconds + 1]
+    if seconds == run["seconds"]:
+        return float(run["points"][-1][2])
+    before = [fid for when, _, fid in run["points"] if when <= 1.02 * seconds + 1]
     return before[-1] if before else None
 
 
@@ -69,10 +71,12 @@ def section(rows: Sequence[Row], runs: Sequence[Record]) -> str:
         return "Not run yet."
     told = (
         "How good are samples after so many seconds of training? Each run has one thread and one core of two; its "
-        "seconds are those of the CPU, start, loading of the data, images and checkpoints included. FID is of "
+        "seconds are those of the CPU, start, loading of the data, images and checkpoints included; "
+        "folders and zips are decoded into the cache before. FID is of "
         f"{runs[0]['samples']:,} samples in the features of a classifier of the set: it compares a set's rows "
         "with each other, and is no published FID. A number is that of the last measurement until then, mean ± "
-        "standard error over the seeds that are in."
+        "standard error over the seeds that are in; times to be as good are those of the first such measurement, "
+        "and ganctl's defaults are measured more often."
     )
     paragraphs = [filled(told), *(filled(f"{row.label}: {row.told}", "- ") for row in rows)]
     paragraphs = [paragraphs[0], "\n".join(paragraphs[1:])]
@@ -95,15 +99,17 @@ def section(rows: Sequence[Row], runs: Sequence[Record]) -> str:
 
 
 def _set(images: Images, rows: Sequence[Row], runs: Sequence[Record]) -> list[str]:
-    marks = [mark for mark in SHOWN if mark <= max(run["seconds"] for run in runs)]
+    end = max(run["seconds"] for run in runs)
+    marks = [*(mark for mark in SHOWN if mark < end), end]
     ends = [run["points"][-1][2] for run in runs if run["row"] == TUTORIAL]
     goal = math.fsum(ends) / len(ends) if ends else None
-    heads = ["", *(f"{mark} s" for mark in marks), "as good as the tutorial at its end after", "runs"]
+    heads = ["", *(f"{mark:g} s" for mark in marks), "as good as the tutorial at its end after", "runs"]
     lines = [heads, ["---", *["---:"] * (len(heads) - 1)]]
     for row in rows:
         if mine := [run for run in runs if run["row"] == row.key]:
             cells = [_text([at(run, mark) for run in mine]) for mark in marks]
-            lines.append([row.label, *cells, _when(mine, goal), str(len(mine))])
+            when = "" if row.key == TUTORIAL else soonest(mine, goal)
+            lines.append([row.label, *cells, when, str(len(mine))])
     floor = runs[0]["floor"]
     lines.append(["real images", *[""] * (len(marks) - 1), f"{floor:.3g}", "", ""])
     link = os.path.relpath(figure_of(images), results.FOLDER).replace(os.sep, "/")
@@ -122,10 +128,10 @@ def _text(values: Sequence[float | None]) -> str:
     return f"{mean:.3g}" + (f" ± {standard_error(known):.2g}" if len(known) > 1 else "")
 
 
-def _when(runs: Sequence[Record], goal: float | None) -> str:
+def soonest(runs: Sequence[Record], goal: float | None) -> str:
+    """Return when runs were first as good as an FID: from the first to the last of them."""
     if goal is None:
         return "–"
     times = sorted(reached(run, goal) for run in runs)
-    if math.isinf(times[-1]):
-        return "never" if math.isinf(times[0]) else f"{times[0]:.0f} s to never"
-    return f"{times[0]:.0f} s" if len(times) == 1 else f"{times[0]:.0f}–{times[-1]:.0f} s"
+    told = dict.fromkeys("never" if math.isinf(time) else f"{time:.0f} s" for time in (times[0], times[-1]))
+    return " to ".join(told)

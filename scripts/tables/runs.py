@@ -5,7 +5,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -184,6 +184,28 @@ def stopped_on_error(launcher: Launcher) -> Iterator[None]:
     except BaseException:
         launcher.stop()
         raise
+
+
+def side_by_side(calls: Sequence[Callable[[], str]], at_once: int, *launchers: Launcher) -> bool:
+    """Do calls, so many at a time, and print what each returns; return whether a signal stopped them.
+
+    On Ctrl-C and SIGTERM the launchers stop what they run; a call that comes afterwards starts nothing.
+    """
+    heeded = 0
+    with noted_interrupts() as noted, ThreadPoolExecutor(at_once) as pool, ExitStack() as stopping:
+        for launcher in launchers:
+            stopping.enter_context(stopped_on_error(launcher))
+        running = {pool.submit(call) for call in calls}
+        while running:
+            done, running = wait(running, LOOK_EVERY, FIRST_COMPLETED)
+            for future in done:
+                print(future.result(), flush=True)
+            if len(noted) > heeded:
+                heeded = len(noted)
+                print("stopping: runs in progress are saved", flush=True)
+                for launcher in launchers:
+                    launcher.stop()
+    return bool(noted)
 
 
 class Shift:

@@ -76,13 +76,14 @@ HINGE = (
 )
 """Spectral norm's loss (Miyato et al. 2018), with a faster discriminator in place of several updates of it."""
 
-WIDE = (
+FIRST_DCGAN = (
+    "model=dcgan",
     "model.generator.width=64",
     "model.discriminator.width=64",
     "optimizer.betas=[0.5,0.99]",
     "penalty.r1.weight=1",
 )
-"""DCGAN's width and what else its rows were measured with; ganctl's defaults are others."""
+"""What DCGAN's rows were measured with; ganctl's defaults are others."""
 
 BIGGAN = ("model.generator.width=16", "model.discriminator.width=32")
 """As wide at 32 pixels as the SNGAN-shaped networks."""
@@ -165,7 +166,7 @@ CIFAR = Question(
     "minutes, the residual ones of 64 channels. FID is of 10,000 samples in the features of a small classifier of "
     "these images: it compares the rows with each other, and is no published FID.",
     (
-        Trial("dcgan", "DCGAN", 30, endless("model=dcgan", *WIDE, "sample.num=64")),
+        Trial("dcgan", "DCGAN", 30, endless(*FIRST_DCGAN, "sample.num=64")),
         Trial("sngan", "SNGAN-shaped", 30, endless("model=resnet", *HINGE, "sample.num=64")),
         Trial(
             "biggan",
@@ -193,7 +194,7 @@ OTHERS = Question(
     "Small networks by the other recipes on the same images: DCGAN with an auxiliary classifier, and residual "
     "networks of 64 channels with classes, self-attention at 16×16 and spectral norm in both players.",
     (
-        Trial("acgan", "AC-GAN", 10, endless("model=dcgan", *WIDE, *ACGAN, "sample.num=80", every=500), BOTH),
+        Trial("acgan", "AC-GAN", 10, endless(*FIRST_DCGAN, *ACGAN, "sample.num=80", every=500), BOTH),
         Trial(
             "sagan", "SAGAN-shaped", 10, endless("model=resnet", *SAGAN, *HINGE, "sample.num=80", every=500), BOTH
         ),

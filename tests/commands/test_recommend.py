@@ -9,59 +9,59 @@ from tests.composed import composed
 
 GIB = 1 << 30
 CPU = 8 * GIB
-DCGAN = "model=dcgan model.generator.width=64 model.discriminator.width=64"
+FEW = "model=dcgan model.generator.width=64 model.discriminator.width=64"
 
 CASES: dict[str, tuple[Facts, str]] = {
     "points": (Facts(1000, (2,), CPU), "model=mlp train.steps=3000"),
-    "many images": (Facts(50_000, (3, 32, 32), CPU), f"{DCGAN} train.steps=5000"),
+    "many images": (Facts(50_000, (3, 32, 32), CPU), "model=dcgan train.steps=20000"),
     "many images of classes": (
         Facts(50_000, (3, 32, 32), CPU, classes=(5000,) * 10),
         "model.conditional=true model=biggan model.generator.width=16 model.discriminator.width=32 loss=hinge "
         "penalty=[] optimizer.betas=[0,0.9] optimizer.generator.lr=2e-4 optimizer.discriminator.lr=4e-4 "
         "train.steps=5000",
     ),
-    "few images": (Facts(300, (3, 32, 32), CPU), f"{DCGAN} augment=[diffaugment] train.steps=5000"),
+    "few images": (Facts(300, (3, 32, 32), CPU), f"{FEW} augment=[diffaugment] train.steps=5000"),
     "few images of classes": (
         Facts(1797, (1, 32, 32), CPU, classes=(180,) * 10),
-        f"model.conditional=true {DCGAN} augment=[diffaugment] train.steps=5000",
+        f"model.conditional=true {FEW} augment=[diffaugment] train.steps=5000",
     ),
     "classes of too few images": (
         Facts(500, (3, 32, 32), CPU, classes=(50,) * 10),
-        f"{DCGAN} augment=[diffaugment] train.steps=5000",
+        f"{FEW} augment=[diffaugment] train.steps=5000",
     ),
     "one class that dwarfs another": (
         Facts(20_000, (3, 32, 32), CPU, classes=(19_000, 1_000)),
-        f"{DCGAN} train.steps=5000",
+        "model=dcgan train.steps=20000",
     ),
     "classes that balance helps": (
         Facts(4_500, (3, 32, 32), CPU, classes=(4_000, 500)),
-        f"model.conditional=true data.balance=true {DCGAN} augment=[diffaugment] train.steps=5000",
+        f"model.conditional=true data.balance=true {FEW} augment=[diffaugment] train.steps=5000",
     ),
     "more classes than can be learned": (
         Facts(200_200, (3, 28, 28), CPU, classes=(100,) * 2002),
-        f"{DCGAN} train.steps=5000",
+        "model=dcgan train.steps=20000",
     ),
     "classes, but sides that biggan cannot halve so often": (
         Facts(50_000, (1, 28, 28), CPU, classes=(5000,) * 10),
-        f"model.conditional=true {DCGAN} train.steps=5000",
+        "model.conditional=true model=dcgan train.steps=20000",
     ),
     "sides that no convolution halves": (Facts(50_000, (1, 30, 30), CPU), "model=mlp train.steps=5000"),
     "sides that halve differently": (Facts(50_000, (3, 32, 50), CPU), "model=mlp train.steps=5000"),
     "small photos": (
         Facts(300, (3, 32, 32), CPU, typical_side=40),
-        f"data.resolution=32 {DCGAN} augment=[diffaugment] train.steps=5000",
+        f"data.resolution=32 {FEW} augment=[diffaugment] train.steps=5000",
     ),
     "tiny pictures": (
         Facts(300, (3, 32, 32), CPU, typical_side=9),
-        f"data.resolution=32 {DCGAN} augment=[diffaugment] train.steps=5000",
+        f"data.resolution=32 {FEW} augment=[diffaugment] train.steps=5000",
     ),
     "large photos on a CPU": (
         Facts(300, (3, 64, 64), CPU, typical_side=1000),
-        f"data.resolution=64 {DCGAN} augment=[diffaugment] train.steps=5000",
+        f"data.resolution=64 {FEW} augment=[diffaugment] train.steps=5000",
     ),
     "little memory": (
         Facts(300, (3, 64, 64), GIB, typical_side=1000),
-        f"data.resolution=64 {DCGAN} augment=[diffaugment] train.batch_size=4 train.steps=5000",
+        f"data.resolution=64 {FEW} augment=[diffaugment] train.batch_size=4 train.steps=5000",
     ),
     "a few large photos on a GPU": (
         Facts(300, (3, 64, 64), 80 * GIB, cuda=True, typical_side=1000),
@@ -88,7 +88,7 @@ CASES: dict[str, tuple[Facts, str]] = {
     ),
     "a few tiny pictures on a GPU": (
         Facts(300, (3, 32, 32), 80 * GIB, cuda=True, typical_side=40),
-        f"data.resolution=32 {DCGAN} augment=[diffaugment] train.steps=50000",
+        f"data.resolution=32 {FEW} augment=[diffaugment] train.steps=50000",
     ),
 }
 
@@ -111,8 +111,8 @@ def test_the_words_compose_to_a_config_that_no_rule_refuses_or_warns_of(case: st
 
 OWN = {
     "model": "model.conditional=true train.steps=5000",
-    "loss": f"model.conditional=true {DCGAN} train.steps=5000",
-    "optimizer.lr": f"model.conditional=true {DCGAN} train.steps=5000",
+    "loss": "model.conditional=true model=dcgan train.steps=20000",
+    "optimizer.lr": "model.conditional=true model=dcgan train.steps=20000",
     "model.conditional": CASES["many images of classes"][1].removeprefix("model.conditional=true "),
     "train.steps": CASES["many images of classes"][1].removesuffix(" train.steps=5000"),
 }

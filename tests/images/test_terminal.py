@@ -32,15 +32,27 @@ show(pixels)
 """
 
 
-def seen(answer: bytes, columns: int = 80) -> str:
-    """Return what a terminal of so many columns, each cell of 10×20 pixels, is sent if it answers so."""
+def controlled() -> None:
+    """Make the terminal of standard output that of this new session, as a shell's is."""
+    fcntl.ioctl(1, termios.TIOCSCTTY, 0)
+
+
+def seen(answer: bytes, columns: int = 80, *, keyboard: bool = True) -> str:
+    """Return what a terminal of so many columns, each cell of 10×20 pixels, is sent if it answers so.
+
+    Without a keyboard, the program's input is /dev/null.
+    """
     terminal, inner = pty.openpty()
     rows = 40 if columns else 0
     fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 10 * columns, 20 * rows))
     size = {"COLUMNS", "LINES"}  # of the terminal that the tests run in
     environment = {name: value for name, value in os.environ.items() if name not in size}
     environment |= {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
-    process = subprocess.Popen([sys.executable, "-c", PROGRAM], stdin=inner, stdout=inner, env=environment)
+    stdin = inner if keyboard else subprocess.DEVNULL
+    program = [sys.executable, "-c", PROGRAM]
+    process = subprocess.Popen(
+        program, stdin=stdin, stdout=inner, env=environment, start_new_session=True, preexec_fn=controlled
+    )
     os.close(inner)
     sent, answered, deadline = b"", 0, time.monotonic() + 60
     while time.monotonic() < deadline:
@@ -83,6 +95,10 @@ def test_an_image_is_no_wider_than_the_terminal() -> None:
 
 def test_a_terminal_that_tells_no_size_gets_nothing() -> None:
     assert seen(PLAIN, columns=0) == ""
+
+
+def test_a_program_that_cannot_read_the_answers_draws_nothing_and_goes_on() -> None:
+    assert seen(PLAIN, keyboard=False) == ""
 
 
 def test_nothing_is_shown_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,6 +4,7 @@ import json
 import math
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -63,7 +64,6 @@ def test_a_row_of_ganctl_and_a_loop_are_measured_and_entered(
     monkeypatch.setattr(plain_rows, "WIDTH", 2)
     rows = [TINY, next(row for row in ROWS if row.key == "tutorial")]
     here = Here(train=("train.steps=2", "checkpoint.every=1", "checkpoint.keep_every=1"))
-    Path("outputs").mkdir()
     words = ["--data", "digits", "--seeds", "1", "--seconds", "1", "--num", "200", "--jobs", "1"]
     monkeypatch.setattr(quality, "ROWS", rows)
     assert quality.main(words, here, InThisProcess(), rows) == 0, capsys.readouterr().out
@@ -147,16 +147,40 @@ def test_the_defaults_are_measured_without_a_word_that_changes_them() -> None:
 
 
 def test_settings_do_not_depend_on_seed_or_place() -> None:
-    first = Work(ROWS[0], CIFAR, 0, 60, 100, Places())
-    assert first.settings == Work(ROWS[0], CIFAR, 1, 60, 100, Places("a", "b", "c")).settings
-    assert first.settings != Work(ROWS[0], CIFAR, 0, 61, 100, Places()).settings
+    for row in ROWS[:2]:
+        first = Work(row, CIFAR, 0, 60, 100, Places())
+        assert first.settings == Work(row, CIFAR, 1, 60, 100, Places("a", "b", "c")).settings
+        assert first.settings in first.name
+        others = Work(row, CIFAR, 0, 61, 100, Places()), Work(row, CIFAR, 0, 60, 99, Places())
+        assert first.settings not in {other.settings for other in others}
+
+
+def test_settings_depend_on_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    def settings(row: Row) -> str:
+        return Work(row, DIGITS, 0, 60, 100, Places()).settings
+
+    ours, loop = (next(row for row in ROWS if row.key == key) for key in ("ganctl", "tutorial"))
+    assert settings(ours) == settings(replace(ours, words=("optimizer.lr=4e-4",)))
+    assert settings(ours) != settings(replace(ours, words=("optimizer.lr=1e-3",)))
+    before = settings(loop)
+    monkeypatch.setattr(plain_rows, "WIDTH", 2)
+    assert settings(loop) != before
 
 
 def test_a_mark_has_the_number_of_the_last_measurement_before_it() -> None:
-    run = {"points": [[10.2, 100, 9.0], [31.0, 300, 4.0], [58.0, 600, 5.0]]}
-    assert [quality_page.at(run, mark) for mark in (5, 10, 30, 40, 60)] == [None, 9.0, 4.0, 4.0, 5.0]
-    assert quality_page.reached(run, 4.5) == 31
+    run = {"seconds": 90, "points": [[10.2, 100, 9.0], [31.5, 300, 4.0], [58.0, 600, 5.0], [180.0, 700, 6.0]]}
+    assert [quality_page.at(run, mark) for mark in (5, 10, 30, 40, 60, 90)] == [None, 9.0, 4.0, 4.0, 5.0, 6.0]
+    assert quality_page.reached(run, 4.5) == 31.5
     assert math.isinf(quality_page.reached(run, 3))
+
+
+def test_a_span_of_times_is_told_in_whole_seconds_and_once_if_they_are_equal() -> None:
+    runs = [{"points": [[seconds, 1, 3.0]]} for seconds in (9.2, 9.4)]
+    late, never = {"points": [[12.0, 1, 3.0]]}, {"points": [[12.0, 1, 5.0]]}
+    assert quality_page.soonest(runs, 4.0) == "9 s"
+    assert quality_page.soonest([*runs, late], 4.0) == "9 s to 12 s"
+    assert quality_page.soonest([*runs, never], 4.0) == "9 s to never"
+    assert quality_page.soonest(runs, None) == "–"
 
 
 def test_the_page_of_time_to_quality_is_what_the_results_generate(monkeypatch: pytest.MonkeyPatch) -> None:
