@@ -11,8 +11,6 @@ def composed(*words: str, command: str = "train") -> dict[str, Any]:
     return job.values()
 
 
-EARLIER_DEFAULTS = (
-    *("model.generator.width=64", "model.discriminator.width=64"),
-    *("optimizer.betas=[0.5,0.99]", "penalty.r1.weight=1"),
-)
-"""What DCGAN's first defaults were: folders of runs by them have names that follow from these values."""
+EARLIER_TRAINING = ("optimizer.betas=[0.5,0.99]", "penalty.r1.weight=1")
+EARLIER_DEFAULTS = ("model.generator.width=64", "model.discriminator.width=64", *EARLIER_TRAINING)
+"""The first defaults of every model's training, and of DCGAN: the names of older folders follow from them."""

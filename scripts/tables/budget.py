@@ -72,6 +72,19 @@ def train(name: str, words: Sequence[str], seconds: float, launcher: Watching) -
     return ended
 
 
+def unfinished(name: str, words: Sequence[str], seconds: float, launcher: Watching) -> str | None:
+    """Run a training as `train` does unless it has used its CPU time; return why it has not, None if it has."""
+    if spent(name).enough:
+        return None
+    ended = train(name, words, seconds, launcher)
+    now = spent(name)
+    if now.enough:
+        return None
+    if ended.code in STOPPED:
+        return f"stopped after {now.seconds / 60:.1f} CPU minutes; it goes on"
+    return f"FAILED, exit code {ended.code}: {ended.told}"
+
+
 def cpu_seconds(process: int) -> float:
     """Return the CPU time in s of a process, its threads and the children that it has waited for; 0 if it is gone.
 

@@ -16,7 +16,6 @@ from ganctl.folders.run_folder import RunFolder
 from ganctl.runtime.disk import write_whole
 from scripts.tables import budget
 from scripts.tables.budget import Watching
-from scripts.tables.launch import STOPPED
 from scripts.tables.table import Column, command
 from scripts.tables.trials import FIRST_DCGAN
 
@@ -132,12 +131,9 @@ def copy_pictures(cifar: Path) -> None:
 def do(work: Work, launcher: Watching) -> str:
     """Train a run, or go on with it, measure it, and enter it; return what came of it."""
     try:
-        if not budget.spent(work.name).enough:
-            ended = budget.train(work.name, work.train(), 60 * work.minutes, launcher)
-            if not budget.spent(work.name).enough:
-                if ended.code in STOPPED:
-                    return f"{work.name}: stopped after {budget.spent(work.name).seconds / 60:.1f} CPU minutes"
-                return f"{work.name}: FAILED, exit code {ended.code}: {ended.told}"
+        problem = budget.unfinished(work.name, work.train(), 60 * work.minutes, launcher)
+        if problem is not None:
+            return f"{work.name}: {problem}"
         if work.row is SOURCE:
             return f"{work.name}: trained"
         with ALONE:

@@ -130,12 +130,8 @@ def do(work: Work, launcher: Watching) -> str:
 
 def _do(work: Work, launcher: Watching) -> str:
     name = work.trial.name
-    if not budget.spent(name).enough:
-        ended = budget.train(name, work.train(), 60 * work.trial.minutes, launcher)
-        if not budget.spent(name).enough:
-            if ended.code in STOPPED:
-                return f"{name}: stopped after {budget.spent(name).seconds / 60:.1f} CPU minutes; it goes on"
-            return f"{name}: FAILED, exit code {ended.code}: {ended.told}"
+    if (problem := budget.unfinished(name, work.train(), 60 * work.trial.minutes, launcher)) is not None:
+        return f"{name}: {problem}"
     course: list[dict[str, Any]] = []
     for path in reversed(work.folder.checkpoints.files()):
         found = measured(work, path, launcher)

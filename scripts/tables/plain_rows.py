@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate
 
 from ganctl.runtime.disk import write_whole
+from ganctl.samples import IMAGES
 from scripts.benchmarks.plain import LATENT, Tutorial, dcgan, resident
 from scripts.tables import quality_judge
 from scripts.tables.quality_rows import SETS, Places
@@ -82,7 +83,7 @@ def drawn(generator: nn.Module, count: int) -> Tensor:
     for start in range(0, count, AT_ONCE):
         samples = generator(torch.randn(min(AT_ONCE, count - start), LATENT, generator=source))
         samples = avg_pool2d(samples, samples.shape[-1] // 32)
-        parts.append(((samples + 1) * 127.5).round().clamp(0, 255).byte().permute(0, 2, 3, 1))
+        parts.append(IMAGES.store(samples, (-1.0, 1.0)))
     generator.train()
     return torch.cat(parts)
 
@@ -91,7 +92,7 @@ def points(asked: dict[str, Any], clock: Clock) -> list[list[float]]:
     """Train a row on a set; return CPU seconds, steps and FID at each of `marks`, CPU seconds that ascend."""
     loop = LOOPS[asked["row"]]
     (images,) = (each for each in SETS if each.key == asked["images"])
-    places = Places(asked["mnist"], asked["cifar"], asked["horses"])
+    places = Places(**asked["places"])
     torch.manual_seed(asked["seed"])
     real = enlarged(quality_judge.source(images, places).load().samples[:], loop.side)
     networks = dcgan(images.channels, loop.side, WIDTH)

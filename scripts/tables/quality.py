@@ -17,7 +17,7 @@ from ganctl.folders.run_folder import RunFolder
 from scripts.tables import budget
 from scripts.tables.budget import Watching
 from scripts.tables.few import PICTURES, copy_pictures
-from scripts.tables.launch import STOPPED, Ended
+from scripts.tables.launch import STOPPED
 from scripts.tables.quality_rows import ROWS, SETS, Images, Places, Row
 from scripts.tables.table import command
 
@@ -52,16 +52,15 @@ class Work:
         return RunFolder(Path("outputs", self.name))
 
     def train(self, places: Places | None = None) -> list[str]:
-        """Return the words of the training, on images in other places if they are given."""
-        if self.row.words is None:
-            return [self.row.key, self.images.key, f"seconds={self.seconds:g}", f"seed={self.seed}"]
-        return self._words(self.name, places or self.places)
+        """Return the words of a training by ganctl, on images in other places if they are given."""
+        return ["train", f"name={self.name}", *self._settings(places or self.places)]
 
-    def _words(self, name: str, places: Places) -> list[str]:
-        words = (*(self.row.words or ()), *places.words(self.images))
+    def _settings(self, places: Places) -> list[str]:
+        assert self.row.words is not None
+        words = (*self.row.words, *places.words(self.images))
         saved = ("checkpoint.every=100", "checkpoint.keep_every=100")
         steps = () if any(word.startswith("experiment=") for word in words) else ("train.steps=1000000",)
-        return ["train", f"name={name}", *words, *steps, *saved, "device.threads=1", f"seed={self.seed}"]
+        return [*words, *steps, *saved, "device.threads=1", f"seed={self.seed}"]
 
     def marks(self) -> list[float]:
         """Return the CPU seconds after which the run is measured."""
@@ -79,7 +78,7 @@ class Work:
         from scripts.tables import results
         from scripts.tables.runs import composed
 
-        return results.settings(train_config(composed(self._words("settings", Places()))), asked)
+        return results.settings(train_config(composed(["train", *self._settings(Places())])), asked)
 
 
 def do(work: Work, launcher: Watching, plain: Watching) -> str:
@@ -106,31 +105,23 @@ def _plain(work: Work, plain: Watching) -> Points | str:
         "seed": work.seed,
         "marks": work.marks(),
         "samples": work.samples,
-        "mnist": work.places.mnist,
-        "cifar": work.places.cifar,
-        "horses": work.places.horses,
+        "places": asdict(work.places),
         "out": str(found),
     }
     if not found.exists():
         found.parent.mkdir(exist_ok=True)
         ended = plain.run([json.dumps(asked)])
         if not found.exists():
-            return _told(ended)
+            return "stopped" if ended.code in STOPPED else f"FAILED, exit code {ended.code}: {ended.told}"
     points: Points = json.loads(found.read_text())
     return points
-
-
-def _told(ended: Ended) -> str:
-    return "stopped" if ended.code in STOPPED else f"FAILED, exit code {ended.code}: {ended.told}"
 
 
 def _ganctl(work: Work, launcher: Watching) -> Points | str:
     from scripts.tables import judge, quality_judge
 
-    if not budget.spent(work.name).enough:
-        ended = budget.train(work.name, work.train(), work.seconds, launcher)
-        if not budget.spent(work.name).enough:
-            return _told(ended)
+    if (problem := budget.unfinished(work.name, work.train(), work.seconds, launcher)) is not None:
+        return problem
     points: Points = []
     for step, seconds, path in measured(work):
         with ALONE:
@@ -187,14 +178,14 @@ def enter(work: Work, points: Points) -> None:
     results.add(NAME, record)
 
 
-def options_of(arguments: Sequence[str]) -> argparse.Namespace:
+def options_of(arguments: Sequence[str], rows: Sequence[Row] = ROWS) -> argparse.Namespace:
     """Return what the command line asks for; ends the process where that is not clear."""
     parser = argparse.ArgumentParser(
         prog=f"scripts/tables/{NAME}",
         description="Trains each row on each set for its CPU time on one thread, measures it on the way, and "
         f"writes docs/results/{NAME}.md. The same command again goes on with what is missing.",
     )
-    keys, sets = [row.key for row in ROWS], [images.key for images in SETS]
+    keys, sets = [row.key for row in rows], [images.key for images in SETS]
     parser.add_argument("--mnist", help="folder that holds MNIST/raw; without it, MNIST is fetched into data/")
     parser.add_argument("--cifar", help="folder or .zip of CIFAR-10's images, train/<class>/… and test/<class>/…")
     parser.add_argument("--rows", default=",".join(keys), help=f"some of {','.join(keys)}")
@@ -231,6 +222,14 @@ def wanted(options: argparse.Namespace, rows: Sequence[Row] = ROWS) -> list[Work
     ]
 
 
+def missing(todo: Sequence[Work]) -> list[Work]:
+    """Return the runs that are not in the results; their names tell their settings, too."""
+    from scripts.tables import results
+
+    there = {run["name"] for run in results.read(NAME)}
+    return [work for work in todo if work.name not in there]
+
+
 def decoded(todo: Sequence[Work]) -> None:
     """Decode the images of folders and zips into the cache, so that no run's seconds hold it."""
     from scripts.tables import quality_judge
@@ -241,23 +240,20 @@ def decoded(todo: Sequence[Work]) -> None:
 
 def main(arguments: Sequence[str], launcher: Watching, plain: Watching, rows: Sequence[Row] = ROWS) -> int:
     """Do what the arguments ask; return 0 if all of it is in, 1 if not."""
-    options = options_of(arguments)
+    options = options_of(arguments, rows)
     todo = wanted(options, rows)
     if options.dry_run:
         for work in todo:
             print(command(work.train()) if work.row.words is not None else f"{work.name}: {work.row.told}")
         return 0
-    from scripts.tables import results
     from scripts.tables.quality_page import rewrite
     from scripts.tables.runs import side_by_side
 
     if not options.report:
         if options.cifar:
             copy_pictures(Path(options.cifar))
-        there = {(run["name"], run["settings"]) for run in results.read(NAME)}
-        left = [work for work in todo if (work.name, work.settings) not in there]
+        left = missing(todo)
         decoded(left)
         side_by_side([partial(do, work, launcher, plain) for work in left], options.jobs, launcher, plain)
     rewrite(rows)
-    there = {(run["name"], run["settings"]) for run in results.read(NAME)}
-    return 0 if options.report or all((work.name, work.settings) in there for work in todo) else 1
+    return 0 if options.report or not missing(todo) else 1

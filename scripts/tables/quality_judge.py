@@ -1,6 +1,7 @@
 """The FID of images in the features of a classifier of the set that they imitate."""
 
-from functools import lru_cache
+from functools import cache, lru_cache
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -10,6 +11,7 @@ from ganctl.config import train_config
 from ganctl.data.source import Source
 from ganctl.metrics import Comparison, Reference, of_store, of_tensor
 from scripts.tables.few import CLASS
+from scripts.tables.few_judge import folder
 from scripts.tables.quality_rows import CIFAR, HORSES, Images, Places
 from scripts.tables.runs import composed
 
@@ -17,12 +19,6 @@ from scripts.tables.runs import composed
 def source(images: Images, places: Places) -> Source:
     """Return the images that a run of a set is trained on."""
     return train_config(composed(["train", *places.words(images)])).data
-
-
-def held_out(places: Places) -> Source:
-    """Return the images of the horses' class that no run has seen."""
-    words = ["data=folder", f"data.path={places.cifar}", f"data.subfolder=test/{CLASS}", "data.resolution=32"]
-    return train_config(composed(["train", *words])).data
 
 
 @lru_cache(maxsize=1)
@@ -37,7 +33,7 @@ def comparison(images: Images, places: Places) -> Comparison:
     store = taught.load()
     look = asked.features.open(Reference(taught, store, torch.device("cpu"), asked.cache))
     if images is HORSES:
-        return Comparison(asked.metric, look, of_store(held_out(places).load(), None))
+        store = folder(Path(places.cifar), f"test/{CLASS}").load()
     return Comparison(asked.metric, look, of_store(store, None))
 
 
@@ -46,6 +42,7 @@ def fid(images: Images, places: Places, samples: Tensor) -> float:
     return comparison(images, places).numbers(of_tensor(samples), 0)["fid"]["fid"]
 
 
+@cache
 def baseline(images: Images, places: Places, count: int) -> float:
     """Return the FID of real images: of so many, or of half if there are fewer, against the others.
 

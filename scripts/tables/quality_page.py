@@ -16,8 +16,8 @@ from scripts.tables.table import standard_error
 SHOWN = (30, 60, 120, 240, 300)
 """The marks of the tables, in CPU seconds."""
 
-OURS, TUTORIAL = "ganctl", "tutorial"
-"""The keys of the rows that are compared."""
+TUTORIAL = "tutorial"
+"""The key of the row with whose end the others are compared."""
 
 
 def rewrite(rows: Sequence[Row]) -> None:
@@ -78,8 +78,7 @@ def section(rows: Sequence[Row], runs: Sequence[Record]) -> str:
         "standard error over the seeds that are in; times to be as good are those of the first such measurement, "
         "and ganctl's defaults are measured more often."
     )
-    paragraphs = [filled(told), *(filled(f"{row.label}: {row.told}", "- ") for row in rows)]
-    paragraphs = [paragraphs[0], "\n".join(paragraphs[1:])]
+    paragraphs = [filled(told), "\n".join(filled(f"{row.label}: {row.told}", "- ") for row in rows)]
     for images in SETS:
         if mine := _of(runs, images):
             paragraphs += _set(images, rows, mine)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.composed import EARLIER_DEFAULTS
+from tests.composed import EARLIER_TRAINING
 from tests.conftest import Cli
 
 OLD = Path(__file__).parents[1] / "old_runs" / "ring-mlp-nonsaturating-7d1d8e62"
@@ -27,7 +27,7 @@ def old_run(workspace: Path) -> Path:
 
 
 def test_its_command_finds_it_complete(cli: Cli, old_run: Path) -> None:
-    outcome = cli("train", *WORDS, *EARLIER_DEFAULTS[2:])
+    outcome = cli("train", *WORDS, *EARLIER_TRAINING)
     assert outcome.code == 0, outcome.err
     assert f"outputs/{OLD.name} is complete" in outcome.out
     runs = [path.name for path in old_run.parent.iterdir() if path.is_dir() and not path.is_symlink()]

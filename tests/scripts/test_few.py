@@ -12,7 +12,7 @@ from scripts.tables import few, few_judge, few_page, judge, results
 from scripts.tables.few import ROWS, SOURCE, Row, Work
 from scripts.tables.report import page_of, with_section
 from scripts.tables.runs import composed
-from tests.scripts.here import Here
+from tests.scripts.here import Here, briefly
 
 ROOT = Path(__file__).parents[2]
 NARROW = ("model.generator.width=2", "model.discriminator.width=2")
@@ -31,11 +31,6 @@ def cifar(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
                 Image.fromarray(pixels).save(workspace / "cifar" / split / label / f"{number:04d}.png")
     (workspace / "docs/results").mkdir(parents=True)
     (workspace / page_of(few.NAME)).write_text("# Few\n\n<!-- table: few -->\n<!-- end -->\n")
-    short = ("features.steps=2", "features.width=2")
-
-    def briefly(words: list[str]) -> object:
-        return composed([*words, *short] if words[0] == "evaluate" else words)
-
     monkeypatch.setattr(judge, "composed", briefly)
     monkeypatch.setattr(few_judge, "composed", briefly)
     monkeypatch.setattr(few, "IMAGES", 20)

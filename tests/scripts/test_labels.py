@@ -22,7 +22,7 @@ from scripts.tables.launch import STOPPED, Ended, Processes
 from scripts.tables.report import page_of, with_section
 from scripts.tables.runs import composed
 from scripts.tables.trials import FID, NAME, QUESTIONS, Question, Trial
-from tests.scripts.here import Here
+from tests.scripts.here import BRIEF, Here, briefly
 
 ROOT = Path(__file__).parents[2]
 TINY = (
@@ -49,7 +49,7 @@ WITH_CODES = Trial("codes", "with codes", 5, (*TINY, *SHORT, *CODES))
 
 def here() -> Here:
     """Return what runs the commands, with a classifier that is taught for a moment."""
-    return Here(evaluate=("features.steps=2", "features.width=2"))
+    return Here(evaluate=BRIEF)
 
 
 @pytest.fixture
@@ -57,8 +57,7 @@ def place(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a folder with a page without results, whose classifier is taught for a moment."""
     (workspace / "docs/results").mkdir(parents=True)
     (workspace / page_of(NAME)).write_text(f"# Labels\n\n<!-- table: {NAME} -->\n<!-- end -->\n")
-    short = ("features.steps=2", "features.width=2")
-    monkeypatch.setattr(judge, "composed", lambda words: composed([*words, *short]))
+    monkeypatch.setattr(judge, "composed", briefly)
     return workspace
 
 

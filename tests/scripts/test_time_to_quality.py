@@ -21,7 +21,7 @@ from scripts.tables.quality import Work
 from scripts.tables.quality_rows import CIFAR, DIGITS, HORSES, ROWS, SETS, Places, Row
 from scripts.tables.report import page_of, with_section
 from scripts.tables.runs import composed
-from tests.scripts.here import Here
+from tests.scripts.here import Here, briefly
 
 ROOT = Path(__file__).parents[2]
 NARROW = ("model.generator.width=2", "model.discriminator.width=2")
@@ -34,13 +34,9 @@ def brief(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Work in an empty folder with the page, and teach classifiers for two steps."""
     (workspace / "docs/results").mkdir(parents=True)
     (workspace / page_of(quality.NAME)).write_text("<!-- table: time_to_quality -->\n<!-- end -->\n")
-    short = ("features.steps=2", "features.width=2")
-
-    def briefly(words: list[str]) -> object:
-        return composed([*words, *short] if words[0] == "evaluate" else words)
-
     monkeypatch.setattr(quality_judge, "composed", briefly)
     quality_judge.comparison.cache_clear()
+    quality_judge.baseline.cache_clear()
     return workspace
 
 
@@ -65,7 +61,6 @@ def test_a_row_of_ganctl_and_a_loop_are_measured_and_entered(
     rows = [TINY, next(row for row in ROWS if row.key == "tutorial")]
     here = Here(train=("train.steps=2", "checkpoint.every=1", "checkpoint.keep_every=1"))
     words = ["--data", "digits", "--seeds", "1", "--seconds", "1", "--num", "200", "--jobs", "1"]
-    monkeypatch.setattr(quality, "ROWS", rows)
     assert quality.main(words, here, InThisProcess(), rows) == 0, capsys.readouterr().out
     ours, loop = sorted(results.read(quality.NAME), key=lambda run: run["row"])
     assert ours["row"] == "tiny"
