@@ -27,7 +27,8 @@ def rewrite(table: Table) -> None:
     """
     runs = results.read(table.name)
     if table.figure is not None:
-        figure.draw(curves(table, runs), table.columns[0].heading, results.picture_of(table.name))
+        for part in table.parts:
+            figure.draw(curves(table, part, runs), table.columns[0].heading, _figure_of(table, part))
     page = page_of(table.name)
     text = page.read_text()
     write_whole(page, with_section(text, table.name, section(table, runs)).encode())
@@ -57,9 +58,6 @@ def section(table: Table, runs: Sequence[Record]) -> str:
         paragraphs += _part(table, part, [run for run in runs if run["part"] == part.key])
     if table.tried:
         paragraphs += ["What was tried:", "\n".join(filled(found, "- ") for found in table.tried)]
-    path = results.picture_of(table.name)
-    if table.figure is not None and runs and path.exists():
-        paragraphs += [f"![Numbers over time]({_link(path)})", filled(table.figure)]
     if runs:
         paragraphs += [
             "The commands that repeat the first run of each row, and how each run is measured:",
@@ -124,7 +122,11 @@ def _part(table: Table, part: Part, runs: Sequence[Record]) -> list[str]:
         paragraphs.append("\n".join("| " + " | ".join(cells) + " |" for cells in (heads, rule, *lines)))
     if missing:
         paragraphs.append(filled(f"Not run yet: {'; '.join(missing)}."))
-    return [*paragraphs, *_pictures(table, part, runs)]
+    paragraphs += _pictures(table, part, runs)
+    path = _figure_of(table, part)
+    if table.figure is not None and runs and path.exists():
+        paragraphs += [f"![Numbers over time]({_link(path)})", filled(table.figure)]
+    return paragraphs
 
 
 def _published(part: Part, column: Column) -> bool:
@@ -145,7 +147,7 @@ def _line(table: Table, part: Part, row: Row, runs: Sequence[Record]) -> list[st
     complete = [run for run in runs if run["status"] == "complete"]
     cells = [row.label]
     for column in table.columns:
-        ours = [run["numbers"][column.metric][column.number]["value"] for run in complete]
+        ours = [value for run in complete if (value := column.value(run)) is not None]
         text = column.text(ours) if row.words is not None else ""
         cells += _cells(part, column, row.published.get(column.number, ""), text)
     if row.words is None:
@@ -162,7 +164,7 @@ def _real(table: Table, part: Part, runs: Sequence[Record]) -> list[str]:
     for column in table.columns:
         numbers = [run["numbers"].get(column.metric, {}).get(column.number) for run in runs]
         floors = [number["floor"] for number in numbers if number and number["floor"] is not None]
-        ours = column.text([sum(floors) / len(floors)]) if floors else ""
+        ours = column.text([sum(floors) / len(floors)]) if floors and column.after is None else ""
         cells += _cells(part, column, part.real.get(column.number, ""), ours)
     return [*cells, *["", ""] * part.trained]
 
@@ -196,20 +198,23 @@ def _link(path: Path) -> str:
     return os.path.relpath(path, results.FOLDER).replace(os.sep, "/")
 
 
-def curves(table: Table, runs: Sequence[Record]) -> dict[str, list[list[tuple[float, float]]]]:
+def _figure_of(table: Table, part: Part) -> Path:
+    return results.picture_of("-".join(filter(None, (table.name, part.key))))
+
+
+def curves(table: Table, part: Part, runs: Sequence[Record]) -> dict[str, list[list[tuple[float, float]]]]:
     """Return the first column's number over seconds of training, by the label of the row, one list a complete run.
 
     What a run measured on the way, then what `ganctl evaluate` found at its end.
     """
     column = table.columns[0]
     found: dict[str, list[list[tuple[float, float]]]] = {}
-    for part in table.parts:
-        for row in part.rows:
-            for run in runs:
-                if (run["part"], run["row"], run["status"]) != (part.key, row.key, "complete"):
-                    continue
-                end = run["seconds"]["training"]
-                points = [(seconds, value) for seconds, value in run["on_the_way"] if seconds < end]
-                last = (end, run["numbers"][column.metric][column.number]["value"])
-                found.setdefault(row.label.strip("`"), []).append([*points, last])
+    for row in part.rows:
+        for run in runs:
+            if (run["part"], run["row"], run["status"]) != (part.key, row.key, "complete"):
+                continue
+            end = run["seconds"]["training"]
+            points = [(seconds, value) for seconds, value in run["on_the_way"] if seconds < end]
+            last = (end, run["numbers"][column.metric][column.number]["value"])
+            found.setdefault(row.label.strip("`"), []).append([*points, last])
     return found

@@ -270,9 +270,9 @@ class Shift:
             return False
         found = enter(run, self.say)
         numbers = ", ".join(
-            f"{column.heading} {column.text([found['numbers'][column.metric][column.number]['value']])}"
+            f"{column.heading} {column.text([value])}"
             for column in self.table.columns
-            if found["numbers"]
+            if found["numbers"] and (value := column.value(found)) is not None
         )
         self.say(f"{count} {name}  {done.times}" + (f"  {numbers}" if numbers else ""))
         return True

@@ -3,6 +3,8 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
 
 CONFIGS = "scripts/tables/configs"
 """The folder of recipes, from the root of the repository."""
@@ -13,13 +15,31 @@ EVERY_TRAINING = ("--config-dir", CONFIGS, "device.threads=1")
 
 @dataclass(frozen=True)
 class Column:
-    """A number of `ganctl evaluate`, by the metric's key and its name, and how it is written."""
+    """A number of `ganctl evaluate`, by the metric's key and its name, and how it is written.
+
+    With `after`, it is the number after so many seconds of training, from what the run measured on the way.
+    """
 
     metric: str
     number: str
     heading: str
     digits: int
     percent: bool = False
+    after: float | None = None
+
+    def value(self, run: Mapping[str, Any]) -> float | None:
+        """Return the number of a complete run's record; None if the run was over by then, or measured too rarely.
+
+        Between two measurements, the number's logarithm is on a straight line.
+        """
+        if self.after is None:
+            return float(run["numbers"][self.metric][self.number]["value"])
+        points = run["on_the_way"]
+        for (start, first), (end, last) in pairwise(points):
+            if start <= self.after <= end:
+                share = (self.after - start) / (end - start)
+                return float(first ** (1 - share) * last**share)
+        return None
 
     def text(self, values: Sequence[float]) -> str:
         """Return the mean of values, and ± its standard error where there are several; "–" for none."""
@@ -90,7 +110,7 @@ class Table:
     tried: tuple[str, ...] = ()
     """What was found on the way to our own rows, better and worse."""
     figure: str | None = None
-    """What the figure of a number over time shows: its caption; None for no figure."""
+    """What the figures of the first column's number over time show: their caption; None for no figures."""
 
 
 @dataclass(frozen=True)

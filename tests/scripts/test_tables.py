@@ -195,11 +195,17 @@ def test_the_words_of_every_row_mean_a_config(name: str, monkeypatch: pytest.Mon
     for run in runs.values():
         rules.check(run.config)
         assert run.config.name == run.job.name
-    seen = {run.config.train.steps * run.config.train.n_dis * run.config.train.batch_size for run in runs.values()}
+    papers = [run.config.train for run in runs.values() if run.job.part.key != "own"]
+    seen = {train.steps * train.n_dis * train.batch_size for train in papers}
     told = " ".join((table.protocol, *table.deviations))
     if name == "losses":
         assert seen == {int(re.findall(r"sees ([\d,]+) images", told)[0].replace(",", ""))}
-        assert {run.job.row.key for run in runs.values()} == {path.stem for path in Path("configs/loss").glob("*")}
+        own = [run.config.train for run in runs.values() if run.job.part.key == "own"]
+        assert {train.steps * train.n_gen for train in own} == {
+            int(re.findall(r"generator has ([\d,]+) updates", told)[0].replace(",", ""))
+        }
+        for part in table.parts:
+            assert {row.key for row in part.rows} == {path.stem for path in Path("configs/loss").glob("*")}
     else:
         plain = next(run for group, run in runs.items() if "-plain" in group)
         assert f"{plain.config.train.steps:,} updates" in told

@@ -1,6 +1,7 @@
 """scripts/tables: what the results of runs become on the page."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ from PIL import Image
 
 from scripts.tables import figure, report, results
 from scripts.tables.__main__ import TABLES
-from scripts.tables.table import Column, Job, Part, Row, Table
+from scripts.tables.runs import plan
+from scripts.tables.table import Column, Job, Part, Row, Table, jobs
 
 ROOT = Path(__file__).parents[2]
 
@@ -94,7 +96,9 @@ def test_a_section_without_runs_says_so(workspace: Path) -> None:
 
 
 def test_a_figure_has_each_run_from_what_it_measured_on_the_way_to_its_end(workspace: Path) -> None:
-    curves = report.curves(FIDS, [recorded("a", 0), recorded("b", 1), recorded("b", 2, status="diverged")])
+    curves = report.curves(
+        FIDS, FIDS.parts[0], [recorded("a", 0), recorded("b", 1), recorded("b", 2, status="diverged")]
+    )
     assert curves == {"A": [[(20.0, 30.0), (60.0, 10.0)]], "B": [[(20.0, 30.0), (120.0, 11.0)]]}
     path = workspace / "figure.png"
     figure.draw(curves, "FID", path)
@@ -105,6 +109,41 @@ def test_a_figure_has_each_run_from_what_it_measured_on_the_way_to_its_end(works
         assert (np.abs(inside - colour).max(-1) < 40).any() == drawn
     figure.draw({"A": [[(0.0, 5.0)]]}, "FID", path)
     assert not path.exists()
+
+
+def test_each_part_has_a_figure_of_its_own_runs(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(results, "FOLDER", workspace)
+    monkeypatch.setattr(results, "PICTURES", workspace)
+    parts = (Part("", "First", (Row("a", "A", ("x",)),)), Part("own", "Second", (Row("a", "A", ("x",)),)))
+    table = replace(FIDS, parts=parts)
+    runs = [recorded("a", 0), recorded("a", 1, part="own")]
+    (workspace / "fids.json").write_text(json.dumps({"runs": runs}))
+    (workspace / "fids.md").write_text("<!-- table: fids -->\n<!-- end -->")
+    report.rewrite(table)
+    assert report.curves(table, parts[1], runs) == {"A": [[(20.0, 30.0), (120.0, 11.0)]]}
+    assert (workspace / "fids.png").read_bytes() != (workspace / "fids-own.png").read_bytes()
+    first, second = (workspace / "fids.md").read_text().split("### Second")
+    assert "(fids.png)" in first
+    assert "(fids-own.png)" in second
+
+
+@pytest.mark.parametrize(("after", "value"), [(20, 30.0), (40, 16.432), (60, 9.0), (10, None), (61, None)])
+def test_a_number_after_some_seconds_lies_between_two_measurements(after: float, value: float | None) -> None:
+    column = Column("fid", "fid", "after a while", 1, after=after)
+    assert column.value(recorded("a", 0)) == (None if value is None else pytest.approx(value, abs=1e-3))
+    table = replace(FIDS, columns=(*FIDS.columns, column))
+    line = next(line for line in report.section(table, [recorded("a", 0)]).splitlines() if "| A |" in line)
+    assert line == f"| A |  | 10.0 |  | {'–' if value is None else f'{value:.1f}'} | 1 of 3 | 1.0 |"
+
+
+def test_the_classifier_of_colour_images_is_no_part_of_a_rows_settings() -> None:
+    (run,) = plan(list(jobs(TABLES["stacked"], [0]))[:1])
+    asked = run.question.asked()
+    told = results.settings(run.config, asked)
+    without = asked | {"features": {key: each for key, each in asked["features"].items() if key != "colour"}}
+    assert results.settings(run.config, without) == told
+    wider = asked | {"features": asked["features"] | {"width": 17}}
+    assert results.settings(run.config, wider) != told
 
 
 def test_an_axis_puts_equal_ratios_at_equal_distances() -> None:
