@@ -28,8 +28,9 @@ PROTOCOL = (
 
 DEVIATIONS = (
     "The papers trained other networks on other data, and longer; no published number compares.",
-    "Our own settings are the defaults (R1 of weight 0.1, Adam 4e-4 with β 0 and 0.99) and `loss=…`, which "
-    "brings five updates of the discriminator with WGAN-GP; wgan has spectral norm in place of a penalty.",
+    "Our own settings are the defaults (R1 of weight 0.1, Adam 4e-4 with β 0 and 0.99) and `loss=…`; "
+    "`loss=wgan_gp` brings its own penalty and five updates of the discriminator; wgan has spectral norm in place "
+    "of a penalty.",
     "The samples are those of the averaged generator (ganctl's default) in every row.",
     "Norms in the discriminator, by the papers: batch norm (minimax, nonsaturating, lsgan, wgan), spectral norm "
     "(hinge, relativistic_average), none (wgan_gp, relativistic).",
