@@ -13,10 +13,10 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 
-from ganctl import __version__
 from ganctl.command_line.jobs import Job, Typed
 from ganctl.errors import ConfigError, GanctlError, Stopped, nearest, one_line
 from ganctl.runtime.signals import Signals
+from ganctl.runtime.version import __version__
 
 HELP = """\
 ganctl {version} trains generative adversarial networks from the command line.

@@ -9,9 +9,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from ganctl import __version__
 from ganctl.cli import COMMANDS
 from ganctl.folders.run_folder import RunFolder
+from ganctl.runtime.version import __version__
 from tests.conftest import TINY, Cli, Outcome, contents
 
 WRONG_COMMANDS = {

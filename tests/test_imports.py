@@ -46,7 +46,8 @@ MAY_IMPORT = {
     | FAMILIES,
     "cli": {"command_line", "commands", "errors", "plugins", "runtime"},
     "__main__": {"cli"},
-    "__init__": set(),
+    "api": {"command_line", "commands", "errors", "plugins", "runs", "runtime", "samples", "validation"},
+    "__init__": {"api", "runtime"},
 }
 """Which parts of the package each part may import, beside itself and the version."""
 
@@ -62,7 +63,7 @@ ATTRIBUTES_THAT_RUN_CODE = {
     *("importlib.util", "importlib.reload"),
 }
 STARTS_WITHOUT_TORCH = [
-    *("cli.py", "runtime/signals.py", "errors.py", "__init__.py", "__main__.py"),
+    *("cli.py", "runtime/signals.py", "errors.py", "runtime/version.py", "__init__.py", "__main__.py"),
     *(f"command_line/{module}.py" for module in ("compose", "jobs", "synonyms", "wording")),
 ]
 

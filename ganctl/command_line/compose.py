@@ -28,11 +28,11 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
-from ganctl import __version__
 from ganctl.command_line.jobs import Job, Typed
 from ganctl.command_line.synonyms import CHOICES, advice_on
 from ganctl.command_line.wording import check_form, in_our_words, quoted, split
 from ganctl.errors import ConfigError, nearest
+from ganctl.runtime.version import __version__
 
 CRASHES = (AttributeError, LookupError, RecursionError, TypeError, ValueError, yaml.YAMLError)
 """What Hydra and OmegaConf raise, apart from their own errors, for words that they did not foresee."""

@@ -18,11 +18,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ganctl import __version__
 from ganctl.checkpoints.file import Checkpoint
 from ganctl.command_line.jobs import Job, Typed
-from ganctl.commands.output import file_named, writing
-from ganctl.commands.seeds import Seeds
+from ganctl.commands.words.output import file_named, writing
+from ganctl.commands.words.seeds import Seeds
 from ganctl.config import TrainConfig, train_config
 from ganctl.data.store import Store
 from ganctl.errors import CheckpointError, ConfigError, WriteError, counted, one_line
@@ -35,6 +34,7 @@ from ganctl.runtime.console import say
 from ganctl.runtime.disk import write_whole
 from ganctl.runtime.memory import keep_freed_memory
 from ganctl.runtime.signals import Signals
+from ganctl.runtime.version import __version__
 from ganctl.validation import validate
 
 NAME = "evaluation.json"

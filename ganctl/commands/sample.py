@@ -1,9 +1,6 @@
 """ganctl sample: images or points from a checkpoint."""
 
-import hashlib
 import io
-import re
-import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,21 +12,18 @@ from pydantic import Field
 from torch import Tensor
 
 from ganctl.command_line.jobs import Job, Typed
-from ganctl.commands.classes import ALL, LONGEST, Classes, labels_of
-from ganctl.commands.output import file_named, writing
-from ganctl.commands.seeds import MOST as MOST_SEEDS
-from ganctl.commands.seeds import Seeds
+from ganctl.commands.words.classes import ALL, Classes, caption, labels_of
+from ganctl.commands.words.output import digest, file_named, word, writing
+from ganctl.commands.words.seeds import MOST as MOST_SEEDS
+from ganctl.commands.words.seeds import Seeds
 from ganctl.errors import ConfigError, counted
-from ganctl.game.sampling import generate
 from ganctl.images.png import captioned, encoded, save
 from ganctl.images.terminal import show
-from ganctl.models.latents import LatentSpace
 from ganctl.runs.drawing import swept
 from ganctl.runs.generator import GeneratorCommand, TrainedGenerator, open_generator
 from ganctl.runtime.console import say
 from ganctl.runtime.disk import write_whole
 from ganctl.runtime.memory import keep_freed_memory
-from ganctl.runtime.randomness import generator
 from ganctl.runtime.signals import Signals
 from ganctl.samples import POINTS, SampleSpace
 from ganctl.validation import validate
@@ -54,6 +48,7 @@ class SampleCommand(GeneratorCommand):
     num: Annotated[int, Field(ge=1, le=MOST_SEEDS)] | None
     seed: Annotated[int, Field(ge=0)] | None
     seeds: Seeds | None
+    latents: str | None
     classes: Classes = Field(alias="class")
     truncation: Annotated[float, Field(gt=0)] | None
     sweep: bool
@@ -98,11 +93,8 @@ def run(values: Typed, job: Job, signals: Signals) -> None:
 
 def _draw(sheet: Sheet, command: SampleCommand, file: Path | None, trained: TrainedGenerator) -> None:
     """Draw the samples of a sheet, and write them."""
-    checkpoint, device, space = trained.checkpoint, trained.device, trained.space
-    latents = sheet.latents.to(device.torch_device, device.dtype)
-    labels = None if sheet.labels is None else sheet.labels.to(device.torch_device)
-    samples = generate(trained.network, latents, device, command.batch_size, labels)
-    rows = space.kind.store(samples, space.value_range)
+    checkpoint, space = trained.checkpoint, trained.space
+    rows = trained.rows(sheet.latents, sheet.labels, command.batch_size)
     stem = "-".join([checkpoint.path.stem, _title(command, len(rows)), *([] if command.ema else ["raw"])])
     folder = trained.folder("samples") if command.out is None else Path(command.out)
     path = file or folder / f"{stem}.png"
@@ -132,6 +124,10 @@ def _check(command: SampleCommand, file: Path | None) -> None:
             )
         if command.seed is not None:
             raise ConfigError("seed: says nothing where seeds has one for each sample; leave seed or seeds out")
+    if command.latents is not None:
+        given = [key for key in ("num", "seed", "seeds", "truncation") if getattr(command, key) is not None]
+        if given:
+            raise ConfigError(f"{given[0]}: says nothing where latents has one for each sample; leave one out")
     if command.images and file is not None:
         raise ConfigError(f"images: need a folder, but out={file} is a file; name a folder, or leave images=false")
     if command.images and command.sweep:
@@ -145,11 +141,6 @@ def _check_model(command: SampleCommand, file: Path | None, trained: TrainedGene
         raise ConfigError("images: this model draws points, which have no single images; leave images=false")
     if file is not None and file.suffix.lower() == ".csv" and not points:
         raise ConfigError(f"out: {file} would be a table, but this model draws images; take .png, .npy or .npz")
-    if command.truncation is not None and model.prior != "normal" and not model.has_styles:
-        raise ConfigError(
-            f"truncation: bounds latents of the prior normal, and this run has model.prior={model.prior}; leave "
-            "it null"
-        )
     if command.sweep and not model.latents.codes:
         raise ConfigError(
             "sweep: the model of this run has no codes; leave it false, or train with auxiliary=[code_loss] "
@@ -176,23 +167,16 @@ def _drawing(rows: Tensor, sheet: Sheet, space: SampleSpace) -> np.ndarray:
     """Return a drawing of samples as a store has them, uint8 [height, width, channels], rows of classes named."""
     drawing = space.kind.draw(rows, columns=sheet.columns)
     if sheet.rows is not None and space.kind is not POINTS:
-        drawing = captioned(drawing, [_caption(space.classes[label], label) for label in sheet.rows])
+        drawing = captioned(drawing, [caption(space.classes[label], label) for label in sheet.rows])
     return drawing
-
-
-def _caption(name: str, label: int) -> str:
-    """Return a class's name in the letters of the font, which has ASCII alone, or else its number."""
-    letters = (each for each in unicodedata.normalize("NFKD", name) if not unicodedata.combining(each))
-    plain = "".join(letters)
-    return plain if plain.isascii() and plain.strip() else f"class {label}"
 
 
 def _sheets(command: SampleCommand, trained: TrainedGenerator, bound: float | None) -> list[Sheet]:
     """Return what is to be drawn, of latents within a bound: one sheet, or in a sweep one for each code."""
-    space, classes = trained.config.model.latents, trained.space.classes
+    space, classes = trained.latents, trained.space.classes
     asked = None if command.classes is None else labels_of(command.classes, classes)
     chosen = asked if _in_rows(command) else None
-    latents = _latents(space, command, bound, _count(command, chosen), len(chosen or [0]))
+    latents = _latents(command, trained, bound, len(chosen or [0]))
     labels = None
     if chosen is not None:
         labels = torch.tensor(chosen).repeat_interleave(len(latents) // len(chosen))
@@ -218,43 +202,37 @@ def _sheets(command: SampleCommand, trained: TrainedGenerator, bound: float | No
     ]
 
 
+def _latents(command: SampleCommand, trained: TrainedGenerator, bound: float | None, lines: int) -> Tensor:
+    """Return latents [count, width] within a bound; each of the `lines` has the same seeds, or those of a file."""
+    given = None if command.latents is None else trained.latents_in(command.latents)
+    count = _count(command, lines) if given is None else lines * len(given)
+    if count > MOST_SEEDS:
+        raise ConfigError(f"class: would draw {count:,} samples; the most is {MOST_SEEDS:,}")
+    if given is not None:
+        return given.repeat(lines, 1)
+    if command.seeds is not None:
+        return trained.latents_of_seeds(command.seeds, bound).repeat(lines, 1)
+    return trained.draw_latents(count, command.seed or 0, bound)
+
+
 def _in_rows(command: SampleCommand) -> bool:
     """Return whether several classes are asked for, each of which has a row."""
     return isinstance(command.classes, list) or command.classes == ALL
 
 
-def _count(command: SampleCommand, chosen: list[int] | None) -> int:
-    """Return how many samples are drawn, or in a sweep how many rows; with a row a class, of all classes."""
-    lines = len(chosen or [0])
+def _count(command: SampleCommand, lines: int) -> int:
+    """Return how many samples are drawn, or in a sweep how many rows; of all `lines` of classes together."""
     if command.seeds is not None:
-        count = lines * len(command.seeds)
-    elif command.num is not None:
-        count = command.num
-    else:
-        count = lines * FEW_IN_LINE if chosen is not None or command.sweep else FEW
+        return lines * len(command.seeds)
+    in_lines = _in_rows(command) or command.sweep
+    count = command.num or (lines * FEW_IN_LINE if in_lines else FEW)
     if count % lines:
         below, above = count // lines * lines, (count // lines + 1) * lines
         take = f"{below:,} or {above:,}" if below else f"{above:,}"
         raise ConfigError(
             f"num: {counted(count, 'sample')} cannot be divided over {counted(lines, 'class')}; take {take}"
         )
-    if count > MOST_SEEDS:
-        raise ConfigError(f"class: would draw {count:,} samples; the most is {MOST_SEEDS:,}")
     return count
-
-
-def _latents(space: LatentSpace, command: SampleCommand, bound: float | None, count: int, lines: int) -> Tensor:
-    """Return latents [count, width] drawn on the CPU, so that every device samples the same ones.
-
-    With seeds, each of the `lines` has the same.
-    """
-    cpu = torch.device("cpu")
-    if command.seeds is None:
-        source = generator(cpu, "sample", command.seed or 0)
-        return space.draw((count,), source, torch.float32, bound)
-    each = (generator(cpu, "sample", seed) for seed in command.seeds)
-    drawn = torch.stack([space.draw((), source, torch.float32, bound) for source in each])
-    return drawn.repeat(lines, 1)
 
 
 def _names(command: SampleCommand, sheet: Sheet, classes: tuple[str, ...]) -> Iterator[str]:
@@ -263,33 +241,25 @@ def _names(command: SampleCommand, sheet: Sheet, classes: tuple[str, ...]) -> It
     for number in range(len(sheet.latents)):
         place = f"seed-{command.seeds[number % each]}" if command.seeds else f"{number % each:05d}"
         if command.classes is not None and sheet.labels is not None:
-            place = f"{_word(classes[sheet.labels[number]])}-{place}"
+            place = f"{word(classes[sheet.labels[number]])}-{place}"
         yield place
 
 
 def _title(command: SampleCommand, count: int) -> str:
     """Return words for file names that tell apart what was asked for; `count` samples were drawn."""
     seeds, asked = command.seeds, command.classes
-    if seeds is None:
+    if command.latents is not None:
+        words = [f"latents-{word(Path(command.latents).stem)}-{count}"]
+    elif seeds is None:
         words = [f"seed-{command.seed or 0}-{count}"]
     elif seeds == list(range(seeds[0], seeds[-1] + 1)):
         words = [f"seeds-{seeds[0]}-{seeds[-1]}"]
     else:
-        words = [f"seeds-{len(seeds)}-{_digest(seeds)}"]
+        words = [f"seeds-{len(seeds)}-{digest(seeds)}"]
     if asked is not None:
-        words.append(f"class-{_word(asked)}" if isinstance(asked, str) else f"classes-{_word('+'.join(asked))}")
+        words.append(f"class-{word(asked)}" if isinstance(asked, str) else f"classes-{word('+'.join(asked))}")
     if command.truncation is not None:
         words.append(f"truncation-{command.truncation:g}")
     if command.standing:
         words.append(f"standing-{command.standing}")
     return "-".join(words)
-
-
-def _word(text: str) -> str:
-    """Return a text as a part of a file's name; where that changes it, its digest tells it from others."""
-    plain = re.sub(r"[^\w.+-]+", "_", text)[:LONGEST]
-    return plain if plain == text else f"{plain}-{_digest(text)}"
-
-
-def _digest(value: object) -> str:
-    return hashlib.sha256(repr(value).encode()).hexdigest()[:6]

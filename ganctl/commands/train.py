@@ -19,7 +19,7 @@ from ganctl.runtime.signals import Signals
 def run(values: Typed, job: Job, signals: Signals) -> None:
     """Train the run that the config, and data of the user's own, determine; in a sweep, `name` is a prefix.
 
-    A sweep's job finds how far the run came: its folder, status, step and best score.
+    The job finds how far the run came: its folder, status, step and best score.
     """
     swept = job.folder is not None
     with Ranks.here().speaking():
@@ -31,7 +31,7 @@ def run(values: Typed, job: Job, signals: Signals) -> None:
     try:
         start.run(config, naming, signals)
     finally:
-        if swept and naming.chosen is not None and naming.chosen.path.is_dir():
+        if naming.chosen is not None and naming.chosen.path.is_dir():
             status = naming.chosen.read_status()
             job.found.update(folder=str(naming.chosen.path))
             job.found.update((key, status[key]) for key in ("status", "step") if key in status)

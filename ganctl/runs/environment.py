@@ -5,9 +5,10 @@ from collections.abc import Mapping
 
 import torch
 
-from ganctl import __version__, plugins
+from ganctl import plugins
 from ganctl.config import TrainConfig
 from ganctl.runtime.device import Device
+from ganctl.runtime.version import __version__
 
 
 def environment(config: TrainConfig, device: Device) -> dict[str, str]:

@@ -1,10 +1,12 @@
 """A trained generator: found by what a user calls it, read, verified, and built on a device."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
+import numpy as np
 import torch
 from pydantic import AfterValidator, Field
 from torch import Tensor, nn
@@ -12,19 +14,25 @@ from torch import Tensor, nn
 from ganctl.checkpoints.file import Checkpoint
 from ganctl.checkpoints.verify import open_checkpoint
 from ganctl.config import DeviceConfig, TrainConfig
-from ganctl.errors import CheckpointError, ConfigError
+from ganctl.data.sources.numpy_file import NumpyFile
+from ganctl.errors import CheckpointError, ConfigError, DataError
 from ganctl.folders.find import find_run
 from ganctl.folders.run_folder import RunFolder
 from ganctl.game.assemble import build_network
 from ganctl.game.build import open_configured
-from ganctl.game.sampling import at_once
+from ganctl.game.sampling import at_once, generate
 from ganctl.game.standing import standing
 from ganctl.models import StyledGenerator
+from ganctl.models.latents import LatentSpace
 from ganctl.registry import Spec
 from ganctl.runtime.console import say
 from ganctl.runtime.device import Device
 from ganctl.runtime.randomness import generator
 from ganctl.samples import SampleSpace
+
+CPU = torch.device("cpu")
+AT_ONCE = 64
+"""Samples per forward where nothing else is asked for."""
 
 
 class GeneratorCommand(Spec):
@@ -54,16 +62,56 @@ class TrainedGenerator:
         beside = self.checkpoint.path.parent
         return beside.parent / below if beside.name == "checkpoints" else beside
 
+    @property
+    def latents(self) -> LatentSpace:
+        """What the generator maps to samples."""
+        return self.config.model.latents
+
     def truncate(self, truncation: float | None) -> float | None:
-        """Keep only so much of the way from the mean style to others, if the generator has styles.
+        """Keep only so much of the way from the mean style to others, if the generator has styles; None for all.
 
         Returns the bound of the latents' values: `truncation` for a generator without styles, else None.
+        Raises `ConfigError` for one whose latents cannot be bounded.
         """
-        if not isinstance(self.network, StyledGenerator):
-            return truncation
-        if truncation is not None:
-            self.network.truncation = truncation
-        return None
+        if isinstance(self.network, StyledGenerator):
+            self.network.truncation = 1.0 if truncation is None else truncation
+            return None
+        if truncation is not None and self.latents.prior != "normal":
+            raise ConfigError(
+                f"truncation: bounds latents of the prior normal, and this run has model.prior="
+                f"{self.latents.prior}; leave it null"
+            )
+        return truncation
+
+    def draw_latents(self, count: int, seed: int, bound: float | None = None) -> Tensor:
+        """Return latents [count, width] of a seed, drawn on the CPU: every device samples the same ones."""
+        return self.latents.draw((count,), generator(CPU, "sample", seed), torch.float32, bound)
+
+    def latents_of_seeds(self, seeds: Sequence[int], bound: float | None = None) -> Tensor:
+        """Return latents [seeds, width], each drawn on the CPU from a seed of its own."""
+        sources = (generator(CPU, "sample", seed) for seed in seeds)
+        return torch.stack([self.latents.draw((), source, torch.float32, bound) for source in sources])
+
+    def latents_in(self, path: str) -> Tensor:
+        """Return the latents of a .npy file, float [count, width] or [width].
+
+        Raises `DataError` for a file that cannot be read or holds others.
+        """
+        values = NumpyFile(path, "latents").read(None)
+        width = self.latents.width
+        if values.dtype.kind != "f" or values.ndim not in (1, 2) or values.shape[-1] != width or not values.size:
+            found = f"{values.dtype} [{','.join(map(str, values.shape))}]"
+            raise DataError(f"latents: {path} holds {found}, but this generator takes floats [count,{width}]")
+        if not np.isfinite(values).all():
+            raise DataError(f"latents: {path} holds values that are not finite")
+        return torch.tensor(values.reshape(-1, width), dtype=torch.float32)
+
+    def rows(self, latents: Tensor, labels: Tensor | None = None, batch_size: int = AT_ONCE) -> Tensor:
+        """Return the samples of latents [count, width] and labels, int64 [count], as a store has them."""
+        latents = latents.to(self.device.torch_device, self.device.dtype)
+        labels = None if labels is None else labels.to(self.device.torch_device)
+        samples = generate(self.network, latents, self.device, batch_size, labels)
+        return self.space.kind.store(samples, self.space.value_range)
 
     def measure_norms(self, batches: int, truncation: float | None = None) -> None:
         """Take batch norm's statistics anew from so many batches as large as in training, at most 256 each.
@@ -73,11 +121,11 @@ class TrainedGenerator:
         """
         if not any(name.endswith("running_mean") for name, _ in self.network.named_buffers()):
             raise ConfigError("standing: the generator of this run has no batch norm; set it to 0")
-        latents, classes, count = self.config.model.latents, len(self.space.classes), at_once(self.config)
+        classes, count = len(self.space.classes), at_once(self.config)
 
         def batch(number: int) -> tuple[Tensor, ...]:
-            source = generator(torch.device("cpu"), "standing", number)
-            drawn = latents.draw((count,), source, torch.float32, truncation)
+            source = generator(CPU, "standing", number)
+            drawn = self.latents.draw((count,), source, torch.float32, truncation)
             drawn = drawn.to(self.device.torch_device, self.device.dtype)
             if not classes:
                 return (drawn,)

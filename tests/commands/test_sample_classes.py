@@ -9,8 +9,7 @@ import torch
 from PIL import Image
 
 from ganctl.cli import main
-from ganctl.commands.classes import labels_of
-from ganctl.commands.sample import _caption
+from ganctl.commands.words.classes import caption, labels_of
 from ganctl.errors import ConfigError
 from tests.commands.labelled import save_labelled, train, words_of
 from tests.conftest import TINY, Cli
@@ -226,7 +225,7 @@ def test_points_of_a_class_are_drawn(workspace: Path, cli: Cli) -> None:
 
 def test_latents_keep_within_the_truncation(animals: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[torch.Tensor] = []
-    module = __import__("ganctl.commands.sample", fromlist=["generate"])
+    module = __import__("ganctl.runs.generator", fromlist=["generate"])
     whole = module.generate
 
     def watched(network, latents, *rest):  # type: ignore[no-untyped-def]
@@ -270,7 +269,7 @@ def test_codes_of_a_conditional_model_are_swept_within_a_class(workspace: Path, 
 
 def test_a_caption_is_what_the_font_can_draw() -> None:
     names = ["cat", "chien né", "猫", "Жук", " "]
-    told = [_caption(name, label) for label, name in enumerate(names)]
+    told = [caption(name, label) for label, name in enumerate(names)]
     assert told == ["cat", "chien ne", "class 2", "class 3", "class 4"]
 
 

@@ -23,7 +23,6 @@ import PIL
 import torch
 from filelock import FileLock, Timeout
 
-from ganctl import __version__
 from ganctl.data.cache.image_set import ENTRY_FORMAT, Failure, ImageSet, Prepared, digest_of
 from ganctl.data.decoding import decode
 from ganctl.data.decoding.parallel import DecodeTask, hash_all
@@ -32,6 +31,7 @@ from ganctl.errors import ConfigError
 from ganctl.runtime.bounded import UntrustedFileError, read_bytes, read_text
 from ganctl.runtime.console import say
 from ganctl.runtime.disk import sync, write_whole
+from ganctl.runtime.version import __version__
 
 DAMAGES = (
     *(ValueError, KeyError, TypeError, AttributeError, EOFError, OverflowError, RecursionError),

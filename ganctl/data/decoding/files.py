@@ -113,14 +113,14 @@ def search(path: str, subfolder: str | None) -> FoundImages:
     return found
 
 
-def missing(path: str, key: str = "path") -> DataError:
+def missing(path: str, key: str = "data.path") -> DataError:
     """Return the error of a place that does not exist, with the name in its folder that is most like it.
 
-    `key` is that of the data which names the place.
+    `key` is the one that names the place.
     """
     place = Path(os.path.expanduser(path))
     siblings = [entry.name for entry in place.parent.iterdir()] if place.parent.is_dir() else []
-    return DataError(f"data.{key}: {path} does not exist{nearest(place.name, siblings)}")
+    return DataError(f"{key}: {path} does not exist{nearest(place.name, siblings)}")
 
 
 def read(file: ImageFile, most: int | None = None) -> io.BytesIO:

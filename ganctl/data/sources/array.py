@@ -128,7 +128,7 @@ class Array(LabelledSource):
             name: str | None = self._named("labels", self.labels, file.names())
             where = f"{name} in {self.path}"
         else:
-            file, name, where = NumpyFile(self.labels, "labels"), None, self.labels
+            file, name, where = NumpyFile(self.labels, "data.labels"), None, self.labels
             if file.is_archive:
                 raise DataError(f"data.labels: {where} is an .npz file; beside a .npy file, name another")
         header = file.header(name)

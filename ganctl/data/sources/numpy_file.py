@@ -30,23 +30,23 @@ class ArrayHeader:
 class NumpyFile:
     """A .npy file, whose one array has no name, or an .npz file, by the first bytes and not by the ending.
 
-    Raises `DataError` that names the data's `key` for the file if it is missing, damaged or of another kind.
+    Raises `DataError` that names the `key` for the file if it is missing, damaged or of another kind.
     """
 
-    def __init__(self, path: str, key: str = "path") -> None:
+    def __init__(self, path: str, key: str = "data.path") -> None:
         self.path = path
         self._key = key
         self._place = Path(os.path.expanduser(path))
         with self._refusing():
             if self._place.is_dir():
-                raise DataError(f"data.{key}: {path} is a folder; name the .npy or .npz file in it")
+                raise DataError(f"{key}: {path} is a folder; name the .npy or .npz file in it")
             if not self._place.exists():
                 raise missing(path, key)
             with opened(self._place) as content:
                 start = content.read(len(NPY_START))
         self.is_archive = start[:4] in ZIP_STARTS
         if not self.is_archive and start != NPY_START:
-            raise DataError(f"data.{key}: {path} is neither a .npy nor an .npz file")
+            raise DataError(f"{key}: {path} is neither a .npy nor an .npz file")
 
     def names(self) -> list[str]:
         """Return the names of the arrays of an .npz file, none of a .npy file."""
@@ -87,7 +87,7 @@ class NumpyFile:
         except Exception as error:  # what numpy, zipfile and zlib raise on damaged files has no common class
             reason = " ".join(str(error).split()) or type(error).__name__
             what = f"{self.path}, array {name}," if name else self.path
-            raise DataError(f"data.{self._key}: {what} cannot be read ({reason})") from error
+            raise DataError(f"{self._key}: {what} cannot be read ({reason})") from error
 
 
 def _header(content: IO[bytes], size: int) -> ArrayHeader:

@@ -1,6 +1,8 @@
 """Where a command's results go: to a file, told by its ending, or into a folder."""
 
 import contextlib
+import hashlib
+import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
@@ -13,6 +15,9 @@ FILES = {
     *("html", "onnx", "pdf", "pkl", "pt", "pth", "safetensors", "zip"),
 }
 """Endings that nobody gives to a folder."""
+
+LONGEST = 40
+"""Characters of a text in a file's name."""
 
 
 def file_named(out: str | None, endings: Collection[str]) -> Path | None:
@@ -43,3 +48,14 @@ def writing(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise WriteError.of(path, error.errno) from error
+
+
+def word(text: str) -> str:
+    """Return a text as a part of a file's name; where that changes it, its digest tells it from others."""
+    plain = re.sub(r"[^\w.+-]+", "_", text)[:LONGEST]
+    return plain if plain == text else f"{plain}-{digest(text)}"
+
+
+def digest(value: object) -> str:
+    """Return six characters that tell a value from others."""
+    return hashlib.sha256(repr(value).encode()).hexdigest()[:6]

@@ -1,6 +1,7 @@
 """How classes are asked for: one by its name or number, a list of them, or all."""
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -18,7 +19,7 @@ SHOWN = 12
 """Names of classes that a message lists."""
 
 LONGEST = 40
-"""Characters of classes in a file's name."""
+"""Characters of a class that a message shows."""
 
 
 def parse_classes(typed: Any) -> str | list[str] | None:
@@ -47,21 +48,32 @@ def labels_of(asked: str | list[str], names: Sequence[str]) -> list[int]:
     A name wins over a number. Raises `ConfigError` for classes that are not there, or asked for twice, and where
     there are none.
     """
+    _require_classes(names)
+    if asked == ALL:
+        return list(range(len(names)))
+    labels: dict[int, None] = {}
+    for text in [asked] if isinstance(asked, str) else asked:
+        label = names.index(text) if text in names else _number(text, names)
+        if label in labels:
+            raise ConfigError(f"class: {names[label]} is asked for twice; name each class once")
+        labels[label] = None
+    return list(labels)
+
+
+def label_of(asked: str | int, names: Sequence[str]) -> int:
+    """Return the label of a class by its name or number; raise `ConfigError` as `labels_of` does."""
+    _require_classes(names)
+    if isinstance(asked, str):
+        return labels_of([asked], names)[0]
+    return _number(str(asked), names)
+
+
+def _require_classes(names: Sequence[str]) -> None:
     if not names:
         raise ConfigError(
             "class: the model of this run is not conditional, so no class can be asked for; leave class out, or "
             "train with model.conditional=true"
         )
-    if asked == ALL:
-        return list(range(len(names)))
-    known = {name: label for label, name in enumerate(names)}
-    labels: dict[int, None] = {}
-    for text in [asked] if isinstance(asked, str) else asked:
-        label = known[text] if text in known else _number(text, names)
-        if label in labels:
-            raise ConfigError(f"class: {names[label]} is asked for twice; name each class once")
-        labels[label] = None
-    return list(labels)
 
 
 def _number(text: str, names: Sequence[str]) -> int:
@@ -76,3 +88,10 @@ def _number(text: str, names: Sequence[str]) -> int:
     more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
     there = ", ".join(name if len(name) <= LONGEST else f"{name[:LONGEST]}…" for name in names[:SHOWN])
     raise ConfigError(f"class: unknown class '{text}'{nearest(text, names)}; there are {there}{more}")
+
+
+def caption(name: str, label: int) -> str:
+    """Return a class's name in the letters of the font, which has ASCII alone, or else its number."""
+    letters = (each for each in unicodedata.normalize("NFKD", name) if not unicodedata.combining(each))
+    plain = "".join(letters)
+    return plain if plain.isascii() and plain.strip() else f"class {label}"

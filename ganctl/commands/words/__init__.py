@@ -1,0 +1,1 @@
+"""How what commands share is typed: classes, seeds, places for results."""
