@@ -40,7 +40,18 @@ MAY_IMPORT = {
     "runs": {"checkpoints", "config", "folders", "game", "images", "loggers", "metrics", "plugins", "rules"}
     | FOUNDATION
     | FAMILIES,
-    "commands": {"checkpoints", "command_line", "config", "folders", "game", "images", "metrics", "migrations"}
+    "uses": {"data", "game", "metrics", "models", "runs"} | FOUNDATION,
+    "commands": {
+        "uses",
+        "checkpoints",
+        "command_line",
+        "config",
+        "folders",
+        "game",
+        "images",
+        "metrics",
+        "migrations",
+    }
     | {"rules", "runs", "samples", "validation"}
     | FOUNDATION
     | FAMILIES,

@@ -1,0 +1,1 @@
+"""What a trained generator is for: the mathematics of each use."""
