@@ -45,6 +45,8 @@ def shrunk(line: str) -> list[str]:
     if words[:1] == ["evaluate"]:
         few = [] if "metric/features=raw" in words else ["features.steps=2", "features.width=2"]
         return [*words, "num=60", *few]
+    if words[:1] == ["project"]:
+        return [*words, "steps=2", "candidates=8"]
     if words[:1] != ["train"] or "--help" in words or "--cfg" in words:
         return words
     model = next((word.removeprefix("model=") for word in words if word.startswith("model=")), None)

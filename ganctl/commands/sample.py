@@ -13,9 +13,9 @@ from torch import Tensor
 
 from ganctl.command_line.jobs import Job, Typed
 from ganctl.commands.words.classes import ALL, Classes, caption, labels_of
-from ganctl.commands.words.output import digest, file_named, word, writing
+from ganctl.commands.words.output import file_named, stem_of, word, writing
 from ganctl.commands.words.seeds import MOST as MOST_SEEDS
-from ganctl.commands.words.seeds import Seeds
+from ganctl.commands.words.seeds import Seeds, named_seeds
 from ganctl.errors import ConfigError, counted
 from ganctl.images.png import captioned, encoded, save
 from ganctl.images.terminal import show
@@ -95,7 +95,7 @@ def _draw(sheet: Sheet, command: SampleCommand, file: Path | None, trained: Trai
     """Draw the samples of a sheet, and write them."""
     checkpoint, space = trained.checkpoint, trained.space
     rows = trained.rows(sheet.latents, sheet.labels, command.batch_size)
-    stem = "-".join([checkpoint.path.stem, _title(command, len(rows)), *([] if command.ema else ["raw"])])
+    stem = stem_of(checkpoint.path, _title(command, len(rows)), ema=command.ema)
     folder = trained.folder("samples") if command.out is None else Path(command.out)
     path = file or folder / f"{stem}.png"
     if sheet.code is not None:
@@ -252,10 +252,8 @@ def _title(command: SampleCommand, count: int) -> str:
         words = [f"latents-{word(Path(command.latents).stem)}-{count}"]
     elif seeds is None:
         words = [f"seed-{command.seed or 0}-{count}"]
-    elif seeds == list(range(seeds[0], seeds[-1] + 1)):
-        words = [f"seeds-{seeds[0]}-{seeds[-1]}"]
     else:
-        words = [f"seeds-{len(seeds)}-{digest(seeds)}"]
+        words = [named_seeds(seeds)]
     if asked is not None:
         words.append(f"class-{word(asked)}" if isinstance(asked, str) else f"classes-{word('+'.join(asked))}")
     if command.truncation is not None:

@@ -67,6 +67,25 @@ class LatentSpace:
         codes = [one_hot(each, size) for each, size in zip(chosen, self.categorical, strict=True)]
         return [*codes, _uniform((*shape, self.continuous), source)] if self.continuous else codes
 
+    def free(self, latents: Tensor) -> Tensor:
+        """Return 1 for each column of latents that may take any value near its own, 0 for categorical codes."""
+        columns = torch.ones(self.width).to(latents)
+        columns[self.dimensions : self.dimensions + sum(self.categorical)] = 0
+        return columns
+
+    def confined(self, latents: Tensor) -> Tensor:
+        """Return latents [count, width] moved to the nearest that the prior can draw; a normal one draws any."""
+        values, codes = latents[:, : self.dimensions], latents[:, self.dimensions :]
+        if self.prior == "uniform":
+            values = values.clamp(-1, 1)
+        elif self.prior == "truncated":
+            values = values.clamp(-TRUNCATED_AT, TRUNCATED_AT)
+        elif self.prior == "sphere":
+            values = values * math.sqrt(self.dimensions) / values.norm(dim=-1, keepdim=True)
+        if self.continuous:
+            codes = torch.cat([codes[:, : -self.continuous], codes[:, -self.continuous :].clamp(-1, 1)], 1)
+        return torch.cat([values, codes], 1)
+
     def with_code(self, latents: Tensor, code: int, values: Sequence[float] | Tensor) -> Tensor:
         """Return latents [count, width] whose code number `code` (from 0) is set.
 

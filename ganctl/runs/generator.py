@@ -22,7 +22,7 @@ from ganctl.game.assemble import build_network
 from ganctl.game.build import open_configured
 from ganctl.game.sampling import at_once, generate
 from ganctl.game.standing import standing
-from ganctl.models import StyledGenerator
+from ganctl.models import Discriminator, StyledGenerator
 from ganctl.models.latents import LatentSpace
 from ganctl.registry import Spec
 from ganctl.runtime.console import say
@@ -113,6 +113,18 @@ class TrainedGenerator:
         samples = generate(self.network, latents, self.device, batch_size, labels)
         return self.space.kind.store(samples, self.space.value_range)
 
+    def discriminator(self) -> Discriminator:
+        """Return the discriminator of the checkpoint, in evaluation mode.
+
+        Raises `CheckpointError` if it is damaged, `ConfigError` for one that judges packs.
+        """
+        if self.config.train.pack > 1:
+            raise ConfigError(f"the discriminator of this run judges packs (train.pack={self.config.train.pack})")
+        network = build_network(self.config, "discriminator", self.space, self.device).requires_grad_(False)
+        _fill(network, self.checkpoint, "discriminator.")
+        assert isinstance(network, Discriminator)
+        return network.eval()
+
     def measure_norms(self, batches: int, truncation: float | None = None) -> None:
         """Take batch norm's statistics anew from so many batches as large as in training, at most 256 each.
 
@@ -173,10 +185,15 @@ def _load(checkpoint: Checkpoint, command: GeneratorCommand) -> TrainedGenerator
     device = open_configured(command.device, space.kind)
     averaged = command.ema and any(name.startswith("ema.") for name in checkpoint.tensors)
     prefix = "ema." if averaged else "generator."
-    tensors = checkpoint.read(lambda name: name.startswith(prefix))
     network = build_network(config, "generator", space, device).requires_grad_(False)
+    _fill(network, checkpoint, prefix)
+    return TrainedGenerator(network, space, checkpoint, config, device)
+
+
+def _fill(network: nn.Module, checkpoint: Checkpoint, prefix: str) -> None:
+    """Load a checkpoint's tensors whose names begin with a prefix; raise `CheckpointError` if they do not fit."""
+    tensors = checkpoint.read(lambda name: name.startswith(prefix))
     try:
         network.load_state_dict({name.removeprefix(prefix): tensor for name, tensor in tensors.items()})
     except RuntimeError as error:
         raise CheckpointError(f"{checkpoint.path}: its tensors do not fit its config ({error})") from error
-    return TrainedGenerator(network, space, checkpoint, config, device)

@@ -50,6 +50,11 @@ def writing(path: Path) -> Iterator[None]:
         raise WriteError.of(path, error.errno) from error
 
 
+def stem_of(checkpoint: Path, asked: str, *, ema: bool) -> str:
+    """Return the name of a result without its ending: the checkpoint's, what was asked for, and raw weights."""
+    return "-".join([checkpoint.stem, asked, *([] if ema else ["raw"])])
+
+
 def word(text: str) -> str:
     """Return a text as a part of a file's name; where that changes it, its digest tells it from others."""
     plain = re.sub(r"[^\w.+-]+", "_", text)[:LONGEST]
