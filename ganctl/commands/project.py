@@ -17,22 +17,17 @@ from ganctl.commands.words.seeds import Seeds, named_seeds
 from ganctl.data.given_images import GivenImages, given_images
 from ganctl.errors import ConfigError, counted
 from ganctl.images.png import captioned, encoded, grid
-from ganctl.images.pretrained import open_image_network
 from ganctl.runs.generator import GeneratorCommand, TrainedGenerator, open_generator
 from ganctl.runtime.console import say
 from ganctl.runtime.disk import write_whole
 from ganctl.runtime.memory import keep_freed_memory
 from ganctl.runtime.signals import Signals
-from ganctl.uses.inversion import Candidates, Describe, Search, in_parts, inverted
+from ganctl.uses.inversion import Candidates, Search, in_parts, inverted
+from ganctl.uses.likeness import Share, drawn_images, likeness, maker, samples_of
 from ganctl.validation import validate
-
-VGG16 = ("features.3", "features.8", "features.15")
-"""Its layers that are compared (Johnson et al. 2016, section 3.2, without the last)."""
 
 MOST = 1_000
 """Images at once."""
-
-Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class ProjectCommand(GeneratorCommand):
@@ -108,63 +103,21 @@ def _label(command: ProjectCommand, trained: TrainedGenerator, count: int) -> Te
 
 def _found(command: ProjectCommand, trained: TrainedGenerator, rows: Tensor) -> Projection:
     """Return the best ends of the searches from the nearest candidates of each image."""
-    device = trained.device
-    network = trained.network.eval()
-
-    def make(latents: Tensor, labels: Tensor | None) -> Tensor:
-        images: Tensor = network(latents) if labels is None else network(latents, labels)
-        return images
-
+    device, size = trained.device, command.batch_size
     drawn = trained.draw_latents(command.candidates, command.seed).to(device.torch_device, device.dtype)
     labels = _label(command, trained, len(drawn))
     candidates = Candidates(drawn, None if labels is None else labels.to(device.torch_device))
+    images = drawn_images(trained, candidates, size)
+    parts = likeness(trained, images, command.features, command.weights, size)
 
-    def made(numbers: Tensor) -> Tensor:
-        part = candidates.chosen(numbers)
-        return make(part.latents, part.labels)
+    def describe(samples: Tensor) -> Tensor:
+        return torch.cat([part(samples) for part in parts], 1)
 
-    size = command.batch_size
-    images = in_parts(made, torch.arange(len(drawn), device=drawn.device), size)
-    describe = _describe(command, trained, images)
-    wanted, described = (in_parts(describe, each, size) for each in (_samples(trained, rows), images))
+    wanted, described = (in_parts(describe, each, size) for each in (samples_of(trained, rows), images))
     search = Search(command.starts, command.steps, command.lr)
-    best = inverted(make, describe, wanted, candidates, described, trained.latents, search, size)
+    best = inverted(maker(trained), describe, wanted, candidates, described, trained.latents, search, size)
     latents, labels = best.latents.float().cpu(), None if best.labels is None else best.labels.cpu()
     return Projection(latents, labels, trained.rows(latents, labels, size))
-
-
-def _samples(trained: TrainedGenerator, rows: Tensor) -> Tensor:
-    device, space = trained.device, trained.space
-    return space.kind.normalise(rows, space.value_range, device.dtype).to(device.torch_device)
-
-
-def _describe(command: ProjectCommand, trained: TrainedGenerator, images: Tensor) -> Describe:
-    """Return what turns images into vectors, each part of which has its share of the distance.
-
-    Two images of the generator are then 2 apart on the average, in squares: `images` are a sample of them.
-    """
-    parts: list[tuple[float, Describe]] = [(1 - command.features, lambda images: images.flatten(1))]
-    if command.features:
-        parts.append((command.features, _features(command, trained)))
-
-    def spread(part: Describe) -> Tensor:
-        vectors = in_parts(part, images, command.batch_size)
-        return vectors.var(0, correction=0).sum().clamp(min=torch.finfo(vectors.dtype).tiny)
-
-    scaled = [((share / spread(part)).sqrt(), part) for share, part in parts if share]
-    return lambda samples: torch.cat([scale * part(samples) for scale, part in scaled], 1)
-
-
-def _features(command: ProjectCommand, trained: TrainedGenerator) -> Describe:
-    if command.weights is None:
-        try:
-            discriminator = trained.discriminator()
-        except ConfigError as error:
-            raise ConfigError(f"features: {error}; take features=0, or weights of vgg16") from error
-        return lambda images: discriminator.features(images).flatten(1)
-    network = open_image_network("project", "vgg16", VGG16, command.weights, 0, trained.space.value_range)
-    network.to(trained.device.torch_device, trained.device.dtype)
-    return lambda images: torch.cat([layer.flatten(1) for layer in network(images)], 1)
 
 
 def _write(

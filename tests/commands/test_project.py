@@ -74,7 +74,7 @@ def test_images_of_16_bits_and_damaged_ones(animals: Path, cli: Cli) -> None:
         (["image=empty"], 3, "image: empty holds no images"),
         (["image=a.png", "class=cow"], 2, "class: unknown class 'cow'"),
         (["image=a.png", "features=2"], 2, "features: must be at most 1.0, not 2"),
-        (["image=a.png", "weights=none.safetensors"], 2, "project.weights: none.safetensors does not exist"),
+        (["image=a.png", "weights=none.safetensors"], 2, "vgg16.weights: none.safetensors does not exist"),
         (["image=a.png", "out=p.npy"], 2, "out: p.npy would be a file of another kind than .png"),
     ],
 )
