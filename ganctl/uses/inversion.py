@@ -64,12 +64,13 @@ def inverted(
     space: LatentSpace,
     search: Search,
     batch_size: int,
+    told: str = "search",
 ) -> Candidates:
     """Return the latents and labels whose samples' vectors are nearest to those `wanted`, [images, values].
 
     `described` [candidates, values] are the vectors of the candidates' samples. Each image is searched from its
     nearest candidates, which keep their categorical codes and labels, and the best end counts. `batch_size`
-    searches go on at once; which are beside each other changes nothing but rounding.
+    searches go on at once; which are beside each other changes nothing but rounding. `told` names the progress.
     """
     count = min(search.starts, len(described))
     nearest = torch.cdist(wanted, described).topk(count, largest=False).indices
@@ -77,8 +78,8 @@ def inverted(
     parts = torch.arange(len(wanted), device=wanted.device).split(batch_size)
     ends = []
     for number, part in enumerate(parts, 1):
-        told = "search" if len(parts) == 1 else f"search {number} of {len(parts)}"
-        ends.append(_descended(make, describe, wanted[part], begun.chosen(part), space, search, told))
+        which = told if len(parts) == 1 else f"{told} {number} of {len(parts)}"
+        ends.append(_descended(make, describe, wanted[part], begun.chosen(part), space, search, which))
     latents, distances = (torch.cat(each) for each in zip(*ends, strict=True))
     best = distances.view(-1, count).argmin(1) + torch.arange(0, len(latents), count, device=latents.device)
     return replace(begun, latents=latents).chosen(best)
