@@ -13,7 +13,7 @@ from torch import Tensor
 from ganctl.command_line.jobs import Job, Typed
 from ganctl.commands.words.classes import label_of
 from ganctl.commands.words.output import file_named, stem_of, word, writing
-from ganctl.commands.words.seeds import Seeds, named_seeds
+from ganctl.commands.words.seeds import Seeds, words_of_seeds
 from ganctl.data.given_images import GivenImages, given_images
 from ganctl.errors import ConfigError, counted
 from ganctl.images.png import captioned, encoded, grid
@@ -124,7 +124,7 @@ def _write(
     command: ProjectCommand, file: Path | None, trained: TrainedGenerator, given: GivenImages, found: Projection
 ) -> None:
     """Write a picture of the given images over the found ones, and the latents."""
-    asked = f"image-{word(Path(command.image).stem)}" if command.image else named_seeds(command.seeds or [])
+    asked = f"image-{word(Path(command.image).stem)}" if command.image else words_of_seeds(command.seeds or [])
     folder = trained.folder("projections") if command.out is None else Path(command.out)
     path = file or folder / f"{stem_of(trained.checkpoint.path, asked, ema=command.ema)}.png"
     differences = (given.rows.int() - found.rows.int()).abs().to(torch.uint8)

@@ -15,7 +15,7 @@ from ganctl.command_line.jobs import Job, Typed
 from ganctl.commands.words.classes import ALL, Classes, caption, labels_of
 from ganctl.commands.words.output import file_named, stem_of, word, writing
 from ganctl.commands.words.seeds import MOST as MOST_SEEDS
-from ganctl.commands.words.seeds import Seeds, named_seeds
+from ganctl.commands.words.seeds import Seeds, words_of_seeds
 from ganctl.errors import ConfigError, counted
 from ganctl.images.png import captioned, encoded, save
 from ganctl.images.terminal import show
@@ -253,7 +253,7 @@ def _title(command: SampleCommand, count: int) -> str:
     elif seeds is None:
         words = [f"seed-{command.seed or 0}-{count}"]
     else:
-        words = [named_seeds(seeds)]
+        words = [words_of_seeds(seeds)]
     if asked is not None:
         words.append(f"class-{word(asked)}" if isinstance(asked, str) else f"classes-{word('+'.join(asked))}")
     if command.truncation is not None:

@@ -39,7 +39,7 @@ Seeds = Annotated[list[int], BeforeValidator(parse_seeds)]
 """Seeds as integers, however they were typed."""
 
 
-def named_seeds(seeds: list[int]) -> str:
+def words_of_seeds(seeds: list[int]) -> str:
     """Return a part of a file's name that tells seeds from others: their range, or their count and a digest."""
     if seeds == list(range(seeds[0], seeds[-1] + 1)):
         return f"seeds-{seeds[0]}-{seeds[-1]}"
