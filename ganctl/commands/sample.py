@@ -12,10 +12,10 @@ from pydantic import Field
 from torch import Tensor
 
 from ganctl.command_line.jobs import Job, Typed
-from ganctl.commands.words.classes import ALL, Classes, caption, labels_of
-from ganctl.commands.words.output import digest, file_named, word, writing
+from ganctl.commands.words.classes import ALL, Classes, caption, labels_of, words_of_classes
+from ganctl.commands.words.output import file_named, word, writing
 from ganctl.commands.words.seeds import MOST as MOST_SEEDS
-from ganctl.commands.words.seeds import Seeds
+from ganctl.commands.words.seeds import Seeds, words_of_seeds
 from ganctl.errors import ConfigError, counted
 from ganctl.images.png import captioned, encoded, save
 from ganctl.images.terminal import show
@@ -252,12 +252,10 @@ def _title(command: SampleCommand, count: int) -> str:
         words = [f"latents-{word(Path(command.latents).stem)}-{count}"]
     elif seeds is None:
         words = [f"seed-{command.seed or 0}-{count}"]
-    elif seeds == list(range(seeds[0], seeds[-1] + 1)):
-        words = [f"seeds-{seeds[0]}-{seeds[-1]}"]
     else:
-        words = [f"seeds-{len(seeds)}-{digest(seeds)}"]
+        words = [words_of_seeds(seeds)]
     if asked is not None:
-        words.append(f"class-{word(asked)}" if isinstance(asked, str) else f"classes-{word('+'.join(asked))}")
+        words.append(words_of_classes(asked))
     if command.truncation is not None:
         words.append(f"truncation-{command.truncation:g}")
     if command.standing:

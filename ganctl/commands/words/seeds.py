@@ -5,6 +5,8 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 
+from ganctl.commands.words.output import digest
+
 MOST = 100_000
 """Seeds in one command."""
 
@@ -35,3 +37,10 @@ def parse_seeds(typed: Any) -> list[int]:
 
 Seeds = Annotated[list[int], BeforeValidator(parse_seeds)]
 """Seeds as integers, however they were typed."""
+
+
+def words_of_seeds(seeds: list[int]) -> str:
+    """Return a part of a file's name that tells seeds from others, such as "seeds-0-3" for a range."""
+    if seeds == list(range(seeds[0], seeds[-1] + 1)):
+        return f"seeds-{seeds[0]}-{seeds[-1]}"
+    return f"seeds-{len(seeds)}-{digest(seeds)}"
