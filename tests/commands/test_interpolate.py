@@ -18,35 +18,34 @@ from scripts.soaks.configs import small_words
 from tests.conftest import Cli
 
 RUN = "outputs/labelled"
+CPU = ["device=cpu", "device.precision=fp32"]
 CODES = ["model.categorical_codes=[3]", "model.continuous_codes=1", "auxiliary=[code_loss]"]
 
 
 def frames(cli: Cli, run: str, *words: str) -> np.ndarray:
     """Return the samples of each frame, [frames, samples, …]."""
-    outcome = cli("interpolate", run, "device=cpu", "out=frames.npy", *words)
+    outcome = cli("interpolate", run, *CPU, "out=frames.npy", *words)
     assert (outcome.code, outcome.err) == (0, "")
     return np.load("frames.npy")
 
 
 def sampled(cli: Cli, run: str, *words: str) -> np.ndarray:
     """Return what `ganctl sample` draws."""
-    outcome = cli("sample", run, "device=cpu", "out=sampled.npy", *words)
+    outcome = cli("sample", run, *CPU, "out=sampled.npy", *words)
     assert (outcome.code, outcome.err) == (0, "")
     return np.load("sampled.npy")
 
 
 @pytest.fixture(scope="module")
 def several_outputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder `outputs` with runs on digits: `labelled` of three checkpoints, `plain`, `coded` and `styled`."""
+    """A folder `outputs` with runs on digits: `labelled` of three checkpoints, `coded` and `styled`."""
     folder = tmp_path_factory.mktemp("several")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         more = ["train.steps=3", "checkpoint.keep_every=1", "checkpoint.every=1", "model.conditional=true"]
         assert main(["train", *small_words("optimizer.lr=0.02", *more, "name=labelled", model="dcgan")]) == 0
-        assert (
-            main(["train", *small_words("train.steps=1", "model.prior=uniform", "name=plain", model="mlp")]) == 0
-        )
-        assert main(["train", *small_words("train.steps=1", *CODES, "name=coded", model="mlp")]) == 0
+        uniform = ["train.steps=1", "model.prior=uniform", *CODES, "name=coded"]
+        assert main(["train", *small_words(*uniform, model="mlp")]) == 0
         assert main(["train", *small_words("train.steps=1", *more[3:], "name=styled", model="stylegan2")]) == 0
     return folder / "outputs"
 
@@ -69,21 +68,26 @@ def test_a_path_begins_and_ends_with_the_samples_of_its_seeds(several: Path, cli
 
 
 @pytest.mark.parametrize(
-    ("words", "spherical"), [(["plain"], False), (["plain", "path=spherical"], True), (["coded"], True)]
+    ("run", "words", "turned"),
+    [
+        ("coded", [], 0),
+        ("coded", ["path=spherical"], 4),
+        ("labelled", [], 8),
+        ("labelled", ["path=linear"], 0),
+    ],
 )
-def test_frames_are_the_samples_of_the_path(words: list[str], spherical: bool, several: Path, cli: Cli) -> None:
-    found = frames(cli, *words, "seeds=1-3", "steps=3")
-    generator = ganctl.load(words[0], device="cpu")
-    keys = generator.latents(seeds=[1, 2, 3])
-    width = {"plain": 4, "coded": 4}[words[0]]
-    path = walk(keys, 3, turned=width if spherical else 0)
+def test_frames_are_the_samples_of_the_path(
+    run: str, words: list[str], turned: int, several: Path, cli: Cli
+) -> None:
+    one = ["class=3"] if run == "labelled" else []
+    found = frames(cli, run, *one, *words, "seeds=1-3", "steps=3")
+    keys = ganctl.load(run, device="cpu", precision="fp32").latents(seeds=[1, 2, 3])
+    path = walk(keys, 3, turned=turned)
+    assert not torch.equal(path, walk(keys, 3, turned=0 if turned else 4))
     np.save("path.npy", path.numpy())
-    expected = sampled(cli, words[0], "latents=path.npy")
-    assert np.array_equal(found[:, 0], expected)
-    other = walk(keys, 3, turned=0 if spherical else width)
-    assert not torch.equal(path, other)
+    assert np.array_equal(found[:, 0], sampled(cli, run, "latents=path.npy", *one))
     np.save("keys.npy", keys.numpy())
-    assert np.array_equal(frames(cli, *words, "latents=keys.npy", "steps=3"), found)
+    assert np.array_equal(frames(cli, run, *one, *words, "latents=keys.npy", "steps=3"), found)
 
 
 @pytest.mark.parametrize("words", [["labelled"], ["styled", "space=w"], ["labelled", "checkpoints=true"]])
@@ -107,7 +111,7 @@ def test_styles_go_evenly_in_w(several: Path, cli: Cli) -> None:
     for row, label in enumerate((1, 5)):
         ends = sampled(cli, "styled", "seeds=3,8", f"class={label}", "truncation=0.5")
         assert np.array_equal(found[[0, -1], row], ends)
-    generator = ganctl.load("styled", device="cpu")
+    generator = ganctl.load("styled", device="cpu", precision="fp32")
     styles = generator.module.styles(generator.latents(seeds=[3, 8]), torch.tensor([5, 5]))
     mean = generator.module.mean_style
     middle = generator.module.synthesise((mean + 0.5 * (styles - mean)).mean(0, keepdim=True))
@@ -190,7 +194,6 @@ def played(path: str, fps: int) -> list[np.ndarray]:
 @pytest.mark.parametrize("ending", ["gif", "webp", "mp4"])
 def test_an_animation_shows_the_frames_enlarged(ending: str, several: Path, cli: Cli) -> None:
     for words, columns, factor, fps in (
-        (["class=3"], 1, 32, 20),
         (["class=3", "scale=4", "fps=10"], 1, 4, 10),
         (["class=all"], 4, 8, 20),
     ):
