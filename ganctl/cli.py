@@ -159,14 +159,20 @@ ganctl data check path=…     decodes them without keeping them, and reports wh
 ganctl data info path=…      describes them, and where they are prepared; decodes nothing
 The keys are those of `ganctl train data=folder`, without data. in front."""
 
+PATHS = """\
+ganctl interpolate <run> seeds=1,2,3 loop=true out=path.gif   as an animation; .webp and .mp4, too
+ganctl interpolate <run> checkpoints=true out=learned.gif     the same latents over the run's checkpoints"""
+
 GROUPS, RUN = "[group=option | key=value …]", "outputs/<run> [key=value …]"
+SHORT = "<run> [key=value …]"
 IMAGES = "prepare|check|info path=<images>"
 ROWS = (
     Command("train", GROUPS, "train a model; the same command again resumes it", _words_of_train, TRAIN),
     Command("resume", RUN, "go on with a run from its own saved config", _words_of_resume, RESUME, True),
     Command("sample", RUN, "draw samples from a trained generator", _words_of_sample),
-    Command("project", RUN, "find the latents of given images", _words_of_sample),
-    Command("anomaly", RUN, "score images by how unlike its samples they are", _words_of_sample),
+    Command("interpolate", SHORT, "show paths through its latents, or how it learned", _words_of_sample, PATHS),
+    Command("project", SHORT, "find the latents of given images", _words_of_sample),
+    Command("anomaly", SHORT, "score images by how unlike its samples they are", _words_of_sample),
     Command("evaluate", RUN, "measure how its samples compare with real ones", _words_of_evaluate),
     Command("data", IMAGES, "look after images of your own before training on them", _words_of_data, DATA),
 )

@@ -41,18 +41,8 @@ MAY_IMPORT = {
     | FOUNDATION
     | FAMILIES,
     "uses": {"data", "game", "metrics", "models", "runs"} | FOUNDATION,
-    "commands": {
-        "uses",
-        "checkpoints",
-        "command_line",
-        "config",
-        "folders",
-        "game",
-        "images",
-        "metrics",
-        "migrations",
-    }
-    | {"rules", "runs", "samples", "validation"}
+    "commands": {"checkpoints", "command_line", "config", "folders", "game", "images", "metrics", "migrations"}
+    | {"rules", "runs", "samples", "uses", "validation"}
     | FOUNDATION
     | FAMILIES,
     "cli": {"command_line", "commands", "errors", "plugins", "runtime"},

@@ -12,7 +12,7 @@ from pydantic import Field
 from torch import Tensor
 
 from ganctl.command_line.jobs import Job, Typed
-from ganctl.commands.words.classes import ALL, Classes, caption, labels_of
+from ganctl.commands.words.classes import ALL, Classes, caption, labels_of, words_of_classes
 from ganctl.commands.words.output import file_named, stem_of, word, writing
 from ganctl.commands.words.seeds import MOST as MOST_SEEDS
 from ganctl.commands.words.seeds import Seeds, words_of_seeds
@@ -255,7 +255,7 @@ def _title(command: SampleCommand, count: int) -> str:
     else:
         words = [words_of_seeds(seeds)]
     if asked is not None:
-        words.append(f"class-{word(asked)}" if isinstance(asked, str) else f"classes-{word('+'.join(asked))}")
+        words.append(words_of_classes(asked))
     if command.truncation is not None:
         words.append(f"truncation-{command.truncation:g}")
     if command.standing:

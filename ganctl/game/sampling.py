@@ -1,5 +1,6 @@
 """Drawing samples from a generator, outside the step."""
 
+from collections.abc import Callable
 from functools import lru_cache
 
 import torch
@@ -13,7 +14,6 @@ from ganctl.runtime.randomness import generator
 from ganctl.samples import SampleSpace
 
 
-@torch.no_grad()
 def generate(
     network: nn.Module, latents: Tensor, device: Device, batch_size: int, labels: Tensor | None = None
 ) -> Tensor:
@@ -21,13 +21,28 @@ def generate(
 
     `labels`, int64 [count] on the device, are the classes that a conditional model is asked for.
     """
+    return evaluated(network, network, device, batch_size, latents, labels)
+
+
+@torch.no_grad()
+def evaluated(
+    network: nn.Module,
+    function: Callable[..., Tensor],
+    device: Device,
+    batch_size: int,
+    *inputs: Tensor | None,
+) -> Tensor:
+    """Return a function of inputs [count, …] that calls a network in evaluation mode, `batch_size` at once.
+
+    Inputs that are None are left out.
+    """
     training = network.training
     network.eval()
     with device.autocast():
-        parts = zip(*(values.split(batch_size) for values in (latents, labels) if values is not None), strict=True)
-        samples = torch.cat([network(*part) for part in parts])
+        parts = zip(*(values.split(batch_size) for values in inputs if values is not None), strict=True)
+        outputs = torch.cat([function(*part) for part in parts])
     network.train(training)
-    return samples.to(device.dtype)
+    return outputs.to(device.dtype)
 
 
 LATENTS = 256

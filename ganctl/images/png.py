@@ -20,25 +20,28 @@ SQUARE = 8
 SQUARES = (255, 224)
 """Its white and its light grey."""
 
+TITLE_HEIGHT = 22
+"""Pixels of a line of text above an image."""
+
 LONGEST_CAPTION = 20
 """Characters of a caption beside a row of images."""
 
 
-def grid(images: np.ndarray, columns: int | None = None) -> np.ndarray:
+def grid(images: np.ndarray, columns: int | None = None, gap: int = GAP) -> np.ndarray:
     """Return images, uint8 [count, height, width, channels] side by side as one, uint8 [rows, columns, 1 or 3].
 
-    In so many columns, or as square as can be, in reading order, with black gaps and blanks. Images with alpha lie
-    over a checkerboard.
+    In so many columns, or as square as can be, in reading order, with black gaps of so many pixels and blanks.
+    Images with alpha lie over a checkerboard.
     """
     if images.shape[-1] == 4:
         images = over_checkerboard(images)
     count, height, width, channels = images.shape
     columns = columns or math.ceil(math.sqrt(count))
     rows = math.ceil(count / columns)
-    sheet = np.zeros((rows * (height + GAP) + GAP, columns * (width + GAP) + GAP, channels), np.uint8)
+    sheet = np.zeros((rows * (height + gap) + gap, columns * (width + gap) + gap, channels), np.uint8)
     for number, image in enumerate(images):
         top, left = (
-            GAP + step * (size + GAP) for step, size in zip(divmod(number, columns), (height, width), strict=True)
+            gap + step * (size + gap) for step, size in zip(divmod(number, columns), (height, width), strict=True)
         )
         sheet[top : top + height, left : left + width] = image
     return sheet
@@ -86,5 +89,23 @@ def captioned(sheet: np.ndarray, captions: Sequence[str]) -> np.ndarray:
     for row, text in enumerate(texts):
         middle = GAP + row * pitch + (pitch - GAP) / 2
         draw.text((width - 2 * GAP, middle), text, font=font, fill="white", anchor="rm")
+    return _to_pixels(image)
+
+
+def titled(sheet: np.ndarray, title: str) -> np.ndarray:
+    """Return an image, uint8 [height, width, 1 or 3], with a line of text of `TITLE_HEIGHT` pixels above it."""
+    image = to_image(np.pad(sheet, ((TITLE_HEIGHT, 0), (0, 0), (0, 0))))
+    font = ImageFont.load_default(14)
+    ImageDraw.Draw(image).text((2 * GAP, TITLE_HEIGHT / 2), one_line(title), font=font, fill="white", anchor="lm")
+    return _to_pixels(image)
+
+
+def enlarged(images: np.ndarray, factor: int) -> np.ndarray:
+    """Return images, [count, height, width, channels], with each pixel as a square of `factor` a side."""
+    return images.repeat(factor, 1).repeat(factor, 2)
+
+
+def _to_pixels(image: Image.Image) -> np.ndarray:
+    """Return an image of mode L or RGB as uint8 [height, width, 1 or 3]."""
     pixels = np.asarray(image)
     return pixels[..., None] if pixels.ndim == 2 else pixels

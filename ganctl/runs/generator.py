@@ -1,7 +1,7 @@
 """A trained generator: found by what a user calls it, read, verified, and built on a device."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -20,7 +20,7 @@ from ganctl.folders.find import find_run
 from ganctl.folders.run_folder import RunFolder
 from ganctl.game.assemble import build_network
 from ganctl.game.build import open_configured
-from ganctl.game.sampling import at_once, generate
+from ganctl.game.sampling import at_once, evaluated, generate
 from ganctl.game.standing import standing
 from ganctl.models import Discriminator, StyledGenerator
 from ganctl.models.latents import LatentSpace
@@ -33,6 +33,8 @@ from ganctl.samples import SampleSpace
 CPU = torch.device("cpu")
 AT_ONCE = 64
 """Samples per forward where nothing else is asked for."""
+
+NONE_INTACT = "a run without an intact checkpoint; train it further first"
 
 
 class GeneratorCommand(Spec):
@@ -125,6 +127,26 @@ class TrainedGenerator:
         assert isinstance(network, Discriminator)
         return network.eval()
 
+    def styles(self, latents: Tensor, labels: Tensor | None = None, batch_size: int = AT_ONCE) -> Tensor:
+        """Return the styles of latents [count, width] and labels, int64 [count], [count, styles, width].
+
+        On the CPU, and truncated if that is asked for. The generator must be a `StyledGenerator`.
+        """
+        network, device = self._styled(), self.device
+        latents = latents.to(device.torch_device, device.dtype)
+        labels = None if labels is None else labels.to(device.torch_device)
+        return evaluated(network, network.styles, device, batch_size, latents, labels).cpu()
+
+    def rows_of_styles(self, styles: Tensor, batch_size: int = AT_ONCE) -> Tensor:
+        """Return the samples of styles [count, styles, width], as a store has them."""
+        network, device = self._styled(), self.device
+        samples = evaluated(network, network.synthesise, device, batch_size, styles.to(device.torch_device))
+        return self.space.kind.store(samples, self.space.value_range)
+
+    def _styled(self) -> StyledGenerator:
+        assert isinstance(self.network, StyledGenerator)
+        return self.network
+
     def measure_norms(self, batches: int, truncation: float | None = None) -> None:
         """Take batch norm's statistics anew from so many batches as large as in training, at most 256 each.
 
@@ -163,16 +185,40 @@ def open_generator(command: GeneratorCommand) -> TrainedGenerator:
             return _load(open_checkpoint(folder.checkpoints.best), command)
         lacking = "keeps no best checkpoint; train with evaluate.every=500, or leave which=best out"
     else:
-        for checkpoint in folder.checkpoints.intact():
-            try:
-                return _load(checkpoint, command)
-            except CheckpointError as error:
-                say(f"passed over a damaged checkpoint: {error}")
-        for newest in folder.checkpoints.files():
-            return _load(open_checkpoint(newest), command)  # raises what is wrong with it
-        lacking = "a run without an intact checkpoint; train it further first"
+        for newest in open_each(folder.checkpoints.intact(), command):
+            return newest
+        for damaged in folder.checkpoints.files():
+            return _load(open_checkpoint(damaged), command)  # raises what is wrong with it
+        lacking = NONE_INTACT
     folder.saved_config()  # which tells if this is no run folder
     raise CheckpointError(f"{path}: {lacking}")
+
+
+def open_each(checkpoints: Iterable[Checkpoint], command: GeneratorCommand) -> Iterator[TrainedGenerator]:
+    """Yield the generators of checkpoints, each read in its turn; damaged ones are reported and left out."""
+    for checkpoint in checkpoints:
+        try:
+            trained = _load(checkpoint, command)
+        except CheckpointError as error:
+            say(f"passed over a damaged checkpoint: {error}")
+        else:
+            yield trained
+
+
+def checkpoints_of(command: GeneratorCommand) -> list[Checkpoint]:
+    """Return the checkpoints of a run whose headers are intact, oldest first.
+
+    Raises `CheckpointError` if there is none, `ConfigError` for a single checkpoint.
+    """
+    path = find_run(command.ckpt)
+    if not path.is_dir():
+        raise ConfigError(f"ckpt: {path} is a single checkpoint; name the folder of its run")
+    folder = RunFolder(path)
+    found = [*folder.checkpoints.intact()]
+    if not found:
+        folder.saved_config()  # which tells if this is no run folder
+        raise CheckpointError(f"{path}: {NONE_INTACT}")
+    return found[::-1]
 
 
 def _load(checkpoint: Checkpoint, command: GeneratorCommand) -> TrainedGenerator:

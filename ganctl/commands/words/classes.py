@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator
 from pydantic_core import PydanticCustomError
 
+from ganctl.commands.words.output import word
 from ganctl.errors import ConfigError, counted, nearest
 
 ALL = "all"
@@ -95,3 +96,8 @@ def caption(name: str, label: int) -> str:
     letters = (each for each in unicodedata.normalize("NFKD", name) if not unicodedata.combining(each))
     plain = "".join(letters)
     return plain if plain.isascii() and plain.strip() else f"class {label}"
+
+
+def words_of_classes(asked: str | list[str]) -> str:
+    """Return a part of a file's name that tells classes from others, such as "class-cat"."""
+    return f"class-{word(asked)}" if isinstance(asked, str) else f"classes-{word('+'.join(asked))}"

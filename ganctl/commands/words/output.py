@@ -10,7 +10,8 @@ from ganctl.errors import ConfigError, WriteError
 from ganctl.runtime.disk import make_folder
 
 FILES = {
-    *("avif", "bmp", "gif", "jpeg", "jpg", "png", "svg", "tif", "tiff", "webp", "mp4"),
+    *("avif", "bmp", "gif", "jpeg", "jpg", "png", "svg", "tif", "tiff", "webp"),
+    *("apng", "avi", "mkv", "mov", "mp4", "webm"),
     *("csv", "json", "npy", "npz", "parquet", "txt", "yaml", "yml"),
     *("html", "onnx", "pdf", "pkl", "pt", "pth", "safetensors", "zip"),
 }

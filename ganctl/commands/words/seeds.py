@@ -40,7 +40,7 @@ Seeds = Annotated[list[int], BeforeValidator(parse_seeds)]
 
 
 def words_of_seeds(seeds: list[int]) -> str:
-    """Return a part of a file's name that tells seeds from others: their range, or their count and a digest."""
+    """Return a part of a file's name that tells seeds from others, such as "seeds-0-3" for a range."""
     if seeds == list(range(seeds[0], seeds[-1] + 1)):
         return f"seeds-{seeds[0]}-{seeds[-1]}"
     return f"seeds-{len(seeds)}-{digest(seeds)}"
