@@ -46,7 +46,8 @@ class Film:
         _, count, height, width, _ = self.samples.shape
         columns = self.columns or math.ceil(math.sqrt(count))
         factor, gap = scale or math.ceil(WIDTH / (columns * width)), GAP if count > 1 else 0
-        require_size(math.ceil(count / columns) * (height * factor + gap), columns * (width * factor + gap))
+        rows = math.ceil(count / columns)
+        require_size(rows * (height * factor + gap) + gap, columns * (width * factor + gap) + gap)
         for number, samples in enumerate(self.samples):
             frame = grid(enlarged(samples, factor), columns, gap)
             yield titled(frame, self.titles[number]) if self.titles else frame

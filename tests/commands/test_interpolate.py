@@ -310,7 +310,7 @@ def test_without_pyav_nothing_is_computed(several: Path, cli: Cli, monkeypatch: 
         ("fps=10 out=x.npy", 2, "fps: counts in an animation"),
         ("fps=61 out=x.gif", 2, "fps: must be at most 60"),
         ("scale=0", 2, "scale: must be at least 1"),
-        ("scale=64 class=all out=x.gif seeds=0-15 checkpoints=true", 2, "scale: frames of 8,224×5,140 pixels"),
+        ("scale=64 class=all out=x.gif seeds=0-15 checkpoints=true", 2, "scale: frames of 8,226×5,142 pixels"),
         ("class=cat", 2, "class: unknown class 'cat'"),
         ("out=x.mov", 2, "out: x.mov would be a file of another kind than .gif, .mp4, .npy, .png, .webp"),
         ("out=x.jpg", 2, "out: x.jpg would be a file of another kind"),
