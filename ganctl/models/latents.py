@@ -58,14 +58,26 @@ class LatentSpace:
             inside = math.erf(bound / math.sqrt(2))
             return (torch.erfinv(_uniform(shape, source) * inside) * math.sqrt(2)).clamp(-bound, bound)
         values = torch.randn(shape, generator=source, device=source.device, dtype=torch.float32)
-        if self.prior == "sphere":
-            values *= math.sqrt(self.dimensions) / values.norm(dim=-1, keepdim=True)
-        return values
+        return self._on_sphere(values) if self.prior == "sphere" else values
+
+    def _on_sphere(self, values: Tensor) -> Tensor:
+        lengths: Tensor = values.norm(dim=-1, keepdim=True)
+        return values * (math.sqrt(self.dimensions) / lengths)
 
     def _codes(self, shape: tuple[int, ...], source: torch.Generator) -> list[Tensor]:
         chosen = [torch.randint(size, shape, generator=source, device=source.device) for size in self.categorical]
         codes = [one_hot(each, size) for each, size in zip(chosen, self.categorical, strict=True)]
         return [*codes, _uniform((*shape, self.continuous), source)] if self.continuous else codes
+
+    def moved(self, latents: Tensor, shifts: Tensor) -> Tensor:
+        """Return latents [count, width] whose values of the prior are moved by shifts [count, dimensions].
+
+        Those of a `sphere` are scaled to its length again, others may leave the prior's bounds. Codes stay.
+        """
+        values = latents[:, : self.dimensions] + shifts
+        if self.prior == "sphere":
+            values = self._on_sphere(values)
+        return torch.cat([values, latents[:, self.dimensions :]], 1)
 
     def with_code(self, latents: Tensor, code: int, values: Sequence[float] | Tensor) -> Tensor:
         """Return latents [count, width] whose code number `code` (from 0) is set.
