@@ -160,12 +160,14 @@ ganctl data info path=…      describes them, and where they are prepared; deco
 The keys are those of `ganctl train data=folder`, without data. in front."""
 
 GROUPS, RUN = "[group=option | key=value …]", "outputs/<run> [key=value …]"
+ANY_RUN = "<run> [key=value …]"
 IMAGES = "prepare|check|info path=<images>"
 ROWS = (
     Command("train", GROUPS, "train a model; the same command again resumes it", _words_of_train, TRAIN),
     Command("resume", RUN, "go on with a run from its own saved config", _words_of_resume, RESUME, True),
     Command("sample", RUN, "draw samples from a trained generator", _words_of_sample),
     Command("evaluate", RUN, "measure how its samples compare with real ones", _words_of_evaluate),
+    Command("directions", ANY_RUN, "draw what it has learned to change, without labels", _words_of_sample),
     Command("data", IMAGES, "look after images of your own before training on them", _words_of_data, DATA),
 )
 COMMANDS = {command.name: command for command in ROWS}
