@@ -168,6 +168,7 @@ ROWS = (
     Command("sample", RUN, "draw samples from a trained generator", _words_of_sample),
     Command("evaluate", RUN, "measure how its samples compare with real ones", _words_of_evaluate),
     Command("directions", ANY_RUN, "draw what it has learned to change, without labels", _words_of_sample),
+    Command("neighbours", ANY_RUN, "show its samples beside the real ones nearest to them", _words_of_evaluate),
     Command("data", IMAGES, "look after images of your own before training on them", _words_of_data, DATA),
 )
 COMMANDS = {command.name: command for command in ROWS}

@@ -15,7 +15,7 @@ from ganctl.command_line.jobs import Job, Typed
 from ganctl.commands.words.classes import ALL, Classes, caption, labels_in_turn, labels_of
 from ganctl.commands.words.output import digest, file_named, word, writing
 from ganctl.commands.words.seeds import MOST as MOST_SEEDS
-from ganctl.commands.words.seeds import Seeds
+from ganctl.commands.words.seeds import Seeds, refuse_two_counts
 from ganctl.commands.words.strengths import Strength
 from ganctl.errors import ConfigError, counted
 from ganctl.images.png import captioned, encoded, save
@@ -134,13 +134,7 @@ def _draw(sheet: Sheet, command: SampleCommand, file: Path | None, trained: Trai
 
 def _check(command: SampleCommand, file: Path | None) -> None:
     """Raise `ConfigError` for keys that contradict each other."""
-    if command.seeds is not None:
-        if command.num is not None and command.num != len(command.seeds):
-            raise ConfigError(
-                f"num: {command.num:,} samples, but seeds has {len(command.seeds):,}, one for each; leave num out"
-            )
-        if command.seed is not None:
-            raise ConfigError("seed: says nothing where seeds has one for each sample; leave seed or seeds out")
+    refuse_two_counts(command.num, command.seed, command.seeds)
     if command.latents is not None:
         given = [key for key in ("num", "seed", "seeds", "truncation") if getattr(command, key) is not None]
         if given:

@@ -85,21 +85,32 @@ def captioned(sheet: np.ndarray, captions: Sequence[str], headings: Sequence[str
 
     A caption that is longer than `LONGEST_CAPTION` is shortened. `headings` stand above the columns, if any.
     """
+    return _headed(_beside(sheet, captions), headings, sheet.shape[1]) if headings else _beside(sheet, captions)
+
+
+def _beside(sheet: np.ndarray, captions: Sequence[str]) -> np.ndarray:
+    if not captions:
+        return sheet
     pitch = (sheet.shape[0] - GAP) // len(captions)
     font = ImageFont.load_default(min(max(pitch // 2, SMALLEST_LETTERS), 24))
     lines = map(one_line, captions)
     texts = [text if len(text) <= LONGEST_CAPTION else f"{text[: LONGEST_CAPTION - 1]}…" for text in lines]
     width = math.ceil(max(font.getlength(text) for text in texts)) + 4 * GAP
-    top = LINE if headings else 0
-    image = to_image(np.pad(sheet, ((top, 0), (width, 0), (0, 0))))
+    image = to_image(np.pad(sheet, ((0, 0), (width, 0), (0, 0))))
     draw = ImageDraw.Draw(image)
     for row, text in enumerate(texts):
-        middle = top + GAP + row * pitch + (pitch - GAP) / 2
+        middle = GAP + row * pitch + (pitch - GAP) / 2
         draw.text((width - 2 * GAP, middle), text, font=font, fill="white", anchor="rm")
-    small = ImageFont.load_default(SMALLEST_LETTERS)
+    return _pixels(image)
+
+
+def _headed(sheet: np.ndarray, headings: Sequence[str], width: int) -> np.ndarray:
+    """Return a grid with headings above the columns of images, which take its last `width` pixels."""
+    image = to_image(np.pad(sheet, ((LINE, 0), (0, 0), (0, 0))))
+    draw, font = ImageDraw.Draw(image), ImageFont.load_default(SMALLEST_LETTERS)
+    pitch, left = (width - GAP) / len(headings), sheet.shape[1] - width + GAP / 2
     for column, text in enumerate(headings):
-        middle = width + (column + 0.5) * (sheet.shape[1] - GAP) / len(headings) + GAP / 2
-        draw.text((middle, LINE / 2), text, font=small, fill="white", anchor="mm")
+        draw.text((left + (column + 0.5) * pitch, LINE / 2), text, font=font, fill="white", anchor="mm")
     return _pixels(image)
 
 

@@ -1,9 +1,12 @@
 """How seeds are typed: one number, ranges, or a list of either."""
 
 import re
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator
+
+from ganctl.errors import ConfigError
 
 MOST = 100_000
 """Seeds in one command."""
@@ -35,3 +38,13 @@ def parse_seeds(typed: Any) -> list[int]:
 
 Seeds = Annotated[list[int], BeforeValidator(parse_seeds)]
 """Seeds as integers, however they were typed."""
+
+
+def refuse_two_counts(num: int | None, seed: int | None, seeds: Sequence[int] | None) -> None:
+    """Raise `ConfigError` where `seeds` and the keys in place of it contradict each other."""
+    if seeds is None:
+        return
+    if num is not None and num != len(seeds):
+        raise ConfigError(f"num: {num:,} samples, but seeds has {len(seeds):,}, one for each; leave num out")
+    if seed is not None:
+        raise ConfigError("seed: says nothing where seeds has one for each sample; leave seed or seeds out")
