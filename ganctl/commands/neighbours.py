@@ -163,10 +163,10 @@ def _tell(found: Nearest, store: Store, command: NeighboursCommand) -> None:
     """Say how near samples are to real ones, and real ones to each other."""
     told, count = found.compared, len(found.distances)
     values = "coordinates" if store.space.kind is POINTS else "pixels"
+    by = values if command.space == "pixels" else command.features.name
     say(
-        f"median distance to the nearest of {len(store):,} real samples: {told['distance']:.4g}, by "
-        f"{values if command.space == 'pixels' else command.features.name}; of {found.examined:,} real ones to the "
-        f"nearest other one: {told['distance_real']:.4g}"
+        f"median distance to the nearest of {len(store):,} real samples: {told['distance']:.4g}, by {by}; of "
+        f"{found.examined:,} real ones to the nearest other one: {told['distance_real']:.4g}"
     )
     copies = f"{round(told['copies'] * count):,} of {counted(count, 'sample')} ({told['copies']:.1%})"
     say(f"{copies} as near as the nearest 1 % of the real ones are to each other")
