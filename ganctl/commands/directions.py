@@ -55,16 +55,12 @@ def run(values: Typed, job: Job, signals: Signals) -> None:
     if (count := len(command.seeds) * command.num * command.columns) > MOST:
         raise ConfigError(f"seeds: {count:,} samples would be in one picture; the most is {MOST:,}")
     found = directions_of(trained, command.method)
-    if command.num > len(found.vectors):
-        raise ConfigError(
-            f"num: this generator has {counted(len(found.vectors), 'direction')}; take as many or fewer"
-        )
     for path in _paths(command, trained, file, points=points):
         png = path.suffix.lower() == ".png"
         content = encoded(_drawing(command, trained, found, labels)) if png else _numbers(trained, found)
         with writing(path):
             write_whole(path, content)
-        told = f"the first {command.num:,}" if png else "the numbers"
+        told = f"the first {min(command.num, len(found.vectors)):,}" if png else "the numbers"
         of = f"{counted(len(found.vectors), 'direction')} of step {trained.checkpoint.header.step:,}"
         say(f"{told} of {of}: {path}")
 
@@ -103,9 +99,10 @@ def _drawing(
     bound = trained.truncate(command.truncation)
     if command.standing:
         trained.measure_norms(command.standing, bound)
-    latents, each = trained.latents_of_seeds(command.seeds, bound), command.num * command.columns
+    vectors, latents = found.vectors[: command.num], trained.latents_of_seeds(command.seeds, bound)
+    each = len(vectors) * command.columns
     strengths = torch.linspace(-command.strength, command.strength, command.columns)
-    shifts = (found.vectors[: command.num, None] * strengths[:, None]).flatten(0, 1).repeat(len(latents), 1)
+    shifts = (vectors[:, None] * strengths[:, None]).flatten(0, 1).repeat(len(latents), 1)
     every = None if labels is None else labels.repeat_interleave(each)
     rows = moved_rows(trained, latents.repeat_interleave(each, 0), shifts, every, command.batch_size)
     sheet = grid(legible(rows.numpy()), command.columns)
