@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ganctl.command_line import compose
 from ganctl.commands import train as command_train
-from ganctl.commands.words.classes import label_of
+from ganctl.commands.words.classes import label_of, labels_in_turn
 from ganctl.errors import ConfigError, counted
 from ganctl.plugins import import_plugins
 from ganctl.runs.generator import AT_ONCE, GeneratorCommand, TrainedGenerator, open_generator
@@ -95,9 +95,7 @@ class LoadedGenerator:
     def _labels(self, asked: Labels | None, count: int, seeds: Sequence[int] | None = None) -> Tensor | None:
         """Return the labels of so many samples, int64 [count], or None where there are no classes."""
         if asked is None:
-            if not self.classes:
-                return None
-            return torch.tensor(seeds or range(count)) % len(self.classes)
+            return labels_in_turn(None, self.classes, seeds or range(count))
         if isinstance(asked, int | str):
             return torch.full((count,), label_of(asked, self.classes))
         if len(asked) != count:

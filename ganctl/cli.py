@@ -174,6 +174,8 @@ ROWS = (
     Command("project", SHORT, "find the latents of given images", _words_of_sample),
     Command("anomaly", SHORT, "score images by how unlike its samples they are", _words_of_sample),
     Command("evaluate", RUN, "measure how its samples compare with real ones", _words_of_evaluate),
+    Command("directions", SHORT, "draw what it has learned to change, without labels", _words_of_sample),
+    Command("neighbours", SHORT, "show its samples beside the real ones nearest to them", _words_of_evaluate),
     Command("data", IMAGES, "look after images of your own before training on them", _words_of_data, DATA),
 )
 COMMANDS = {command.name: command for command in ROWS}

@@ -9,6 +9,7 @@ import yaml
 
 from ganctl.augment import AUGMENTS
 from ganctl.auxiliary import AUXILIARIES
+from ganctl.cli import COMMANDS
 from ganctl.command_line.compose import config_folder
 from ganctl.config import DeviceConfig
 from ganctl.data.sources import SOURCES
@@ -163,7 +164,7 @@ def test_penalty_stands_before_loss_so_that_a_pair_can_choose_its_penalty() -> N
     assert groups.index("penalty") < groups.index("loss")
 
 
-@pytest.mark.parametrize("command", ["train", "sample", "interpolate", "evaluate", "data"])
+@pytest.mark.parametrize("command", [name for name, each in COMMANDS.items() if not each.of_saved_config])
 def test_a_command_chooses_from_its_own_groups_and_sets_nothing_of_hydras(command: str, cli: Cli) -> None:
     shown = cli(command, "--help").out
     tree = yaml.safe_load(FILES[f"{command}.yaml"].read_text())

@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -12,13 +12,15 @@ from pydantic import Field
 from torch import Tensor
 
 from ganctl.command_line.jobs import Job, Typed
-from ganctl.commands.words.classes import ALL, Classes, caption, labels_of, words_of_classes
+from ganctl.commands.words.classes import ALL, Classes, caption, labels_in_turn, labels_of, words_of_classes
 from ganctl.commands.words.output import file_named, stem_of, word, writing
 from ganctl.commands.words.seeds import MOST as MOST_SEEDS
-from ganctl.commands.words.seeds import Seeds, words_of_seeds
+from ganctl.commands.words.seeds import Seeds, refuse_two_counts, words_of_seeds
+from ganctl.commands.words.strengths import Strength
 from ganctl.errors import ConfigError, counted
 from ganctl.images.png import captioned, encoded, save
 from ganctl.images.terminal import show
+from ganctl.models.latents import LatentSpace
 from ganctl.runs.drawing import swept
 from ganctl.runs.generator import GeneratorCommand, TrainedGenerator, open_generator
 from ganctl.runtime.console import say
@@ -26,6 +28,7 @@ from ganctl.runtime.disk import write_whole
 from ganctl.runtime.memory import keep_freed_memory
 from ganctl.runtime.signals import Signals
 from ganctl.samples import POINTS, SampleSpace
+from ganctl.uses.principal import Method, directions_of, moved_rows
 from ganctl.validation import validate
 
 ENDINGS = frozenset({"png", "npy", "npz", "csv"})
@@ -36,10 +39,13 @@ FEW = 64
 """Samples that are drawn where neither `num` nor `seeds` says how many."""
 
 FEW_IN_LINE = 8
-"""Samples of each class, or rows of a sweep, where neither says how many."""
+"""Samples of each class, or rows of a sweep or of strengths, where neither says how many."""
 
 VALUES = 10
 """Values of a continuous code that a sweep shows, from -1 to 1."""
+
+STRENGTHS = 7
+"""Columns of a range of strengths."""
 
 
 class SampleCommand(GeneratorCommand):
@@ -52,6 +58,9 @@ class SampleCommand(GeneratorCommand):
     classes: Classes = Field(alias="class")
     truncation: Annotated[float, Field(gt=0)] | None
     sweep: bool
+    direction: Annotated[int, Field(ge=1)] | None
+    strength: Strength
+    method: Method
     show: bool
     images: bool
     batch_size: Annotated[int, Field(ge=1)]
@@ -62,6 +71,7 @@ class Sheet:
     """What is drawn into one file: latents [count, width], and the label of each, int64 [count], or None.
 
     Images lie in so many columns, or as square as can be; `rows` are the labels of the rows, where they have any.
+    `shifts` [count, …] are by how much latents or styles are moved.
     """
 
     latents: Tensor
@@ -69,6 +79,7 @@ class Sheet:
     columns: int | None = None
     rows: list[int] | None = None
     code: int | None = None
+    shifts: Tensor | None = None
 
 
 def run(values: Typed, job: Job, signals: Signals) -> None:
@@ -83,8 +94,11 @@ def run(values: Typed, job: Job, signals: Signals) -> None:
     keep_freed_memory()
     trained = open_generator(command)
     _check_model(command, file, trained)
+    direction = None
+    if command.direction is not None:
+        direction = directions_of(trained, command.method).numbered(command.direction)
     bound = trained.truncate(command.truncation)
-    sheets = _sheets(command, trained, bound)
+    sheets = _sheets(command, trained, bound, direction)
     if command.standing:
         trained.measure_norms(command.standing, bound)
     for sheet in sheets:
@@ -94,7 +108,10 @@ def run(values: Typed, job: Job, signals: Signals) -> None:
 def _draw(sheet: Sheet, command: SampleCommand, file: Path | None, trained: TrainedGenerator) -> None:
     """Draw the samples of a sheet, and write them."""
     checkpoint, space = trained.checkpoint, trained.space
-    rows = trained.rows(sheet.latents, sheet.labels, command.batch_size)
+    if sheet.shifts is None:
+        rows = trained.rows(sheet.latents, sheet.labels, command.batch_size)
+    else:
+        rows = moved_rows(trained, sheet.latents, sheet.shifts, sheet.labels, command.batch_size)
     stem = stem_of(checkpoint.path, _title(command, len(rows)), ema=command.ema)
     folder = trained.folder("samples") if command.out is None else Path(command.out)
     path = file or folder / f"{stem}.png"
@@ -117,13 +134,7 @@ def _draw(sheet: Sheet, command: SampleCommand, file: Path | None, trained: Trai
 
 def _check(command: SampleCommand, file: Path | None) -> None:
     """Raise `ConfigError` for keys that contradict each other."""
-    if command.seeds is not None:
-        if command.num is not None and command.num != len(command.seeds):
-            raise ConfigError(
-                f"num: {command.num:,} samples, but seeds has {len(command.seeds):,}, one for each; leave num out"
-            )
-        if command.seed is not None:
-            raise ConfigError("seed: says nothing where seeds has one for each sample; leave seed or seeds out")
+    refuse_two_counts(command.num, command.seed, command.seeds)
     if command.latents is not None:
         given = [key for key in ("num", "seed", "seeds", "truncation") if getattr(command, key) is not None]
         if given:
@@ -132,6 +143,10 @@ def _check(command: SampleCommand, file: Path | None) -> None:
         raise ConfigError(f"images: need a folder, but out={file} is a file; name a folder, or leave images=false")
     if command.images and command.sweep:
         raise ConfigError("images: a sweep is one image per code; leave images or sweep false")
+    if command.direction is not None and command.sweep:
+        raise ConfigError("sweep: shows codes, and direction moves latents; leave one out")
+    if command.images and command.direction is not None and len(command.strength) > 1:
+        raise ConfigError("images: a range of strengths is one image; take one strength, or leave images=false")
 
 
 def _check_model(command: SampleCommand, file: Path | None, trained: TrainedGenerator) -> None:
@@ -171,35 +186,54 @@ def _drawing(rows: Tensor, sheet: Sheet, space: SampleSpace) -> np.ndarray:
     return drawing
 
 
-def _sheets(command: SampleCommand, trained: TrainedGenerator, bound: float | None) -> list[Sheet]:
+def _sheets(
+    command: SampleCommand, trained: TrainedGenerator, bound: float | None, direction: Tensor | None
+) -> list[Sheet]:
     """Return what is to be drawn, of latents within a bound: one sheet, or in a sweep one for each code."""
-    space, classes = trained.latents, trained.space.classes
-    asked = None if command.classes is None else labels_of(command.classes, classes)
-    chosen = asked if _in_rows(command) else None
+    names = trained.space.classes
+    chosen = labels_of(command.classes, names) if command.classes is not None and _in_rows(command) else None
     latents = _latents(command, trained, bound, len(chosen or [0]))
-    labels = None
-    if chosen is not None:
+    if chosen is None:
+        labels = labels_in_turn(command.classes, names, command.seeds or range(len(latents)))
+    else:
         labels = torch.tensor(chosen).repeat_interleave(len(latents) // len(chosen))
-    elif classes:
-        turn = torch.tensor(command.seeds or range(len(latents))) % len(classes)
-        labels = torch.full_like(turn, asked[0]) if asked else turn
-    if not command.sweep:
-        columns = None if chosen is None else len(latents) // len(chosen)
-        return [Sheet(latents, labels, columns, chosen)]
+    if command.sweep:
+        return _swept(trained.latents, latents, labels)
+    if direction is not None and len(command.strength) > 1:
+        return [_moved(latents, labels, direction, command.strength)]
+    columns = None if chosen is None else len(latents) // len(chosen)
+    shifts = None if direction is None else (command.strength[0] * direction).expand(len(latents), -1)
+    return [Sheet(latents, labels, columns, chosen, shifts=shifts)]
+
+
+def _swept(space: LatentSpace, latents: Tensor, labels: Tensor | None) -> list[Sheet]:
+    """Return a sheet for each code: a row for each of the latents, a column for each value."""
     values = [*space.categorical, *[VALUES] * space.continuous]
-    if (most := len(latents) * max(values)) > MOST_SEEDS:
-        raise ConfigError(f"sweep: would draw {most:,} samples of a code; the most is {MOST_SEEDS:,}")
-    rows = None if labels is None else labels.tolist()
     return [
-        Sheet(
-            swept(space, latents, code, columns),
-            None if labels is None else labels.repeat_interleave(columns),
-            columns,
-            rows,
-            code,
+        replace(
+            _repeated("sweep", latents, labels, columns), latents=swept(space, latents, code, columns), code=code
         )
         for code, columns in enumerate(values)
     ]
+
+
+def _moved(latents: Tensor, labels: Tensor | None, direction: Tensor, ends: tuple[float, ...]) -> Sheet:
+    """Return a sheet of a row for each of the latents, and a column for each strength from end to end."""
+    shifts = torch.linspace(ends[0], ends[1], STRENGTHS)[:, None] * direction
+    sheet = _repeated("strength", latents, labels, STRENGTHS)
+    return replace(sheet, shifts=shifts.repeat(len(latents), 1))
+
+
+def _repeated(key: str, latents: Tensor, labels: Tensor | None, columns: int) -> Sheet:
+    """Return a sheet of a row for each of the latents.
+
+    Raises `ConfigError` that names the key for too many samples.
+    """
+    if (most := len(latents) * columns) > MOST_SEEDS:
+        raise ConfigError(f"{key}: would draw {most:,} samples in one image; the most is {MOST_SEEDS:,}")
+    rows = None if labels is None else labels.tolist()
+    every = None if labels is None else labels.repeat_interleave(columns)
+    return Sheet(latents.repeat_interleave(columns, 0), every, columns, rows)
 
 
 def _latents(command: SampleCommand, trained: TrainedGenerator, bound: float | None, lines: int) -> Tensor:
@@ -221,10 +255,10 @@ def _in_rows(command: SampleCommand) -> bool:
 
 
 def _count(command: SampleCommand, lines: int) -> int:
-    """Return how many samples are drawn, or in a sweep how many rows; of all `lines` of classes together."""
+    """Return how many samples, or rows of columns, are drawn; of all `lines` of classes together."""
     if command.seeds is not None:
         return lines * len(command.seeds)
-    in_lines = _in_rows(command) or command.sweep
+    in_lines = _in_rows(command) or command.sweep or (command.direction is not None and len(command.strength) > 1)
     count = command.num or (lines * FEW_IN_LINE if in_lines else FEW)
     if count % lines:
         below, above = count // lines * lines, (count // lines + 1) * lines
@@ -258,6 +292,9 @@ def _title(command: SampleCommand, count: int) -> str:
         words.append(words_of_classes(asked))
     if command.truncation is not None:
         words.append(f"truncation-{command.truncation:g}")
+    if command.direction is not None:
+        strength = "..".join(f"{end:g}" for end in command.strength)
+        words.append(f"{command.method}-{command.direction}-by-{strength}")
     if command.standing:
         words.append(f"standing-{command.standing}")
     return "-".join(words)

@@ -26,6 +26,15 @@ TITLE_HEIGHT = 22
 LONGEST_CAPTION = 20
 """Characters of a caption beside a row of images."""
 
+SMALLEST_LETTERS = 10
+"""Pixels of the smallest letters."""
+
+LINE = 16
+"""Pixels of a line of small letters, above a column of images or below an image."""
+
+LEAST = 56
+"""Pixels that an image has at least where a line of letters belongs to it."""
+
 
 def grid(images: np.ndarray, columns: int | None = None, gap: int = GAP) -> np.ndarray:
     """Return images, uint8 [count, height, width, channels] side by side as one, uint8 [rows, columns, 1 or 3].
@@ -74,13 +83,19 @@ def save(pixels: np.ndarray, path: Path) -> None:
     unfinished.replace(path)
 
 
-def captioned(sheet: np.ndarray, captions: Sequence[str]) -> np.ndarray:
+def captioned(sheet: np.ndarray, captions: Sequence[str], headings: Sequence[str] = ()) -> np.ndarray:
     """Return a grid of images, uint8 [height, width, 1 or 3], with a caption at the left of each row of images.
 
-    A caption that is longer than `LONGEST_CAPTION` is shortened.
+    A caption that is longer than `LONGEST_CAPTION` is shortened. `headings` stand above the columns, if any.
     """
+    return _headed(_beside(sheet, captions), headings, sheet.shape[1]) if headings else _beside(sheet, captions)
+
+
+def _beside(sheet: np.ndarray, captions: Sequence[str]) -> np.ndarray:
+    if not captions:
+        return sheet
     pitch = (sheet.shape[0] - GAP) // len(captions)
-    font = ImageFont.load_default(min(max(pitch // 2, 10), 24))
+    font = ImageFont.load_default(min(max(pitch // 2, SMALLEST_LETTERS), 24))
     lines = map(one_line, captions)
     texts = [text if len(text) <= LONGEST_CAPTION else f"{text[: LONGEST_CAPTION - 1]}…" for text in lines]
     width = math.ceil(max(font.getlength(text) for text in texts)) + 4 * GAP
@@ -89,7 +104,7 @@ def captioned(sheet: np.ndarray, captions: Sequence[str]) -> np.ndarray:
     for row, text in enumerate(texts):
         middle = GAP + row * pitch + (pitch - GAP) / 2
         draw.text((width - 2 * GAP, middle), text, font=font, fill="white", anchor="rm")
-    return _to_pixels(image)
+    return _pixels(image)
 
 
 def titled(sheet: np.ndarray, title: str) -> np.ndarray:
@@ -97,7 +112,7 @@ def titled(sheet: np.ndarray, title: str) -> np.ndarray:
     image = to_image(np.pad(sheet, ((TITLE_HEIGHT, 0), (0, 0), (0, 0))))
     font = ImageFont.load_default(14)
     ImageDraw.Draw(image).text((2 * GAP, TITLE_HEIGHT / 2), one_line(title), font=font, fill="white", anchor="lm")
-    return _to_pixels(image)
+    return _pixels(image)
 
 
 def enlarged(images: np.ndarray, factor: int) -> np.ndarray:
@@ -105,7 +120,41 @@ def enlarged(images: np.ndarray, factor: int) -> np.ndarray:
     return images.repeat(factor, 1).repeat(factor, 2)
 
 
-def _to_pixels(image: Image.Image) -> np.ndarray:
+def _headed(sheet: np.ndarray, headings: Sequence[str], width: int) -> np.ndarray:
+    """Return a grid with headings above the columns of images, which take its last `width` pixels."""
+    image = to_image(np.pad(sheet, ((LINE, 0), (0, 0), (0, 0))))
+    draw, font = ImageDraw.Draw(image), ImageFont.load_default(SMALLEST_LETTERS)
+    pitch, left = (width - GAP) / len(headings), sheet.shape[1] - width + GAP / 2
+    for column, text in enumerate(headings):
+        draw.text((left + (column + 0.5) * pitch, LINE / 2), text, font=font, fill="white", anchor="mm")
+    return _pixels(image)
+
+
+def subtitled(images: np.ndarray, texts: Sequence[str]) -> np.ndarray:
+    """Return images, uint8 [count, height, width, 1 or 3], with a line of text below each, `LINE` pixels high."""
+    return np.stack([_subtitled(image, text) for image, text in zip(images, texts, strict=True)])
+
+
+def _subtitled(pixels: np.ndarray, text: str) -> np.ndarray:
+    height, width, _ = pixels.shape
+    image = to_image(np.pad(pixels, ((0, LINE), (0, 0), (0, 0))))
+    font = ImageFont.load_default(SMALLEST_LETTERS)
+    middle = (width / 2, height + LINE / 2)
+    ImageDraw.Draw(image).text(middle, one_line(text), font=font, fill="white", anchor="mm")
+    return _pixels(image)
+
+
+def legible(images: np.ndarray) -> np.ndarray:
+    """Return images, uint8 [count, height, width, 1, 3 or 4], repeated to whole multiples of their size.
+
+    Both sides then have `LEAST` pixels or more, for a text beside each. Those with alpha lie over a checkerboard.
+    """
+    if images.shape[-1] == 4:
+        images = over_checkerboard(images)
+    return enlarged(images, math.ceil(LEAST / min(images.shape[1:3])))
+
+
+def _pixels(image: Image.Image) -> np.ndarray:
     """Return an image of mode L or RGB as uint8 [height, width, 1 or 3]."""
     pixels = np.asarray(image)
     return pixels[..., None] if pixels.ndim == 2 else pixels

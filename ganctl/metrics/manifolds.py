@@ -19,6 +19,9 @@ from ganctl.runtime.randomness import permutation
 ROWS, COLUMNS = 512, 8192
 """The block of a matrix of distances that is computed at once; blocks of all columns are held at once."""
 
+VALUES = 1 << 25
+"""Values of features that are held as float64 beside it, which makes blocks of long features narrower."""
+
 CANCELLED = 1e-8
 """Squared distances below this share of the features' own squares are mostly rounding errors."""
 
@@ -35,11 +38,12 @@ RARE = 0.01
 def distances(rows: Tensor, columns: Tensor, device: torch.device) -> Iterator[tuple[int, Tensor]]:
     """Yield blocks of the Euclidean distances of two sets [n, dimension], float64 [≤ 512, columns].
 
-    Each comes with the number of its first row. Those of equal features are exactly 0.
+    Each comes with the number of its first row. Those of equal features are exactly 0. Features may be bytes.
     """
+    width = max(1, min(COLUMNS, VALUES // columns.shape[1]))
     for start in track(range(0, len(rows), ROWS), -(-len(rows) // ROWS), "distances, blocks of rows"):
         part = rows[start : start + ROWS].to(device, torch.float64)
-        blocks = [_distances(part, block.to(device, torch.float64)) for block in columns.split(COLUMNS)]
+        blocks = [_distances(part, block.to(device, torch.float64)) for block in columns.split(width)]
         yield start, torch.cat(blocks, dim=1)
 
 
@@ -55,20 +59,27 @@ def _distances(rows: Tensor, columns: Tensor) -> Tensor:
     return found
 
 
-def nearest(
-    features: Tensor, others: Tensor, device: torch.device, own: Tensor | None = None, neighbours: int = 1
-) -> Tensor:
-    """Return each feature's distance to its k-th nearest other one, float64 [n].
+def closest(
+    features: Tensor, others: Tensor, device: torch.device, count: int, own: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """Return the distances of each feature to its `count` nearest other ones, and their numbers, both [n, count].
 
-    `own`, where features are among the others, are their numbers there, int64 [n].
+    Distances are float64 and rise, numbers int64. `own`, where features are among the others, are their numbers
+    there, int64 [n].
     """
     found = []
     for start, block in distances(features, others, device):
         if own is not None:
             block[torch.arange(len(block)), own[start : start + len(block)]] = torch.inf
-        kth = block.amin(1) if neighbours == 1 else block.topk(neighbours, largest=False).values[:, -1]
-        found.append(kth)
-    return torch.cat(found)
+        found.append(block.min(1, keepdim=True) if count == 1 else block.topk(count, largest=False))
+    return torch.cat([each.values for each in found]), torch.cat([each.indices for each in found])
+
+
+def nearest(
+    features: Tensor, others: Tensor, device: torch.device, own: Tensor | None = None, neighbours: int = 1
+) -> Tensor:
+    """Return each feature's distance to its k-th nearest other one, float64 [n], as `closest` finds it."""
+    return closest(features, others, device, neighbours, own)[0][:, -1]
 
 
 def balls(side: Statistics, count: int, neighbours: int) -> Tensor:
@@ -162,12 +173,25 @@ class NearestNeighbour(Metric):
         """
         device = real.extractor.arithmetic
         ours = nearest(generated.features[: self.num], real.features, device)
-        chosen = permutation(real.samples.count, "nearest_neighbour", seed)[: self.num]
+        chosen = examined(real.samples.count, self.num, seed)
         theirs = nearest(real.features[chosen], real.features, device, chosen)
-        distance, distance_real = float(ours.median()), float(theirs.median())
-        return {
-            "distance": distance,
-            "distance_real": distance_real,
-            "distance_ratio": distance / distance_real if distance_real > 0 else math.nan,
-            "copies": float((ours <= theirs.quantile(RARE)).double().mean()),
-        }
+        return copying(ours, theirs)
+
+
+def examined(count: int, num: int, seed: int) -> Tensor:
+    """Return the numbers of up to `num` of so many real samples whose nearest other one is looked for."""
+    return permutation(count, "nearest_neighbour", seed)[:num]
+
+
+def copying(ours: Tensor, theirs: Tensor) -> dict[str, float]:
+    """Return how the distances of samples to the nearest real one, [n], compare with those of real ones, [m].
+
+    The numbers are those of `NearestNeighbour`.
+    """
+    distance, distance_real = float(ours.median()), float(theirs.median())
+    return {
+        "distance": distance,
+        "distance_real": distance_real,
+        "distance_ratio": distance / distance_real if distance_real > 0 else math.nan,
+        "copies": float((ours <= theirs.quantile(RARE)).double().mean()),
+    }

@@ -22,8 +22,8 @@ class Samples:
 
     `read(start, stop)` returns a range of them, the same each time: uint8 [n, height, width, channels] or float32
     [n, dimensions]. `labels`, int64 [count], are the classes of real samples where they have any, and those that
-    generated samples were asked for. Real ones have a `source` and a digest of their `content`; statistics of
-    samples without one are not cached.
+    generated samples were asked for. Real ones have a `source`, a digest of their `content`, without which
+    statistics are not cached, and their `places` in the store, int64 [count].
     """
 
     count: int
@@ -33,6 +33,7 @@ class Samples:
     labels: Tensor | None = None
     classes: tuple[str, ...] = ()
     content: str | None = None
+    places: Tensor | None = None
 
     def chunks(self, size: int = CHUNK) -> Iterator[Tensor]:
         """Yield all samples in their order, at most `size` at once."""
@@ -48,6 +49,7 @@ class Samples:
             read=lambda first, last: self.read(start + first, start + last),
             labels=None if self.labels is None else self.labels[start:stop],
             content=content,
+            places=None if self.places is None else self.places[start:stop],
         )
 
     def first(self, count: int) -> Tensor:
@@ -77,6 +79,7 @@ def of_store(
         labels=None if store.labels is None else store.labels[chosen],
         classes=store.classes,
         content=hashlib.sha256(store.fingerprint.encode() + rows).hexdigest(),
+        places=chosen,
     )
 
 

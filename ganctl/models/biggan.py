@@ -102,6 +102,18 @@ class BigganGenerator(Generator):
         self.paint = prepared(Conv2d(channels[-1], space.shape[0], 3, padding=1))
         self.output = ACTIVATIONS[spec.output]()
 
+    def entrance(self, width: int) -> Tensor:
+        """Return the weights by which each part of the latents makes the base or modulates its block."""
+        entered = [(self.project, self.parts[0]), *zip(self.blocks, self.parts[1:], strict=True)]
+        weights = [
+            torch.cat([dense.weight[:, -part:] for dense in module.modules() if isinstance(dense, nn.Linear)])
+            for module, part in entered
+        ]
+        whole: Tensor = torch.block_diag(*weights)
+        if isinstance(self.mix, nn.Linear):
+            whole = whole @ self.mix.weight
+        return whole
+
     def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return images [batch, channels, height, width]."""
         first, *parts = self.mix(latents).split(self.parts, 1)

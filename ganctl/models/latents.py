@@ -58,9 +58,11 @@ class LatentSpace:
             inside = math.erf(bound / math.sqrt(2))
             return (torch.erfinv(_uniform(shape, source) * inside) * math.sqrt(2)).clamp(-bound, bound)
         values = torch.randn(shape, generator=source, device=source.device, dtype=torch.float32)
-        if self.prior == "sphere":
-            values *= math.sqrt(self.dimensions) / values.norm(dim=-1, keepdim=True)
-        return values
+        return self._on_sphere(values) if self.prior == "sphere" else values
+
+    def _on_sphere(self, values: Tensor) -> Tensor:
+        lengths: Tensor = values.norm(dim=-1, keepdim=True)
+        return values * (math.sqrt(self.dimensions) / lengths)
 
     def _codes(self, shape: tuple[int, ...], source: torch.Generator) -> list[Tensor]:
         chosen = [torch.randint(size, shape, generator=source, device=source.device) for size in self.categorical]
@@ -81,10 +83,20 @@ class LatentSpace:
         elif self.prior == "truncated":
             values = values.clamp(-TRUNCATED_AT, TRUNCATED_AT)
         elif self.prior == "sphere":
-            values = values * math.sqrt(self.dimensions) / values.norm(dim=-1, keepdim=True)
+            values = self._on_sphere(values)
         if self.continuous:
             codes = torch.cat([codes[:, : -self.continuous], codes[:, -self.continuous :].clamp(-1, 1)], 1)
         return torch.cat([values, codes], 1)
+
+    def moved(self, latents: Tensor, shifts: Tensor) -> Tensor:
+        """Return latents [count, width] whose values of the prior are moved by shifts [count, dimensions].
+
+        Those of a `sphere` are scaled to its length again, others may leave the prior's bounds. Codes stay.
+        """
+        values = latents[:, : self.dimensions] + shifts
+        if self.prior == "sphere":
+            values = self._on_sphere(values)
+        return torch.cat([values, latents[:, self.dimensions :]], 1)
 
     def with_code(self, latents: Tensor, code: int, values: Sequence[float] | Tensor) -> Tensor:
         """Return latents [count, width] whose code number `code` (from 0) is set.

@@ -21,6 +21,22 @@ class Generator(nn.Module):
         """Return samples in the value range of the model; `labels`, int64 [batch], say of which classes."""
         raise NotImplementedError
 
+    def entrance(self, width: int) -> Tensor:
+        """Return the weight of the layers that latents enter, [values, width]: what these make of latents alone.
+
+        By default that of the first dense layer or transposed convolution, in the order of registration, that has
+        `width` inputs or more; further ones are a class's. A generator whose latents enter elsewhere overrides it.
+        Spectral norm counts in evaluation mode. Raises `ConfigError` if there is no such layer.
+        """
+        for module in self.modules():
+            if isinstance(module, nn.Linear) and module.in_features >= width:
+                return module.weight[:, :width]
+            if isinstance(module, nn.ConvTranspose2d) and module.in_channels >= width:
+                return module.weight[:width].flatten(1).T
+        raise ConfigError(
+            f"model: no layer of this generator takes {width:,} latents; its class must say by `entrance` which do"
+        )
+
 
 class StyledGenerator(Generator):
     """Maps latents to styles, and these to samples.
@@ -36,6 +52,10 @@ class StyledGenerator(Generator):
 
     def synthesise(self, styles: Tensor) -> Tensor:
         """Return the samples of styles."""
+        raise NotImplementedError
+
+    def entrance(self, width: int) -> Tensor:
+        """Return the weight of the layers that styles enter instead, [values, width of a style]."""
         raise NotImplementedError
 
     def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:

@@ -153,6 +153,11 @@ class Stylegan2Generator(StyledGenerator):
         chosen = torch.rand(len(latents), 1, 1, device=where) < self.mixing
         return chosen & (torch.arange(count, device=where)[:, None] >= first)
 
+    def entrance(self, width: int) -> Tensor:
+        """Return the weights of the layers that turn styles into scales, one after the other, [values, style]."""
+        scaling = [module for module in self.blocks.modules() if isinstance(module, ModulatedConv2d | ToPixels)]
+        return torch.cat([module.affine.weight * module.affine.weight_gain for module in scaling])
+
     def synthesise(self, styles: Tensor) -> Tensor:
         """Return images [batch, channels, height, width] of styles [batch, styles, width]."""
         each = styles.unbind(1)

@@ -255,7 +255,7 @@ def test_a_sweep_shows_every_code_over_rows_of_the_same_latents(workspace: Path,
             assert image.size == (columns * 10 + 2, 3 * 10 + 2)
     outcome = cli(*SAMPLE, "sweep=true", "num=20000")
     assert (outcome.code, outcome.out) == (2, "")
-    assert "sweep: would draw 200,000 samples of a code; the most is 100,000" in outcome.err
+    assert "sweep: would draw 200,000 samples in one image; the most is 100,000" in outcome.err
     assert cli(*SAMPLE, "sweep=true", "num=1", "seed=5", "out=a.npy").code == 0
     assert cli(*SAMPLE, "sweep=true", "num=1", "seed=5", "out=b.npy").code == 0
     assert np.array_equal(np.load("a-code-1.npy"), np.load("b-code-1.npy"))

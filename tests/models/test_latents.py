@@ -77,3 +77,15 @@ def test_a_code_is_set_where_it_is() -> None:
         assert torch.equal(changed[:, first:last].float(), columns)
         rest = [column for column in range(space.width) if not first <= column < last]
         assert torch.equal(changed[:, rest], latents[:, rest])
+
+
+@pytest.mark.parametrize("prior", PRIORS)
+def test_moved_latents_keep_their_codes_and_the_length_of_a_sphere(prior: str) -> None:
+    space = LatentSpace(5, prior, (3,), 1)  # type: ignore[arg-type]
+    latents, shifts = drawn(space, 40), torch.linspace(-3, 3, 200, dtype=torch.float64).view(40, 5)
+    moved = space.moved(latents, shifts)
+    assert torch.equal(moved[:, 5:], latents[:, 5:])
+    expected = latents[:, :5] + shifts
+    if prior == "sphere":
+        expected *= math.sqrt(5) / expected.norm(dim=1, keepdim=True)
+    torch.testing.assert_close(moved[:, :5], expected)

@@ -5,8 +5,10 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Annotated, Any
 
+import torch
 from pydantic import BeforeValidator
 from pydantic_core import PydanticCustomError
+from torch import Tensor
 
 from ganctl.commands.words.output import word
 from ganctl.errors import ConfigError, counted, nearest
@@ -59,6 +61,17 @@ def labels_of(asked: str | list[str], names: Sequence[str]) -> list[int]:
             raise ConfigError(f"class: {names[label]} is asked for twice; name each class once")
         labels[label] = None
     return list(labels)
+
+
+def labels_in_turn(asked: str | list[str] | None, names: Sequence[str], numbers: Sequence[int]) -> Tensor | None:
+    """Return a label for each of the numbers, int64 [count]: they count through the classes asked for, or all.
+
+    None where there are no classes; raises `ConfigError` as `labels_of` does.
+    """
+    if asked is None and not names:
+        return None
+    labels = torch.tensor(labels_of(ALL if asked is None else asked, names))
+    return labels[torch.tensor(numbers) % len(labels)]
 
 
 def label_of(asked: str | int, names: Sequence[str]) -> int:

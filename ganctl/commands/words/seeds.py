@@ -1,11 +1,13 @@
 """How seeds are typed: one number, ranges, or a list of either."""
 
 import re
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 
 from ganctl.commands.words.output import digest
+from ganctl.errors import ConfigError
 
 MOST = 100_000
 """Seeds in one command."""
@@ -44,3 +46,13 @@ def words_of_seeds(seeds: list[int]) -> str:
     if seeds == list(range(seeds[0], seeds[-1] + 1)):
         return f"seeds-{seeds[0]}-{seeds[-1]}"
     return f"seeds-{len(seeds)}-{digest(seeds)}"
+
+
+def refuse_two_counts(num: int | None, seed: int | None, seeds: Sequence[int] | None) -> None:
+    """Raise `ConfigError` where `seeds` and the keys in place of it contradict each other."""
+    if seeds is None:
+        return
+    if num is not None and num != len(seeds):
+        raise ConfigError(f"num: {num:,} samples, but seeds has {len(seeds):,}, one for each; leave num out")
+    if seed is not None:
+        raise ConfigError("seed: says nothing where seeds has one for each sample; leave seed or seeds out")
