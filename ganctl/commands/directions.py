@@ -10,9 +10,9 @@ from pydantic import Field
 from torch import Tensor
 
 from ganctl.command_line.jobs import Job, Typed
-from ganctl.commands.words.classes import Classes, labels_in_turn
-from ganctl.commands.words.output import digest, file_named, word, writing
-from ganctl.commands.words.seeds import MOST, Seeds
+from ganctl.commands.words.classes import Classes, labels_in_turn, words_of_classes
+from ganctl.commands.words.output import file_named, writing
+from ganctl.commands.words.seeds import MOST, Seeds, words_of_seeds
 from ganctl.errors import ConfigError, counted
 from ganctl.images.png import captioned, encoded, grid, legible
 from ganctl.runs.generator import GeneratorCommand, TrainedGenerator, open_generator
@@ -80,11 +80,10 @@ def _paths(
 def _title(command: DirectionsCommand) -> str:
     """Return words for the name of a picture that tell apart what was asked for."""
     seeds, asked = command.seeds, command.classes
-    several = f"seeds-{len(seeds)}-{digest(seeds)}"
-    words = [f"seed-{seeds[0]}" if len(seeds) == 1 else several]
+    words = [f"seed-{seeds[0]}" if len(seeds) == 1 else words_of_seeds(seeds)]
     words.append(f"{command.num}x{command.columns}-by-{command.strength:g}")
     if asked is not None:
-        words.append(f"class-{word(asked if isinstance(asked, str) else '+'.join(asked))}")
+        words.append(words_of_classes(asked))
     if command.truncation is not None:
         words.append(f"truncation-{command.truncation:g}")
     if command.standing:

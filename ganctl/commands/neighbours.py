@@ -9,10 +9,10 @@ from pydantic import Field, SerializeAsAny, create_model
 from torch import Tensor
 
 from ganctl.command_line.jobs import Job, Typed
-from ganctl.commands.words.classes import Classes, labels_in_turn
-from ganctl.commands.words.output import digest, file_named, word, writing
+from ganctl.commands.words.classes import Classes, labels_in_turn, words_of_classes
+from ganctl.commands.words.output import file_named, stem_of, writing
 from ganctl.commands.words.real_data import data_of
-from ganctl.commands.words.seeds import MOST, Seeds, refuse_two_counts
+from ganctl.commands.words.seeds import MOST, Seeds, refuse_two_counts, words_of_seeds
 from ganctl.data.store import Store
 from ganctl.errors import ConfigError, counted
 from ganctl.images.png import captioned, encoded, grid, legible, subtitled
@@ -110,7 +110,7 @@ def _paths(
     if file is not None:
         return [file]
     folder = trained.folder("neighbours") if command.out is None else Path(command.out)
-    stem = f"{trained.checkpoint.path.stem}-{_title(command)}{'' if command.ema else '-raw'}"
+    stem = stem_of(trained.checkpoint.path, _title(command), ema=command.ema)
     return [folder / f"{stem}.{ending}" for ending in (["csv"] if points else ["png", "csv"])]
 
 
@@ -118,10 +118,10 @@ def _title(command: NeighboursCommand) -> str:
     """Return words for file names that tell apart what was asked for."""
     seeds, asked = command.seeds, command.classes
     one = f"seed-{command.seed or 0}-{command.num or FEW}"
-    words = [one if seeds is None else f"seeds-{len(seeds)}-{digest(seeds)}", f"k-{command.k}"]
+    words = [one if seeds is None else words_of_seeds(seeds), f"k-{command.k}"]
     words.append("pixels" if command.space == "pixels" else command.features.name)
     if asked is not None:
-        words.append(f"class-{word(asked if isinstance(asked, str) else '+'.join(asked))}")
+        words.append(words_of_classes(asked))
     if command.truncation is not None:
         words.append(f"truncation-{command.truncation:g}")
     if command.standing:
