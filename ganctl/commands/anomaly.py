@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +16,7 @@ from torch import Tensor
 from ganctl.command_line.jobs import Job, Typed
 from ganctl.commands.words.classes import Classes, labels_of
 from ganctl.commands.words.output import file_named, stem_of, writing
+from ganctl.commands.words.real_data import data_of
 from ganctl.data.source import SOURCES, Source
 from ganctl.data.store import Store
 from ganctl.errors import ConfigError, DataError, counted
@@ -60,7 +62,7 @@ def run(values: Typed, job: Job, signals: Signals) -> None:
     store = _images(command, trained)
     strange = None if command.anomalous is None else _anomalous(command.anomalous, store)
     with trained.device.full_precision():
-        scores, made = Scorer(trained, command).scored(store.samples)
+        scores, made = Scorer(trained, command, partial(_training, trained)).scored(store.samples)
     order = scores.sum(1).argsort(descending=True, stable=True)
     folder = trained.folder("anomalies") if command.out is None else Path(command.out)
     asked = "training" if command.data is None else command.data.title
@@ -76,7 +78,7 @@ def run(values: Typed, job: Job, signals: Signals) -> None:
 
 def _images(command: AnomalyCommand, trained: TrainedGenerator) -> Store:
     """Return the images to score; raise `DataError` for those of another size."""
-    store = (command.data or trained.config.data).load()
+    store = _training(trained) if command.data is None else command.data.load()
     if store.space.shape != trained.space.shape:
         theirs, own = store.space.describe(), trained.space.describe()
         raise DataError(f"data: holds {theirs}, and this generator makes {own}; set data.resolution")
@@ -84,6 +86,11 @@ def _images(command: AnomalyCommand, trained: TrainedGenerator) -> Store:
         return store
     labels = None if store.labels is None else store.labels[: command.num]
     return Store(store.samples[: command.num], labels, store.classes)
+
+
+def _training(trained: TrainedGenerator) -> Store:
+    """Return the data that the run was trained on; raise `DataError` if it is not there, or another."""
+    return data_of(trained, {}, {}, "take a run that was trained on it, and method=search")[1]
 
 
 def _anomalous(asked: str | list[str], store: Store) -> Tensor:

@@ -1,6 +1,6 @@
 """How badly a trained generator makes images again: by an encoder that is taught, or by searching latents."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Annotated, Literal
 
 import torch
@@ -8,6 +8,7 @@ from pydantic import Field
 from torch import Tensor
 
 from ganctl.data.batches import Batches
+from ganctl.data.store import Store
 from ganctl.errors import ConfigError
 from ganctl.images.pretrained import weights_digest
 from ganctl.metrics.tensor_cache import TensorCache, digest
@@ -56,12 +57,13 @@ class Scoring(Spec):
 class Scorer:
     """Images to how badly the generator makes them again, in pixels and in features.
 
-    A score of 1 is half the mean squared distance between two generated images. (AnoGAN: Schlegl et al. 2017,
-    section 2.2; f-AnoGAN: Schlegl et al. 2019, equation 5.)
+    `training` loads the run's own data, by which an encoder is taught. A score of 1 is half the mean squared
+    distance between two generated images. (AnoGAN: Schlegl et al. 2017, section 2.2; f-AnoGAN: Schlegl et al. 2019,
+    equation 5.)
     """
 
-    def __init__(self, trained: TrainedGenerator, scoring: Scoring) -> None:
-        self._trained, self._scoring = trained, scoring
+    def __init__(self, trained: TrainedGenerator, scoring: Scoring, training: Callable[[], Store]) -> None:
+        self._trained, self._scoring, self._training = trained, scoring, training
         device, classes = trained.device.torch_device, len(trained.space.classes)
         count = max(MEASURED, scoring.search.candidates) if scoring.method == "search" else MEASURED
         drawn = trained.draw_latents(count, scoring.seed).to(device, trained.device.dtype)
@@ -126,7 +128,7 @@ class Scorer:
     def _batches(self) -> Iterator[tuple[Tensor, Tensor | None]]:
         """Yield batches of the run's own data with the labels of a conditional generator."""
         trained, spec = self._trained, self._scoring.encoder
-        store, device = trained.config.data.load(), trained.device
+        store, device = self._training(), trained.device
         labels = store.labels if trained.space.classes else None
         size = min(spec.batch_size, len(store))
         place = device.torch_device

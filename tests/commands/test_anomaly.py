@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.commands.labelled import train
+from tests.commands.labelled import save_labelled, train
 from tests.conftest import Cli
 
 NAMES = ("cat", "dog")
@@ -101,6 +101,15 @@ def test_what_cannot_be_scored_is_one_line(
     outcome = cli(*ANOMALY, *words)
     assert (outcome.code, outcome.err.count("\n")) == (code, 1)
     assert told in outcome.err
+
+
+def test_an_encoder_is_taught_by_the_data_of_the_run_alone(animals: Path, cli: Cli) -> None:
+    save_labelled(NAMES, each=3)
+    other = ["data=array", "data.path=mixed.npz"]
+    outcome = cli(*ANOMALY, *other)
+    assert (outcome.code, outcome.err.count("\n")) == (3, 1)
+    assert "has changed since" in outcome.err
+    assert cli(*ANOMALY, *other, "method=search").code == 0
 
 
 def test_packs_make_no_encoder(workspace: Path, cli: Cli) -> None:
