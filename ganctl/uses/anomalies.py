@@ -58,8 +58,8 @@ class Scorer:
     """Images to how badly the generator makes them again, in pixels and in features.
 
     `training` loads the run's own data, by which an encoder is taught. A score of 1 is half the mean squared
-    distance between two generated images. (AnoGAN: Schlegl et al. 2017, section 2.2; f-AnoGAN: Schlegl et al. 2019,
-    equation 5.)
+    distance between two generated images. (AnoGAN: Schlegl et al. 2017, section 2.2; f-AnoGAN: Schlegl et al.
+    2019, equation 5.)
     """
 
     def __init__(self, trained: TrainedGenerator, scoring: Scoring, training: Callable[[], Store]) -> None:
