@@ -47,6 +47,8 @@ def shrunk(line: str) -> list[str]:
         return [*words, "num=60", *few]
     if words[:1] == ["project"]:
         return [*words, "steps=2", "candidates=8"]
+    if words[:1] == ["anomaly"]:
+        return [*words, "encoder.steps=2", "search.candidates=8"]
     if words[:1] != ["train"] or "--help" in words or "--cfg" in words:
         return words
     model = next((word.removeprefix("model=") for word in words if word.startswith("model=")), None)
