@@ -45,6 +45,8 @@ def shrunk(line: str) -> list[str]:
     if words[:1] == ["evaluate"]:
         few = [] if "metric/features=raw" in words else ["features.steps=2", "features.width=2"]
         return [*words, "num=60", *few]
+    if words[:1] == ["neighbours"]:
+        return [*words, "features.steps=2", "features.width=2"]
     if words[:1] == ["project"]:
         return [*words, "steps=2", "candidates=8"]
     if words[:1] == ["anomaly"]:
