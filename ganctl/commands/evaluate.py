@@ -22,10 +22,9 @@ from ganctl.checkpoints.file import Checkpoint
 from ganctl.command_line.jobs import Job, Typed
 from ganctl.commands.words.output import file_named, writing
 from ganctl.commands.words.seeds import Seeds
-from ganctl.config import TrainConfig, train_config
-from ganctl.data.store import Store
-from ganctl.errors import CheckpointError, ConfigError, WriteError, counted, one_line
-from ganctl.folders.naming import refuse_other_data
+from ganctl.commands.words.sides import load_data, with_data
+from ganctl.config import TrainConfig
+from ganctl.errors import ConfigError, WriteError, one_line
 from ganctl.metrics import EXTRACTORS, METRICS, Baseline, FeatureExtractor, Metric, Numbers, interval
 from ganctl.runs.evaluation import Evaluation, OfClass
 from ganctl.runs.generator import GeneratorCommand, TrainedGenerator, open_generator
@@ -91,13 +90,13 @@ def run(values: Typed, job: Job, signals: Signals) -> None:
     command = evaluate_command(values)
     keep_freed_memory()
     trained = open_generator(command)
-    header = trained.checkpoint.header
-    config = _asked(trained.config, command, values.typed)
-    store = config.data.load()
-    if store.fingerprint != header.data:
-        otherwise = "evaluate a generator that was trained on it"
-        refuse_other_data(trained.checkpoint.path, header.config.get("data"), config, otherwise)
-    _check_classes(command, trained, store)
+    config = _asked(with_data(trained.config, command.data, values.typed), command)
+    if command.per_class and not trained.space.classes:
+        raise ConfigError(
+            "per_class: the model of this run is not conditional, so its samples have no classes; set it to "
+            "false, or train with model.conditional=true"
+        )
+    store = load_data(trained, config)
     path = _place(command.out, trained)
     evaluation = Evaluation(config, store, trained.device, command.cache)
     started = time.perf_counter()
@@ -118,37 +117,8 @@ def run(values: Typed, job: Job, signals: Signals) -> None:
     say(f"written to {path}")
 
 
-def _check_classes(command: EvaluateCommand, trained: TrainedGenerator, store: Store) -> None:
-    """Raise `ConfigError` for `per_class` of a model without classes, `CheckpointError` for other classes."""
-    classes = trained.space.classes
-    if classes and len(classes) != len(store.classes):
-        raise CheckpointError(
-            f"{trained.checkpoint.path}: was trained on {counted(len(classes), 'class')}, and the data has "
-            f"{len(store.classes):,}; restore the data, or evaluate a generator that was trained on it"
-        )
-    if command.per_class and not classes:
-        raise ConfigError(
-            "per_class: the model of this run is not conditional, so its samples have no classes; set it to "
-            "false, or train with model.conditional=true"
-        )
-
-
-def _asked(config: TrainConfig, command: EvaluateCommand, typed: Mapping[str, str]) -> TrainConfig:
-    """Return a run's config with the command's metrics, features and number of samples, and its data where it is.
-
-    Raises `ConfigError` for a key that says something else of the data.
-    """
-    for key in command.data:
-        if key not in config.data.placement:
-            may = ", ".join(f"data.{each}" for each in sorted(config.data.placement)) or "nothing"
-            raise ConfigError(
-                f"data.{key}: cannot change, because a run is compared with the data that it was trained on; what "
-                f"may be given: {may}"
-            )
-    if command.data:
-        values = config.saved()
-        values["data"] |= command.data
-        config = train_config(Typed(values, typed))
+def _asked(config: TrainConfig, command: EvaluateCommand) -> TrainConfig:
+    """Return a run's config with the command's metrics, features and number of samples."""
     evaluate = config.evaluate.model_copy(update={"num": command.num})
     return config.model_copy(update={"metric": command.metric, "features": command.features, "evaluate": evaluate})
 

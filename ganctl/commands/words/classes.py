@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator
 from pydantic_core import PydanticCustomError
 
+from ganctl.commands.words.output import word
 from ganctl.errors import ConfigError, counted, nearest
 
 ALL = "all"
@@ -88,6 +89,11 @@ def _number(text: str, names: Sequence[str]) -> int:
     more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
     there = ", ".join(name if len(name) <= LONGEST else f"{name[:LONGEST]}…" for name in names[:SHOWN])
     raise ConfigError(f"class: unknown class '{text}'{nearest(text, names)}; there are {there}{more}")
+
+
+def in_name(asked: str | list[str]) -> str:
+    """Return the classes that are asked for as a part of a file's name."""
+    return f"class-{word(asked)}" if isinstance(asked, str) else f"classes-{word('+'.join(asked))}"
 
 
 def caption(name: str, label: int) -> str:
