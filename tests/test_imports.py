@@ -40,8 +40,9 @@ MAY_IMPORT = {
     "runs": {"checkpoints", "config", "folders", "game", "images", "loggers", "metrics", "plugins", "rules"}
     | FOUNDATION
     | FAMILIES,
+    "uses": {"data", "game", "metrics", "models", "runs"} | FOUNDATION,
     "commands": {"checkpoints", "command_line", "config", "folders", "game", "images", "metrics", "migrations"}
-    | {"rules", "runs", "samples", "validation"}
+    | {"rules", "runs", "samples", "uses", "validation"}
     | FOUNDATION
     | FAMILIES,
     "cli": {"command_line", "commands", "errors", "plugins", "runtime"},
