@@ -49,7 +49,6 @@ ENDINGS = frozenset({"png", "csv"})
 MOST = 20_000
 """Samples of a side: t-SNE of so many takes minutes."""
 
-TITLES: dict[Method, str] = {"pca": "PCA", "tsne": "t-SNE"}
 KINDS: tuple[tuple[bool, str, figure.Marker], ...] = ((False, "real", "dot"), (True, "fake", "cross"))
 CELLS = figure.HEIGHT // CELL
 """Of the overview of images, a side."""
@@ -108,14 +107,15 @@ def run(values: Typed, job: Job, signals: Signals) -> None:
     path = place(command, trained, file, "maps", command.space, command.method)
     with writing(path):
         if path.suffix.lower() == ".png":
-            step, by = trained.checkpoint.header.step, TITLES[command.method]
-            title = f"{config.data.title}, step {step:,}: {found.what} by {by}"
+            step = trained.checkpoint.header.step
+            by = " by t-SNE" if command.method == "tsne" else "" if flat.kept is None else " by PCA"
+            title = f"{config.data.title}, step {step:,}: {found.what}{by}"
             write_whole(path, encoded(_picture(found, flat, store.classes, title)))
         else:
             write_whole(path, _table(found, flat.places, store.classes))
     count = len(found.fake) - command.num
     beside = f" beside {count:,} real" if count else ""
-    kept = f"; the plane has {sum(flat.shares):.0%} of the variance" if flat.shares else ""
+    kept = "" if flat.kept is None else f"; the plane has {flat.kept:.0%} of the variance"
     say(f"{counted(command.num, 'sample')} of step {trained.checkpoint.header.step:,}{beside}: {path}{kept}")
 
 
@@ -206,7 +206,7 @@ def _picture(found: Collected, flat: Plane, classes: tuple[str, ...], title: str
     of_kind = np.array([REAL_COLOUR, FAKE_COLOUR], np.uint8)[found.fake.astype(int)]
     shown = np.unique(found.labels[found.labels >= 0])
     classified = (found.labels >= 0) & (len(shown) <= len(figure.CLASS_COLOURS))
-    colours = of_kind.copy()
+    colours = np.where(classified.any(), np.array(figure.INK, np.uint8), of_kind)
     palette = np.array(figure.CLASS_COLOURS, np.uint8)
     colours[classified] = palette[np.searchsorted(shown, found.labels[classified])]
     dots, legend = [], []
@@ -214,21 +214,13 @@ def _picture(found: Collected, flat: Plane, classes: tuple[str, ...], title: str
         chosen = found.fake == fake
         if chosen.any():
             dots.append(figure.Dots(flat.places[chosen], colours[chosen], marker))
-            colour = figure.INK if classified[chosen].any() else FAKE_COLOUR if fake else REAL_COLOUR
+            colour = figure.INK if classified.any() else FAKE_COLOUR if fake else REAL_COLOUR
             legend.append(figure.Key(f"{kind} ({chosen.sum():,})", colour, marker))
     if classified.any():
         pairs = zip(shown.tolist(), figure.CLASS_COLOURS, strict=False)
         legend += [figure.Key(caption(classes[label], label), colour, "square") for label, colour in pairs]
-    picture = figure.plot_dots(dots, legend, *_axes(flat), title=title)
+    picture = figure.plot_dots(dots, legend, *flat.axes, title=title)
     if found.thumbnails is None:
         return picture
     cells = nearest_to_cells(flat.places, CELLS)
     return np.concatenate([picture, overview(found.thumbnails, of_kind, cells, CELLS)], 1)
-
-
-def _axes(flat: Plane) -> tuple[str, str]:
-    """Return the names of the axes; those of t-SNE mean nothing, and have none."""
-    if flat.shares is None:
-        return "", ""
-    first, second = flat.shares
-    return f"first component ({first:.0%} of the variance)", f"second component ({second:.0%})"

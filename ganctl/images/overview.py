@@ -44,6 +44,9 @@ def overview(images: np.ndarray, frames: np.ndarray, cells: np.ndarray, side: in
         sheet[top : top + height, left : left + width] = images[number]
     picture = Image.fromarray(sheet)
     draw, font = ImageDraw.Draw(picture), ImageFont.load_default(HEAD - 3)
-    draw.text((FRAME, 0), "framed: real", fill=REAL_COLOUR, font=font)
-    draw.text((FRAME + draw.textlength("framed: real, ", font), 0), "fake", fill=FAKE_COLOUR, font=font)
+    left = FRAME
+    for name, colour in (("real", REAL_COLOUR), ("fake", FAKE_COLOUR)):
+        if (frames == colour).all(1).any():
+            draw.text((left, 0), f"framed: {name}", fill=colour, font=font)
+            left += CELL * 4
     return np.asarray(picture)

@@ -18,42 +18,46 @@ NEIGHBOURHOODS = 3
 
 @dataclass(frozen=True)
 class Plane:
-    """Places [count, 2], and the share of the vectors' variance along each axis, where that has a meaning."""
+    """Places [count, 2], names of the axes, empty where they mean nothing, and the share of variance, if known."""
 
     places: np.ndarray
-    shares: tuple[float, float] | None = None
+    axes: tuple[str, str] = ("", "")
+    kept: float | None = None
 
 
 def plane(vectors: np.ndarray, method: Method, perplexity: float) -> Plane:
     """Return vectors, float [count, width], in a plane, float64, the same each time.
 
-    `pca` takes the two directions of largest variance. `tsne` keeps neighbours together, about `perplexity` of
-    each, or as many as there can be (van der Maaten and Hinton 2008); axes and large distances have no meaning.
+    `pca` takes the two directions of largest variance, and vectors of two coordinates or one as they are. `tsne`
+    keeps neighbours together, about `perplexity` of each, or as many as there can be (van der Maaten and Hinton
+    2008); axes and large distances have no meaning.
     Raises `ConfigError` for vectors that are all the same or not finite.
     """
     if not np.isfinite(vectors).all():
         raise ConfigError("space: holds numbers that are not finite, which have no place on a map")
     if (vectors == vectors[0]).all():
         raise ConfigError("space: all samples are the same in it, so there is no map")
+    if method == "pca" and vectors.shape[1] <= 2:
+        return Plane(_padded(vectors.astype(np.float64)), ("first coordinate", "second coordinate"))
     if method == "pca":
-        return _principal(vectors, 2)
+        places, (first, second, *_) = _principal(vectors, 2)
+        axes = (f"first component ({first:.0%} of the variance)", f"second component ({second:.0%})")
+        return Plane(places, axes, first + second)
     from sklearn.manifold import TSNE
 
     wide = vectors.shape[1] > DIMENSIONS
-    given = _principal(vectors, min(DIMENSIONS, len(vectors))).places if wide else vectors.astype(np.float64)
+    given = _principal(vectors, min(DIMENSIONS, len(vectors)))[0] if wide else vectors.astype(np.float64)
     least = min(perplexity, (len(vectors) - 1) / NEIGHBOURHOODS)
     found = TSNE(perplexity=least, init="pca", learning_rate="auto", random_state=0)
     return Plane(found.fit_transform(_padded(given)).astype(np.float64))
 
 
-def _principal(vectors: np.ndarray, dimensions: int) -> Plane:
-    """Return the first principal components; of narrower vectors, the others are 0."""
+def _principal(vectors: np.ndarray, dimensions: int) -> tuple[np.ndarray, list[float]]:
+    """Return the first principal components of vectors, and their shares of the variance."""
     from sklearn.decomposition import PCA
 
-    found = PCA(min(dimensions, *vectors.shape), random_state=0)
-    places = _padded(found.fit_transform(vectors.astype(np.float64)))
-    shares: list[float] = [*found.explained_variance_ratio_.tolist(), 0.0]
-    return Plane(places, (shares[0], shares[1]))
+    found = PCA(dimensions, random_state=0)
+    return found.fit_transform(vectors.astype(np.float64)), found.explained_variance_ratio_.tolist()
 
 
 def _padded(vectors: np.ndarray) -> np.ndarray:
