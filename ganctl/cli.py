@@ -176,6 +176,8 @@ ROWS = (
     Command("evaluate", RUN, "measure how its samples compare with real ones", _words_of_evaluate),
     Command("directions", SHORT, "draw what it has learned to change, without labels", _words_of_sample),
     Command("neighbours", SHORT, "show its samples beside the real ones nearest to them", _words_of_evaluate),
+    Command("spectrum", SHORT, "compare its samples' spatial frequencies with real ones", _words_of_evaluate),
+    Command("map", SHORT, "show where its samples lie among real ones", _words_of_evaluate),
     Command("data", IMAGES, "look after images of your own before training on them", _words_of_data, DATA),
 )
 COMMANDS = {command.name: command for command in ROWS}

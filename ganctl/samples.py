@@ -6,9 +6,11 @@ samples are called rows: a tensor [count, …] of the kind's type `stored`. In a
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
+from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
 from ganctl.errors import ConfigError, counted
@@ -112,6 +114,33 @@ class Points:
     def describe_set(self, count: int, shape: tuple[int, ...], classes: int) -> str:
         """Return count and dimensions."""
         return f"{counted(count, 'point')} of {counted(shape[0], 'dimension')}"
+
+
+Axes = Literal["N", "ND", "NHW", "NHWC", "NCHW"]
+"""Of an array: number of samples, dimensions, height, width, channels."""
+
+
+class Scale(BaseModel):
+    """How samples came as an array: its axes, and the values that were black and white, None for points."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    axes: Axes
+    range: tuple[float, float] | None = None
+
+    def restore(self, samples: Tensor, value_range: tuple[float, float]) -> Tensor:
+        """Return generated samples [count, *shape] with these axes and in this range, on the CPU.
+
+        `value_range` is black and white of `samples`, whose type is kept; values beyond it are cut off.
+        """
+        values = samples.detach().cpu()
+        if self.range is not None:
+            (low, high), (black, white) = value_range, self.range
+            shares = ((values.double() - low) / (high - low)).clamp(0, 1)
+            values = (black + shares * (white - black)).to(samples.dtype)
+        if self.axes in ("N", "NHW"):
+            return values[:, 0]
+        return values.movedim(1, -1) if self.axes == "NHWC" else values
 
 
 Kind = Images | Points

@@ -42,7 +42,7 @@ def shrunk(line: str) -> list[str]:
     line = re.sub(r"train\.steps=(\d+)", lambda match: f"train.steps={max(1, int(match[1]) // 100)}", line)
     line = re.sub(r"step-(\d{8})", lambda match: f"step-{int(match[1]) // 100:08d}", line)
     words = shlex.split(line, comments=True)[1:]
-    if words[:1] == ["evaluate"]:
+    if words[:1] in (["evaluate"], ["map"]):
         few = [] if "metric/features=raw" in words else ["features.steps=2", "features.width=2"]
         return [*words, "num=60", *few]
     if words[:1] == ["neighbours"]:

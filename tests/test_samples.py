@@ -2,9 +2,10 @@
 
 import pytest
 import torch
+from pydantic import ValidationError
 
 from ganctl.errors import ConfigError
-from ganctl.samples import IMAGES, POINTS, SampleSpace
+from ganctl.samples import IMAGES, POINTS, SampleSpace, Scale
 
 
 def test_values_become_bytes_by_rounding_and_are_cut_off_at_the_ends():
@@ -56,3 +57,29 @@ def test_what_needs_images_refuses_points():
     SampleSpace.of_shape((1, 8, 8)).require_images("model: it makes images", "take another")
     with pytest.raises(ConfigError, match=r"makes images, but the data is points of 1 dimension; take an"):
         SampleSpace.of_shape((1,)).require_images("model: it makes images", "take another")
+
+
+@pytest.mark.parametrize(
+    ("axes", "shape"),
+    [("NCHW", (2, 3, 4, 5)), ("NHWC", (2, 4, 5, 3)), ("NHW", (2, 4, 5)), ("N", (2, 4, 5)), ("ND", (2, 3, 4, 5))],
+)
+def test_a_scale_gives_images_axes_and_range_in_their_own_type(axes, shape):
+    samples = torch.linspace(-1.5, 1.5, 120, dtype=torch.float64).reshape(2, 3, 4, 5).requires_grad_()
+    found = Scale(axes=axes, range=(10.0, 30.0)).restore(samples, (-1, 1))
+    assert (tuple(found.shape), found.dtype, found.requires_grad) == (shape, torch.float64, False)
+    expected = (samples.detach().clamp(-1, 1) + 1) * 10 + 10
+    expected = expected[:, 0] if len(shape) == 3 else expected
+    assert torch.allclose(found, expected.permute(0, 2, 3, 1) if axes == "NHWC" else expected, rtol=1e-15)
+
+
+@pytest.mark.parametrize("axes", ["N", "ND", "NHW", "NHWC", "NCHW"])
+def test_a_scale_from_a_strangers_file_that_does_not_fit_breaks_nothing(axes):
+    points = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+    found = Scale(axes=axes).restore(points, (-1, 1))
+    assert torch.equal(found, points[:, 0] if axes in ("N", "NHW") else points)
+
+
+@pytest.mark.parametrize("wrong", [{"axes": "NWH"}, {"range": (0.0, float("nan"))}, {"more": 1}, {"range": "01"}])
+def test_a_scale_is_checked_as_the_rest_of_a_header(wrong):
+    with pytest.raises(ValidationError):
+        Scale(**{"axes": "NHW", "range": (0.0, 1.0)} | wrong)

@@ -33,6 +33,7 @@ from ganctl.config import TrainConfig
 from ganctl.errors import CheckpointError, DamageError, DivergenceError, WriteError
 from ganctl.plugins import named_in
 from ganctl.runtime.disk import sync, temporary
+from ganctl.samples import Scale
 
 CHECKPOINT_FORMAT = 1
 TENSOR_NAME = re.compile(r"(?=.{,500}\Z)[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+")
@@ -109,7 +110,7 @@ class Header(Plain):
     `data` the fingerprint of the data, `versions` those of Python, torch and ganctl, `logs` the byte
     lengths of the run's log files when it was written; `inexact` and `rollbacks` are the run's history.
     `evaluation_due`: this step is still to be evaluated. `score`: why it was kept as the best. `classes`
-    are the names of those that a conditional model was trained on.
+    are the names of those that a conditional model was trained on. `scale`: how the data came, if as an array.
     """
 
     config: dict[str, Any]
@@ -123,6 +124,7 @@ class Header(Plain):
     evaluation_due: bool = False
     score: Score | None = None
     classes: tuple[str, ...] = ()
+    scale: Scale | None = None
 
 
 @dataclass(frozen=True)

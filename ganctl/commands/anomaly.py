@@ -90,7 +90,7 @@ def _images(command: AnomalyCommand, trained: TrainedGenerator) -> Store:
 
 def _training(trained: TrainedGenerator) -> Store:
     """Return the data that the run was trained on; raise `DataError` if it is not there, or another."""
-    return data_of(trained, {}, {}, "take a run that was trained on it, and method=search")[1]
+    return data_of(trained)[1]
 
 
 def _anomalous(asked: str | list[str], store: Store) -> Tensor:

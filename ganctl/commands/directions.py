@@ -21,7 +21,7 @@ from ganctl.runtime.disk import write_whole
 from ganctl.runtime.memory import keep_freed_memory
 from ganctl.runtime.signals import Signals
 from ganctl.samples import POINTS
-from ganctl.uses.principal import Directions, Method, directions_of, moved_rows
+from ganctl.uses.principal import Directions, Method, directions_of, moving
 from ganctl.validation import validate
 
 
@@ -103,7 +103,8 @@ def _drawing(
     strengths = torch.linspace(-command.strength, command.strength, command.columns)
     shifts = (vectors[:, None] * strengths[:, None]).flatten(0, 1).repeat(len(latents), 1)
     every = None if labels is None else labels.repeat_interleave(each)
-    rows = moved_rows(trained, latents.repeat_interleave(each, 0), shifts, every, command.batch_size)
+    moved = torch.cat([latents.repeat_interleave(each, 0), shifts], 1)
+    rows = moving(trained).rows(moved, every, command.batch_size)
     sheet = grid(legible(rows.numpy()), command.columns)
     blocks = [""] if len(command.seeds) == 1 else [f"seed {seed}: " for seed in command.seeds]
     gains = found.gains[: command.num].tolist()

@@ -23,8 +23,7 @@ from ganctl.command_line.jobs import Job, Typed
 from ganctl.commands.words.output import file_named, writing
 from ganctl.commands.words.real_data import data_of
 from ganctl.commands.words.seeds import Seeds
-from ganctl.data.store import Store
-from ganctl.errors import CheckpointError, ConfigError, WriteError, counted, one_line
+from ganctl.errors import ConfigError, WriteError, one_line
 from ganctl.metrics import EXTRACTORS, METRICS, Baseline, FeatureExtractor, Metric, Numbers, interval
 from ganctl.runs.evaluation import Evaluation, OfClass
 from ganctl.runs.generator import GeneratorCommand, TrainedGenerator, open_generator
@@ -90,11 +89,15 @@ def run(values: Typed, job: Job, signals: Signals) -> None:
     command = evaluate_command(values)
     keep_freed_memory()
     trained = open_generator(command)
-    config, store = data_of(trained, command.data, values.typed, "evaluate a generator that was trained on it")
+    if command.per_class and not trained.space.classes:
+        raise ConfigError(
+            "per_class: the model of this run is not conditional, so its samples have no classes; set it to "
+            "false, or train with model.conditional=true"
+        )
+    config, store = data_of(trained, command.data, values.typed)
     evaluate = config.evaluate.model_copy(update={"num": command.num})
     asked = {"metric": command.metric, "features": command.features, "evaluate": evaluate}
     config = config.model_copy(update=asked)
-    _check_classes(command, trained, store)
     path = _place(command.out, trained)
     evaluation = Evaluation(config, store, trained.device, command.cache)
     started = time.perf_counter()
@@ -113,21 +116,6 @@ def run(values: Typed, job: Job, signals: Signals) -> None:
     finally:
         _show(result)
     say(f"written to {path}")
-
-
-def _check_classes(command: EvaluateCommand, trained: TrainedGenerator, store: Store) -> None:
-    """Raise `ConfigError` for `per_class` of a model without classes, `CheckpointError` for other classes."""
-    classes = trained.space.classes
-    if classes and len(classes) != len(store.classes):
-        raise CheckpointError(
-            f"{trained.checkpoint.path}: was trained on {counted(len(classes), 'class')}, and the data has "
-            f"{len(store.classes):,}; restore the data, or evaluate a generator that was trained on it"
-        )
-    if command.per_class and not classes:
-        raise ConfigError(
-            "per_class: the model of this run is not conditional, so its samples have no classes; set it to "
-            "false, or train with model.conditional=true"
-        )
 
 
 def _result(

@@ -72,7 +72,7 @@ def run(values: Typed, job: Job, signals: Signals) -> None:
         raise ConfigError(f"out: {file} would be a picture of images, but this model draws points; take .csv")
     count = len(command.seeds) if command.seeds else command.num or FEW
     labels = labels_in_turn(command.classes, trained.space.classes, command.seeds or range(count))
-    config, store = data_of(trained, command.data, values.typed, "take a generator that was trained on it")
+    config, store = data_of(trained, command.data, values.typed)
     rows = _rows(command, trained, count, labels)
     if command.space == "pixels":
         vectors, device = pixel_vectors(rows, store), trained.device.torch_device

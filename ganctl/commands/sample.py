@@ -16,6 +16,7 @@ from ganctl.commands.words.classes import ALL, Classes, caption, labels_in_turn,
 from ganctl.commands.words.output import file_named, stem_of, word, writing
 from ganctl.commands.words.seeds import MOST as MOST_SEEDS
 from ganctl.commands.words.seeds import Seeds, refuse_two_counts, words_of_seeds
+from ganctl.commands.words.sides import scale_of
 from ganctl.commands.words.strengths import Strength
 from ganctl.errors import ConfigError, counted
 from ganctl.images.png import captioned, encoded, save
@@ -27,8 +28,8 @@ from ganctl.runtime.console import say
 from ganctl.runtime.disk import write_whole
 from ganctl.runtime.memory import keep_freed_memory
 from ganctl.runtime.signals import Signals
-from ganctl.samples import POINTS, SampleSpace
-from ganctl.uses.principal import Method, directions_of, moved_rows
+from ganctl.samples import POINTS, SampleSpace, Scale
+from ganctl.uses.principal import Method, directions_of, moving
 from ganctl.validation import validate
 
 ENDINGS = frozenset({"png", "npy", "npz", "csv"})
@@ -63,6 +64,7 @@ class SampleCommand(GeneratorCommand):
     method: Method
     show: bool
     images: bool
+    numbers: bool
     batch_size: Annotated[int, Field(ge=1)]
 
 
@@ -91,6 +93,9 @@ def run(values: Typed, job: Job, signals: Signals) -> None:
     command = validate(SampleCommand, values)
     file = file_named(command.out, ENDINGS)
     _check(command, file)
+    if command.numbers and command.device.precision == "auto":
+        exact = command.device.model_copy(update={"precision": "fp32"})
+        command = command.model_copy(update={"device": exact})
     keep_freed_memory()
     trained = open_generator(command)
     _check_model(command, file, trained)
@@ -101,24 +106,32 @@ def run(values: Typed, job: Job, signals: Signals) -> None:
     sheets = _sheets(command, trained, bound, direction)
     if command.standing:
         trained.measure_norms(command.standing, bound)
+    scale = scale_of(trained) if command.numbers else None
     for sheet in sheets:
-        _draw(sheet, command, file, trained)
+        _draw(sheet, command, file, trained, scale)
 
 
-def _draw(sheet: Sheet, command: SampleCommand, file: Path | None, trained: TrainedGenerator) -> None:
-    """Draw the samples of a sheet, and write them."""
+def _draw(
+    sheet: Sheet, command: SampleCommand, file: Path | None, trained: TrainedGenerator, scale: Scale | None
+) -> None:
+    """Draw the samples of a sheet, and write them; numbers in a scale, or as a store has them."""
     checkpoint, space = trained.checkpoint, trained.space
-    if sheet.shifts is None:
-        rows = trained.rows(sheet.latents, sheet.labels, command.batch_size)
-    else:
-        rows = moved_rows(trained, sheet.latents, sheet.shifts, sheet.labels, command.batch_size)
+    source, latents = trained, sheet.latents
+    if sheet.shifts is not None:
+        source, latents = moving(trained), torch.cat([latents, sheet.shifts], 1)
+    samples = source.samples(latents, sheet.labels, command.batch_size)
+    rows = space.kind.store(samples, space.value_range)
     stem = stem_of(checkpoint.path, _title(command, len(rows)), ema=command.ema)
     folder = trained.folder("samples") if command.out is None else Path(command.out)
     path = file or folder / f"{stem}.png"
     if sheet.code is not None:
         path = path.with_name(f"{path.stem}-code-{sheet.code}{path.suffix}")
     with writing(path):
-        write_whole(path, _content(rows, sheet, space, path.suffix.lower()))
+        if path.suffix.lower() == ".png":
+            write_whole(path, encoded(_drawing(rows, sheet, space)))
+        else:
+            values = rows if scale is None else scale.restore(samples, space.value_range)
+            write_whole(path, _numbers(values.numpy(), sheet, path.suffix.lower()))
     noun = "point" if space.kind is POINTS else "sample"
     say(f"{counted(len(rows), noun)} of step {checkpoint.header.step:,}: {path}")
     if command.show:
@@ -141,6 +154,8 @@ def _check(command: SampleCommand, file: Path | None) -> None:
             raise ConfigError(f"{given[0]}: says nothing where latents has one for each sample; leave one out")
     if command.images and file is not None:
         raise ConfigError(f"images: need a folder, but out={file} is a file; name a folder, or leave images=false")
+    if command.numbers and (file is None or file.suffix.lower() == ".png"):
+        raise ConfigError("numbers: are for a file of them; name it by out=samples.npy, .npz or .csv")
     if command.images and command.sweep:
         raise ConfigError("images: a sweep is one image per code; leave images or sweep false")
     if command.direction is not None and command.sweep:
@@ -154,8 +169,6 @@ def _check_model(command: SampleCommand, file: Path | None, trained: TrainedGene
     points, model = trained.space.kind is POINTS, trained.config.model
     if points and command.images:
         raise ConfigError("images: this model draws points, which have no single images; leave images=false")
-    if file is not None and file.suffix.lower() == ".csv" and not points:
-        raise ConfigError(f"out: {file} would be a table, but this model draws images; take .png, .npy or .npz")
     if command.sweep and not model.latents.codes:
         raise ConfigError(
             "sweep: the model of this run has no codes; leave it false, or train with auxiliary=[code_loss] "
@@ -163,18 +176,16 @@ def _check_model(command: SampleCommand, file: Path | None, trained: TrainedGene
         )
 
 
-def _content(rows: Tensor, sheet: Sheet, space: SampleSpace, ending: str) -> bytes:
-    """Return a file of samples as a store has them, or of a drawing of them."""
-    if ending == ".png":
-        return encoded(_drawing(rows, sheet, space))
-    values, content = rows.numpy(), io.BytesIO()
+def _numbers(values: np.ndarray, sheet: Sheet, ending: str) -> bytes:
+    """Return a file of the values of samples; of a table, each sample is a row."""
+    content = io.BytesIO()
     if ending == ".npy":
         np.save(content, values)
     elif ending == ".npz":
         arrays = {"samples": values} | ({} if sheet.labels is None else {"labels": sheet.labels.numpy()})
         np.savez(content, **arrays)  # type: ignore[arg-type]
     else:
-        np.savetxt(content, values, "%.9g", ",")
+        np.savetxt(content, values.reshape(len(values), -1), "%.9g", ",")
     return content.getvalue()
 
 

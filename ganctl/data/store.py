@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ganctl.runtime.bounded import opened
 from ganctl.runtime.memory import memory_limit
-from ganctl.samples import SampleSpace
+from ganctl.samples import SampleSpace, Scale
 
 BLOCK = 64 << 20
 """Bytes that are hashed at once."""
@@ -36,7 +36,8 @@ class Store:
     `samples` is uint8 [count, height, width, channels] for images, the layout that a batch in
     channels-last memory is gathered from without a transposition, or float32 [count, dimensions] for
     points. `labels` is int64 [count], indices into `classes`. `skipped` counts files that did not decode.
-    `without_labels` says why there are no labels, as the end of a sentence.
+    `without_labels` says why there are no labels, as the end of a sentence. `scale` is how samples came that were
+    an array.
     """
 
     samples: Tensor
@@ -44,6 +45,7 @@ class Store:
     classes: tuple[str, ...] = ()
     skipped: int = 0
     without_labels: str = ""
+    scale: Scale | None = None
 
     def __post_init__(self) -> None:
         """Raise `ValueError` for labels beyond the classes: whoever counts by them would read past their end."""

@@ -1,7 +1,7 @@
 """Sets of samples to measure, read in chunks, so that none has to fit into memory."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -58,17 +58,21 @@ class Samples:
 
 
 def of_store(
-    store: Store, source: Source | None, count: int | None = None, seed: int = 0, label: int | None = None
+    store: Store,
+    source: Source | None,
+    count: int | None = None,
+    seed: int = 0,
+    label: int | Sequence[int] | None = None,
 ) -> Samples:
     """Return a store's samples, or `count` of them, without repetition and in an order that the seed draws.
 
-    A store may hold its samples class by class; in this order the first few represent all. With a `label`, only
-    samples of this class are returned.
+    A store may hold its samples class by class; in this order the first few represent all. With a `label`, or
+    several, only samples of these classes are returned.
     """
     chosen = permutation(len(store), "reference", seed)
     if label is not None:
         assert store.labels is not None
-        chosen = chosen[store.labels[chosen] == label]
+        chosen = chosen[torch.isin(store.labels[chosen], torch.as_tensor(label))]
     chosen = chosen[:count]
     rows = chosen.numpy().tobytes()
     return Samples(

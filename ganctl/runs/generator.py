@@ -108,11 +108,18 @@ class TrainedGenerator:
             raise DataError(f"latents: {path} holds values that are not finite")
         return torch.tensor(values.reshape(-1, width), dtype=torch.float32)
 
-    def rows(self, latents: Tensor, labels: Tensor | None = None, batch_size: int = AT_ONCE) -> Tensor:
-        """Return the samples of latents [count, width] and labels, int64 [count], as a store has them."""
+    def samples(self, latents: Tensor, labels: Tensor | None = None, batch_size: int = AT_ONCE) -> Tensor:
+        """Return the samples of latents [count, width] and labels, int64 [count], as the network makes them.
+
+        That is [count, *shape] on the device.
+        """
         latents = latents.to(self.device.torch_device, self.device.dtype)
         labels = None if labels is None else labels.to(self.device.torch_device)
-        samples = generate(self.network, latents, self.device, batch_size, labels)
+        return generate(self.network, latents, self.device, batch_size, labels)
+
+    def rows(self, latents: Tensor, labels: Tensor | None = None, batch_size: int = AT_ONCE) -> Tensor:
+        """Return the samples of latents [count, width] and labels, int64 [count], as a store has them."""
+        samples = self.samples(latents, labels, batch_size)
         return self.space.kind.store(samples, self.space.value_range)
 
     def discriminator(self) -> Discriminator:

@@ -134,6 +134,7 @@ class Saving:
             shape=self._store.space.shape,
             classes=self._desk.config.model.space(self._store.space).classes,
             data=self._store.fingerprint,
+            scale=self._store.scale,
             versions=self._environment,
             logs=self._desk.lengths(),
             inexact=self._inexact,

@@ -140,13 +140,9 @@ class MovedGenerator(Generator):
         return moved
 
 
-def moved_rows(
-    trained: TrainedGenerator, latents: Tensor, shifts: Tensor, labels: Tensor | None, batch_size: int
-) -> Tensor:
-    """Return the samples of latents [count, width] that are moved by shifts [count, …], as a store has them.
+def moving(trained: TrainedGenerator) -> TrainedGenerator:
+    """Return the generator that takes shifts beside latents: [count, width of latents + width of a shift].
 
-    Shifts are multiples of directions: of the prior's values, or of styles where there are any. `labels`, int64
-    [count], are those of a conditional generator.
+    Shifts are multiples of directions: of the prior's values, or of styles where there are any.
     """
-    moving = replace(trained, network=MovedGenerator(trained.network, trained.latents))
-    return moving.rows(torch.cat([latents, shifts], 1), labels, batch_size)
+    return replace(trained, network=MovedGenerator(trained.network, trained.latents))

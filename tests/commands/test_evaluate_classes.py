@@ -218,7 +218,7 @@ def test_a_header_whose_classes_are_fewer_than_the_labels_is_refused(workspace: 
     checkpoint.write(CHECKPOINT, changed, ours.read())
     outcome = cli(*RAW, "metric=[sliced_wasserstein]")
     assert (outcome.code, outcome.err.count("\n")) == (4, 1)
-    assert "was trained on 2 classes, and the data has 3; restore the data, or evaluate a generator" in outcome.err
+    assert "was trained on 2 classes, and the data has 3; restore the data, or take a generator" in outcome.err
 
 
 def test_names_of_classes_are_shown_as_they_are_and_never_as_markup(workspace: Path, cli: Cli) -> None:

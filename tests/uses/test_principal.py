@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ganctl.errors import ConfigError
 from ganctl.models import MODELS, StyledGenerator
 from ganctl.models.parts.styles.equalized import EqualLinear
-from ganctl.uses.principal import Directions, Method, directions_of, moved_rows, principal, sefa
+from ganctl.uses.principal import Directions, Method, directions_of, moving, principal, sefa
 from tests.uses.generators import LinearGenerator, opened
 
 
@@ -193,7 +193,9 @@ def test_rows_are_moved_by_their_own_shifts_whatever_the_batch(prior: str) -> No
     expected = trained.rows(moved, labels)
     assert (expected - trained.rows(latents, labels)).abs().max() > 0.01
     for batch_size in (1, 2, 64):
-        torch.testing.assert_close(moved_rows(trained, latents, shifts, labels, batch_size), expected)
+        torch.testing.assert_close(
+            moving(trained).rows(torch.cat([latents, shifts], 1), labels, batch_size), expected
+        )
 
 
 def test_styles_are_moved_after_truncation() -> None:
@@ -204,5 +206,5 @@ def test_styles_are_moved_after_truncation() -> None:
     latents, shifts = trained.draw_latents(3, 0), drawn(3, 4).float()
     styles = 0.3 + 0.5 * (network.mapping(latents) - 0.3) + shifts
     expected = network.synthesise(styles[:, None].expand(-1, network.styles_each, -1))
-    found = moved_rows(trained, latents, shifts, None, 64)
+    found = moving(trained).rows(torch.cat([latents, shifts], 1))
     assert torch.equal(found, trained.space.kind.store(expected, trained.space.value_range))

@@ -6,21 +6,23 @@ from typing import Any
 from ganctl.command_line.jobs import Typed
 from ganctl.config import TrainConfig, train_config
 from ganctl.data.store import Store
-from ganctl.errors import ConfigError
+from ganctl.errors import CheckpointError, ConfigError, counted
 from ganctl.folders.naming import refuse_other_data
 from ganctl.runs.generator import TrainedGenerator
 
+OTHERWISE = "take a generator that was trained on it"
+
 
 def data_of(
-    trained: TrainedGenerator, moved: Mapping[str, Any], typed: Mapping[str, str], otherwise: str
+    trained: TrainedGenerator, moved: Mapping[str, Any] | None = None, typed: Mapping[str, str] | None = None
 ) -> tuple[TrainConfig, Store]:
     """Return a run's config, with the keys `moved` of where its data is now, and the data.
 
-    `typed` are the words of the command line by key, `otherwise` is what else a user can do. Raises `ConfigError`
-    for a key that says something else of the data, `DataError` for data that is not there or not the same.
+    `typed` are the words of the command line by key. Raises `ConfigError` for a key that says something else of
+    the data, `DataError` for data that is not there or not the same, `CheckpointError` for other classes.
     """
     config, header = trained.config, trained.checkpoint.header
-    for key in moved:
+    for key in moved or ():
         if key not in config.data.placement:
             may = ", ".join(f"data.{each}" for each in sorted(config.data.placement)) or "nothing"
             raise ConfigError(
@@ -30,8 +32,14 @@ def data_of(
     if moved:
         values = config.saved()
         values["data"] |= moved
-        config = train_config(Typed(values, typed))
+        config = train_config(Typed(values, typed or {}))
     store = config.data.load()
     if store.fingerprint != header.data:
-        refuse_other_data(trained.checkpoint.path, header.config.get("data"), config, otherwise)
+        refuse_other_data(trained.checkpoint.path, header.config.get("data"), config, OTHERWISE)
+    classes = trained.space.classes
+    if classes and len(classes) != len(store.classes):
+        raise CheckpointError(
+            f"{trained.checkpoint.path}: was trained on {counted(len(classes), 'class')}, and the data has "
+            f"{len(store.classes):,}; restore the data, or {OTHERWISE}"
+        )
     return config, store

@@ -17,13 +17,14 @@ from ganctl.data.store import MappedPixels, MappedStore, Store, read_only
 from ganctl.errors import DataError
 from ganctl.runtime.console import say
 from ganctl.runtime.memory import memory_limit
-from ganctl.samples import IMAGES, POINTS, Kind
+from ganctl.samples import IMAGES, POINTS, Axes, Kind, Scale
 
 USUAL_NAMES = ("samples", "images", "data", "x", "arr_0")
 """Which array of an .npz file holds the samples where there are several and none is named, the first of these."""
 
 KINDS = {"b": "truth values", "u": "whole numbers", "i": "whole numbers", "f": "floats"}
 LABEL_KINDS = "buiUS"
+BYTES = (0.0, 255.0)
 BLOCK_VALUES = 1 << 22
 CHANNELS_AT_MOST = 4
 """A last axis of so few is one of channels, and no image's width."""
@@ -60,13 +61,15 @@ class Array(LabelledSource):
         header = self._header(file, name)
         labels, classes = self._labels(file, header.shape[0])
         reason = "" if self.labels else "name an array of labels by data.labels=…"
+        axes = _letters(header.shape)
         if _kind(header) is IMAGES and (pixels := self._mapped(file, header)) is not None:
-            sha256 = Store(pixels.tensor(), labels).fingerprint
-            return MappedStore(pixels.tensor(), labels, classes, 0, reason, pixels=pixels, sha256=sha256)
+            sha256, scale = Store(pixels.tensor(), labels).fingerprint, Scale(axes=axes, range=BYTES)
+            return MappedStore(pixels.tensor(), labels, classes, 0, reason, scale, pixels=pixels, sha256=sha256)
         self._require_memory(header)
         values = file.read(name)
         if _kind(header) is IMAGES:
-            return Store(self._rows(values), labels, classes, 0, reason)
+            rows, ends = self._rows(values)
+            return Store(rows, labels, classes, 0, reason, Scale(axes=axes, range=ends))
         if self.range is not None:
             raise DataError(
                 f"data.range: is for images, but {self.path} holds points, which stay unscaled; leave it"
@@ -74,7 +77,7 @@ class Array(LabelledSource):
         with np.errstate(over="ignore"):  # what overflows is infinite, and refused
             points = np.array(values.reshape(len(values), -1), dtype=np.float32, order="C")
         self._require_finite(points)
-        return Store(torch.from_numpy(points), labels, classes, 0, reason)
+        return Store(torch.from_numpy(points), labels, classes, 0, reason, Scale(axes=axes))
 
     def _samples_name(self, file: NumpyFile) -> str | None:
         names = file.names()
@@ -160,35 +163,35 @@ class Array(LabelledSource):
         except ValueError:
             return None  # in another order, or with another header
 
-    def _rows(self, values: np.ndarray) -> Tensor:
-        """Return uint8 [count, height, width, channels]."""
+    def _rows(self, values: np.ndarray) -> tuple[Tensor, tuple[float, float]]:
+        """Return uint8 [count, height, width, channels], and the values that were black and white."""
         laid = values[..., None] if values.ndim == 3 else values
         if _channels_axis(laid.shape) == 1:
             laid = laid.transpose(0, 2, 3, 1)
         if laid.dtype == np.uint8 and self.range is None:
-            return read_only(np.ascontiguousarray(laid))
-        low, high = self.range or self._guessed_range(laid)
+            return read_only(np.ascontiguousarray(laid)), BYTES
+        low, high = ends = self.range or self._guessed_range(laid)
         samples = np.empty(laid.shape, np.uint8)
         outside = start = 0
         for block in _blocks(laid):
             exact = block.astype(np.float64)
             self._require_finite(exact)
-            samples[start : start + len(block)], beyond = scaled(exact, (low, high))
+            samples[start : start + len(block)], beyond = scaled(exact, ends)
             outside += beyond
             start += len(block)
         if outside:
             say(f"data.range: {outside:,} of {laid.size:,} values lie outside [{low:g},{high:g}] and are cut off")
-        return torch.from_numpy(samples)
+        return torch.from_numpy(samples), ends
 
     def _guessed_range(self, values: np.ndarray) -> tuple[float, float]:
         """Return black and white where type and values leave no doubt; a range taken for floats is reported."""
         if values.dtype.kind == "b":
-            return 0, 1
+            return 0.0, 1.0
         floats = values.dtype.kind == "f"
         found = together([values_in(block, FLOAT if floats else WHOLE) for block in _blocks(values)])
         self._require_finite([found.low, found.high])
         extent = f"{told(found.low)} to {told(found.high)}"
-        for low, high in ((0.0, 1.0), (-1.0, 1.0)) if floats else ((0.0, 255.0),):
+        for low, high in ((0.0, 1.0), (-1.0, 1.0)) if floats else (BYTES,):
             if low <= found.low and found.high <= high and (floats or found.high > 1):
                 say(f"data.range: taken as [{told(low)},{told(high)}], as {self.path} lies in {extent}")
                 return low, high
@@ -206,6 +209,14 @@ class Array(LabelledSource):
 
 def _kind(header: ArrayHeader) -> Kind:
     return POINTS if len(header.shape) <= 2 else IMAGES
+
+
+def _letters(shape: tuple[int, ...]) -> Axes:
+    """Return the letters of the axes that samples of an accepted shape have."""
+    if len(shape) == 4:
+        return "NCHW" if _channels_axis(shape) == 1 else "NHWC"
+    by_length: tuple[Axes, ...] = ("N", "ND", "NHW")
+    return by_length[len(shape) - 1]
 
 
 def _axes(shape: tuple[int, ...]) -> str:
