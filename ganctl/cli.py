@@ -166,6 +166,7 @@ ROWS = (
     Command("resume", RUN, "go on with a run from its own saved config", _words_of_resume, RESUME, True),
     Command("sample", RUN, "draw samples from a trained generator", _words_of_sample),
     Command("evaluate", RUN, "measure how its samples compare with real ones", _words_of_evaluate),
+    Command("export", RUN, "write it as ONNX or for PyTorch, to run without ganctl", _words_of_sample),
     Command("data", IMAGES, "look after images of your own before training on them", _words_of_data, DATA),
 )
 COMMANDS = {command.name: command for command in ROWS}

@@ -12,7 +12,7 @@ from ganctl.runtime.disk import make_folder
 FILES = {
     *("avif", "bmp", "gif", "jpeg", "jpg", "png", "svg", "tif", "tiff", "webp", "mp4"),
     *("csv", "json", "npy", "npz", "parquet", "txt", "yaml", "yml"),
-    *("html", "onnx", "pdf", "pkl", "pt", "pth", "safetensors", "zip"),
+    *("html", "onnx", "pdf", "pkl", "pt", "pt2", "pth", "safetensors", "zip"),
 }
 """Endings that nobody gives to a folder."""
 

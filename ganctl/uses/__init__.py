@@ -1,0 +1,1 @@
+"""What trained generators are used for."""
