@@ -203,8 +203,11 @@ class TrainConfig(Spec):
     def name_parts(self) -> tuple[str, str, str]:
         """Return what a derived name has before and after the data's title, and the digest that ends it."""
         prefix = "" if self.name is None else f"{self.name}-"
-        digest = hashlib.sha256(json.dumps(as_first_named(self.identity()), sort_keys=True).encode()).hexdigest()
-        return prefix, f"-{self.model.name}-{self.loss.name}", f"-{digest[:8]}"
+        return prefix, f"-{self.model.name}-{self.loss.name}", f"-{self.digest()[:8]}"
+
+    def digest(self) -> str:
+        """Return the sha256 of `identity`, by which runs are told apart."""
+        return hashlib.sha256(json.dumps(as_first_named(self.identity()), sort_keys=True).encode()).hexdigest()
 
 
 def train_config(values: Mapping[str, Any]) -> TrainConfig:

@@ -64,7 +64,7 @@ class MlpGenerator(Generator):
     def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return samples [batch, *shape]."""
         samples: Tensor = self.output(self.dense(self.joined(latents, labels)))
-        return samples.reshape(len(samples), *self.shape)
+        return samples.reshape(samples.shape[0], *self.shape)
 
 
 class MlpDiscriminator(Discriminator):

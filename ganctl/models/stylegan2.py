@@ -161,7 +161,7 @@ class Stylegan2Generator(StyledGenerator):
     def synthesise(self, styles: Tensor) -> Tensor:
         """Return images [batch, channels, height, width] of styles [batch, styles, width]."""
         each = styles.unbind(1)
-        maps = self.start.expand(len(styles), -1, -1, -1).contiguous(memory_format=torch.channels_last)
+        maps = self.start.expand(styles.shape[0], -1, -1, -1).contiguous(memory_format=torch.channels_last)
         images, taken = None, 0
         for block in self.blocks:
             used = 1 if block.conv0 is None else 2

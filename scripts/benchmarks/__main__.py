@@ -7,10 +7,10 @@ from pathlib import Path
 
 import torch
 
-from scripts.benchmarks import commands, cost, decoding, memory, peak, profile, runner, scale, steps
+from scripts.benchmarks import commands, cost, decoding, exports, memory, peak, profile, runner, scale, steps
 from scripts.benchmarks.cases import CASES
 
-MODULES = (steps, commands, runner, memory, decoding, scale, peak, profile, cost)
+MODULES = (steps, commands, runner, memory, decoding, scale, peak, profile, cost, exports)
 TABLES = {module.TABLE.name: module.TABLE for module in MODULES}
 
 

@@ -13,7 +13,7 @@ FILES = {
     *("avif", "bmp", "gif", "jpeg", "jpg", "png", "svg", "tif", "tiff", "webp"),
     *("apng", "avi", "mkv", "mov", "mp4", "webm"),
     *("csv", "json", "npy", "npz", "parquet", "txt", "yaml", "yml"),
-    *("html", "onnx", "pdf", "pkl", "pt", "pth", "safetensors", "zip"),
+    *("html", "onnx", "pdf", "pkl", "pt", "pt2", "pth", "safetensors", "zip"),
 }
 """Endings that nobody gives to a folder."""
 

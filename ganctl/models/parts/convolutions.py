@@ -7,6 +7,8 @@ Three cases are slow in oneDNN and are computed otherwise here:
 - The gradient with respect to the weight of a layer with many channels and few output positions: a forward
   convolution over the batch, with samples and channels swapped.
 - A kernel as large as its input, which has one output position: a dense layer.
+
+While a network is exported, the first two are torch's own: others know these, and no batch is asked for.
 """
 
 from collections.abc import Iterator
@@ -78,7 +80,8 @@ class ConvTranspose2d(nn.ConvTranspose2d):
         if input.shape[2:] == (1, 1) and self.padding == self.output_padding == (0, 0):
             base = input.flatten(1) @ _channels_last(self.weight)
             return self._biased(base.unflatten(1, (*self.kernel_size, -1)).permute(0, 3, 1, 2))
-        if not (self.out_channels <= MAX_IMAGE_CHANNELS or _few_positions(input, self.out_channels)):
+        to_image = self.out_channels <= MAX_IMAGE_CHANNELS and not torch.compiler.is_exporting()
+        if not (to_image or _few_positions(input, self.out_channels)):
             return super().forward(input)
         assert not isinstance(self.padding, str)
         sides = zip(input.shape[2:], self.kernel_size, self.stride, self.padding, self.output_padding, strict=True)
@@ -119,6 +122,8 @@ def autocast(values: Tensor) -> Tensor:
 
 def _few_positions(maps: Tensor, channels: int, stride: tuple[int, ...] = (1, 1)) -> bool:
     """Return whether the weight's gradient is computed fastest as a convolution over the batch."""
+    if torch.compiler.is_exporting():
+        return False
     positions = -(-maps.shape[2] // stride[0]) * -(-maps.shape[3] // stride[1])
     dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else maps.dtype
     fits = len(maps) <= MAX_SAMPLES or dtype == torch.bfloat16

@@ -17,8 +17,15 @@ def halved(maps: Tensor) -> Tensor:
 
 def doubled(maps: Tensor) -> Tensor:
     """Return [batch, channels, 2 height, 2 width]: `halved`'s transpose, times 4."""
+    if torch.compiler.is_exporting():
+        return _doubled(maps)
     result: Tensor = _Doubled.apply(maps)
     return result
+
+
+def _doubled(maps: Tensor) -> Tensor:
+    larger = interpolate(pad(maps, (1, 1, 1, 1)), scale_factor=2, mode="bilinear")[:, :, 2:-2, 2:-2]
+    return larger.contiguous(memory_format=torch.channels_last)
 
 
 class _Halved(torch.autograd.Function):
@@ -41,8 +48,7 @@ class _Doubled(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, maps: Tensor) -> Tensor:
-        larger = interpolate(pad(maps, (1, 1, 1, 1)), scale_factor=2, mode="bilinear")[:, :, 2:-2, 2:-2]
-        return larger.contiguous(memory_format=torch.channels_last)
+        return _doubled(maps)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:

@@ -63,6 +63,8 @@ class _Intercept(torch.autograd.Function):
 
 def leaky_relu(maps: Tensor, slope: float) -> Tensor:
     """Return maps, changed in place, where negative times `slope`; the second derivative is none, not zeros."""
+    if torch.compiler.is_exporting():
+        return torch.nn.functional.leaky_relu(maps, slope)
     result: Tensor = _LeakyReLU.apply(maps, slope)
     return result
 

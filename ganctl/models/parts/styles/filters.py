@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import conv2d, pad
+from torch.nn.functional import conv2d, conv_transpose2d, pad
 
 BINOMIAL = (1.0, 3.0, 3.0, 1.0)
 """Taps of StyleGAN2's filter along each axis."""
@@ -36,6 +36,8 @@ class Filter(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         """Return [batch, channels, …] of maps [batch, channels, height, width], in their type."""
+        if torch.compiler.is_exporting():
+            return _exported(maps, self.kernel, *self.settings)
         filtered: Tensor = _Filtered.apply(maps, self.kernel, *self.settings)
         return filtered
 
@@ -91,3 +93,12 @@ def _filtered(maps: Tensor, kernel: Tensor, up: int, down: int, padding: Padding
         maps, inside = pad(maps, padding), (0, 0)
     weight = kernel.expand(channels, 1, *kernel.shape).contiguous()
     return conv2d(maps, weight, None, down, inside, 1, channels)
+
+
+def _exported(maps: Tensor, kernel: Tensor, up: int, down: int, padding: Padding) -> Tensor:
+    """Return the same; what only enlarges as one transposed convolution, which other programs know."""
+    channels, side = maps.shape[1], len(kernel)
+    if up == 1 or down > 1 or len(set(padding)) > 1 or padding[0] >= side:
+        return _filtered(maps, kernel, up, down, padding)
+    weight = kernel.flip(0, 1).expand(channels, 1, side, side).contiguous()
+    return conv_transpose2d(maps, weight, None, up, side - 1 - padding[0], 0, channels)

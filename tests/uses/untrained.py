@@ -1,0 +1,57 @@
+"""Small generators of every model, untrained, but with batch norms that have seen something."""
+
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ganctl.models import MODELS
+from ganctl.samples import SampleSpace
+from ganctl.uses.deployable import Deployable, Pixels
+from tests.composed import composed
+
+CLASSES = ("ant", "bee", "cat")
+SMALL: dict[str, tuple[tuple[int, ...], tuple[str, ...]]] = {
+    "biggan": ((1, 32, 32), ("model.generator.width=1", "model.generator.attention=null", "model.latent=8")),
+    "dcgan": ((1, 8, 8), ("model.generator.width=2", "model.latent=3")),
+    "fastgan": ((1, 32, 32), ("model.generator.width=2", "model.latent=3")),
+    "mlp": ((3, 4, 5), ("model.generator.hidden=[4]", "model.generator.norm=batch", "model.latent=3")),
+    "r3gan": ((1, 8, 8), ("model.generator.widths=[4]", "model.generator.group_widths=[2]", "model.latent=3")),
+    "resnet": ((1, 8, 8), ("model.generator.width=2", "model.latent=3")),
+    "stylegan2": ((1, 8, 8), ("model.generator.width=2", "model.generator.style=4", "model.latent=3")),
+    "unet": ((1, 32, 32), ("model.generator.width=1", "model.generator.attention=null", "model.latent=8")),
+}
+"""The shape of a sample, and words that make the generator small."""
+
+
+@cache
+def model_of(name: str, *words: str) -> Any:
+    return MODELS[name].model_validate(composed(f"model={name}", *SMALL[name][1], *words)["model"])
+
+
+def deployable(
+    name: str,
+    *words: str,
+    conditional: bool = False,
+    shape: tuple[int, ...] | None = None,
+    pixels: Pixels = "float",
+) -> Deployable:
+    """Return a generator whose weights, and the statistics of whose batch norms, are numbers of chance."""
+    model = model_of(name, *words, f"model.conditional={str(conditional).lower()}")
+    space = model.space(SampleSpace.of_shape(shape or SMALL[name][0], classes=CLASSES))
+    torch.manual_seed(0)
+    network = model.build_generator(space).to(memory_format=torch.channels_last)
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+            assert module.running_mean is not None
+            assert module.running_var is not None
+            module.running_mean.normal_()
+            module.running_var.uniform_(0.5, 2)
+    return Deployable(network, model, space, pixels)
+
+
+def inputs_of(generator: Deployable, count: int = 8) -> tuple[Tensor, ...]:
+    """Return latents, and labels of all classes in turn where it has any."""
+    latents = torch.randn(count, generator.model.latents.width, generator=torch.Generator().manual_seed(1))
+    return (latents, torch.arange(count) % 3) if generator.space.classes else (latents,)
