@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ganctl.command_line.jobs import Job, Typed
 from ganctl.commands.words.classes import Classes, labels_in_turn, words_of_classes
-from ganctl.commands.words.output import file_named, writing
+from ganctl.commands.words.output import file_named, stem_of, writing
 from ganctl.commands.words.seeds import MOST, Seeds, words_of_seeds
 from ganctl.errors import ConfigError, counted
 from ganctl.images.png import captioned, encoded, grid, legible
@@ -72,7 +72,7 @@ def _paths(
     if file is not None:
         return [file]
     folder = trained.folder("directions") if command.out is None else Path(command.out)
-    stem = f"{trained.checkpoint.path.stem}-{command.method}{'' if command.ema else '-raw'}"
+    stem = stem_of(trained.checkpoint.path, command.method, ema=command.ema)
     picture = [] if points else [folder / f"{stem}-{_title(command)}.png"]
     return [*picture, folder / f"{stem}.npz"]
 
