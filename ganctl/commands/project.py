@@ -104,7 +104,8 @@ def _label(command: ProjectCommand, trained: TrainedGenerator, count: int) -> Te
 def _found(command: ProjectCommand, trained: TrainedGenerator, rows: Tensor) -> Projection:
     """Return the best ends of the searches from the nearest candidates of each image."""
     device, size = trained.device, command.batch_size
-    drawn = trained.draw_latents(command.candidates, command.seed).to(device.torch_device, device.dtype)
+    drawn = trained.draw_latents(command.candidates, command.seed, stream="candidates")
+    drawn = drawn.to(device.torch_device, device.dtype)
     labels = _label(command, trained, len(drawn))
     candidates = Candidates(drawn, None if labels is None else labels.to(device.torch_device))
     images = drawn_images(trained, candidates, size)

@@ -85,9 +85,12 @@ class TrainedGenerator:
             )
         return truncation
 
-    def draw_latents(self, count: int, seed: int, bound: float | None = None) -> Tensor:
-        """Return latents [count, width] of a seed, drawn on the CPU: every device samples the same ones."""
-        return self.latents.draw((count,), generator(CPU, "sample", seed), torch.float32, bound)
+    def draw_latents(self, count: int, seed: int, bound: float | None = None, stream: str = "sample") -> Tensor:
+        """Return latents [count, width] of a seed, drawn on the CPU: every device samples the same ones.
+
+        Those of another `stream` than `ganctl sample` draws from are others.
+        """
+        return self.latents.draw((count,), generator(CPU, stream, seed), torch.float32, bound)
 
     def latents_of_seeds(self, seeds: Sequence[int], bound: float | None = None) -> Tensor:
         """Return latents [seeds, width], each drawn on the CPU from a seed of its own."""

@@ -66,7 +66,7 @@ class Scorer:
         self._trained, self._scoring, self._training = trained, scoring, training
         device, classes = trained.device.torch_device, len(trained.space.classes)
         count = max(MEASURED, scoring.search.candidates) if scoring.method == "search" else MEASURED
-        drawn = trained.draw_latents(count, scoring.seed).to(device, trained.device.dtype)
+        drawn = trained.draw_latents(count, scoring.seed, stream="candidates").to(device, trained.device.dtype)
         labels = torch.arange(count, device=device) % classes if classes else None
         self._candidates = Candidates(drawn, labels)
         self._drawn = drawn_images(trained, self._candidates, scoring.batch_size)

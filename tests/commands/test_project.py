@@ -63,6 +63,13 @@ def test_images_of_16_bits_and_damaged_ones(animals: Path, cli: Cli) -> None:
     assert (given[0, 0], given[-1, -1]) == (0, 255)
 
 
+def test_no_candidate_is_the_latents_that_are_to_be_found(workspace: Path, cli: Cli) -> None:
+    train(cli, NAMES, "model.latent=16", conditional=False)  # 16 normal numbers are drawn at once, as are more
+    outcome = cli(*PROJECT, "seeds=0", "seed=0", "steps=1", "lr=1e-9", "starts=16")
+    away = float(outcome.out.splitlines()[-1].split()[-2])
+    assert away > 0.5
+
+
 @pytest.mark.parametrize(
     ("words", "code", "told"),
     [
