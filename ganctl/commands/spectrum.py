@@ -1,6 +1,7 @@
 """ganctl spectrum: the power of real and generated images over spatial frequency."""
 
 import io
+import math
 
 import numpy as np
 import torch
@@ -25,6 +26,9 @@ from ganctl.validation import validate
 
 ENDINGS = frozenset({"png", "csv", "npz"})
 """Of files that spectra can be written to: a plot, or its numbers."""
+
+PIXELS = 1 << 22
+"""Of images that are transformed at once; each takes about 60 bytes."""
 
 
 class SpectrumCommand(ComparingCommand):
@@ -63,18 +67,19 @@ def run(values: Typed, job: Job, signals: Signals) -> None:
 
 def _spectra(samples: Samples, what: str) -> np.ndarray:
     """Return the spectrum of each sample, float64 [count, frequencies]."""
-    parts = (samples.read(start, min(start + CHUNK, samples.count)) for start in range(0, samples.count, CHUNK))
-    found = [radial_power(grey(part)) for part in track(parts, -(-samples.count // CHUNK), what)]
+    at_once = max(1, PIXELS // math.prod(samples.space.shape[1:]))
+    chunks = track(samples.chunks(), math.ceil(samples.count / CHUNK), what)
+    found = [radial_power(grey(part)) for chunk in chunks for part in chunk.split(at_once)]
     return torch.cat(found).numpy()
 
 
 def _told(real: np.ndarray, fake: np.ndarray, cycles: np.ndarray) -> list[str]:
     """Return in words where power differs most, beside how much it does between halves of the real images."""
-    ratio, place = largest_ratio(fake.mean(0), real.mean(0))
+    ratio, most = largest_ratio(fake.mean(0), real.mean(0))
     half = len(real) // 2
     usual, where = largest_ratio(real[:half].mean(0), real[half:].mean(0))
     return [
-        f"power fake / real: {ratio:.3g} at {cycles[place]:g} cycles per image, where it differs most",
+        f"power fake / real: {ratio:.3g} at {cycles[most]:g} cycles per image, where it differs most",
         f"real / real: {usual:.3g} at {cycles[where]:g}, of {half:,} and the other {len(real) - half:,}",
     ]
 

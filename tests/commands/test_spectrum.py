@@ -77,7 +77,6 @@ def test_a_picture_goes_to_a_folder_of_the_run_under_a_name_that_tells_what_was_
     images: Path, cli: Cli
 ) -> None:
     for words, name in (
-        ([], "step-00000001-spectrum-seed-0-24.png"),
         (["seed=2", "class=bee", "ema=false"], "step-00000001-spectrum-seed-2-24-class-bee-raw.png"),
         (["class=[ant,2]"], "step-00000001-spectrum-seed-0-24-classes-ant+2.png"),
     ):
@@ -99,15 +98,9 @@ def test_a_class_is_compared_with_its_own_images(images: Path, cli: Cli) -> None
     np.testing.assert_allclose(found["fake"], ours.mean(0), rtol=1e-7)
 
 
-def test_the_same_again_gives_the_same_bytes_and_batches_change_nothing_but_roundings(
-    images: Path, cli: Cli
-) -> None:
-    written = []
-    for _ in range(2):
-        assert cli(*SPECTRUM, "out=s.png").code == 0
-        written.append(Path("s.png").read_bytes())
-    assert written[0] == written[1]
-    first, other = table(cli), table(cli, "batch_size=5")
+def test_the_same_again_gives_the_same_and_batches_change_nothing_but_roundings(images: Path, cli: Cli) -> None:
+    first, again, other = table(cli), table(cli), table(cli, "batch_size=5")
+    assert all(np.array_equal(first[name], again[name]) for name in COLUMNS)
     np.testing.assert_allclose(first["fake"], other["fake"], rtol=0.01)  # a byte may be rounded otherwise
 
 

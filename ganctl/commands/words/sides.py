@@ -19,7 +19,7 @@ from ganctl.runs.generator import GeneratorCommand, TrainedGenerator
 from ganctl.samples import IMAGES, Scale
 
 FEWEST = 8
-"""Samples of a side of which a picture is drawn."""
+"""Samples that each side of a comparison has at least."""
 
 
 class ComparingCommand(GeneratorCommand):
