@@ -28,7 +28,7 @@ SMALL = {
     "unet": ["model.generator.width=2", "model.discriminator.width=2"],
 }
 
-EXECUTED = {"README.md", "python.md", "runs.md"}
+EXECUTED = {"README.md", "export.md", "python.md", "runs.md"}
 """Pages whose blocks of Python are one program."""
 
 QUICK = ", ".join(f'"{word}"' for word in ("train.steps=3", "train.batch_size=4", *SMALL["dcgan"]))
