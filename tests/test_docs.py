@@ -103,7 +103,7 @@ def test_the_examples_of_a_page_run(page: Path, place: Path, capsys: pytest.Capt
     for line in lines:
         code = main(shrunk(line))
         assert code == 0, (line, capsys.readouterr().err)
-    if page.name in ("README.md", "runs.md"):
+    if page.name in ("README.md", "runs.md", "export.md"):
         for block in blocks(page, "python"):
             names: dict[str, object] = {}
             exec(compile(block.replace("step-00000400", "step-00000004"), str(page), "exec"), names)

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Literal
 
-import safetensors.torch
 import torch
+from safetensors import torch as safe
 from torch import Tensor
 
 from ganctl.errors import ConfigError
@@ -120,7 +120,7 @@ def write_weights(generator: Deployable, inputs: Inputs, facts: Facts) -> bytes:
     """
     tensors = generator.plain().network.state_dict()
     told = {"model_config": generator.model.model_dump_json(), "shape": json.dumps(generator.space.shape)}
-    content: bytes = safetensors.torch.save(tensors, {**facts, **told})
+    content: bytes = safe.save(tensors, {**facts, **told})
     return content
 
 
@@ -132,7 +132,7 @@ def open_weights(content: bytes) -> Deployable:
     classes = tuple(json.loads(facts["classes"]))
     space = model.space(SampleSpace.of_shape(tuple(json.loads(facts["shape"])), classes=classes))
     rebuilt = Deployable(model.build_generator(space), model, space, "own").plain()
-    rebuilt.network.load_state_dict(safetensors.torch.load(content))
+    rebuilt.network.load_state_dict(safe.load(content))
     return rebuilt
 
 
@@ -191,7 +191,7 @@ def _operator(error: BaseException) -> str:
 
 def _strip(graph: Any) -> None:
     """Remove what torch's exporter notes about the code at the parts of an ONNX graph, and of those within it."""
-    for parts in (graph.node, graph.input, graph.output, graph.value_info, graph.initializer):
+    for parts in ([graph], graph.node, graph.input, graph.output, graph.value_info, graph.initializer):
         for part in parts:
             part.ClearField("doc_string")
             part.ClearField("metadata_props")

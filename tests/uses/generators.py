@@ -1,4 +1,4 @@
-"""Small generators of every model, untrained, but with batch norms that have seen something."""
+"""Small generators of every model, untrained; their batch norms have seen something, and their noise is heard."""
 
 from functools import cache
 from typing import Any
@@ -6,21 +6,22 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ganctl.models import MODELS
+from ganctl.models import MODELS, StyledGenerator
+from ganctl.models.parts.styles.modulation import ModulatedConv2d
 from ganctl.samples import SampleSpace
 from ganctl.uses.deployable import Deployable, Pixels
 from tests.composed import composed
 
 CLASSES = ("ant", "bee", "cat")
 SMALL: dict[str, tuple[tuple[int, ...], tuple[str, ...]]] = {
-    "biggan": ((1, 32, 32), ("model.generator.width=1", "model.generator.attention=null", "model.latent=8")),
+    "biggan": ((1, 32, 32), ("model.generator.width=1", "model.latent=8", "model.continuous_codes=1")),
     "dcgan": ((1, 8, 8), ("model.generator.width=2", "model.latent=3")),
     "fastgan": ((1, 32, 32), ("model.generator.width=2", "model.latent=3")),
     "mlp": ((3, 4, 5), ("model.generator.hidden=[4]", "model.generator.norm=batch", "model.latent=3")),
     "r3gan": ((1, 8, 8), ("model.generator.widths=[4]", "model.generator.group_widths=[2]", "model.latent=3")),
     "resnet": ((1, 8, 8), ("model.generator.width=2", "model.latent=3")),
     "stylegan2": ((1, 8, 8), ("model.generator.width=2", "model.generator.style=4", "model.latent=3")),
-    "unet": ((1, 32, 32), ("model.generator.width=1", "model.generator.attention=null", "model.latent=8")),
+    "unet": ((1, 32, 32), ("model.generator.width=1", "model.latent=8", "model.continuous_codes=1")),
 }
 """The shape of a sample, and words that make the generator small."""
 
@@ -37,7 +38,10 @@ def deployable(
     shape: tuple[int, ...] | None = None,
     pixels: Pixels = "float",
 ) -> Deployable:
-    """Return a generator whose weights, and the statistics of whose batch norms, are numbers of chance."""
+    """Return a generator whose weights, and the statistics of whose batch norms, are numbers of chance.
+
+    Styles are truncated to half of their way from a mean.
+    """
     model = model_of(name, *words, f"model.conditional={str(conditional).lower()}")
     space = model.space(SampleSpace.of_shape(shape or SMALL[name][0], classes=CLASSES))
     torch.manual_seed(0)
@@ -48,6 +52,11 @@ def deployable(
             assert module.running_var is not None
             module.running_mean.normal_()
             module.running_var.uniform_(0.5, 2)
+        if isinstance(module, ModulatedConv2d):
+            nn.init.ones_(module.strength)
+        if isinstance(module, StyledGenerator):
+            module.mean_style.normal_()  # type: ignore[operator]
+            module.truncation = 0.5
     return Deployable(network, model, space, pixels)
 
 
