@@ -1,4 +1,4 @@
-"""Small untrained generators of every model, whose batch norms have seen something and whose noise is heard."""
+"""Small generators of every model, untrained; their batch norms have seen something, and their noise is heard."""
 
 from functools import cache
 from typing import Any
@@ -21,7 +21,7 @@ SMALL: dict[str, tuple[tuple[int, ...], tuple[str, ...]]] = {
     "r3gan": ((1, 8, 8), ("model.generator.widths=[4]", "model.generator.group_widths=[2]", "model.latent=3")),
     "resnet": ((1, 8, 8), ("model.generator.width=2", "model.latent=3")),
     "stylegan2": ((1, 8, 8), ("model.generator.width=2", "model.generator.style=4", "model.latent=3")),
-    "unet": ((1, 32, 32), ("model.generator.width=1", "model.latent=8")),
+    "unet": ((1, 32, 32), ("model.generator.width=1", "model.latent=8", "model.continuous_codes=1")),
 }
 """The shape of a sample, and words that make the generator small."""
 
