@@ -4,6 +4,7 @@ command line.
 
 import os
 from collections.abc import Sequence
+from operator import index
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +67,8 @@ class LoadedGenerator:
         `labels` are the classes that are asked for, by default all in turn. `truncation` bounds normal latents, or
         keeps so much of the way from the mean style to others. `batch_size` samples are computed at once.
         """
+        _require(truncation is None or truncation > 0, f"truncation: must be above 0, not {truncation}")
+        _require(batch_size >= 1, f"batch_size: must be at least 1, not {batch_size}")
         try:
             latents = self._drawn(num, seed, seeds, self._trained.truncate(truncation))
             return self._trained.rows(latents, self._labels(labels, len(latents), seeds), batch_size).numpy()
@@ -78,7 +81,9 @@ class LoadedGenerator:
         The result can be differentiated by the latents. Images lie in the range of values that the network was
         trained with, [-1, 1] or, where its output is a sigmoid, [0, 1].
         """
-        device = self._trained.device
+        device, width = self._trained.device, self._trained.latents.width
+        right = latents.dim() == 2 and latents.shape[1] == width
+        _require(right, f"latents: must be [count,{width}], not {list(latents.shape)}")
         latents = latents.to(device.torch_device, device.dtype)
         wanted = labels if isinstance(labels, Tensor) else self._labels(labels, len(latents))
         if wanted is not None:
@@ -88,19 +93,29 @@ class LoadedGenerator:
         return samples.to(device.dtype)
 
     def _drawn(self, num: int, seed: int, seeds: Sequence[int] | None, bound: float | None) -> Tensor:
+        """Return latents; whole numbers of any type count as those of Python, which key the draws."""
         if seeds is None:
-            return self._trained.draw_latents(num, seed, bound)
-        return self._trained.latents_of_seeds(seeds, bound)
+            _require(num >= 1, f"num: must be at least 1, not {num}")
+            return self._trained.draw_latents(index(num), index(seed), bound)
+        _require(len(seeds) > 0, "seeds: must hold one seed or more")
+        return self._trained.latents_of_seeds([index(each) for each in seeds], bound)
 
     def _labels(self, asked: Labels | None, count: int, seeds: Sequence[int] | None = None) -> Tensor | None:
         """Return the labels of so many samples, int64 [count], or None where there are no classes."""
         if asked is None:
-            return labels_in_turn(None, self.classes, seeds or range(count))
+            numbers = range(count) if seeds is None else [index(each) for each in seeds]
+            return labels_in_turn(None, self.classes, numbers)
         if isinstance(asked, int | str):
             return torch.full((count,), label_of(asked, self.classes))
         if len(asked) != count:
             raise ConfigError(f"labels: {counted(len(asked), 'label')} for {counted(count, 'sample')}")
         return torch.tensor([label_of(each, self.classes) for each in asked])
+
+
+def _require(right: bool, otherwise: str) -> None:
+    """Raise `ConfigError` unless something is right."""
+    if not right:
+        raise ConfigError(otherwise)
 
 
 def load(

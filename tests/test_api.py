@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -73,6 +74,37 @@ def test_truncation_moves_styles_and_is_forgotten(workspace: Path, cli: Cli) -> 
     assert np.array_equal(truncated, np.load("x.npy"))
     assert not np.array_equal(truncated, whole)
     assert np.array_equal(generator.sample(3), whole)
+
+
+def test_numbers_of_other_libraries_count_as_pythons(trained: Path) -> None:
+    generator = ganctl.load("run", device="cpu")
+    assert np.array_equal(generator.sample(np.int64(2), seed=np.int64(3)), generator.sample(2, seed=3))
+    seeds = np.arange(3)
+    assert np.array_equal(generator.sample(seeds=seeds), generator.sample(seeds=[0, 1, 2]))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"num": 0}, "num: must be at least 1, not 0"),
+        ({"seeds": []}, "seeds: must hold one seed or more"),
+        ({"truncation": 0.0}, "truncation: must be above 0, not 0"),
+        ({"batch_size": 0}, "batch_size: must be at least 1, not 0"),
+    ],
+)
+def test_settings_that_mean_nothing_are_one_line(settings: dict[str, Any], told: str, trained: Path) -> None:
+    with pytest.raises(ConfigError, match=told):
+        ganctl.load("run", device="cpu").sample(**settings)
+    with pytest.raises(ConfigError, match=r"latents: must be \[count,2\], not \[4, 3\]"):
+        ganctl.load("run", device="cpu")(torch.zeros(4, 3))
+
+
+def test_a_discriminator_judges_each_image_by_itself(workspace: Path, cli: Cli) -> None:
+    assert cli("train", *STYLED).code == 0
+    discriminator = ganctl.load("styled", device="cpu")._trained.discriminator()
+    images = torch.randn(4, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    alone = torch.cat([discriminator.features(image[None]) for image in images])
+    torch.testing.assert_close(discriminator.features(images), alone)
 
 
 def test_a_generator_says_what_it_is(trained: Path) -> None:

@@ -2,12 +2,11 @@
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import torch
 from pydantic import Field, SerializeAsAny, create_model
 from sklearn.metrics import roc_auc_score
@@ -15,12 +14,12 @@ from torch import Tensor
 
 from ganctl.command_line.jobs import Job, Typed
 from ganctl.commands.words.classes import Classes, labels_of
-from ganctl.commands.words.output import file_named, stem_of, writing
+from ganctl.commands.words.output import file_named, stem_of, told_apart, writing
 from ganctl.commands.words.real_data import data_of
 from ganctl.data.source import SOURCES, Source
 from ganctl.data.store import Store
 from ganctl.errors import ConfigError, DataError, counted
-from ganctl.images.png import captioned, encoded, grid
+from ganctl.images.png import compared, encoded
 from ganctl.runs.generator import GeneratorCommand, TrainedGenerator, open_generator
 from ganctl.runtime.console import say
 from ganctl.runtime.disk import write_whole
@@ -59,14 +58,16 @@ def run(values: Typed, job: Job, signals: Signals) -> None:
     trained.space.require_images("anomaly: compares images", "take another run")
     if command.standing:
         trained.measure_norms(command.standing)
-    store = _images(command, trained)
+    store, training = _images(command, trained)
     strange = None if command.anomalous is None else _anomalous(command.anomalous, store)
     with trained.device.full_precision():
-        scores, made = Scorer(trained, command, partial(_training, trained)).scored(store.samples)
+        scores, made = Scorer(trained, command, training).scored(store.samples)
     order = scores.sum(1).argsort(descending=True, stable=True)
     folder = trained.folder("anomalies") if command.out is None else Path(command.out)
     asked = "training" if command.data is None else command.data.title
-    path = file or folder / f"{stem_of(trained.checkpoint.path, f'{asked}-{command.method}', ema=command.ema)}.csv"
+    standing = [f"standing-{command.standing}"] if command.standing else []
+    words = "-".join([asked, command.method, *standing, *told_apart(values.typed, "method", "shown", "anomalous")])
+    path = file or folder / f"{stem_of(trained.checkpoint.path, words, ema=command.ema)}.csv"
     with writing(path):
         write_whole(path, _table(scores, order, store, command).encode())
         write_whole(path.with_suffix(".png"), _picture(order[: command.shown], store.samples, made))
@@ -76,16 +77,25 @@ def run(values: Typed, job: Job, signals: Signals) -> None:
         say(_area(scores, strange))
 
 
-def _images(command: AnomalyCommand, trained: TrainedGenerator) -> Store:
-    """Return the images to score; raise `DataError` for those of another size."""
+def _images(command: AnomalyCommand, trained: TrainedGenerator) -> tuple[Store, Callable[[], Store]]:
+    """Return the images to score, and what loads the run's own data, which may be the same.
+
+    Raises `DataError` for images of another size.
+    """
     store = _training(trained) if command.data is None else command.data.load()
+    same = store.fingerprint == trained.checkpoint.header.data
+    training = partial(_loaded, store) if same else partial(_training, trained)
     if store.space.shape != trained.space.shape:
         theirs, own = store.space.describe(), trained.space.describe()
         raise DataError(f"data: holds {theirs}, and this generator makes {own}; set data.resolution")
     if command.num is None or command.num >= len(store):
-        return store
+        return store, training
     labels = None if store.labels is None else store.labels[: command.num]
-    return Store(store.samples[: command.num], labels, store.classes)
+    return Store(store.samples[: command.num], labels, store.classes), training
+
+
+def _loaded(store: Store) -> Store:
+    return store
 
 
 def _training(trained: TrainedGenerator) -> Store:
@@ -120,10 +130,8 @@ def _table(scores: Tensor, order: Tensor, store: Store, command: AnomalyCommand)
 
 def _picture(strangest: Tensor, rows: Tensor, made: Tensor) -> bytes:
     """Return a PNG of images over what the generator makes of them, and the differences."""
-    given, found = rows[strangest], made[strangest]
-    differences = (given.int() - found.int()).abs().to(torch.uint8)
-    sheet = grid(np.concatenate([given, found, differences]), len(strangest))
-    return encoded(captioned(sheet, ["given", "made", "difference"]))
+    given, found = rows[strangest].numpy(), made[strangest].numpy()
+    return encoded(compared(given, found, ["given", "made", "difference"]))
 
 
 def _area(scores: Tensor, strange: Tensor) -> str:

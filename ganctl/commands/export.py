@@ -78,6 +78,8 @@ def _format(command: ExportCommand, file: Path | None) -> FormatName:
         )
     if name == "safetensors" and command.images is not None:
         raise ConfigError("images: a safetensors file holds weights and makes no images; leave it null")
+    if name == "safetensors" and command.truncation is not None:
+        raise ConfigError("truncation: is no weight, which a safetensors file holds alone; leave it null")
     return name
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ganctl.command_line.jobs import Job, Typed
 from ganctl.commands.words.classes import caption
-from ganctl.commands.words.output import file_named, writing
+from ganctl.commands.words.output import file_named, told_apart, writing
 from ganctl.commands.words.real_data import data_of
 from ganctl.commands.words.sides import (
     FEWEST,
@@ -102,7 +102,8 @@ def run(values: Typed, job: Job, signals: Signals) -> None:
     config, store = data_of(trained, command.data, values.typed)
     found = _collected(command, trained, config, store)
     flat = plane(found.vectors, command.method, command.perplexity)
-    path = place(command, trained, file, "maps", command.space, command.method)
+    others = told_apart(values.typed, "num", "seed", "class", "space", "method", "data")
+    path = place(command, trained, file, "maps", command.space, command.method, *others)
     with writing(path):
         if path.suffix.lower() == ".png":
             step = trained.checkpoint.header.step
@@ -172,20 +173,11 @@ def _seen(
     )
 
 
-@torch.no_grad()
 def _codes(trained: TrainedGenerator, latents: Tensor, labels: Tensor | None, batch_size: int) -> np.ndarray:
     """Return latents, float32 [count, width], or the styles that the generator makes of them, their mean each."""
-    network, device = trained.network, trained.device
-    if not isinstance(network, StyledGenerator):
+    if not isinstance(trained.network, StyledGenerator):
         return latents.numpy()
-    network.eval()
-    found = []
-    for start in range(0, len(latents), batch_size):
-        part = latents[start : start + batch_size].to(device.torch_device, device.dtype)
-        asked = None if labels is None else labels[start : start + batch_size].to(device.torch_device)
-        with device.autocast():
-            found.append(network.styles(part, asked).float().mean(1).cpu())
-    return torch.cat(found).numpy()
+    return trained.styles(latents, labels, batch_size).float().mean(1).numpy()
 
 
 def _table(found: Collected, places: np.ndarray, classes: tuple[str, ...]) -> bytes:

@@ -1,6 +1,7 @@
 """ganctl project: latents of given images."""
 
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -12,11 +13,11 @@ from torch import Tensor
 
 from ganctl.command_line.jobs import Job, Typed
 from ganctl.commands.words.classes import label_of
-from ganctl.commands.words.output import file_named, stem_of, word, writing
+from ganctl.commands.words.output import file_named, stem_of, told_apart, word, writing
 from ganctl.commands.words.seeds import Seeds, words_of_seeds
 from ganctl.data.given_images import GivenImages, given_images
 from ganctl.errors import ConfigError, counted
-from ganctl.images.png import captioned, encoded, grid
+from ganctl.images.png import compared, encoded
 from ganctl.runs.generator import GeneratorCommand, TrainedGenerator, open_generator
 from ganctl.runtime.console import say
 from ganctl.runtime.disk import write_whole
@@ -76,14 +77,14 @@ def run(values: Typed, job: Job, signals: Signals) -> None:
         known = None if command.seeds is None else trained.latents_of_seeds(command.seeds)
         given = _given(command, trained, known)
         found = _found(command, trained, given.rows)
-    _write(command, file, trained, given, found)
+    _write(command, file or _place(command, trained, values.typed), trained, given, found)
     for line in _told(trained, given, found, known):
         say(line)
 
 
 def _given(command: ProjectCommand, trained: TrainedGenerator, known: Tensor | None) -> GivenImages:
     if command.image is not None:
-        return given_images(command.image, trained.space, "image", command.num)
+        return given_images(command.image, trained.space, trained.config.data, "image", command.num)
     assert known is not None
     assert command.seeds is not None
     classes = len(trained.space.classes)
@@ -121,20 +122,25 @@ def _found(command: ProjectCommand, trained: TrainedGenerator, rows: Tensor) -> 
     return Projection(latents, labels, trained.rows(latents, labels, size))
 
 
+def _place(command: ProjectCommand, trained: TrainedGenerator, typed: Mapping[str, str]) -> Path:
+    """Return where the picture goes by default, by a name that tells apart what was asked for."""
+    asked = f"image-{word(Path(command.image).stem)}" if command.image else words_of_seeds(command.seeds or [])
+    standing = [f"standing-{command.standing}"] if command.standing else []
+    folder = trained.folder("projections") if command.out is None else Path(command.out)
+    words = "-".join([asked, *standing, *told_apart(typed, "seeds")])
+    return folder / f"{stem_of(trained.checkpoint.path, words, ema=command.ema)}.png"
+
+
 def _write(
-    command: ProjectCommand, file: Path | None, trained: TrainedGenerator, given: GivenImages, found: Projection
+    command: ProjectCommand, path: Path, trained: TrainedGenerator, given: GivenImages, found: Projection
 ) -> None:
     """Write a picture of the given images over the found ones, and the latents."""
-    asked = f"image-{word(Path(command.image).stem)}" if command.image else words_of_seeds(command.seeds or [])
-    folder = trained.folder("projections") if command.out is None else Path(command.out)
-    path = file or folder / f"{stem_of(trained.checkpoint.path, asked, ema=command.ema)}.png"
-    differences = (given.rows.int() - found.rows.int()).abs().to(torch.uint8)
-    sheet = grid(torch.cat([given.rows, found.rows, differences]).numpy(), len(given.rows))
+    sheet = compared(given.rows.numpy(), found.rows.numpy(), ["given", "found", "difference"])
     content = io.BytesIO()
     np.save(content, found.latents.numpy())
     with writing(path):
         write_whole(path.with_suffix(".npy"), content.getvalue())
-        write_whole(path, encoded(captioned(sheet, ["given", "found", "difference"])))
+        write_whole(path, encoded(sheet))
     say(f"{counted(len(given.rows), 'image')} of step {trained.checkpoint.header.step:,}: {path}")
     say(f"latents: {path.with_suffix('.npy')}")
 

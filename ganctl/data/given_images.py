@@ -9,7 +9,10 @@ import torch
 from torch import Tensor
 
 from ganctl.data.decoding.decode import BadImageError, Decoded, Decoding, decode
+from ganctl.data.decoding.depth import USUAL
 from ganctl.data.decoding.files import ImageFile, missing, read, search
+from ganctl.data.source import Source
+from ganctl.data.sources.image_folder import Folder
 from ganctl.errors import ConfigError, DataError, counted
 from ganctl.runtime.bounded import UntrustedFileError, regular_size
 from ganctl.runtime.console import say
@@ -23,20 +26,23 @@ class GivenImages(NamedTuple):
     names: list[str]
 
 
-def given_images(path: str, space: SampleSpace, key: str, most: int) -> GivenImages:
+def given_images(path: str, space: SampleSpace, source: Source, key: str, most: int) -> GivenImages:
     """Return the image at `path`, or the first `most` of a folder or zip file, in the size of a generator's.
 
-    They are cropped and resized, which is reported, as are those that do not decode. Raises `DataError` that
-    names the `key` if there is no image, `ConfigError` where the generator's images are not square.
+    They are resized as those of the `source` that it was trained on, or else cropped, which is reported, as are
+    those that do not decode. Raises `DataError` that names the `key` if there is no image, `ConfigError` where
+    the generator's images are not square.
     """
     channels, height, side = space.shape
     if height != side:
         raise ConfigError(f"{key}: this generator makes {space.describe()}; only square ones can be compared")
-    files = _files(path, key)
+    files, decoding = _files(path, key), Decoding(side, channels, "crop")
+    if isinstance(source, Folder):
+        decoding = replace(source.decoding, side=side, channels=channels, frames="first")
     rows, names, resized, bad = [], [], "", ""
     for file in files[:most]:
         try:
-            decoded = _decoded(file, side, channels)
+            decoded = _decoded(file, decoding, side)
         except BadImageError as error:
             bad = bad or f"{file.name} ({error})"
             continue
@@ -52,7 +58,7 @@ def given_images(path: str, space: SampleSpace, key: str, most: int) -> GivenIma
         left_out = counted(min(len(files), most) - len(rows), "image")
         say(f"{key}: {left_out} left out that did not decode, first {bad}")
     if resized:
-        say(f"{key}: cropped and resized to {side}×{side} pixels, first {resized}")
+        say(f"{key}: resized to {side}×{side} pixels, first {resized}")
     if len(files) > most:
         say(f"{key}: the first {most:,} of {len(files):,} images; num=… takes more")
     return GivenImages(torch.stack(rows), names)
@@ -74,12 +80,13 @@ def _files(path: str, key: str) -> list[ImageFile]:
     return [ImageFile(path, place.name, "", size, str(place))]
 
 
-def _decoded(file: ImageFile, side: int, channels: int) -> Decoded:
-    """Return an image of a file; the values of one of more than 8 bits reach from its darkest to its brightest."""
-    decoding = Decoding(side, channels, "crop")
+def _decoded(file: ImageFile, decoding: Decoding, side: int) -> Decoded:
+    """Return an image of a file; more than 8 bits lie in the set's range, or in the usual one of their kind."""
     content = read(file)
     decoded = decode(content, side, decoding)
-    if decoded.values is None:
+    if decoded.pixels is not None:
         return decoded
+    assert decoded.values is not None
     low, high = decoded.values.low, decoded.values.high
-    return decode(content, side, replace(decoding, range=(low, max(high, low + 1))))
+    usual = (ends for ends in USUAL[decoded.values.kind] if ends[0] <= low and high <= ends[1])
+    return decode(content, side, replace(decoding, range=next(usual, (low, max(high, low + 1)))))

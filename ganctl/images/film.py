@@ -6,11 +6,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ganctl.errors import ConfigError
 from ganctl.images.animation import require_size
 from ganctl.images.png import GAP, captioned, enlarged, grid, titled
 
 WIDTH = 256
 """Pixels that a frame of an animation is enlarged to, if it is narrower."""
+
+MOST_PIXELS = 1 << 28
+"""Of one picture with all frames."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,8 @@ class Film:
         """
         samples = self.samples if self.titles else self.samples.swapaxes(0, 1)
         rows, columns, *shape = samples.shape
+        if (pixels := rows * columns * shape[0] * shape[1] * (scale or 1) ** 2) > MOST_PIXELS:
+            raise ConfigError(f"scale: one picture of {pixels:,} pixels; take a smaller scale or fewer steps")
         sheet = grid(enlarged(samples.reshape(rows * columns, *shape), scale or 1), columns)
         names = self.titles or self.rows
         return captioned(sheet, names) if names else sheet

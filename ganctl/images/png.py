@@ -107,6 +107,25 @@ def _beside(sheet: np.ndarray, captions: Sequence[str]) -> np.ndarray:
     return _pixels(image)
 
 
+def compared(given: np.ndarray, found: np.ndarray, names: Sequence[str]) -> np.ndarray:
+    """Return images, uint8 [count, height, width, channels], over others and their differences, each row named.
+
+    The differences of images with alpha are those of the images over white.
+    """
+    differences = np.abs(_over_white(given) - _over_white(found)).round().astype(np.uint8)
+    if given.shape[-1] == 4:
+        differences = np.concatenate([differences, np.full_like(given[..., :1], 255)], -1)
+    return captioned(grid(np.concatenate([given, found, differences]), len(given)), names)
+
+
+def _over_white(images: np.ndarray) -> np.ndarray:
+    if images.shape[-1] < 4:
+        return images.astype(np.float32)
+    alpha = images[..., 3:] / np.float32(255)
+    white: np.ndarray = images[..., :3] * alpha + 255 * (1 - alpha)
+    return white
+
+
 def titled(sheet: np.ndarray, title: str) -> np.ndarray:
     """Return an image, uint8 [height, width, 1 or 3], with a line of text of `TITLE_HEIGHT` pixels above it."""
     image = to_image(np.pad(sheet, ((TITLE_HEIGHT, 0), (0, 0), (0, 0))))

@@ -54,7 +54,7 @@ class LatentSpace:
         if self.prior == "uniform":
             return _uniform(shape, source)
         if self.prior == "truncated" or truncation is not None:
-            bound = truncation or TRUNCATED_AT
+            bound = TRUNCATED_AT if truncation is None else truncation
             inside = math.erf(bound / math.sqrt(2))
             return (torch.erfinv(_uniform(shape, source) * inside) * math.sqrt(2)).clamp(-bound, bound)
         values = torch.randn(shape, generator=source, device=source.device, dtype=torch.float32)

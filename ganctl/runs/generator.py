@@ -24,6 +24,7 @@ from ganctl.game.sampling import at_once, evaluated, generate
 from ganctl.game.standing import standing
 from ganctl.models import Discriminator, StyledGenerator
 from ganctl.models.latents import LatentSpace
+from ganctl.models.parts.styles.deviation import MinibatchDeviation
 from ganctl.registry import Spec
 from ganctl.runtime.console import say
 from ganctl.runtime.device import Device
@@ -126,7 +127,7 @@ class TrainedGenerator:
         return self.space.kind.store(samples, self.space.value_range)
 
     def discriminator(self) -> Discriminator:
-        """Return the discriminator of the checkpoint, in evaluation mode.
+        """Return the discriminator of the checkpoint, in evaluation mode, which judges each image by itself.
 
         Raises `CheckpointError` if it is damaged, `ConfigError` for one that judges packs.
         """
@@ -135,6 +136,9 @@ class TrainedGenerator:
         network = build_network(self.config, "discriminator", self.space, self.device).requires_grad_(False)
         _fill(network, self.checkpoint, "discriminator.")
         assert isinstance(network, Discriminator)
+        for module in network.modules():
+            if isinstance(module, MinibatchDeviation):
+                module.group = 1
         return network.eval()
 
     def styles(self, latents: Tensor, labels: Tensor | None = None, batch_size: int = AT_ONCE) -> Tensor:

@@ -74,12 +74,12 @@ def inverted(
     """
     count = min(search.starts, len(described))
     nearest = torch.cdist(wanted, described).topk(count, largest=False).indices
-    begun, wanted = candidates.chosen(nearest.flatten()), wanted.repeat_interleave(count, 0)
-    parts = torch.arange(len(wanted), device=wanted.device).split(batch_size)
+    begun = candidates.chosen(nearest.flatten())
+    parts = torch.arange(len(begun.latents), device=wanted.device).split(batch_size)
     ends = []
     for number, part in enumerate(parts, 1):
         which = told if len(parts) == 1 else f"{told} {number} of {len(parts)}"
-        ends.append(_descended(make, describe, wanted[part], begun.chosen(part), space, search, which))
+        ends.append(_descended(make, describe, wanted[part // count], begun.chosen(part), space, search, which))
     latents, distances = (torch.cat(each) for each in zip(*ends, strict=True))
     best = distances.view(-1, count).argmin(1) + torch.arange(0, len(latents), count, device=latents.device)
     return replace(begun, latents=latents).chosen(best)

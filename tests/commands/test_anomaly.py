@@ -38,7 +38,8 @@ def animals(workspace: Path, cli: Cli) -> Path:
 def test_what_is_unlike_the_data_comes_first(method: str, animals: Path, cli: Cli) -> None:
     data = ["data=array", "data.path=mixed.npz", "data.labels=labels"]
     outcome = cli(*ANOMALY, *data, f"method={method}", "anomalous=['bright, all']", "shown=3", "batch_size=4")
-    place = f"outputs/run/anomalies/step-00000001-mixed-{method}"
+    (written,) = Path("outputs/run/anomalies").glob(f"step-00000001-mixed-{method}-*.csv")
+    place = str(written.with_suffix(""))
     assert outcome.out.splitlines()[-3:] == [
         f"11 images scored, the strangest first: {place}.csv",
         f"the strangest 3: {place}.png",
@@ -110,6 +111,14 @@ def test_an_encoder_is_taught_by_the_data_of_the_run_alone(animals: Path, cli: C
     assert (outcome.code, outcome.err.count("\n")) == (3, 1)
     assert "has changed since" in outcome.err
     assert cli(*ANOMALY, *other, "method=search").code == 0
+
+
+def test_an_encoder_is_taught_by_the_data_of_the_run_where_it_is_now(animals: Path, cli: Cli) -> None:
+    Path("labelled.npz").rename("moved.npz")
+    outcome = cli(*ANOMALY)
+    assert (outcome.code, outcome.err.count("\n")) == (3, 1)
+    assert cli(*ANOMALY, "data=array", "data.path=moved.npz", "data.labels=labels", "num=2", "out=a.csv").code == 0
+    assert len(table("a.csv")) == 2
 
 
 def test_packs_make_no_encoder(workspace: Path, cli: Cli) -> None:

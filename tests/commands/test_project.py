@@ -43,11 +43,14 @@ def test_images_of_files_are_taken_in_the_size_of_the_generator(animals: Path, c
         Image.new("RGB", size, (250, 20, 20)).save(f"pictures/{name}.png")
     outcome = cli(*PROJECT, "image=pictures", "num=2", "class=dog")
     told = outcome.out.splitlines()
-    assert told[0] == "image: cropped and resized to 8×8 pixels, first pictures/b.png of 40×30"
+    assert told[0] == "image: resized to 8×8 pixels, first pictures/b.png of 40×30"
     assert told[1] == "image: the first 2 of 3 images; num=… takes more"
-    assert told[2] == "2 images of step 1: outputs/run/projections/step-00000001-image-pictures.png"
+    (written,) = Path("outputs/run/projections").glob("step-00000001-image-pictures-*.npy")
+    assert told[2] == f"2 images of step 1: {written.with_suffix('.png')}"
     assert [line.rpartition(", ")[2] for line in told[4:]] == ["class dog", "class dog"]
-    assert np.load("outputs/run/projections/step-00000001-image-pictures.npy").shape == (2, 2)
+    assert np.load(written).shape == (2, 2)
+    assert cli(*PROJECT, "image=pictures", "num=2", "class=cat").code == 0
+    assert len(list(written.parent.glob("*.npy"))) == 2
     assert cli(*PROJECT, "image=pictures/a.png", "features=0", "out=one.png").code == 0
     assert np.load("one.npy").shape == (1, 2)
 
@@ -60,7 +63,7 @@ def test_images_of_16_bits_and_damaged_ones(animals: Path, cli: Cli) -> None:
     assert outcome.out.startswith("image: 1 image left out that did not decode, first pictures/damaged.png (")
     with Image.open("p.png") as image:
         given = np.asarray(image)[2:10, -10:-2]
-    assert (given[0, 0], given[-1, -1]) == (0, 255)
+    assert (given[0, 0], given[-1, -1]) == (0, round(63_000 * 255 / 65_535))
 
 
 def test_no_candidate_is_the_latents_that_are_to_be_found(workspace: Path, cli: Cli) -> None:

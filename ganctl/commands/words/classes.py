@@ -104,11 +104,6 @@ def _number(text: str, names: Sequence[str]) -> int:
     raise ConfigError(f"class: unknown class '{text}'{nearest(text, names)}; there are {there}{more}")
 
 
-def in_name(asked: str | list[str]) -> str:
-    """Return the classes that are asked for as a part of a file's name."""
-    return f"class-{word(asked)}" if isinstance(asked, str) else f"classes-{word('+'.join(asked))}"
-
-
 def caption(name: str, label: int) -> str:
     """Return a class's name in the letters of the font, which has ASCII alone, or else its number."""
     letters = (each for each in unicodedata.normalize("NFKD", name) if not unicodedata.combining(each))

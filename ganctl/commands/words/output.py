@@ -3,7 +3,7 @@
 import contextlib
 import hashlib
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from ganctl.errors import ConfigError, WriteError
@@ -54,6 +54,16 @@ def writing(path: Path) -> Iterator[None]:
 def stem_of(checkpoint: Path, asked: str, *, ema: bool) -> str:
     """Return the name of a result without its ending: the checkpoint's, what was asked for, and raw weights."""
     return "-".join([checkpoint.stem, asked, *([] if ema else ["raw"])])
+
+
+NEUTRAL = ("ckpt", "which", "ema", "device", "plugins", "batch_size", "cache", "out", "show", "standing")
+"""Keys, or what they begin with, that no digest in a name tells: they change nothing, or the name has them."""
+
+
+def told_apart(typed: Mapping[str, str], *named: str) -> list[str]:
+    """Return a digest of the words that were typed, but for keys that are `named`; none if there are no others."""
+    others = {key: text for key, text in typed.items() if key.partition(".")[0] not in (*NEUTRAL, *named)}
+    return [digest(sorted(others.items()))] if others else []
 
 
 def word(text: str) -> str:
