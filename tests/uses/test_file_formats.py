@@ -44,7 +44,9 @@ def test_every_generator_is_exported_for_any_batch(
     generator = deployable(model, conditional=conditional)
     program = file_formats._traced(generator, inputs_of(generator, 2))
     monkeypatch.setattr(file_formats, "_traced", lambda *_: program)  # which takes a third of the time
-    for name in ("onnx", "torch_export"):
+    # The programs of these are those with labels, less a few operations; to convert them takes half of all time.
+    slow = model in ("fastgan", "stylegan2", "unet") and not conditional
+    for name in ("torch_export",) if slow else ("torch_export", "onnx"):
         content = as_written(generator, name)
         assert not [hint for hint in HINTS if hint in content]
         run = FORMATS[name].open(content)
@@ -61,7 +63,7 @@ def test_an_onnx_file_names_its_inputs_and_says_what_it_is() -> None:
         session = onnxruntime.InferenceSession(content)
         told = [(each.name, each.shape, each.type) for each in session.get_inputs()]
         labels = [("labels", ["batch"], "tensor(int64)")] if conditional else []
-        assert told == [("latents", ["batch", 3], "tensor(float)"), *labels]
+        assert told == [("latents", ["batch", 5], "tensor(float)"), *labels]
         (output,) = session.get_outputs()
         expected = (["batch", 8, 8, 1], "tensor(uint8)") if conditional else (["batch", 1, 8, 8], "tensor(float)")
         assert (output.name, output.shape, output.type) == ("images", *expected)

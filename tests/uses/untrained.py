@@ -13,22 +13,24 @@ from ganctl.uses.deployable import Deployable, Pixels
 from tests.composed import composed
 
 CLASSES = ("ant", "bee", "cat")
-SMALL: dict[str, tuple[tuple[int, ...], tuple[str, ...]]] = {
-    "biggan": ((1, 32, 32), ("model.generator.width=1", "model.latent=8", "model.continuous_codes=1")),
-    "dcgan": ((1, 8, 8), ("model.generator.width=2", "model.latent=3")),
-    "fastgan": ((1, 32, 32), ("model.generator.width=2", "model.latent=3")),
-    "mlp": ((3, 4, 5), ("model.generator.hidden=[4]", "model.generator.norm=batch", "model.latent=3")),
-    "r3gan": ((1, 8, 8), ("model.generator.widths=[4]", "model.generator.group_widths=[2]", "model.latent=3")),
-    "resnet": ((1, 8, 8), ("model.generator.width=2", "model.latent=3")),
-    "stylegan2": ((1, 8, 8), ("model.generator.width=2", "model.generator.style=4", "model.latent=3")),
-    "unet": ((1, 32, 32), ("model.generator.width=1", "model.latent=8", "model.continuous_codes=1")),
+SMALL: dict[str, tuple[tuple[int, ...], str]] = {
+    "biggan": ((1, 32, 32), "{width: 1}"),
+    "dcgan": ((1, 8, 8), "{width: 2}"),
+    "fastgan": ((1, 32, 32), "{width: 2}"),
+    "mlp": ((3, 4, 5), "{hidden: [4], norm: batch}"),
+    "r3gan": ((1, 8, 8), "{widths: [4], group_widths: [2], blocks: [1]}"),
+    "resnet": ((1, 8, 8), "{width: 2}"),
+    "stylegan2": ((1, 8, 8), "{width: 2, style: 4, mapping: 1}"),
+    "unet": ((1, 32, 32), "{width: 1}"),
 }
-"""The shape of a sample, and words that make the generator small."""
+"""The shape of a sample, and what makes the generator small."""
 
 
 @cache
 def model_of(name: str, *words: str) -> Any:
-    return MODELS[name].model_validate(composed(f"model={name}", *SMALL[name][1], *words)["model"])
+    return MODELS[name].model_validate(
+        composed(f"model={name}", "model.latent=5", f"model.generator={SMALL[name][1]}", *words)["model"]
+    )
 
 
 def deployable(
