@@ -102,8 +102,9 @@ def run(values: Typed, job: Job, signals: Signals) -> None:
     config, store = data_of(trained, command.data, values.typed)
     found = _collected(command, trained, config, store)
     flat = plane(found.vectors, command.method, command.perplexity)
-    others = told_apart(values.typed, "num", "seed", "class", "space", "method", "data")
-    path = place(command, trained, file, "maps", command.space, command.method, *others)
+    features = [command.features.name] if "metric/features" in values.typed else []
+    others = told_apart(values.typed, "num", "seed", "class", "space", "method", "data", "metric/features")
+    path = place(command, trained, file, "maps", command.space, *features, command.method, *others)
     with writing(path):
         if path.suffix.lower() == ".png":
             step = trained.checkpoint.header.step
