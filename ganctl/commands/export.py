@@ -50,9 +50,8 @@ def run(values: Typed, job: Job, signals: Signals) -> None:
     keep_freed_memory()
     trained = open_generator(command)
     _prepare(trained, command)
-    path = file or (trained.folder("exports") if command.out is None else Path(command.out)) / _file_name(
-        command, trained, FORMATS[name]
-    )
+    folder = trained.folder("exports") if command.out is None else Path(command.out)
+    path = file or folder / _file_name(command, trained, FORMATS[name])
     _check_place(path, trained)
     pixels = "own" if name == "safetensors" else command.images or "uint8"
     generator = Deployable(trained.network, trained.config.model, trained.space, pixels)
@@ -76,10 +75,9 @@ def _format(command: ExportCommand, file: Path | None) -> FormatName:
             f"out: {file} has the ending of format={told}, but format={name} ends in .{FORMATS[name].ending}; "
             "change one, or leave format out"
         )
-    if name == "safetensors" and command.images is not None:
-        raise ConfigError("images: a safetensors file holds weights and makes no images; leave it null")
-    if name == "safetensors" and command.truncation is not None:
-        raise ConfigError("truncation: is no weight, which a safetensors file holds alone; leave it null")
+    for key in ("images", "truncation"):
+        if name == "safetensors" and getattr(command, key) is not None:
+            raise ConfigError(f"{key}: says nothing of weights, and a safetensors file has no more; leave it null")
     return name
 
 

@@ -78,7 +78,12 @@ def checked(
     run = form.open(content)
     found, expected = (torch.cat([compute(*part) for part in parts]) for compute in (run, generator))
     bounds = generator.value_range()
-    result = agreement(found, expected, bounds and bounds[1] - bounds[0])
+    try:
+        result = agreement(found, expected, bounds and bounds[1] - bounds[0])
+    except ValueError as error:
+        raise ConfigError(
+            f"format: the file would give {error}; nothing was written; take another format"
+        ) from error
     if not result.close:
         raise ConfigError(
             f"format: {counted(len(expected), 'sample')} of the file would differ from PyTorch's by {result}, "

@@ -87,11 +87,17 @@ def write_onnx(generator: Deployable, inputs: Inputs, facts: Facts) -> bytes:
 
 
 def open_onnx(content: bytes) -> Run:
-    """Return what ONNX Runtime computes of an ONNX file on the CPU."""
+    """Return what ONNX Runtime computes of an ONNX file on the CPU; raise `ConfigError` if it cannot."""
     runtime = _packages()[1]
     options = runtime.SessionOptions()
     options.intra_op_num_threads, options.log_severity_level = torch.get_num_threads(), 3
-    session = runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    try:
+        session = runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # of classes that are private to it
+        reason = str(error).strip().partition("\n")[0]
+        raise ConfigError(
+            f"format: ONNX Runtime cannot run the file ({reason}); take format=torch_export"
+        ) from error
 
     def run(*inputs: Tensor) -> Tensor:
         feed = {name: values.numpy() for name, values in zip(INPUTS, inputs, strict=False)}

@@ -8,7 +8,7 @@ from ganctl.config import flatten
 from tests.composed import composed
 from tests.conftest import Cli
 
-NEEDED = dict.fromkeys(("sample", "interpolate", "evaluate"), ["ckpt=run"]) | {"data": ["path=images"]}
+NEEDED = {name: ["ckpt=run"] for name in ("sample", "interpolate", "evaluate")} | {"data": ["path=images"]}
 EVERYDAY = {
     "lr=1": "lr: unknown key; here it is optimizer.lr=… (of one player, optimizer.generator.lr or",
     "epochs=1": "epochs: unknown key; here it is train.steps=… (an epoch is",

@@ -136,7 +136,11 @@ def test_statistics_are_measured_and_styles_truncated_before(workspace: Path, cl
         ),
         (["out=x.png"], "out: x.png would be a file of another kind than .onnx, .pt2, .safetensors; take one of"),
         (["images=float"], "images: this model draws points, which are float32; leave it null"),
-        (["out=x.safetensors", "images=uint8"], "images: a safetensors file holds weights and makes no images"),
+        (
+            ["out=x.safetensors", "images=uint8"],
+            "images: says nothing of weights, and a safetensors file has no m",
+        ),
+        (["format=safetensors", "truncation=0.5"], "truncation: says nothing of weights"),
         (["truncation=0.5"], "truncation: moves styles, and this generator has none"),
         (["standing=2"], "standing: the generator of this run has no batch norm"),
         (["out=outputs/run/checkpoints"], f"outputs/run/checkpoints/{STEM}.onnx is a place of checkpoints"),

@@ -13,7 +13,7 @@ from PIL import Image, ImageColor
 from ganctl.config import train_config
 from ganctl.samples import SampleSpace
 from scripts.benchmarks import __main__ as benchmark
-from scripts.benchmarks import commands, decoding, peak, profile, scale, steps
+from scripts.benchmarks import commands, decoding, exports, peak, profile, scale, steps
 from scripts.benchmarks.cases import CASES, EAGER, MODES, random_images, words_of
 from scripts.benchmarks.plain import Tutorial, dcgan, in_bf16, loaded, mlp, resident
 from scripts.benchmarks.turns import Measured
@@ -199,6 +199,14 @@ def test_decoding_and_stalls_are_measured(measured: Measure, monkeypatch: pytest
     assert all(0 < row["processor"] < 10 for row in bare)
     assert [row["pictures_per_second"] for row in bare] == [pytest.approx(70 / row["seconds"]) for row in bare]
     assert "10 steps of a small DCGAN" in rows[-1]["work"]
+
+
+def test_exported_files_are_timed_beside_ganctl(measured: Measure, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ("model=mlp", "model.generator.hidden=[2]")
+    monkeypatch.setattr(exports, "GENERATORS", {"tiny": (words, (1, 8, 8))})
+    (row,) = measured("exports")
+    assert (row["generator"], row["fp32"]) == ("tiny", 1)
+    assert all(row[name] > 0 for name in ("speed", "auto", *exports.FILES))
 
 
 def test_each_size_has_a_row(measured: Measure, monkeypatch: pytest.MonkeyPatch) -> None:

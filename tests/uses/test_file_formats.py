@@ -151,12 +151,28 @@ def test_a_missing_package_is_named_with_its_command(missing: str, monkeypatch: 
         FORMATS["onnx"].write(generator, inputs_of(generator, 2), {})
 
 
-def test_a_file_that_computes_something_else_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(file_formats, "open_program", None)
-    other = deployable("mlp", "model.init_std=1")
+def test_bytes_that_onnx_runtime_cannot_run_are_one_line() -> None:
+    with pytest.raises(ConfigError, match=r"format: ONNX Runtime cannot run the file \(.*INVALID_PROTOBUF"):
+        FORMATS["onnx"].open(b"no protobuf")
+
+
+@pytest.mark.parametrize(
+    ("words", "shape", "told"),
+    [
+        (
+            "model.init_std=1",
+            (3, 4, 5),
+            r"8 samples of the file would differ from PyTorch's by .*explains \(1e-04\)",
+        ),
+        (
+            "model.init_std=1",
+            (3, 4, 6),
+            r"the file would give torch.float32 \[8, 3, 4, 6\], not torch.float32 \[8, 3",
+        ),
+    ],
+)
+def test_a_file_that_computes_something_else_is_refused(words: str, shape: tuple[int, ...], told: str) -> None:
+    other, generator = deployable("mlp", words, shape=shape), deployable("mlp")
     form = file_formats.FileFormat("pt2", lambda *_: b"", lambda _: other)
-    generator = deployable("mlp")
-    with pytest.raises(
-        ConfigError, match=r"8 samples of the file would differ from PyTorch's by .*rounding explains \(1e-04\)"
-    ):
+    with pytest.raises(ConfigError, match=told):
         checked(form, generator, inputs_of(generator), (1, 2, 5), {})
