@@ -40,6 +40,7 @@ UNBOUNDED = {
         "shrink",
         "blocks",
         "frozen",
+        "direction",
     ),  # compared with memory, with the batch, or with what networks have
     "least",  # of samples in a mode, compared with counts
 }

@@ -116,12 +116,12 @@ def test_a_clock_that_jumps_back_a_year_changes_neither_order_nor_numbers(
 
 
 def test_what_makes_a_run_not_bit_exact_is_said_once_and_recorded_for_good(warm: Warm, damaged: Path) -> None:
-    code, out, err = warm.finish(damaged, "resume", str(RUN), "train.steps=25", "device.precision=fp32")
+    code, out, err = warm.finish(damaged, "resume", str(RUN), "train.steps=25", "device.precision=fp64")
     assert (code, err) == (0, "")
     (line,) = [line for line in out.splitlines() if line.startswith("not bit-exact from step 20 on: ")]
     reason = line.removeprefix("not bit-exact from step 20 on: ")
     lose(damaged / RUN / "run.json")
-    code, out, _ = warm.finish(damaged, "resume", str(RUN), "train.steps=30", "device.precision=fp32")
+    code, out, _ = warm.finish(damaged, "resume", str(RUN), "train.steps=30", "device.precision=fp64")
     assert code == 0
     assert "not bit-exact" not in out
     status = json.loads((damaged / RUN / "run.json").read_text())
