@@ -41,8 +41,9 @@ MAY_IMPORT = {
     | FOUNDATION
     | FAMILIES,
     "uses": {"data", "game", "metrics", "models", "runs"} | FOUNDATION,
+    "recipes": {"command_line", "config", "data", "errors", "game", "models", "runtime", "samples"},
     "commands": {"checkpoints", "command_line", "config", "folders", "game", "images", "metrics", "migrations"}
-    | {"rules", "runs", "samples", "uses", "validation"}
+    | {"recipes", "rules", "runs", "samples", "uses", "validation"}
     | FOUNDATION
     | FAMILIES,
     "cli": {"command_line", "commands", "errors", "plugins", "runtime"},

@@ -14,14 +14,14 @@ from rich.table import Table
 from rich.text import Text
 
 from ganctl.command_line.jobs import Job, Typed
-from ganctl.commands.auto import of_images
-from ganctl.commands.recommend import recommend
 from ganctl.data.cache.entries import Cache, unusable
 from ganctl.data.cache.image_set import ImageSet, Survey
 from ganctl.data.decoding.files import FoundImages, search
 from ganctl.data.sources.image_folder import Folder, accept, refuse, remarks
 from ganctl.errors import ConfigError, GanctlError, counted
 from ganctl.game.outline import memory_of
+from ganctl.recipes.auto import of_images
+from ganctl.recipes.recommend import recommend
 from ganctl.runtime.console import say
 from ganctl.runtime.device import open_device
 from ganctl.runtime.signals import Signals

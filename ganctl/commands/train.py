@@ -4,10 +4,10 @@ from contextlib import suppress
 
 from ganctl.checkpoints.file import read_header
 from ganctl.command_line.jobs import Job, Typed
-from ganctl.commands.auto import chosen
 from ganctl.config import train_config
 from ganctl.errors import CheckpointError
 from ganctl.folders.naming import Naming
+from ganctl.recipes.auto import chosen
 from ganctl.rules import half_life_out_of_reach
 from ganctl.runs import start
 from ganctl.runs.transfer import identified

@@ -2,8 +2,8 @@
 
 import pytest
 
-from ganctl.commands.recommend import Facts, recommend
 from ganctl.config import train_config
+from ganctl.recipes.recommend import Facts, recommend
 from ganctl.rules import check
 from tests.composed import composed
 

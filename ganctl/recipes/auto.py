@@ -4,13 +4,13 @@ import re
 from collections import Counter
 
 from ganctl.command_line.jobs import Job, Typed
-from ganctl.commands.recommend import Facts, recommend
 from ganctl.config import train_config
 from ganctl.data.decoding.files import FoundImages, search, typical_side
 from ganctl.data.source import Source
 from ganctl.data.sources.image_folder import Folder
 from ganctl.game.build import open_configured
 from ganctl.game.outline import memory_of
+from ganctl.recipes.recommend import Facts, recommend
 from ganctl.runtime.console import say
 from ganctl.runtime.device import Device
 
