@@ -173,6 +173,7 @@ ROWS = (
     Command("interpolate", SHORT, "show paths through its latents, or how it learned", _words_of_sample, PATHS),
     Command("project", SHORT, "find the latents of given images", _words_of_sample),
     Command("anomaly", SHORT, "score images by how unlike its samples they are", _words_of_sample),
+    Command("augment", SHORT, "write its images by class, as data to train on", _words_of_evaluate),
     Command("evaluate", RUN, "measure how its samples compare with real ones", _words_of_evaluate),
     Command("directions", SHORT, "draw what it has learned to change, without labels", _words_of_sample),
     Command("neighbours", SHORT, "show its samples beside the real ones nearest to them", _words_of_evaluate),
