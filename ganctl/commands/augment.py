@@ -75,7 +75,8 @@ def run(values: Typed, job: Job, signals: Signals) -> None:
 def _counts(command: AugmentCommand, chosen: list[int], store: Store | None) -> list[int]:
     """Return how many images of each class are generated; raise `ConfigError` for none, and for too many."""
     if command.fill:
-        assert store is not None and store.labels is not None
+        assert store is not None
+        assert store.labels is not None
         present = torch.bincount(store.labels, minlength=len(store.classes))
         wanted = command.num or int(present.max())
         counts = [max(0, wanted - int(present[label])) for label in chosen]

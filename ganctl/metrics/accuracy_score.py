@@ -41,7 +41,8 @@ class Cas(Lessons, Metric):
             )
         if len(generated.labels.unique()) < 2:
             raise ConfigError(
-                f"metric.{self.name}: teaches classes all together, and these samples are of one; leave per_class=false"
+                f"metric.{self.name}: teaches classes all together, and these samples are of one; leave "
+                "per_class=false"
             )
         super().check(real, generated, extractor)
 
