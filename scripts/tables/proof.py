@@ -82,9 +82,16 @@ def done(proof: Proof, mnist: Path, row: str, seed: int, launcher: Launcher) -> 
     except GanctlError as error:
         return f"{row}, seed {seed}: FAILED: {error}"
     record = {
-        "name": work.name, "part": "", "row": row, "seed": seed, "status": "complete",
-        "numbers": numbers, "settings": work.settings, "command": command(work.train),
-        "hardware": results.hardware(), "environment": work.folder.read_status().get("environment", {}),
+        "name": work.name,
+        "part": "",
+        "row": row,
+        "seed": seed,
+        "status": "complete",
+        "numbers": numbers,
+        "settings": work.settings,
+        "command": command(work.train),
+        "hardware": results.hardware(),
+        "environment": work.folder.read_status().get("environment", {}),
     }
     results.add(proof.name, record)
     return f"{work.name}: " + ", ".join(f"{key} {value:.3f}" for key, value in numbers.items())
