@@ -260,8 +260,8 @@ def _guarded(work: Callable[[], int | None]) -> int:
             raise
         return _report(
             ConfigError(
-                "out of memory; lower train.batch_size, the model's widths or the images' size; where a run was "
-                "evaluating, evaluate.num or evaluate.every=0"
+                "out of memory; lower train.batch_size, the model's widths or the images' size (of a trained "
+                "generator batch_size or num); where a run was evaluating, evaluate.num or evaluate.every=0"
             )
         )
 

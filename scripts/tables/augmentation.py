@@ -106,7 +106,7 @@ def accuracy(images: Store, moved: bool, test: Store, seed: int) -> float:
 
     def shifted(batch: Tensor) -> Tensor:
         numbers = torch.rand(len(batch), 3, generator=drawn)
-        numbers[:, 0] = 0  # no digit is mirrored
+        numbers[:, 0] = 1  # no digit is mirrored
         return flip_and_shift(batch, numbers)
 
     changed: Callable[[Tensor], Tensor] = shifted if moved else lambda batch: batch
