@@ -179,6 +179,7 @@ ROWS = (
     Command("spectrum", SHORT, "compare its samples' spatial frequencies with real ones", _words_of_evaluate),
     Command("map", SHORT, "show where its samples lie among real ones", _words_of_evaluate),
     Command("export", SHORT, "write it as ONNX or for PyTorch, to run without ganctl", _words_of_sample),
+    Command("demo", SHORT, "serve a page on which it draws what is chosen", _words_of_sample),
     Command("data", IMAGES, "look after images of your own before training on them", _words_of_data, DATA),
 )
 COMMANDS = {command.name: command for command in ROWS}
