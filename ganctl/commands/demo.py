@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ganctl.command_line import compose
 from ganctl.command_line.jobs import Job, Typed
-from ganctl.commands.interpolate import InterpolateCommand, film_of
+from ganctl.commands.interpolate import CLASSES, InterpolateCommand, film_of
 from ganctl.commands.sample import SampleCommand, Sheet, drawing, samples_of, sheets_of
 from ganctl.commands.words.classes import ALL
 from ganctl.commands.words.seeds import MOST as MOST_SEEDS
@@ -58,7 +58,7 @@ class DemoCommand(GeneratorChoice):
 class Asked(Spec):
     """What the address of every picture may say, by the keys of the commands; what it leaves out is None."""
 
-    classes: Annotated[str, Field(alias="class")] | None = None
+    classes: Annotated[str | None, Field(alias="class")] = None
     truncation: Annotated[float, Field(gt=0, le=1000)] | None = None
 
 
@@ -88,8 +88,8 @@ class Demo:
     """
 
     trained: TrainedGenerator
-    sample: Mapping[str, Any]
-    interpolate: Mapping[str, Any]
+    sample: dict[str, Any]
+    interpolate: dict[str, Any]
     words: Sequence[str]
     _found: dict[Method, Directions] = field(default_factory=dict)
 
@@ -171,10 +171,9 @@ class Demo:
         asked = validate_texts(PathAsked, texts)
         trained, space = self.trained, self.trained.space
         space.require_images("path: shows images", "take `ganctl interpolate` for points")
-        command = validate(
-            InterpolateCommand, self.interpolate | asked.model_dump(by_alias=True, exclude_none=True)
-        )
-        rows = 1 if asked.classes not in (None, ALL) else max(1, len(space.classes))
+        given = asked.model_dump(by_alias=True, exclude_none=True)
+        command, classes = validate(InterpolateCommand, self.interpolate | given), len(space.classes)
+        rows = {None: min(CLASSES, classes), ALL: classes}.get(asked.classes, 1) or 1
         _, height, width = space.shape
         frames = frames_of(len(asked.seeds), asked.steps, command.loop)
         if frames * rows * height * width > MOST_PIXELS:

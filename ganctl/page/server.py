@@ -28,7 +28,7 @@ SECONDS = 3.0
 def require() -> None:
     """Raise `ConfigError` where the web server is not installed."""
     try:
-        import starlette
+        import starlette  # noqa: F401
         import uvicorn  # noqa: F401
     except ImportError as error:
         raise ConfigError(
