@@ -30,7 +30,7 @@ const view = () => (document.body.dataset.view = document.querySelector("input[n
 function seedsOfSamples() {
   const first = Number(find("seed").value);
   const rows = find("class").value === "all" ? model.classes.length : 1;
-  const count = Math.max(1, Math.floor(Math.min(Number(find("num").value), model.most) / rows));
+  const count = Math.min(Number(find("num").value), Math.floor(model.most / rows));
   return Array.from({ length: count }, (_, place) => first + place);
 }
 
@@ -195,10 +195,11 @@ async function begin() {
   for (const part of document.querySelectorAll(".of-images")) part.hidden = !model.images;
   find("truncating").hidden = !model.truncation;
   find("classes").hidden = !model.classes.length;
+  find("rows").disabled = model.classes.length > model.most;
   for (const name of model.classes) find("class").append(new Option(name, name));
   find("moving").hidden = !model.directions;
   for (let number = 1; number <= Math.min(model.directions, DIRECTIONS); number++) {
-    find("direction").append(new Option(`direction ${number}`, number));
+    find("direction").append(new Option(number, number));
   }
 
   find("controls").addEventListener("input", refresh);
