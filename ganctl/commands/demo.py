@@ -4,7 +4,7 @@ import base64
 import re
 import secrets
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -24,7 +24,6 @@ from ganctl.errors import ConfigError
 from ganctl.images.film import Film
 from ganctl.images.png import encoded
 from ganctl.page import server
-from ganctl.page.server import Answer
 from ganctl.registry import Spec
 from ganctl.runs.generator import GeneratorChoice, TrainedGenerator, open_generator
 from ganctl.runtime.console import say, shell_word, silenced
@@ -91,9 +90,9 @@ class Demo:
     sample: dict[str, Any]
     interpolate: dict[str, Any]
     words: Sequence[str]
-    _found: dict[Method, Directions] = field(default_factory=dict)
+    _found: dict[Method, Directions] = field(default_factory=dict, init=False)
 
-    def answers(self) -> dict[str, Answer]:
+    def answers(self) -> dict[str, Callable[[Mapping[str, str]], dict[str, Any] | bytes]]:
         """Return each name of an address with what answers it."""
         return {
             "model": self.model,

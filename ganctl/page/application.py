@@ -3,16 +3,16 @@
 import asyncio
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from pathlib import Path
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from ganctl.errors import ConfigError, GanctlError, one_line
-from ganctl.page.server import Answer
+from ganctl.errors import ConfigError, GanctlError, one_line, tells_of_memory
 
 HOSTS = frozenset({"127.0.0.1", "localhost"})
 """Names by which this machine is asked; a stranger's page that had its own name led here would send that name."""
@@ -31,11 +31,14 @@ HEADERS = {
 }
 """Of every answer: nothing from elsewhere is loaded, nothing is kept, and the address goes nowhere."""
 
+Answer = Callable[[Mapping[str, str]], dict[str, Any] | bytes]
+"""Makes JSON, or the bytes of a PNG file, of the values of an address; raises `GanctlError` for wrong ones."""
+
 
 class Application:
     """An ASGI application: the page, and answers by their names, each worked out by an executor.
 
-    All but the page's parts is answered to GET alone, by the names of this machine, to those who know the token.
+    GET alone is answered, by the names of this machine, and all but the page's parts to who knows the token.
     """
 
     def __init__(self, answers: Mapping[str, Answer], token: str, executor: Executor) -> None:
@@ -78,6 +81,10 @@ class Application:
             found = await asyncio.wrap_future(self._executor.submit(answer, dict(values)))
         except GanctlError as error:
             return _refused(400, str(error))
+        except (MemoryError, RuntimeError) as error:
+            if not tells_of_memory(error):
+                raise
+            return _refused(400, "out of memory; choose fewer samples, or start the demo with a lower batch_size=")
         return Response(found, media_type="image/png") if isinstance(found, bytes) else JSONResponse(found)
 
 

@@ -3,7 +3,6 @@
 
 const token = new URLSearchParams(location.search).get("token") ?? "";
 const find = (id) => document.getElementById(id);
-const COARSE = 128; // pixels a side below which images are enlarged as squares
 const FRAMES_PER_SECOND = 15;
 const DIRECTIONS = 20; // that can be chosen, the strongest
 
@@ -25,7 +24,7 @@ async function ask(name, keys) {
   return found;
 }
 
-const view = () => (document.body.dataset.view = document.querySelector("input[name=view]:checked").value);
+const view = () => document.querySelector("input[name=view]:checked").value;
 
 function seedsOfSamples() {
   const first = Number(find("seed").value);
@@ -55,6 +54,7 @@ function chosen() {
 }
 
 function tellValues() {
+  document.body.dataset.view = view();
   find("truncation").disabled = !find("truncate").checked;
   find("truncation-told").value = find("truncate").checked ? find("truncation").value : "off";
   const moved = find("direction").value !== "";
@@ -95,7 +95,7 @@ async function refresh() {
 }
 
 function show(image, source, alt) {
-  image.onload = () => image.classList.toggle("coarse", image.naturalWidth < COARSE * 4 && model.images);
+  image.onload = () => image.classList.toggle("coarse", model.images && image.naturalWidth < image.clientWidth);
   image.src = source;
   image.alt = alt;
 }
@@ -179,7 +179,7 @@ function advance() {
 const anySeed = () => Math.floor(Math.random() * 1_000_000);
 
 async function begin() {
-  view();
+  tellValues();
   try {
     model = await ask("model", {});
   } catch (error) {

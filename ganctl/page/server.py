@@ -1,7 +1,7 @@
 """The server of the page: one address of this machine alone, and one thread that computes."""
 
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from functools import partial
 from queue import SimpleQueue
@@ -12,9 +12,6 @@ from ganctl.errors import ConfigError
 
 T = TypeVar("T")
 P = ParamSpec("P")
-
-Answer = Callable[[Mapping[str, str]], dict[str, Any] | bytes]
-"""Makes JSON, or the bytes of a PNG file, of the values of an address; raises `GanctlError` for wrong ones."""
 
 ADDRESS = "127.0.0.1"
 

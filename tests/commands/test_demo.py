@@ -10,10 +10,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
+from http.client import HTTPConnection
 from pathlib import Path
 from threading import Thread
 from typing import Any
-from urllib.request import urlopen
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
@@ -275,8 +277,10 @@ def started(runs: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_it(number: signal.Signals, started: tuple[subprocess.Popen[str], str]) -> None:
     process, address = started
-    with urlopen(address.replace("/?", "/samples?seeds=0-3&")) as answer:  # on a connection that stays open
-        assert len(pictures(json.load(answer))) == 4
-    process.send_signal(number)
-    out, err = process.communicate(timeout=20)
+    parts = urlsplit(address)
+    with closing(HTTPConnection(parts.netloc, timeout=20)) as connection:  # which stays open, as a browser's does
+        connection.request("GET", f"/samples?seeds=0-3&{parts.query}")
+        assert len(pictures(json.load(connection.getresponse()))) == 4
+        process.send_signal(number)
+        out, err = process.communicate(timeout=20)
     assert (process.returncode, out, err) == (128 + number, "", f"ganctl: stopped by {number.name}\n")

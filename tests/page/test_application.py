@@ -21,6 +21,14 @@ def refuse(values: Mapping[str, str]) -> dict[str, Any]:
     raise ConfigError("seed: must be\nat least 0")
 
 
+def exhaust(values: Mapping[str, str]) -> dict[str, Any]:
+    raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 byte")
+
+
+def crash(values: Mapping[str, str]) -> dict[str, Any]:
+    raise RuntimeError("a mistake of ours")
+
+
 def picture(values: Mapping[str, str]) -> bytes:
     return b"PNG"
 
@@ -28,7 +36,8 @@ def picture(values: Mapping[str, str]) -> bytes:
 @pytest.fixture
 def application() -> Iterator[Application]:
     with ThreadPoolExecutor(1) as executor:
-        yield Application({"echo": echo, "refuse": refuse, "picture.png": picture}, TOKEN, executor)
+        answers = {"echo": echo, "refuse": refuse, "exhaust": exhaust, "crash": crash, "picture.png": picture}
+        yield Application(answers, TOKEN, executor)
 
 
 def test_who_knows_the_token_is_answered(application: Application) -> None:
@@ -86,7 +95,15 @@ def test_a_mistake_is_told_in_one_line(application: Application) -> None:
     assert (found.status, found.json()) == (400, {"error": "the address gives a key twice; give each once"})
     found = ask(application, "/echoes", {"token": TOKEN})
     assert found.status == 404
-    assert found.json() == {"error": "echoes: not there; there are echo, refuse, picture.png"}
+    assert found.json() == {"error": "echoes: not there; there are echo, refuse, exhaust, crash, picture.png"}
+
+
+def test_memory_that_ran_out_is_told_and_a_mistake_of_ours_is_raised(application: Application) -> None:
+    found = ask(application, "/exhaust", {"token": TOKEN})
+    assert found.status == 400
+    assert found.json()["error"].startswith("out of memory; choose fewer samples")
+    with pytest.raises(RuntimeError, match="a mistake of ours"):
+        ask(application, "/crash", {"token": TOKEN})
 
 
 @pytest.mark.parametrize("path", [f"/?token={TOKEN}", f"/echo?token={TOKEN}", "/style.css", "/echo", "/refuse"])
