@@ -163,6 +163,7 @@ ROWS = (
     Command("interpolate", SHORT, "show paths through its latents, or how it learned", _words_of_sample, PATHS),
     Command("project", SHORT, "find the latents of given images", _words_of_sample),
     Command("anomaly", SHORT, "score images by how unlike its samples they are", _words_of_sample),
+    Command("augment", SHORT, "write its images by class, as data to train on", _words_of_evaluate),
     Command("evaluate", RUN, "measure how its samples compare with real ones", _words_of_evaluate),
     Command("directions", SHORT, "draw what it has learned to change, without labels", _words_of_sample),
     Command("neighbours", SHORT, "show its samples beside the real ones nearest to them", _words_of_evaluate),
@@ -250,8 +251,8 @@ def _guarded(work: Callable[[], int | None]) -> int:
             raise
         return _report(
             ConfigError(
-                "out of memory; lower train.batch_size, the model's widths or the images' size; where a run was "
-                "evaluating, evaluate.num or evaluate.every=0"
+                "out of memory; lower train.batch_size, the model's widths or the images' size (of a trained "
+                "generator batch_size or num); where a run was evaluating, evaluate.num or evaluate.every=0"
             )
         )
 

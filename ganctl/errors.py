@@ -54,6 +54,7 @@ class MovedError(ConfigError):
 
 
 REMEDIES = {
+    errno.ENOTDIR: "a file stands where a folder is to be; name another place",
     errno.ENOSPC: "make room on the disk",
     errno.EDQUOT: "make room within your quota",
     errno.EFBIG: "raise the limit on the size of files",

@@ -44,6 +44,7 @@ def shrunk(line: str) -> list[str]:
     words = shlex.split(line, comments=True)[1:]
     if words[:1] in (["evaluate"], ["map"]):
         few = [] if "metric/features=raw" in words else ["features.steps=2", "features.width=2"]
+        few += ["metric.cas.steps=2"] if "metric=[cas]" in words else []
         return [*words, "num=60", *few]
     if words[:1] == ["neighbours"]:
         return [*words, "features.steps=2", "features.width=2"]

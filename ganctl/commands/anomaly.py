@@ -107,7 +107,7 @@ def _anomalous(asked: str | list[str], store: Store) -> Tensor:
     """Return which images are of the classes to be found, bool [count]."""
     if store.labels is None:
         raise ConfigError("anomalous: the images have no classes; leave it null")
-    strange = torch.isin(store.labels, torch.tensor(labels_of(asked, store.classes)))
+    strange = torch.isin(store.labels, torch.tensor(labels_of(asked, store.classes, "anomalous")))
     if strange.all() or not strange.any():
         found = f"{int(strange.sum()):,} of {counted(len(store), 'image')}"
         raise ConfigError(f"anomalous: {found} are of these classes; take others, or more images")

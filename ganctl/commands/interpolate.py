@@ -103,10 +103,8 @@ def _ending(path: Path) -> str:
 
 def _check(command: InterpolateCommand, file: Path | None) -> None:
     """Raise `ConfigError` for keys that contradict each other, and for an animation that cannot be written."""
-    if command.latents is not None:
-        for key in ("seeds", "truncation"):
-            if getattr(command, key) is not None:
-                raise ConfigError(f"{key}: says nothing where latents are given; leave one out")
+    if command.latents is not None and command.seeds is not None:
+        raise ConfigError("seeds: says nothing where latents are given; leave one out")
     if command.checkpoints:
         usual = {"which": "newest", "path": None, "space": "z", "steps": None, "loop": False}
         for key, value in usual.items():
@@ -129,6 +127,8 @@ def _prepare(command: InterpolateCommand, file: Path | None, trained: TrainedGen
     if command.space == "w" and not isinstance(trained.network, StyledGenerator):
         raise ConfigError("space: the model of this run has no styles; leave it z, or train model=stylegan2")
     bound = trained.truncate(command.truncation)
+    if command.latents is not None and bound is not None:
+        raise ConfigError("truncation: says nothing where latents are given; leave one out")
     if command.standing:
         trained.measure_norms(command.standing, bound)
     return bound
@@ -213,7 +213,7 @@ def _latents(
 ) -> Tensor:
     """Return the latents [count, width] that are asked for, or those of `seeds`."""
     if command.latents is not None:
-        return trained.latents_in(command.latents)
+        return trained.latents_in(command.latents)[0]
     return trained.latents_of_seeds(command.seeds or seeds, bound)
 
 

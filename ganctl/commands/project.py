@@ -137,12 +137,16 @@ def _write(
     """Write a picture of the given images over the found ones, and the latents."""
     sheet = compared(given.rows.numpy(), found.rows.numpy(), ["given", "found", "difference"])
     content = io.BytesIO()
-    np.save(content, found.latents.numpy())
+    latents = path.with_suffix(".npy" if found.labels is None else ".npz")
+    if found.labels is None:
+        np.save(content, found.latents.numpy())
+    else:
+        np.savez(content, latents=found.latents.numpy(), labels=found.labels.numpy())
     with writing(path):
-        write_whole(path.with_suffix(".npy"), content.getvalue())
+        write_whole(latents, content.getvalue())
         write_whole(path, encoded(sheet))
     say(f"{counted(len(given.rows), 'image')} of step {trained.checkpoint.header.step:,}: {path}")
-    say(f"latents: {path.with_suffix('.npy')}")
+    say(f"latents: {latents}")
 
 
 def _told(trained: TrainedGenerator, given: GivenImages, found: Projection, known: Tensor | None) -> list[str]:

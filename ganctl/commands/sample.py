@@ -143,7 +143,7 @@ def _check(command: SampleCommand, file: Path | None) -> None:
     """Raise `ConfigError` for keys that contradict each other."""
     refuse_two_counts(command.num, command.seed, command.seeds)
     if command.latents is not None:
-        given = [key for key in ("num", "seed", "seeds", "truncation") if getattr(command, key) is not None]
+        given = [key for key in ("num", "seed", "seeds") if getattr(command, key) is not None]
         if given:
             raise ConfigError(f"{given[0]}: says nothing where latents has one for each sample; leave one out")
     if command.images and file is not None:
@@ -204,6 +204,8 @@ def sheets_of(command: SampleCommand, trained: TrainedGenerator, direction: Tens
     That is one sheet, or in a sweep one for each code. Raises `ConfigError` for what the generator cannot do.
     """
     bound = trained.truncate(command.truncation)
+    if command.latents is not None and bound is not None:
+        raise ConfigError("truncation: bounds latents that are drawn, and latents gives them; leave one out")
     sheets = _sheets(command, trained, bound, direction)
     if command.standing:
         trained.measure_norms(command.standing, bound)
@@ -215,9 +217,12 @@ def _sheets(
 ) -> list[Sheet]:
     """Return the sheets of latents within a bound."""
     names = trained.space.classes
+    given = None if command.latents is None else trained.latents_in(command.latents)
     chosen = labels_of(command.classes, names) if command.classes is not None and _in_rows(command) else None
-    latents = _latents(command, trained, bound, len(chosen or [0]))
-    if chosen is None:
+    latents = _latents(command, trained, bound, len(chosen or [0]), given[0] if given else None)
+    if chosen is None and command.classes is None and given is not None and given[1] is not None:
+        labels: Tensor | None = given[1]
+    elif chosen is None:
         labels = labels_in_turn(command.classes, names, command.seeds or range(len(latents)))
     else:
         labels = torch.tensor(chosen).repeat_interleave(len(latents) // len(chosen))
@@ -260,9 +265,10 @@ def _repeated(key: str, latents: Tensor, labels: Tensor | None, columns: int) ->
     return Sheet(latents.repeat_interleave(columns, 0), every, columns, rows)
 
 
-def _latents(command: SampleCommand, trained: TrainedGenerator, bound: float | None, lines: int) -> Tensor:
-    """Return latents [count, width] within a bound; each of the `lines` has the same seeds, or those of a file."""
-    given = None if command.latents is None else trained.latents_in(command.latents)
+def _latents(
+    command: SampleCommand, trained: TrainedGenerator, bound: float | None, lines: int, given: Tensor | None
+) -> Tensor:
+    """Return latents [count, width] within a bound; each of the `lines` has the same seeds, or the given ones."""
     count = _count(command, lines) if given is None else lines * len(given)
     if count > MOST_SEEDS:
         raise ConfigError(f"class: would draw {count:,} samples; the most is {MOST_SEEDS:,}")

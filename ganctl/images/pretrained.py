@@ -53,7 +53,7 @@ def open_image_network(
     """Return a classifier of torchvision, up to the last of `layers`, frozen and in evaluation mode.
 
     `weights` is a .safetensors file with torchvision's names; None means random weights by the seed, which is
-    reported. `key` is the place of these settings in the config, for messages.
+    reported. `key` is the place of these settings in the config, for messages, "" for the top.
 
     Raises `ConfigError` for an unknown network or layer, or weights that do not fit.
     """
@@ -71,7 +71,7 @@ def open_image_network(
     if weights is None:
         say(f"{name} has random weights, for none are given; name a .safetensors file to compare what it learnt")
     else:
-        _load(body, weights, name, f"{key}.weights")
+        _load(body, weights, name, f"{key}.weights".removeprefix("."))
     return ImageNetwork(body, value_range).requires_grad_(False).eval()
 
 

@@ -103,12 +103,28 @@ class TrainedGenerator:
         sources = (generator(CPU, "sample", seed) for seed in seeds)
         return torch.stack([self.latents.draw((), source, torch.float32, bound) for source in sources])
 
-    def latents_in(self, path: str) -> Tensor:
-        """Return the latents of a .npy file, float [count, width] or [width].
+    def latents_in(self, path: str) -> tuple[Tensor, Tensor | None]:
+        """Return the latents of a file, float [count, width] or [width], and their labels, int64 [count], if any.
 
-        Raises `DataError` for a file that cannot be read or holds others.
+        A .npy file holds latents alone, an .npz file `latents` and maybe `labels`. Raises `DataError` for a file
+        that cannot be read or holds others.
         """
-        values = NumpyFile(path, "latents").read(None)
+        file = NumpyFile(path, "latents")
+        names = file.names()
+        if file.is_archive and "latents" not in names:
+            raise DataError(f"latents: {path} holds {', '.join(names) or 'no array'}, and no array 'latents'")
+        latents = self._latents_of(file.read("latents" if file.is_archive else None), path)
+        if not self.space.classes or "labels" not in names:
+            return latents, None
+        labels = file.read("labels")
+        if labels.shape != latents.shape[:1] or labels.dtype.kind not in "iu":
+            found = f"{labels.dtype} [{','.join(map(str, labels.shape))}]"
+            raise DataError(f"latents: {path} holds labels {found}; they must be whole numbers [{len(latents)}]")
+        if not ((labels >= 0) & (labels < len(self.space.classes))).all():
+            raise DataError(f"latents: {path} holds labels beyond the classes 0–{len(self.space.classes) - 1}")
+        return latents, torch.from_numpy(labels.astype(np.int64))
+
+    def _latents_of(self, values: np.ndarray, path: str) -> Tensor:
         width = self.latents.width
         if values.dtype.kind != "f" or values.ndim not in (1, 2) or values.shape[-1] != width or not values.size:
             found = f"{values.dtype} [{','.join(map(str, values.shape))}]"

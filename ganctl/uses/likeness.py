@@ -76,6 +76,6 @@ def _features(trained: TrainedGenerator, weights: str | None) -> Describe:
         except ConfigError as error:
             raise ConfigError(f"features: {error}; take features=0, or weights of vgg16") from error
         return lambda images: discriminator.features(images).flatten(1)
-    network = open_image_network("vgg16", "vgg16", VGG16, weights, 0, trained.space.value_range)
+    network = open_image_network("", "vgg16", VGG16, weights, 0, trained.space.value_range)
     network.to(trained.device.torch_device, trained.device.dtype)
     return lambda images: torch.cat([layer.flatten(1) for layer in network(images)], 1)

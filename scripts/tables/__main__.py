@@ -10,6 +10,7 @@ from scripts.tables import few, labels, losses, mixtures, quality, stacked, tria
 from scripts.tables.launch import Launcher, Processes
 from scripts.tables.table import Job, Table, command, jobs
 
+PROOFS = ("augmentation", "anomaly")
 TABLES = {table.name: table for table in (mixtures.TABLE, stacked.TABLE, losses.TABLE)}
 STOPPED = 130
 
@@ -99,7 +100,7 @@ def main(table: Table, arguments: Sequence[str], launcher: Launcher) -> int:
 def entry_point() -> int:
     """Run the command line of this process and return its exit code."""
     name, *arguments = sys.argv[1:] or [""]
-    names = (*TABLES, trials.NAME, few.NAME, quality.NAME)
+    names = (*TABLES, *PROOFS, trials.NAME, few.NAME, quality.NAME)
     if name not in names:
         print(f"scripts.tables: which table? There are {', '.join(names)}", file=sys.stderr)
         return 2
@@ -110,6 +111,11 @@ def entry_point() -> int:
             return few.main(arguments, Processes())
         if name == quality.NAME:
             return quality.main(arguments, Processes(), Processes(quality.PLAIN))
+        if name in PROOFS:
+            from scripts.tables import anomaly, augmentation, proof  # which import torch
+
+            found = {each.PROOF.name: each.PROOF for each in (augmentation, anomaly)}
+            return proof.main(found[name], arguments, Processes())
         return main(TABLES[name], arguments, Processes())
     except GanctlError as error:
         print(f"scripts/tables/{name}: {error}", file=sys.stderr)

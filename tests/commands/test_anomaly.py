@@ -88,11 +88,11 @@ def test_a_conditional_generator_makes_images_again_by_the_nearest_class(workspa
         (["data=array", "data.path=none.npz"], 3, "data.path: none.npz does not exist"),
         (["data=arr"], 2, "data: there is no 'arr' (did you mean 'array'?)"),
         (["data=array", "data.path=large.npz", "anomalous=3"], 3, "data: holds 16×16"),
-        (["anomalous=cow"], 2, "class: unknown class 'cow'"),
+        (["anomalous=cow"], 2, "anomalous: unknown class 'cow'"),
         (["anomalous=[cat,dog]"], 2, "anomalous: 8 of 8 images are of these classes"),
         (["method=guess"], 2, "method: must be 'encoder' or 'search', not 'guess'"),
         (["out=a.json"], 2, "out: a.json would be a file of another kind than .csv"),
-        (["weights=none.safetensors"], 2, "vgg16.weights: none.safetensors does not exist"),
+        (["weights=none.safetensors"], 2, "weights: none.safetensors does not exist"),
         (["encoder.step=5"], 2, "encoder.step: unknown key (did you mean 'encoder.steps'?)"),
     ],
 )

@@ -180,3 +180,11 @@ def test_a_size_is_told_by_a_key_that_the_data_has(workspace: Path, cli: Cli) ->
         "data.resolution: dcgan cannot make 30×30 pixels, which do not halve down to 4–7; take 28 or 32"
         in outcome.err
     )
+
+
+@pytest.mark.parametrize("command", ["sample", "interpolate", "project", "augment", "directions", "export"])
+def test_a_place_below_a_file_is_refused_before_anything_is_read(command: str, workspace: Path, cli: Cli) -> None:
+    Path("taken").write_bytes(b"mine")
+    outcome = cli(command, "run", "out=taken/made")
+    assert (outcome.code, outcome.err.count("\n")) == (2, 1)
+    assert outcome.err.startswith("ganctl: taken/made: cannot be written (Not a directory); a file stands where")

@@ -23,11 +23,11 @@ def test_generated_images_are_found_again(animals: Path, cli: Cli) -> None:
     assert cli("sample", "run", "device=cpu", "seeds=0-3", "out=known.npy").code == 0
     outcome = cli(*PROJECT, "seeds=0-3", "out=p.png", "batch_size=3")
     first, second, *lines = outcome.out.splitlines()
-    assert (outcome.code, first, second) == (0, "4 images of step 1: p.png", "latents: p.npy")
+    assert (outcome.code, first, second) == (0, "4 images of step 1: p.png", "latents: p.npz")
     assert [line.split(":")[0] for line in lines] == ["seed 0", "seed 1", "seed 2", "seed 3"]
     assert [line.split(", ")[1] for line in lines] == ["class cat", "class dog", "class cat", "class dog"]
     assert all(float(line.split()[2]) < 1 for line in lines), lines
-    assert cli("sample", "run", "device=cpu", "latents=p.npy", "out=found.npy").code == 0
+    assert cli("sample", "run", "device=cpu", "latents=p.npz", "out=found.npy").code == 0
     away = np.load("found.npy").astype(int) - np.load("known.npy").astype(int)
     assert np.abs(away).max() <= 3
     with Image.open("p.png") as image:
@@ -45,14 +45,15 @@ def test_images_of_files_are_taken_in_the_size_of_the_generator(animals: Path, c
     told = outcome.out.splitlines()
     assert told[0] == "image: resized to 8×8 pixels, first pictures/b.png of 40×30"
     assert told[1] == "image: the first 2 of 3 images; num=… takes more"
-    (written,) = Path("outputs/run/projections").glob("step-00000001-image-pictures-*.npy")
+    (written,) = Path("outputs/run/projections").glob("step-00000001-image-pictures-*.npz")
     assert told[2] == f"2 images of step 1: {written.with_suffix('.png')}"
     assert [line.rpartition(", ")[2] for line in told[4:]] == ["class dog", "class dog"]
-    assert np.load(written).shape == (2, 2)
+    assert np.load(written)["latents"].shape == (2, 2)
+    assert np.load(written)["labels"].tolist() == [1, 1]
     assert cli(*PROJECT, "image=pictures", "num=2", "class=cat").code == 0
-    assert len(list(written.parent.glob("*.npy"))) == 2
+    assert len(list(written.parent.glob("*.npz"))) == 2
     assert cli(*PROJECT, "image=pictures/a.png", "features=0", "out=one.png").code == 0
-    assert np.load("one.npy").shape == (1, 2)
+    assert np.load("one.npz")["latents"].shape == (1, 2)
 
 
 def test_images_of_16_bits_and_damaged_ones(animals: Path, cli: Cli) -> None:
@@ -84,7 +85,7 @@ def test_no_candidate_is_the_latents_that_are_to_be_found(workspace: Path, cli: 
         (["image=empty"], 3, "image: empty holds no images"),
         (["image=a.png", "class=cow"], 2, "class: unknown class 'cow'"),
         (["image=a.png", "features=2"], 2, "features: must be at most 1.0, not 2"),
-        (["image=a.png", "weights=none.safetensors"], 2, "vgg16.weights: none.safetensors does not exist"),
+        (["image=a.png", "weights=none.safetensors"], 2, "weights: none.safetensors does not exist"),
         (["image=a.png", "out=p.npy"], 2, "out: p.npy would be a file of another kind than .png"),
     ],
 )
@@ -112,3 +113,21 @@ def test_points_are_refused(trained: Path, cli: Cli) -> None:
     outcome = cli(*PROJECT, "seeds=1")
     assert (outcome.code, outcome.err.count("\n")) == (2, 1)
     assert "project: compares images, but the data is points of 2 dimensions" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("arrays", "told"),
+    [
+        ({"found": np.zeros((2, 2), np.float32)}, "latents.npz holds found, and no array 'latents'"),
+        ({"latents": np.zeros((2, 2), np.float32), "labels": np.array([0.5, 1])}, "holds labels float64 [2];"),
+        ({"latents": np.zeros((2, 2), np.float32), "labels": np.array([0, 2])}, "holds labels beyond the classes"),
+    ],
+)
+def test_a_file_of_other_latents_is_one_line(
+    animals: Path, cli: Cli, arrays: dict[str, np.ndarray], told: str
+) -> None:
+    np.savez("latents.npz", **arrays)  # type: ignore[arg-type]
+    outcome = cli("sample", "run", "device=cpu", "latents=latents.npz")
+    assert (outcome.code, outcome.err.count("\n")) == (3, 1)
+    assert outcome.err.startswith("ganctl: latents: ")
+    assert told in outcome.err

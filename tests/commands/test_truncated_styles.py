@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from ganctl.api import load
 from ganctl.checkpoints import file as checkpoint
 from scripts.soaks.configs import small_words
 from tests.conftest import Cli
@@ -34,3 +35,12 @@ def test_truncation_moves_styles_to_the_mean_that_training_has_followed(
     assert np.array_equal(whole, same)
     assert np.ptp(whole, 0).max() > np.ptp(half, 0).max() > np.ptp(least, 0).max()
     assert np.ptp(least, 0).max() <= 1
+
+
+def test_latents_of_a_file_are_drawn_by_truncated_styles(workspace: Path, cli: Cli) -> None:
+    words = small_words("train.steps=1", "name=run", model="stylegan2")
+    assert cli("train", *words).code == 0
+    np.save("latents.npy", load("run", device="cpu").latents(6, seed=0))
+    given = ["sample", "run", "device=cpu", "latents=latents.npy", "truncation=0.5", "out=given.npy"]
+    assert cli(*given).code == 0
+    assert np.array_equal(np.load("given.npy"), drawn(cli, "truncation=0.5", "seed=0"))

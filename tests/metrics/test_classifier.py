@@ -69,7 +69,7 @@ def test_it_is_taught_once_and_then_found(
     def refuse(*_: object) -> None:
         raise AssertionError("taught again")
 
-    monkeypatch.setattr(Classifier, "_teach", refuse)
+    monkeypatch.setattr(Classifier, "teach", refuse)
     look, cache = taught
     again = opened(digits, cache)
     assert (again.identity, again.accuracy) == (look.identity, look.accuracy)
@@ -129,8 +129,8 @@ def test_the_share_right_is_counted() -> None:
 
     pictures = torch.tensor([0, 255, 0, 255]).byte()[:, None, None, None].expand(-1, 8, 8, 1)
     store = Store(pictures, torch.tensor([1, 0, 1, 1]), ("a", "b"))
-    assert share_right(Dark(1, 2, 1, 8), store, torch.arange(4)) == 0.75
-    assert share_right(Dark(1, 2, 1, 8), store, torch.tensor([2, 3])) == 0.5
+    assert share_right(Dark(1, 2, 1, 8), store.samples.split(3), store.labels) == 0.75
+    assert share_right(Dark(1, 2, 1, 8), [store.samples[2:]], store.labels[2:]) == 0.5
 
 
 def test_larger_pictures_are_resized_which_is_stated(digits: Store) -> None:

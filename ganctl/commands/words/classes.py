@@ -45,20 +45,20 @@ Classes = Annotated[str | list[str] | None, BeforeValidator(parse_classes)]
 """One class, all, or a list of classes, as text."""
 
 
-def labels_of(asked: str | list[str], names: Sequence[str]) -> list[int]:
-    """Return the labels of the classes that are asked for, each of which has a name in `names`.
+def labels_of(asked: str | list[str], names: Sequence[str], key: str = "class") -> list[int]:
+    """Return the labels of the classes that a key asks for, each of which has a name in `names`.
 
-    A name wins over a number. Raises `ConfigError` for classes that are not there, or asked for twice, and where
-    there are none.
+    A name wins over a number. Raises `ConfigError` that names the key for classes that are not there, or asked for
+    twice, and where there are none.
     """
     _require_classes(names)
     if asked == ALL:
         return list(range(len(names)))
     labels: dict[int, None] = {}
     for text in [asked] if isinstance(asked, str) else asked:
-        label = names.index(text) if text in names else _number(text, names)
+        label = names.index(text) if text in names else _number(text, names, key)
         if label in labels:
-            raise ConfigError(f"class: {names[label]} is asked for twice; name each class once")
+            raise ConfigError(f"{key}: {names[label]} is asked for twice; name each class once")
         labels[label] = None
     return list(labels)
 
@@ -79,7 +79,7 @@ def label_of(asked: str | int, names: Sequence[str]) -> int:
     _require_classes(names)
     if isinstance(asked, str):
         return labels_of([asked], names)[0]
-    return _number(str(asked), names)
+    return _number(str(asked), names, "class")
 
 
 def _require_classes(names: Sequence[str]) -> None:
@@ -90,18 +90,18 @@ def _require_classes(names: Sequence[str]) -> None:
         )
 
 
-def _number(text: str, names: Sequence[str]) -> int:
-    """Return the number of a class that is asked for by it."""
+def _number(text: str, names: Sequence[str], key: str) -> int:
+    """Return the number of a class that a key asks for by it."""
     if re.fullmatch(r"-?\d+", text, re.ASCII):
         if re.fullmatch(r"0*\d{1,9}", text) and int(text) < len(names):
             return int(text)
         raise ConfigError(
-            f"class: there is no class {text}; {counted(len(names), 'class')} are numbered from 0 to "
+            f"{key}: there is no class {text}; {counted(len(names), 'class')} are numbered from 0 to "
             f"{len(names) - 1:,}"
         )
     more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
     there = ", ".join(name if len(name) <= LONGEST else f"{name[:LONGEST]}…" for name in names[:SHOWN])
-    raise ConfigError(f"class: unknown class '{text}'{nearest(text, names)}; there are {there}{more}")
+    raise ConfigError(f"{key}: unknown class '{text}'{nearest(text, names)}; there are {there}{more}")
 
 
 def caption(name: str, label: int) -> str:

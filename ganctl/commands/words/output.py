@@ -1,7 +1,9 @@
 """Where a command's results go: to a file, told by its ending, or into a folder."""
 
 import contextlib
+import errno
 import hashlib
+import os
 import re
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
@@ -24,9 +26,12 @@ LONGEST = 40
 def file_named(out: str | None, endings: Collection[str]) -> Path | None:
     """Return the file that `out` names, with one of the endings, or None for a folder and for no `out`.
 
-    A folder that exists is one whatever its name. Raises `ConfigError` for a file of another ending.
+    A folder that exists is one whatever its name. Raises `ConfigError` for a file of another ending, and
+    `WriteError` for a place where nothing can be written, before anything is computed.
     """
     path = Path(out or "")
+    if out is not None:
+        _require_place(path)
     ending = path.suffix.removeprefix(".").lower()
     if out is None or path.is_dir() or out.endswith("/") or ending not in FILES:
         return None
@@ -36,6 +41,17 @@ def file_named(out: str | None, endings: Collection[str]) -> Path | None:
             f"out: {out} would be a file of another kind than {known}; take one of these, or a folder"
         )
     return path
+
+
+def _require_place(path: Path) -> None:
+    """Raise `WriteError` for a place below a file, or below a folder in which nothing can be made."""
+    above = path if path.is_dir() else path.parent
+    while not above.exists():
+        above = above.parent
+    if not above.is_dir():
+        raise WriteError.of(path, errno.ENOTDIR)
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise WriteError.of(path, errno.EACCES)
 
 
 @contextlib.contextmanager

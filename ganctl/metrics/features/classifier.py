@@ -1,7 +1,7 @@
 """A classifier that learns the data's own classes, offline and in minutes."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Annotated, Literal
@@ -16,6 +16,7 @@ from ganctl.metrics.extractor import EXTRACTORS, KEY, Extracted, Extractor, Feat
 from ganctl.metrics.features.teaching import batches_of, learn, resized, unit
 from ganctl.metrics.features.whitened import Whitened, WhitenedNetwork
 from ganctl.metrics.tensor_cache import TensorCache, digest
+from ganctl.registry import Component
 from ganctl.runtime.console import say
 from ganctl.runtime.randomness import permutation, seeded
 
@@ -29,23 +30,54 @@ MOST_HELD_OUT = 10_000
 COLOURS = 3
 
 
-@EXTRACTORS.register
-class Classifier(FeatureExtractor):
-    """The last hidden layer and the logits of a convolutional network that has learnt the data's labels.
+class Lessons(Component):
+    """How a classifier is taught: its network, and the course of its updates.
 
-    It is trained on the CPU by one thread, so that the same data and settings give the same bits, and cached.
     Colour images, whose classes are harder to tell, have a network of their own, if `colour` is given.
-    Distances in its features compare runs on the same data; they are not a published FID.
     """
 
-    name: Literal["classifier"]
     width: Annotated[int, Field(ge=1, le=1024)]
     side: Annotated[int, Field(ge=8, le=256)]
     steps: Annotated[int, Field(ge=1, le=10_000_000)]
     batch_size: Annotated[int, Field(ge=2, le=65_536)]
     lr: Annotated[float, Field(gt=0)]
-    seed: Annotated[int, Field(ge=0)]
     colour: Whitened | None
+
+    def network(self, labelled: Store, seed: int) -> "Judge":
+        """Return an untaught network for the images and classes of a store."""
+        channels, classes = labelled.space.shape[0], len(labelled.classes)
+        with seeded(seed, "classifier"):
+            if self.colour is not None and channels == COLOURS:
+                return WhitenedNetwork(channels, classes, self.colour.widths, self.side)
+            return Network(channels, classes, self.width, self.side)
+
+    def teach(self, network: "Judge", labelled: Store, taught: Tensor, seed: int) -> None:
+        """Teach the labels of the images in rows of a store, on the CPU by one thread: the same bits each time.
+
+        The small network learns by Adam, its rate falling from `lr` to 0 by a cosine.
+        """
+        assert labelled.labels is not None
+        with torch.enable_grad(), exact_fp32(), single_thread():
+            if isinstance(network, WhitenedNetwork):
+                assert self.colour is not None
+                self.colour.teach(network, labelled, taught, seed)
+                return
+            batches = batches_of(labelled, self.batch_size, seed, taught)
+            optimizer = torch.optim.Adam(network.parameters(), self.lr)
+            schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, self.steps)
+            learn(network, labelled.labels, batches, optimizer, schedule, self.steps)
+
+
+@EXTRACTORS.register
+class Classifier(Lessons, FeatureExtractor):
+    """The last hidden layer and the logits of a convolutional network that has learnt the data's labels.
+
+    It is taught once and cached. Distances in its features compare runs on the same data; they are not a published
+    FID.
+    """
+
+    name: Literal["classifier"]
+    seed: Annotated[int, Field(ge=0)]
 
     def open(self, reference: Reference) -> Extractor:
         """Return the classifier; raise `ConfigError` for points, `DataError` for images without labels."""
@@ -58,13 +90,8 @@ class Classifier(FeatureExtractor):
                 f"{KEY}: classifier is taught by labels, and this data has {has}; give each class a folder of its "
                 f"own, or take {KEY}=torchvision, or raw for small images"
             )
-        channels, classes = labelled.space.shape[0], len(labelled.classes)
-        network: Judge
-        with seeded(self.seed, "classifier"):
-            if self.colour is not None and channels == COLOURS:
-                network = WhitenedNetwork(channels, classes, self.colour.widths, self.side)
-            else:
-                network = Network(channels, classes, self.width, self.side)
+        classes = len(labelled.classes)
+        network = self.network(labelled, self.seed)
         accuracy = self._teach_or_find(network, labelled, reference.cache)
         network.to(memory_format=torch.channels_last).to(reference.device).requires_grad_(False).eval()
         planes = reference.store.space.shape[0] if source.stacked else 1
@@ -84,8 +111,10 @@ class Classifier(FeatureExtractor):
     def _teach_or_find(self, network: "Judge", labelled: Store, cache: str) -> float:
         """Give the network its weights; return the share of held-out images that it classifies right."""
         cached = TensorCache(cache, "classifiers")
-        unused = set() if isinstance(network, WhitenedNetwork) else {"colour"}
-        question = [CLASSIFIER_VERSION, self.model_dump(exclude=unused), labelled.fingerprint]
+        settings = self.model_dump(exclude={"colour"})
+        if isinstance(network, WhitenedNetwork):
+            settings |= self.model_dump(include={"colour"})
+        question = [CLASSIFIER_VERSION, settings, labelled.fingerprint]
         forms = {name: (value.dtype, tuple(value.shape)) for name, value in _answer(network, 0.0).items()}
         if (found := cached.read(question, forms)) is not None:
             accuracy = found.pop("accuracy").item()
@@ -93,27 +122,17 @@ class Classifier(FeatureExtractor):
             return accuracy
         started = time.monotonic()
         taught, held_out = split(labelled, self.seed)
-        with torch.enable_grad(), exact_fp32(), single_thread():
-            self._teach(network, labelled, taught)
-            accuracy = share_right(network, labelled, held_out)
+        assert labelled.labels is not None
+        self.teach(network, labelled, taught, self.seed)
+        with exact_fp32(), single_thread():
+            parts = (labelled.samples[part] for part in held_out.split(256))
+            accuracy = share_right(network, parts, labelled.labels[held_out])
         say(
             f"classifier of {len(labelled.classes)} classes taught in {time.monotonic() - started:.0f} s: "
             f"{accuracy:.2%} of {len(held_out):,} held-out images right"
         )
         cached.write(question, _answer(network, accuracy))
         return accuracy
-
-    def _teach(self, network: "Judge", labelled: Store, taught: Tensor) -> None:
-        """Teach the labels: the small network by Adam, its rate falling from `lr` to 0 by a cosine."""
-        if isinstance(network, WhitenedNetwork):
-            assert self.colour is not None
-            self.colour.teach(network, labelled, taught, self.seed)
-            return
-        assert labelled.labels is not None
-        batches = batches_of(labelled, self.batch_size, self.seed, taught)
-        optimizer = torch.optim.Adam(network.parameters(), self.lr)
-        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, self.steps)
-        learn(network, labelled.labels, batches, optimizer, schedule, self.steps)
 
 
 def _answer(network: "Judge", accuracy: float) -> dict[str, Tensor]:
@@ -186,13 +205,13 @@ def split(labelled: Store, seed: int) -> tuple[Tensor, Tensor]:
 
 
 @torch.no_grad()
-def share_right(network: Judge, store: Store, rows: Tensor) -> float:
-    """Return the share of images in rows of a store that the network classifies right, 0 to 1."""
-    assert store.labels is not None
-    right = 0
-    for part in rows.split(256):
-        right += int((network(unit(store.samples[part]))[1].argmax(1) == store.labels[part]).sum())
-    return right / len(rows)
+def share_right(network: Judge, images: Iterable[Tensor], labels: Tensor) -> float:
+    """Return the share of images, uint8 chunks [n, height, width, channels], that a network classifies right.
+
+    `labels` are those of all chunks, int64 [count].
+    """
+    found = torch.cat([network(unit(part))[1].argmax(1) for part in images])
+    return int((found == labels).sum()) / len(labels)
 
 
 @contextmanager
