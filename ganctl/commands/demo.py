@@ -154,8 +154,10 @@ class Demo:
         refuse_two_counts(asked.num, asked.seed, asked.seeds)
         lines = len(self.trained.space.classes) if asked.classes == ALL else 1
         count = asked.num if asked.seeds is None else lines * len(asked.seeds)
-        if count is None or count > self._most():
-            raise ConfigError(f"num: must be given, or seeds, and be at most {self._most():,} samples in all")
+        if count is None:
+            raise ConfigError("num: how many samples? Give num, or seeds")
+        if count > (most := self._most()):
+            raise ConfigError(f"num: {count:,} samples in all; the page draws {most:,} of this model at most")
         if asked.direction is not None and asked.strength is None:
             raise ConfigError("strength: must be given with direction, such as strength=2")
         command = validate(SampleCommand, self.sample | asked.model_dump(by_alias=True, exclude_none=True))

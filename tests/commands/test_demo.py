@@ -173,9 +173,9 @@ def test_the_page_is_told_what_the_model_can_do(served: Callable[..., Answers]) 
 @pytest.mark.parametrize(
     ("query", "told"),
     [
-        ("samples", "num: must be given, or seeds, and be at most 64 samples in all"),
-        ("samples num=65", "num: must be given, or seeds, and be at most 64 samples in all"),
-        ("samples seeds=0-9 class_=all", "num: must be given, or seeds, and be at most 64 samples in all"),
+        ("samples", "num: how many samples? Give num, or seeds"),
+        ("samples num=65", "num: 65 samples in all; the page draws 64 of this model at most"),
+        ("samples seeds=0-9 class_=all", "num: 100 samples in all; the page draws 64"),
         ("samples num=0", "num: must be at least 1, not '0'"),
         ("samples num=four", "num: must be a whole number, not 'four'"),
         ("samples num=4 seed=-1", "seed: must be at least 0, not '-1'"),
@@ -226,7 +226,7 @@ def test_large_images_are_fewer(served: Callable[..., Answers], monkeypatch: pyt
     ask = served("labelled")
     assert ask("model")["most"] == 5
     assert len(ask("samples", num=5)["images"]) == 5
-    assert ask("samples", num=6)["error"].startswith("num: must be given, or seeds, and be at most 5 samples")
+    assert ask("samples", num=6)["error"].startswith("num: 6 samples in all; the page draws 5")
     assert len(ask("path", seeds="1,2", steps=3, class_=0)["images"]) == 5
     for more in ({"steps": 4, "class_": 0}, {"steps": 0}):
         assert ask("path", seeds="1,2", **more)["error"].startswith("steps: the page draws fewer images")
