@@ -16,7 +16,7 @@ from ganctl.commands import train as command_train
 from ganctl.commands.words.classes import label_of, labels_in_turn
 from ganctl.errors import ConfigError, counted
 from ganctl.plugins import import_plugins
-from ganctl.runs.generator import AT_ONCE, GeneratorCommand, TrainedGenerator, open_generator
+from ganctl.runs.generator import AT_ONCE, GeneratorChoice, TrainedGenerator, open_generator
 from ganctl.runtime.signals import Signals
 from ganctl.validation import validate
 
@@ -138,8 +138,8 @@ def load(
     values = job.values()
     settings = {"name": device, "precision": precision}
     asked = {"ckpt": os.fspath(run), "which": which, "ema": ema, "device": values["device"] | settings}
-    known = {key: values[key] for key in GeneratorCommand.model_fields}
-    return LoadedGenerator(open_generator(validate(GeneratorCommand, known | asked)))
+    known = {key: values[key] for key in GeneratorChoice.model_fields}
+    return LoadedGenerator(open_generator(validate(GeneratorChoice, known | asked)))
 
 
 def train(*words: str) -> Path:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from ganctl.command_line.jobs import Job, Typed
-from ganctl.errors import ConfigError, GanctlError, Stopped, nearest, one_line
+from ganctl.errors import ConfigError, GanctlError, Stopped, nearest, one_line, tells_of_memory
 from ganctl.runtime.signals import Signals
 from ganctl.runtime.version import __version__
 
@@ -37,16 +37,6 @@ A run is named by its folder, by its name below outputs/, or as latest, and a ch
 the same. `ganctl <command> --help` lists the command's choices and keys; docs/ explains them.
 Exit codes: 0 done, 2 wrong command or config, 3 data, 4 checkpoint, 5 training diverged, 128+n signal n.
 """
-
-
-OUT_OF_MEMORY = (
-    "OutOfMemoryError",
-    "MemoryError",
-    "can't allocate memory",
-    "Storage size calculation overflowed",
-    "cannot be represented as a SymInt",
-)
-"""Of which an error has one in its class or its text when memory ran out, or could never have held a tensor."""
 
 
 @dataclass(frozen=True)
@@ -180,6 +170,7 @@ ROWS = (
     Command("spectrum", SHORT, "compare its samples' spatial frequencies with real ones", _words_of_evaluate),
     Command("map", SHORT, "show where its samples lie among real ones", _words_of_evaluate),
     Command("export", SHORT, "write it as ONNX or for PyTorch, to run without ganctl", _words_of_sample),
+    Command("demo", SHORT, "serve a page on which it draws what is chosen", _words_of_sample),
     Command("data", IMAGES, "look after images of your own before training on them", _words_of_data, DATA),
 )
 COMMANDS = {command.name: command for command in ROWS}
@@ -256,7 +247,7 @@ def _guarded(work: Callable[[], int | None]) -> int:
             raise
         return _report(ConfigError(f"{error.filename or 'the system'}: {error.strerror}"))
     except (MemoryError, RuntimeError) as error:
-        if not any(word in f"{type(error).__name__} {error}" for word in OUT_OF_MEMORY):
+        if not tells_of_memory(error):
             raise
         return _report(
             ConfigError(

@@ -103,6 +103,21 @@ class Stopped(BaseException):
         self.exit_code = 128 + number
 
 
+OUT_OF_MEMORY = (
+    "OutOfMemoryError",
+    "MemoryError",
+    "can't allocate memory",
+    "Storage size calculation overflowed",
+    "cannot be represented as a SymInt",
+)
+"""Of which an error has one in its class or its text when memory ran out, or could never have held a tensor."""
+
+
+def tells_of_memory(error: Exception) -> bool:
+    """Return whether an error of any class says that memory ran out."""
+    return any(word in f"{type(error).__name__} {error}" for word in OUT_OF_MEMORY)
+
+
 LONGEST_LINE = 1000
 """Characters of one line to a user; of longer ones the middle is left out."""
 

@@ -26,13 +26,31 @@ def validate(schema: type[S], values: Mapping[str, Any]) -> S:
         problems = error.errors(include_url=False)
     if (corrected := _as_typed(values, problems)) is not None:
         return validate(schema, corrected)
+    raise _refusal(schema, values, problems)
+
+
+def validate_texts(schema: type[S], texts: Mapping[str, str]) -> S:
+    """Return values that all came as text, such as those of an address, as an object of the schema.
+
+    Raises `ConfigError` as `validate` does.
+    """
+    _check_storable(texts)
+    try:
+        return schema.model_validate_strings(texts)
+    except ValidationError as error:
+        problems = error.errors(include_url=False)
+    raise _refusal(schema, texts, problems)
+
+
+def _refusal(schema: type[Spec], values: Mapping[str, Any], problems: list[Any]) -> ConfigError:
+    """Return the error that names the first of pydantic's findings."""
     lines = [_explain(schema, values, problem["loc"], problem) for problem in problems]
     more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""
     first = problems[0]
     if first["type"] == "union_tag_invalid":
         key = ".".join(map(str, _typed_path(values, first["loc"])))
-        raise UnknownNameError(lines[0] + more, key, str(first["ctx"]["tag"]))
-    raise ConfigError(lines[0] + more)
+        return UnknownNameError(lines[0] + more, key, str(first["ctx"]["tag"]))
+    return ConfigError(lines[0] + more)
 
 
 def _as_typed(values: Mapping[str, Any], problems: list[Any]) -> Mapping[str, Any] | None:
@@ -89,7 +107,10 @@ def _explain(schema: type[Spec], values: Mapping[str, Any], place: tuple[int | s
         "literal_error": "must be {expected}",
         "int_type": "must be a whole number",
         "int_from_float": "must be a whole number",
+        "int_parsing": "must be a whole number",
+        "int_parsing_size": "must lie within 64 bits",
         "float_type": "must be a number",
+        "float_parsing": "must be a number",
         "finite_number": "must be a finite number",
         "bool_type": "must be true or false",
         "string_type": "must be text",

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from ganctl.commands.demo import DemoCommand, PathAsked, SamplesAsked
 from ganctl.commands.evaluate import EvaluateCommand
 from ganctl.commands.sample import SampleCommand
 from ganctl.config import ONE_OF, SEVERAL_OF, DeviceConfig, EvaluateConfig, TrainLoop
@@ -62,6 +63,7 @@ def whole_numbers(schema: Any, key: str) -> Iterator[tuple[str, bool]]:
 
 def test_every_count_is_bounded_or_checked_elsewhere() -> None:
     classes: list[type[Spec]] = [DeviceConfig, TrainLoop, SampleCommand, EvaluateCommand, EvaluateConfig]
+    classes += [DemoCommand, SamplesAsked, PathAsked]
     families = (*ONE_OF, *SEVERAL_OF, EXTRACTORS)
     classes += [family[name] for family in families for name in family if family[name].__module__[:7] == "ganctl."]
     found = [pair for cls in classes for pair in whole_numbers(cls.model_json_schema(), "")]

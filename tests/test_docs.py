@@ -82,6 +82,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("ganctl.page.server.serve", lambda *_: None)  # which would go on until Ctrl-C
     numbers = np.random.default_rng(0)
     (tmp_path / "pictures/cats").mkdir(parents=True)
     for number in range(8):

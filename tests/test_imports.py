@@ -41,9 +41,10 @@ MAY_IMPORT = {
     | FOUNDATION
     | FAMILIES,
     "uses": {"data", "game", "metrics", "models", "runs"} | FOUNDATION,
+    "page": {"errors"},
     "recipes": {"command_line", "config", "data", "errors", "game", "models", "runtime", "samples"},
     "commands": {"checkpoints", "command_line", "config", "folders", "game", "images", "metrics", "migrations"}
-    | {"recipes", "rules", "runs", "samples", "uses", "validation"}
+    | {"page", "recipes", "rules", "runs", "samples", "uses", "validation"}
     | FOUNDATION
     | FAMILIES,
     "cli": {"command_line", "commands", "errors", "plugins", "runtime"},

@@ -76,7 +76,14 @@ def run(values: Typed, job: Job, signals: Signals) -> None:
     file = file_named(command.out, ENDINGS)
     _check(command, file)
     keep_freed_memory()
-    film, trained = _of_checkpoints(command, file) if command.checkpoints else _of_path(command, file)
+    if command.checkpoints:
+        film, trained = _of_checkpoints(command, file)
+    else:
+        trained = open_generator(command)
+        bound = _prepare(command, file, trained)
+        still = trained.space.kind is IMAGES and (file is None or _ending(file) == "png")
+        usual = FEW_STEPS if still else STEPS
+        film = film_of(command, trained, bound, usual if command.steps is None else command.steps)
     checkpoint, frames = trained.checkpoint, len(film.samples)
     path = file
     if path is None:
@@ -127,17 +134,16 @@ def _prepare(command: InterpolateCommand, file: Path | None, trained: TrainedGen
     return bound
 
 
-def _of_path(command: InterpolateCommand, file: Path | None) -> tuple[Film, TrainedGenerator]:
-    """Return the frames of a path, each with a sample of each class that is asked for, and their generator."""
-    trained = open_generator(command)
-    bound = _prepare(command, file, trained)
+def film_of(command: InterpolateCommand, trained: TrainedGenerator, bound: float | None, steps: int) -> Film:
+    """Return the frames of a path, each with a sample of each class that is asked for.
+
+    Latents lie within a bound; so many frames lie between two keys.
+    """
     keys = _latents(command, trained, bound, KEYS)
     if len(keys) < 2:
         raise ConfigError(f"latents: {command.latents} holds one; a path needs two or more")
     asked, names = command.classes, trained.space.classes
     labels = list(range(len(names)))[:CLASSES] if asked is None else labels_of(asked, names)
-    still = trained.space.kind is IMAGES and (file is None or _ending(file) == "png")
-    steps = command.steps if command.steps is not None else FEW_STEPS if still else STEPS
     each = max(1, len(labels))
     _refuse_more("steps", each * frames_of(len(keys), steps, command.loop))
     space = trained.latents
@@ -156,7 +162,7 @@ def _of_path(command: InterpolateCommand, file: Path | None) -> tuple[Film, Trai
     every = torch.tensor(labels).repeat(len(inputs)) if labels else None
     samples = _samples(inputs.flatten(0, 1), every, command, trained)
     rows = [] if isinstance(asked, str) and asked != ALL else [caption(names[label], label) for label in labels]
-    return Film(samples.unflatten(0, (-1, each)).numpy(), rows=rows), trained
+    return Film(samples.unflatten(0, (-1, each)).numpy(), rows=rows)
 
 
 def _samples(

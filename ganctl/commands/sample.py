@@ -102,12 +102,7 @@ def run(values: Typed, job: Job, signals: Signals) -> None:
     direction = None
     if command.direction is not None:
         direction = directions_of(trained, command.method).numbered(command.direction)
-    bound = trained.truncate(command.truncation)
-    if command.latents is not None and bound is not None:
-        raise ConfigError("truncation: bounds latents that are drawn, and latents gives them; leave one out")
-    sheets = _sheets(command, trained, bound, direction)
-    if command.standing:
-        trained.measure_norms(command.standing, bound)
+    sheets = sheets_of(command, trained, direction)
     scale = scale_of(trained) if command.numbers else None
     for sheet in sheets:
         _draw(sheet, command, file, trained, scale)
@@ -118,10 +113,7 @@ def _draw(
 ) -> None:
     """Draw the samples of a sheet, and write them; numbers in a scale, or as a store has them."""
     checkpoint, space = trained.checkpoint, trained.space
-    source, latents = trained, sheet.latents
-    if sheet.shifts is not None:
-        source, latents = moving(trained), torch.cat([latents, sheet.shifts], 1)
-    samples = source.samples(latents, sheet.labels, command.batch_size)
+    samples = samples_of(sheet, trained, command.batch_size)
     rows = space.kind.store(samples, space.value_range)
     stem = stem_of(checkpoint.path, _title(command, len(rows)), ema=command.ema)
     folder = trained.folder("samples") if command.out is None else Path(command.out)
@@ -130,14 +122,14 @@ def _draw(
         path = path.with_name(f"{path.stem}-code-{sheet.code}{path.suffix}")
     with writing(path):
         if path.suffix.lower() == ".png":
-            write_whole(path, encoded(_drawing(rows, sheet, space)))
+            write_whole(path, encoded(drawing(rows, sheet, space)))
         else:
             values = rows if scale is None else scale.restore(samples, space.value_range)
             write_whole(path, _numbers(values.numpy(), sheet, path.suffix.lower()))
     noun = "point" if space.kind is POINTS else "sample"
     say(f"{counted(len(rows), noun)} of step {checkpoint.header.step:,}: {path}")
     if command.show:
-        show(_drawing(rows, sheet, space))
+        show(drawing(rows, sheet, space))
     if command.images:
         singles = path.with_suffix("")
         for image, name in zip(rows.numpy(), _names(command, sheet, space.classes), strict=True):
@@ -191,18 +183,39 @@ def _numbers(values: np.ndarray, sheet: Sheet, ending: str) -> bytes:
     return content.getvalue()
 
 
-def _drawing(rows: Tensor, sheet: Sheet, space: SampleSpace) -> np.ndarray:
+def drawing(rows: Tensor, sheet: Sheet, space: SampleSpace) -> np.ndarray:
     """Return a drawing of samples as a store has them, uint8 [height, width, channels], rows of classes named."""
-    drawing = space.kind.draw(rows, columns=sheet.columns)
+    drawn = space.kind.draw(rows, columns=sheet.columns)
     if sheet.rows is not None and space.kind is not POINTS:
-        drawing = captioned(drawing, [caption(space.classes[label], label) for label in sheet.rows])
-    return drawing
+        drawn = captioned(drawn, [caption(space.classes[label], label) for label in sheet.rows])
+    return drawn
+
+
+def samples_of(sheet: Sheet, trained: TrainedGenerator, batch_size: int) -> Tensor:
+    """Return the samples of a sheet as the network makes them, [count, *shape] on the device."""
+    if sheet.shifts is None:
+        return trained.samples(sheet.latents, sheet.labels, batch_size)
+    return moving(trained).samples(torch.cat([sheet.latents, sheet.shifts], 1), sheet.labels, batch_size)
+
+
+def sheets_of(command: SampleCommand, trained: TrainedGenerator, direction: Tensor | None) -> list[Sheet]:
+    """Return what is to be drawn, moved along a direction if there is one, and make the generator ready for it.
+
+    That is one sheet, or in a sweep one for each code. Raises `ConfigError` for what the generator cannot do.
+    """
+    bound = trained.truncate(command.truncation)
+    if command.latents is not None and bound is not None:
+        raise ConfigError("truncation: bounds latents that are drawn, and latents gives them; leave one out")
+    sheets = _sheets(command, trained, bound, direction)
+    if command.standing:
+        trained.measure_norms(command.standing, bound)
+    return sheets
 
 
 def _sheets(
     command: SampleCommand, trained: TrainedGenerator, bound: float | None, direction: Tensor | None
 ) -> list[Sheet]:
-    """Return what is to be drawn, of latents within a bound: one sheet, or in a sweep one for each code."""
+    """Return the sheets of latents within a bound."""
     names = trained.space.classes
     given = None if command.latents is None else trained.latents_in(command.latents)
     chosen = labels_of(command.classes, names) if command.classes is not None and _in_rows(command) else None

@@ -38,16 +38,21 @@ AT_ONCE = 64
 NONE_INTACT = "a run without an intact checkpoint; train it further first"
 
 
-class GeneratorCommand(Spec):
-    """What every command is told that works with a trained generator: which one, where, and where results go."""
+class GeneratorChoice(Spec):
+    """Which trained generator, and where it computes."""
 
     ckpt: str
     which: Literal["newest", "best"]
     ema: bool
-    standing: Annotated[int, Field(ge=0, le=100_000)]
     plugins: list[str]
-    out: Annotated[str, AfterValidator(os.path.expanduser)] | None
     device: DeviceConfig
+
+
+class GeneratorCommand(GeneratorChoice):
+    """What every command is told that writes what it finds by a trained generator."""
+
+    standing: Annotated[int, Field(ge=0, le=100_000)]
+    out: Annotated[str, AfterValidator(os.path.expanduser)] | None
 
 
 @dataclass(frozen=True)
@@ -199,7 +204,7 @@ class TrainedGenerator:
         standing(self.network, map(batch, range(batches)), self.device)
 
 
-def open_generator(command: GeneratorCommand) -> TrainedGenerator:
+def open_generator(command: GeneratorChoice) -> TrainedGenerator:
     """Open a checkpoint file, or a run's best checkpoint, or its newest whose generator is intact.
 
     Raises `CheckpointError` if there is none, `ConfigError` where there is nothing to choose from.
@@ -224,7 +229,7 @@ def open_generator(command: GeneratorCommand) -> TrainedGenerator:
     raise CheckpointError(f"{path}: {lacking}")
 
 
-def open_each(checkpoints: Iterable[Checkpoint], command: GeneratorCommand) -> Iterator[TrainedGenerator]:
+def open_each(checkpoints: Iterable[Checkpoint], command: GeneratorChoice) -> Iterator[TrainedGenerator]:
     """Yield the generators of checkpoints, each read in its turn; damaged ones are reported and left out."""
     for checkpoint in checkpoints:
         try:
@@ -235,7 +240,7 @@ def open_each(checkpoints: Iterable[Checkpoint], command: GeneratorCommand) -> I
             yield trained
 
 
-def checkpoints_of(command: GeneratorCommand) -> list[Checkpoint]:
+def checkpoints_of(command: GeneratorChoice) -> list[Checkpoint]:
     """Return the checkpoints of a run whose headers are intact, oldest first.
 
     Raises `CheckpointError` if there is none, `ConfigError` for a single checkpoint.
@@ -251,7 +256,7 @@ def checkpoints_of(command: GeneratorCommand) -> list[Checkpoint]:
     return found[::-1]
 
 
-def _load(checkpoint: Checkpoint, command: GeneratorCommand) -> TrainedGenerator:
+def _load(checkpoint: Checkpoint, command: GeneratorChoice) -> TrainedGenerator:
     """Return the generator of a checkpoint, its average if there is one and it is wanted.
 
     Only that network's tensors are read and verified. Raises `CheckpointError` if they are damaged.
