@@ -11,7 +11,7 @@ from ganctl.augment.ada_corruption import cut_out, draw_size, draw_spread, draw_
 from ganctl.augment.ada_geometry import Placement
 from ganctl.augment.ada_numbers import Numbers
 from ganctl.augment.ada_strength import AdaStrength
-from ganctl.augment.augment import AUGMENTS, Augment, Strength
+from ganctl.augment.augmentation import AUGMENTS, Augment, Strength
 
 Multiplier = Annotated[float, Field(ge=0, le=1)]
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ganctl.augment.ada_numbers import Numbers
-from ganctl.augment.augment import color_channels
+from ganctl.augment.augmentation import color_channels
 
 CHANGES = ("brightness", "contrast", "lumaflip", "hue", "saturation")
 

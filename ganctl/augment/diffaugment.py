@@ -6,7 +6,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from ganctl.augment.augment import AUGMENTS, Augment, color_channels
+from ganctl.augment.augmentation import AUGMENTS, Augment, color_channels
 
 Policy = Literal["color", "translation", "cutout"]
 
