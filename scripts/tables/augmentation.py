@@ -128,8 +128,8 @@ def section(runs: Sequence[Record]) -> str:
         f"MNIST at 32×32: of each digit so many training images, drawn anew by each of {seeds} seeds. A "
         "conditional DCGAN (width 16, AC-GAN, DiffAugment, 1,500 steps of 32) learns these images alone, and "
         f"draws {FAKES} for each of them. The same small classifier (metric `cas`, {STEPS} updates of 64) is "
-        "taught by the real images, by real images that are shifted by up to an eighth anew each time, by real and "
-        "generated ones together, and by generated ones alone; its accuracy is that on MNIST's 10,000 test "
+        "taught by the real images, by real images that are shifted by up to an eighth anew each time, by real "
+        "and generated ones together, and by generated ones alone; its accuracy is that on MNIST's 10,000 test "
         "images. Mean ± half the 95 % interval (Student's t). The gain is the mean of the seeds' differences."
     )
     head = ["real images a class", *WAYS.values(), "gain by generated ones", "seeds"]
