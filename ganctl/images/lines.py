@@ -22,8 +22,8 @@ def lines(real: np.ndarray, fake: np.ndarray, columns: int | None = None) -> np.
     """Return a plot of each fake sequence over a real one, in so many columns, uint8 [height, width, 3].
 
     Sequences are float [count, length, channels], of which the first channel is drawn; there may be fewer real
-    ones than fakes, or none. All plots have one y axis: the bounds of the real values (of the fakes if there are no
-    real ones) and a tenth more. The bounds stand in the first plot, what lies outside is cut off.
+    ones than fakes, or none. All plots have one y axis: the bounds of the real values (of the fakes if there are
+    no real ones) and a tenth more. The bounds stand in the first plot, what lies outside is cut off.
     """
     columns = columns or math.ceil(math.sqrt(len(fake)))
     width = max(NARROWEST, min(WIDEST, SHEET // columns))

@@ -85,7 +85,7 @@ class SequencesFile(ArrayFile):
             lines = read_bytes(place).decode("utf-8-sig").splitlines()
         except (OSError, UnicodeDecodeError) as error:
             raise DataError(
-                f"data.path: {self.path} cannot be read as text ({error}); sequences are in a .csv, .npy or .npz file"
+                f"data.path: {self.path} cannot be read as text ({error}); take a .csv, .npy or .npz file"
             ) from error
         rows = list(self._rows(lines))
         if not rows:
