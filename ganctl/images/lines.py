@@ -50,4 +50,4 @@ def _line(image: Image.Image, values: np.ndarray, low: float, high: float, colou
     last = max(1, len(values) - 1)
     heights = np.nan_to_num((high - values.astype(np.float64)) / (high - low), nan=2.0).clip(-1, 2)
     points = [(x / last * (image.width - 1), y * (image.height - 1)) for x, y in enumerate(heights.tolist())]
-    ImageDraw.Draw(image).line(points, fill=colour, width=SCALE)
+    ImageDraw.Draw(image).line(points, fill=colour, width=SCALE + 1)
