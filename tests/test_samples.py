@@ -102,5 +102,7 @@ def test_sequences_are_told_by_their_axes_and_refused_where_others_are_needed():
     assert space.describe() == "sequences of 8 values in 2 channels"
     assert SampleSpace.of_rows(torch.zeros(5, 2)).kind is POINTS
     space.require_sequences("model: it", "take another")
-    with pytest.raises(ConfigError, match="makes images, but the data is sequences of 8 values in 2 channels; take"):
+    with pytest.raises(
+        ConfigError, match="makes images, but the data is sequences of 8 values in 2 channels; take"
+    ):
         space.require_images("model: it makes images", "take another")

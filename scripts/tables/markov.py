@@ -18,6 +18,20 @@ DEVIATIONS = (
     "The errors are those to the real sequences at hand, whose own slope and noise are within 0.001 of 0.8 and 0.6.",
 )
 
+TRIED = (
+    "The likelihood alone, which is the term as it was asked for, takes a third of the noise away and makes every "
+    "error larger than without a term: any innovation only lowers it. So the default is the divergence, which "
+    "subtracts the entropy of the generated transitions.",
+    "With the divergence at weight 10, all three errors are about a quarter of those without, and vary less "
+    "between seeds; of five seeds, one (3) is about as good without. What little remains is mostly noise that is too "
+    "small. The term says nothing about what is further apart than one value, and whole sequences are little "
+    "nearer.",
+    "The term judges the weights that are trained; samples and numbers are of their average, whose noise is smaller. "
+    "So the recipe lets the learning rate fall to 0, where both are one. At a constant rate, 600 steps of a small "
+    "conv1d left a divergence of 0.0036 of the weights and 0.086 of their average (weight 1, one seed; without the "
+    "term 0.019 of either).",
+)
+
 
 def _term(key: str, label: str, form: str, weight: float) -> Row:
     chosen = ("auxiliary=[markov]", f"auxiliary.markov.form={form}", f"auxiliary.markov.weight={weight:g}")
@@ -28,6 +42,7 @@ TABLE = Table(
     name="markov",
     protocol=PROTOCOL,
     deviations=DEVIATIONS,
+    tried=TRIED,
     seeds=5,
     columns=(
         Column("transitions", "slope_error", "error of the slope", 3),

@@ -45,7 +45,11 @@ def test_an_array_holds_channels_and_labels(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", x=values, y=np.array(["up", "down", "up", "up"]))
     store = load(tmp_path / "a.npz", labels="y")
     assert torch.equal(store.samples, torch.from_numpy(values).float())
-    assert (store.space.shape, store.space.classes, store.labels.tolist()) == ((2, 6), ("down", "up"), [1, 0, 1, 1])
+    assert (store.space.shape, store.space.classes, store.labels.tolist()) == (
+        (2, 6),
+        ("down", "up"),
+        [1, 0, 1, 1],
+    )
     assert store.describe() == "4 sequences of 6 values in 2 channels in 2 classes"
     np.save(tmp_path / "a.npy", np.arange(12).reshape(4, 3))
     np.save(tmp_path / "y.npy", np.arange(4) % 2)
@@ -134,9 +138,7 @@ def test_sines_have_their_frequencies_in_equal_shares() -> None:
     assert abs(phases.cos().mean()) + abs(phases.sin().mean()) < 5 / math.sqrt(500)
 
 
-@pytest.mark.parametrize(
-    ("name", "fingerprint"), [("ar1", "8a37f6f79e79b5a0"), ("sines", "26b61a1f37f68625")]
-)
+@pytest.mark.parametrize(("name", "fingerprint"), [("ar1", "8a37f6f79e79b5a0"), ("sines", "26b61a1f37f68625")])
 def test_known_sequences_follow_their_seed_and_are_the_same_everywhere(name: str, fingerprint: str) -> None:
     first = source(name, num=100).load()
     assert first.fingerprint.startswith(fingerprint)

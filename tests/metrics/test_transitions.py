@@ -12,7 +12,9 @@ from tests.metrics.measured import measured, metric, raw, source
 
 
 def numbers(real: torch.Tensor, fake: torch.Tensor) -> dict[str, float]:
-    return measured({"transitions": metric("transitions")}, raw(real), of_tensor(real), of_tensor(fake))["transitions"]
+    return measured({"transitions": metric("transitions")}, raw(real), of_tensor(real), of_tensor(fake))[
+        "transitions"
+    ]
 
 
 def walk(phi: float, sigma: float, seed: int = 0, num: int = 3000) -> torch.Tensor:
@@ -35,7 +37,9 @@ def test_the_numbers_are_those_of_a_regression() -> None:
 def test_the_divergence_is_that_of_the_processes() -> None:
     (phi, sigma), (other, noise) = (0.8, 0.6), (0.5, 0.9)
     expected = math.log(noise / sigma) + (sigma**2 + (other - phi) ** 2) / (2 * noise**2) - 0.5  # values have 1
-    assert numbers(walk(phi, sigma), walk(other, noise, seed=1))["transition_kl"] == pytest.approx(expected, rel=0.03)
+    assert numbers(walk(phi, sigma), walk(other, noise, seed=1))["transition_kl"] == pytest.approx(
+        expected, rel=0.03
+    )
     same = numbers(walk(phi, sigma), walk(phi, sigma, seed=1))
     assert 0 <= same["transition_kl"] < 1e-3
     assert same["slope_error"] < 0.01

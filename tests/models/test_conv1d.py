@@ -31,7 +31,9 @@ def test_sequences_of_every_length_are_made_and_judged(shape: tuple[int, int], k
     assert judge(made).shape == (3,)
 
 
-@pytest.mark.parametrize(("length", "expected"), [(8, (1, 4)), (12, (1, 6)), (64, (4, 4)), (100, (2, 25)), (28, (2, 7))])
+@pytest.mark.parametrize(
+    ("length", "expected"), [(8, (1, 4)), (12, (1, 6)), (64, (4, 4)), (100, (2, 25)), (28, (2, 7))]
+)
 def test_a_length_is_halved_while_it_is_even_and_long(length: int, expected: tuple[int, int]) -> None:
     assert halved(SampleSpace.of_shape((1, length))) == expected
 
@@ -63,5 +65,7 @@ def test_every_norm_and_a_class_take_part(norm: str) -> None:
 
 
 def test_bounded_outputs_stay_in_their_range() -> None:
-    made = model("model.generator.output=sigmoid").build_generator(SampleSpace.of_shape((1, 16)))(torch.randn(8, 5))
+    made = model("model.generator.output=sigmoid").build_generator(SampleSpace.of_shape((1, 16)))(
+        torch.randn(8, 5)
+    )
     assert 0 < made.min() < made.max() < 1
