@@ -6,30 +6,31 @@ PROTOCOL = (
     "Does the Markov term bring the transitions of generated sequences nearer to those of the data, and at what "
     "price? The data are 20,000 sequences of 32 values of x_t = 0.8 x_{t−1} + 0.6 ε_t, an autoregressive process "
     "whose slope (0.8, also the correlation of neighbours) and noise (0.6) are known; the recipe is "
-    "`experiment=ar1`: dense networks, 2,500 updates of each player on 64 sequences a batch. A slope and a noise are "
-    "fitted by least squares to 10,000 generated sequences and to the real ones; the errors are the absolute "
-    "differences, means over 5 runs ± their standard error. The divergence is that of the real transitions from the "
-    "normal model of the generated ones; the Fréchet distance is that of whole sequences, by their values."
+    "`experiment=ar1`: dense networks, 2,500 updates of each player on 64 sequences a batch. A slope and a noise "
+    "are fitted by least squares to 10,000 generated sequences and to the real ones; the errors are the absolute "
+    "differences, means over 5 runs ± their standard error. The divergence is that of the real transitions from "
+    "the normal model of the generated ones; the Fréchet distance is that of whole sequences, by their values."
 )
 
 DEVIATIONS = (
-    "There is no paper: the term is the likelihood of generated transitions under a first-order model of real ones, "
-    "fitted anew to each batch.",
-    "The errors are those to the real sequences at hand, whose own slope and noise are within 0.001 of 0.8 and 0.6.",
+    "There is no paper: the term is the likelihood of generated transitions under a first-order model of real "
+    "ones, fitted anew to each batch.",
+    "The errors are those to the real sequences at hand, whose own slope and noise are within 0.001 of 0.8 and "
+    "0.6.",
 )
 
 TRIED = (
-    "The likelihood alone, which is the term as it was asked for, takes a third of the noise away and makes every "
-    "error larger than without a term: any innovation only lowers it. So the default is the divergence, which "
+    "The likelihood alone, which is the term as it was asked for, takes a third of the noise away and makes every"
+    " error larger than without a term: any innovation only lowers it. So the default is the divergence, which "
     "subtracts the entropy of the generated transitions.",
     "With the divergence at weight 10, all three errors are about a quarter of those without, and vary less "
-    "between seeds; of five seeds, one (3) is about as good without. What little remains is mostly noise that is too "
-    "small. The term says nothing about what is further apart than one value, and whole sequences are little "
+    "between seeds; of five seeds, one (3) is about as good without. What little remains is mostly noise that is "
+    "too small. The term says nothing about what is further apart than one value, and whole sequences are little "
     "nearer.",
-    "The term judges the weights that are trained; samples and numbers are of their average, whose noise is smaller. "
-    "So the recipe lets the learning rate fall to 0, where both are one. At a constant rate, 600 steps of a small "
-    "conv1d left a divergence of 0.0036 of the weights and 0.086 of their average (weight 1, one seed; without the "
-    "term 0.019 of either).",
+    "The term judges the weights that are trained; samples and numbers are of their average, whose noise is "
+    "smaller. So the recipe lets the learning rate fall to 0, where both are one. At a constant rate, 600 steps "
+    "of a small conv1d left a divergence of 0.0036 of the weights and 0.086 of their average (weight 1, one seed;"
+    " without the term 0.019 of either).",
 )
 
 

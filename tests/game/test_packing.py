@@ -10,8 +10,8 @@ from ganctl.models import MODELS
 from ganctl.models.packed import Packed, build_discriminator
 from ganctl.runtime.randomness import seeded
 from ganctl.samples import SampleSpace
-from tests.conftest import TINY, Cli
 from scripts.soaks.parts import OF_SEQUENCES
+from tests.conftest import TINY, Cli
 from tests.game.games import round_of, small_config, small_game
 
 SHAPES = [("mlp", (2,)), ("mlp", (3, 4, 6)), ("dcgan", (1, 8, 8)), ("dcgan", (3, 8, 8))]
