@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from typing import Annotated, Literal
 
+import torch
 from pydantic import Field
 from torch import Tensor
 
@@ -23,8 +24,9 @@ class Markov(Auxiliary):
 
     Of values, each channel by itself, p is N(a + b x_{t−1}, s²) by least squares; of `symbols` 0, 1, …, the shares
     of the transitions that are counted. Sequences without any innovation minimise this term (`likelihood`). Its
-    `divergence` subtracts the same of a model fitted to the generated ones, their entropy: the rest is 0 if both
-    models are one, and above 0 otherwise, for it is their Kullback-Leibler divergence.
+    `divergence` subtracts the same of a model fitted to the generated ones, their entropy: the rest is the
+    Kullback-Leibler divergence of the two models, least, 0, where they are one (of few symbols but for what
+    `_counted` adds).
     """
 
     reads_real = True
@@ -52,9 +54,8 @@ def _normal(sequences: Tensor) -> Likelihood:
     axes = (0, 2)
     middle, end = before.mean(axes, keepdim=True), after.mean(axes, keepdim=True)
     apart = before - middle
-    slope = (apart * (after - end)).sum(axes, keepdim=True) / apart.square().sum(axes, keepdim=True).clamp_min(
-        LEAST_VARIANCE
-    )
+    spread = apart.square().sum(axes, keepdim=True).clamp_min(LEAST_VARIANCE)
+    slope = (apart * (after - end)).sum(axes, keepdim=True) / spread
     variance = (after - end - slope * apart).square().mean(axes, keepdim=True).clamp_min(LEAST_VARIANCE)
 
     def likelihood(others: Tensor) -> Tensor:
@@ -82,4 +83,6 @@ def _transitions(sequences: Tensor, symbols: int) -> Tensor:
     """
     values = sequences.clamp(0, symbols - 1)[..., None]
     shares = (1 - (values - values.new_tensor(range(symbols))).abs()).clamp_min(0)
-    return (shares[..., :-1, :, None] * shares[..., 1:, None, :]).sum((0, 2))
+    before, after = (part.transpose(0, 1).flatten(1, 2) for part in (shares[..., :-1, :], shares[..., 1:, :]))
+    with torch.autocast(sequences.device.type, enabled=False):
+        return before.transpose(1, 2) @ after

@@ -23,8 +23,9 @@ class Transitions(Metric):
     name: Literal["transitions"]
 
     def check(self, real: Samples, generated: Samples, extractor: Extractor) -> None:
-        """Refuse what is no sequence."""
+        """Refuse what are no sequences."""
         real.space.require_sequences("metric.transitions: reads sequences", "take another metric")
+        super().check(real, generated, extractor)
 
     def compute(self, real: Statistics, generated: Statistics, seed: int) -> dict[str, float]:
         """Return `transition_kl`, in nats a real transition from real to generated, and what makes it.

@@ -20,9 +20,9 @@ DEVIATIONS = (
 )
 
 TRIED = (
-    "The likelihood alone, which is the term as it was asked for, takes a third of the noise away and makes every"
-    " error larger than without a term: any innovation only lowers it. So the default is the divergence, which "
-    "subtracts the entropy of the generated transitions.",
+    "The likelihood alone, which is the term as it was asked for, takes a third of the noise away and makes every "
+    "error larger than without a term: it is best without any innovation. So the default is the divergence, "
+    "which subtracts the entropy of the generated transitions.",
     "With the divergence at weight 10, all three errors are about a quarter of those without, and vary less "
     "between seeds; of five seeds, one (3) is about as good without. What little remains is mostly noise that is "
     "too small. The term says nothing about what is further apart than one value, and whole sequences are little "

@@ -73,6 +73,7 @@ def test_values_far_from_one_are_reported(tmp_path: Path, capsys: pytest.Capture
     [
         ("1,2\n3,four\n", "line 2: could not convert string to float: 'four'; each cell must be a number"),
         ("1,2\n3,4,5\n", "line 2: 3 values; each line must have as many, 2 to 65,536"),
+        ("1,NA,3\n4,5,6\n", "line 1: could not convert string to float: 'NA'; each cell must be a number"),
         ("1\n2\n", "line 1: 1 values; each line must have as many, 2 to 65,536"),
         ("1,2\n3,nan\n", "holds values that are not finite"),
         ("1,2\n3,1e99\n", "holds values that are not finite"),

@@ -24,7 +24,7 @@ from ganctl.runtime.randomness import generator
 from ganctl.samples import SEQUENCES, Kind, Scale
 
 SEPARATORS = ",;\t"
-KINDS = "buif"
+NUMBERS = "buif"
 LONGEST = 65_536
 """Values of a sequence at most."""
 
@@ -61,7 +61,7 @@ class SequencesFile(ArrayFile):
         name = self._samples_name(file)
         header = file.header(name)
         shape, why = header.shape, ""
-        if header.dtype.kind not in KINDS:
+        if header.dtype.kind not in NUMBERS:
             why = "; values must be floats, whole numbers or truth values"
         elif len(shape) not in (2, 3):
             why = "; sequences are [N,T], or [N,T,C] of several channels"
@@ -75,7 +75,7 @@ class SequencesFile(ArrayFile):
             return np.array(file.read(name), dtype=np.float32, order="C")
 
     def _table(self) -> np.ndarray:
-        """Return the numbers of a text, [N, T]; a first line that is none of numbers is a header."""
+        """Return the numbers of a text, [N, T]; a first line without a number is a header."""
         if self.samples is not None:
             raise DataError(f"data.samples: is for .npz files, but {self.path} is none; leave it null")
         place = Path(os.path.expanduser(self.path))
@@ -105,7 +105,7 @@ class SequencesFile(ArrayFile):
             try:
                 values = np.array([float(cell) for cell in cells])
             except ValueError as error:
-                if number == 1:
+                if number == 1 and not any(map(_is_number, cells)):
                     continue
                 raise DataError(
                     f"data.path: {self.path}, line {number}: {error}; each cell must be a number"
@@ -118,6 +118,14 @@ class SequencesFile(ArrayFile):
                 )
             with np.errstate(over="ignore"):
                 yield values.astype(np.float32)
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
 
 
 class KnownSequences(Source):
