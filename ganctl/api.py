@@ -28,9 +28,9 @@ class LoadedGenerator:
     """A trained generator: latents to samples.
 
     `module` is the network, in evaluation mode and on its device; its weights need no gradients. `shape` is one
-    sample's, (height, width, channels) of an image or (dimensions,) of a point; `classes` are the names of the
-    classes of a conditional generator, or none. All methods raise `ganctl.errors.ConfigError` for what the
-    generator cannot do.
+    sample's, (height, width, channels) of an image, (length, channels) of a sequence or (dimensions,) of a point;
+    `classes` are the names of the classes of a conditional generator, or none. All methods raise
+    `ganctl.errors.ConfigError` for what the generator cannot do.
     """
 
     def __init__(self, trained: TrainedGenerator) -> None:
@@ -62,7 +62,7 @@ class LoadedGenerator:
         truncation: float | None = None,
         batch_size: int = AT_ONCE,
     ) -> np.ndarray:
-        """Return what `ganctl sample out=samples.npy` writes: images uint8 [num, *shape], or points float32.
+        """Return what `ganctl sample out=samples.npy` writes: [num, *shape], images uint8 and others float32.
 
         `labels` are the classes that are asked for, by default all in turn. `truncation` bounds normal latents, or
         keeps so much of the way from the mean style to others. `batch_size` samples are computed at once.

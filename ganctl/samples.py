@@ -1,7 +1,8 @@
 """What a sample is: its kind, shape, value range and classes.
 
-What differs between images and points is a method of their kind. Few places ask which of them samples are. Stored
-samples are called rows: a tensor [count, …] of the kind's type `stored`. In a step a sample has `axes` axes.
+What differs between images, points and sequences is a method of their kind. Few places ask which of them samples
+are. Stored samples are called rows: a tensor [count, …] of the kind's type `stored`, with as many axes after the
+count as `axes` says; so has a sample in a step. `noun` is what one is called.
 """
 
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
 from ganctl.errors import ConfigError, counted
+from ganctl.images.lines import lines
 from ganctl.images.plot import plot
 from ganctl.images.png import grid
 
@@ -24,6 +26,7 @@ class Images:
     Rows are gathered into channels-last memory without a transposition.
     """
 
+    noun = "image"
     axes = 3
     stored = torch.uint8
     bears_bf16 = True
@@ -77,6 +80,7 @@ class Images:
 class Points:
     """Points: float32 rows [count, dimensions], in a step unscaled. Its methods are those of `Images`."""
 
+    noun = "point"
     axes = 1
     stored = torch.float32
     bears_bf16 = False
@@ -116,12 +120,52 @@ class Points:
         return f"{counted(count, 'point')} of {counted(shape[0], 'dimension')}"
 
 
-Axes = Literal["N", "ND", "NHW", "NHWC", "NCHW"]
-"""Of an array: number of samples, dimensions, height, width, channels."""
+class Sequences(Points):
+    """Sequences: float32 rows [count, length, channels], in a step [count, channels, length], unscaled."""
+
+    noun = "sequence"
+    axes = 2
+
+    def shape(self, rows: Tensor) -> tuple[int, ...]:
+        """Return (channels, length)."""
+        _, length, channels = rows.shape
+        return channels, length
+
+    def normalise(self, rows: Tensor, value_range: tuple[float, float], dtype: torch.dtype) -> Tensor:
+        """Return values as they are, channels first."""
+        return rows.transpose(1, 2).contiguous().to(dtype)
+
+    def store(self, samples: Tensor, value_range: tuple[float, float]) -> Tensor:
+        """Return values as they are, channels last."""
+        return super().store(samples, value_range).transpose(1, 2)
+
+    def shown(self, num: int) -> int:
+        """Return `num`, but at most 16, which is what can be told apart."""
+        return min(num, 16)
+
+    def draw(
+        self, fake: Tensor, real: Callable[[], Tensor] | None = None, columns: int | None = None
+    ) -> np.ndarray:
+        """Draw each generated sequence over a real one, in a grid of `columns`, or as square as can be."""
+        return lines((real() if real is not None else fake[:0]).numpy(), fake.numpy(), columns)
+
+    def describe(self, shape: tuple[int, ...]) -> str:
+        """Return the length, and the channels if there are several."""
+        channels, length = shape
+        return f"sequences of {counted(length, 'value')}" + (f" in {channels} channels" if channels > 1 else "")
+
+    def describe_set(self, count: int, shape: tuple[int, ...], classes: int) -> str:
+        """Return count, length, channels and classes."""
+        told = f" in {classes} classes" if classes else ""
+        return f"{count:,} {self.describe(shape)}{told}"
+
+
+Axes = Literal["N", "ND", "NT", "NTC", "NHW", "NHWC", "NCHW"]
+"""Of an array: number of samples, dimensions, time, height, width, channels."""
 
 
 class Scale(BaseModel):
-    """How samples came as an array: its axes, and the values that were black and white, None for points."""
+    """How samples came as an array: its axes, and the values that were black and white, None for no images."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
@@ -138,22 +182,22 @@ class Scale(BaseModel):
             (low, high), (black, white) = value_range, self.range
             shares = ((values.double() - low) / (high - low)).clamp(0, 1)
             values = (black + shares * (white - black)).to(samples.dtype)
-        if self.axes in ("N", "NHW"):
+        if self.axes in ("N", "NT", "NHW"):
             return values[:, 0]
-        return values.movedim(1, -1) if self.axes == "NHWC" else values
+        return values.movedim(1, -1) if self.axes in ("NTC", "NHWC") else values
 
 
 Kind = Images | Points
-IMAGES, POINTS = Images(), Points()
-KINDS: tuple[Kind, ...] = (IMAGES, POINTS)
+IMAGES, POINTS, SEQUENCES = Images(), Points(), Sequences()
+KINDS: tuple[Kind, ...] = (IMAGES, POINTS, SEQUENCES)
 
 
 @dataclass(frozen=True)
 class SampleSpace:
     """What samples are: what a model, a term or a metric must know of them before it sees one.
 
-    `shape` is one sample's in a step, (channels, height, width) or (dimensions,); `value_range` is black and white
-    of images in a step; `classes` are the names of labels, or none.
+    `shape` is one sample's in a step: (channels, height, width), (channels, length) or (dimensions,);
+    `value_range` is black and white of images in a step; `classes` are the names of labels, or none.
     """
 
     kind: Kind
@@ -163,8 +207,9 @@ class SampleSpace:
 
     @classmethod
     def of_rows(cls, rows: Tensor, classes: tuple[str, ...] = ()) -> "SampleSpace":
-        """Return the space of stored samples, whose type determines the kind."""
-        kind = next((kind for kind in KINDS if kind.stored == rows.dtype), POINTS)
+        """Return the space of stored samples, whose type and axes determine the kind."""
+        found = (kind for kind in KINDS if (kind.stored, kind.axes) == (rows.dtype, rows.dim() - 1))
+        kind = next(found, POINTS)
         return cls(kind, kind.shape(rows), classes=classes)
 
     @classmethod
@@ -189,5 +234,12 @@ class SampleSpace:
 
     def require_images(self, who: str, advice: str) -> None:
         """Raise `ConfigError` where samples are no images: `who` needs them, `advice` is what to do."""
-        if self.kind is not IMAGES:
+        self._require(IMAGES, who, advice)
+
+    def require_sequences(self, who: str, advice: str) -> None:
+        """Raise `ConfigError` where samples are no sequences."""
+        self._require(SEQUENCES, who, advice)
+
+    def _require(self, kind: Kind, who: str, advice: str) -> None:
+        if self.kind is not kind:
             raise ConfigError(f"{who}, but the data is {self.describe()}; {advice}")

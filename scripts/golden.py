@@ -24,7 +24,7 @@ from ganctl.data.store import Store
 from ganctl.game.build import build_game, open_configured
 from ganctl.game.scalars import measure
 from ganctl.game.step import train_step
-from ganctl.samples import POINTS
+from ganctl.samples import IMAGES
 from scripts.tables.runs import composed
 
 FOLDER = Path(__file__).parents[1] / "tests/golden"
@@ -108,7 +108,7 @@ def golden_config(experiment: str) -> TrainConfig:
 
 def stand_in(config: TrainConfig) -> Store:
     """Return 256 smooth images of ten classes, of an experiment's size and channels, or its own points."""
-    if config.data.kind is POINTS:
+    if config.data.kind is not IMAGES:
         return config.data.load()
     side = getattr(config.data, "resolution", None) or 64
     channels = getattr(

@@ -19,6 +19,7 @@ from ganctl.cli import main
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 SMALL = {
+    "conv1d": ["model.generator.width=2", "model.discriminator.width=2"],
     "dcgan": ["model.generator.width=2", "model.discriminator.width=2"],
     "mlp": ["model.generator.hidden=[4]", "model.discriminator.hidden=[4]"],
     "resnet": ["model.generator.width=2", "model.discriminator.width=2"],
@@ -103,6 +104,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     pixels = numbers.integers(0, 256, (20, 32, 32, 3), dtype=np.uint8)
     np.save(tmp_path / "pictures.npy", pixels)
     np.save(tmp_path / "labels.npy", np.arange(20) % 4)
+    np.savetxt(tmp_path / "walks.csv", numbers.standard_normal((20, 16)).cumsum(1) / 3, delimiter=",")
     np.savez(tmp_path / "numbers.npz", x_train=numbers.standard_normal((20, 8, 8)), y_train=np.arange(20) % 4)
     for root in ("data", "datasets"):
         raw = tmp_path / root / "MNIST/raw"

@@ -1,11 +1,11 @@
-"""Images and points on their way into a step and back."""
+"""Images, points and sequences on their way into a step and back."""
 
 import pytest
 import torch
 from pydantic import ValidationError
 
 from ganctl.errors import ConfigError
-from ganctl.samples import IMAGES, POINTS, SampleSpace, Scale
+from ganctl.samples import IMAGES, POINTS, SEQUENCES, SampleSpace, Scale
 
 
 def test_values_become_bytes_by_rounding_and_are_cut_off_at_the_ends():
@@ -49,8 +49,8 @@ def test_a_space_follows_from_rows_or_from_a_shape():
     assert SampleSpace.of_rows(rows, ("cat",)) == SampleSpace(IMAGES, (3, 8, 6), classes=("cat",))
     assert SampleSpace.of_shape((3, 8, 6), (0.0, 1.0)) == SampleSpace(IMAGES, (3, 8, 6), (0.0, 1.0))
     assert SampleSpace.of_shape((2,)).kind is POINTS
-    with pytest.raises(ConfigError, match=r"no sample has the shape \[3, 8\]"):
-        SampleSpace.of_shape((3, 8))
+    with pytest.raises(ConfigError, match=r"no sample has the shape \[3, 8, 8, 8\]"):
+        SampleSpace.of_shape((3, 8, 8, 8))
 
 
 def test_what_needs_images_refuses_points():
@@ -83,3 +83,26 @@ def test_a_scale_from_a_strangers_file_that_does_not_fit_breaks_nothing(axes):
 def test_a_scale_is_checked_as_the_rest_of_a_header(wrong):
     with pytest.raises(ValidationError):
         Scale(**{"axes": "NHW", "range": (0.0, 1.0)} | wrong)
+
+
+def test_sequences_pass_both_ways_unscaled_channels_first_in_a_step():
+    rows = torch.randn(4, 6, 2) * 300
+    samples = SEQUENCES.normalise(rows, (0.0, 1.0), torch.float64)
+    assert samples.is_contiguous()
+    assert torch.equal(samples, rows.double().transpose(1, 2))
+    assert torch.equal(SEQUENCES.store(samples.requires_grad_(), (0.0, 1.0)), rows)
+    assert torch.equal(SEQUENCES.numbers(rows), rows.flatten(1))
+    assert torch.equal(Scale(axes="NTC").restore(samples, (-1, 1)).float(), rows)
+    assert torch.equal(Scale(axes="NT").restore(samples[:, :1], (-1, 1)).float(), rows[..., 0])
+
+
+def test_sequences_are_told_by_their_axes_and_refused_where_others_are_needed():
+    space = SampleSpace.of_rows(torch.zeros(5, 8, 2))
+    assert space == SampleSpace.of_shape((2, 8)) == SampleSpace(SEQUENCES, (2, 8))
+    assert space.describe() == "sequences of 8 values in 2 channels"
+    assert SampleSpace.of_rows(torch.zeros(5, 2)).kind is POINTS
+    space.require_sequences("model: it", "take another")
+    with pytest.raises(
+        ConfigError, match="makes images, but the data is sequences of 8 values in 2 channels; take"
+    ):
+        space.require_images("model: it makes images", "take another")

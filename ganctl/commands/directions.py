@@ -20,7 +20,7 @@ from ganctl.runtime.console import say
 from ganctl.runtime.disk import write_whole
 from ganctl.runtime.memory import keep_freed_memory
 from ganctl.runtime.signals import Signals
-from ganctl.samples import POINTS
+from ganctl.samples import IMAGES
 from ganctl.uses.principal import Directions, Method, directions_of, moving
 from ganctl.validation import validate
 
@@ -48,14 +48,16 @@ def run(values: Typed, job: Job, signals: Signals) -> None:
     file = file_named(command.out, {"png", "npz"})
     keep_freed_memory()
     trained = open_generator(command)
-    points = trained.space.kind is POINTS
-    if points and file is not None and file.suffix.lower() == ".png":
-        raise ConfigError(f"out: {file} would be a picture of images, but this model draws points; take .npz")
+    kind = trained.space.kind
+    if kind is not IMAGES and file is not None and file.suffix.lower() == ".png":
+        raise ConfigError(
+            f"out: {file} would be a picture of images, but this model draws {kind.noun}s; take .npz"
+        )
     labels = labels_in_turn(command.classes, trained.space.classes, command.seeds)
     if (count := len(command.seeds) * command.num * command.columns) > MOST:
         raise ConfigError(f"seeds: {count:,} samples would be in one picture; the most is {MOST:,}")
     found = directions_of(trained, command.method)
-    for path in _paths(command, trained, file, points=points):
+    for path in _paths(command, trained, file, pictures=kind is IMAGES):
         png = path.suffix.lower() == ".png"
         content = encoded(_drawing(command, trained, found, labels)) if png else _numbers(trained, found)
         with writing(path):
@@ -66,14 +68,14 @@ def run(values: Typed, job: Job, signals: Signals) -> None:
 
 
 def _paths(
-    command: DirectionsCommand, trained: TrainedGenerator, file: Path | None, *, points: bool
+    command: DirectionsCommand, trained: TrainedGenerator, file: Path | None, *, pictures: bool
 ) -> list[Path]:
     """Return the files that are written: the one that is named, or a picture of images and the numbers."""
     if file is not None:
         return [file]
     folder = trained.folder("directions") if command.out is None else Path(command.out)
     stem = stem_of(trained.checkpoint.path, command.method, ema=command.ema)
-    picture = [] if points else [folder / f"{stem}-{_title(command)}.png"]
+    picture = [folder / f"{stem}-{_title(command)}.png"] if pictures else []
     return [*picture, folder / f"{stem}.npz"]
 
 

@@ -16,7 +16,7 @@ from ganctl.runtime.disk import write_whole
 from ganctl.runtime.memory import keep_freed_memory
 from ganctl.runtime.signals import Signals
 from ganctl.runtime.version import __version__
-from ganctl.samples import POINTS
+from ganctl.samples import IMAGES
 from ganctl.uses.agreement import checked
 from ganctl.uses.deployable import Deployable
 from ganctl.uses.file_formats import FORMATS, FileFormat, FormatName, Inputs
@@ -83,8 +83,8 @@ def _format(command: ExportCommand, file: Path | None) -> FormatName:
 
 def _prepare(trained: TrainedGenerator, command: ExportCommand) -> None:
     """Truncate styles and measure batch norms as asked; raise `ConfigError` for what this generator lacks."""
-    if command.images is not None and trained.space.kind is POINTS:
-        raise ConfigError("images: this model draws points, which are float32; leave it null")
+    if command.images is not None and (kind := trained.space.kind) is not IMAGES:
+        raise ConfigError(f"images: this model draws {kind.noun}s, which are float32; leave it null")
     if command.truncation is not None and not trained.config.model.has_styles:
         raise ConfigError(
             "truncation: moves styles, and this generator has none; leave it null, and bound the latents instead"

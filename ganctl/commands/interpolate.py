@@ -122,8 +122,8 @@ def _check(command: InterpolateCommand, file: Path | None) -> None:
 
 def _prepare(command: InterpolateCommand, file: Path | None, trained: TrainedGenerator) -> float | None:
     """Make a generator ready to draw, and return the bound of its latents; raise `ConfigError` if it cannot."""
-    if file is not None and _ending(file) != "npy" and trained.space.kind is not IMAGES:
-        raise ConfigError(f"out: {file} shows images, but this model draws points; take out=path.npy")
+    if file is not None and _ending(file) != "npy" and (kind := trained.space.kind) is not IMAGES:
+        raise ConfigError(f"out: {file} shows images, but this model draws {kind.noun}s; take out=path.npy")
     if command.space == "w" and not isinstance(trained.network, StyledGenerator):
         raise ConfigError("space: the model of this run has no styles; leave it z, or train model=stylegan2")
     bound = trained.truncate(command.truncation)

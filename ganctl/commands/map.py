@@ -38,7 +38,7 @@ from ganctl.runtime.console import say, track
 from ganctl.runtime.disk import write_whole
 from ganctl.runtime.memory import keep_freed_memory
 from ganctl.runtime.signals import Signals
-from ganctl.samples import POINTS
+from ganctl.samples import IMAGES
 from ganctl.uses.embedding import Method, Plane, nearest_to_cells, plane
 from ganctl.validation import validate
 
@@ -70,8 +70,8 @@ class Collected:
     """Samples of one or two sides, real ones first.
 
     `vectors` are float32 [count, width], `fake` bool [count], `labels` int64 [count], -1 without a class,
-    `thumbnails` uint8 [count, height, width, 3], None for points and where none are asked for; `what` says what
-    the vectors are.
+    `thumbnails` uint8 [count, height, width, 3], None where none are asked for and of what is no image; `what`
+    says what the vectors are.
     """
 
     vectors: np.ndarray
@@ -127,9 +127,9 @@ def _collected(command: MapCommand, trained: TrainedGenerator, config: TrainConf
         trained.measure_norms(command.standing)
     of_latents, extractor = command.space == "latents", None
     if not of_latents or fake.labels is None:
-        features = EXTRACTORS["raw"](name="raw") if store.space.kind is POINTS else command.features
+        features = command.features if store.space.kind is IMAGES else EXTRACTORS["raw"](name="raw")
         extractor = features.open(Reference(config.data, store, trained.device.torch_device, command.cache))
-    small = command.thumbnails and store.space.kind is not POINTS
+    small = command.thumbnails and store.space.kind is IMAGES
     sides = [fake] if of_latents else [real, fake]
     vectors, labels, images = zip(*(_seen(side, extractor, store, small) for side in sides), strict=True)
     if of_latents:

@@ -22,7 +22,7 @@ from ganctl.runtime.console import say
 from ganctl.runtime.disk import write_whole
 from ganctl.runtime.memory import keep_freed_memory
 from ganctl.runtime.signals import Signals
-from ganctl.samples import POINTS
+from ganctl.samples import IMAGES
 from ganctl.uses.copies import Nearest, feature_vectors, nearest_real, pixel_vectors
 from ganctl.validation import validate
 
@@ -67,9 +67,11 @@ def run(values: Typed, job: Job, signals: Signals) -> None:
     file = file_named(command.out, {"png", "csv"})
     keep_freed_memory()
     trained = open_generator(command)
-    points = trained.space.kind is POINTS
-    if points and file is not None and file.suffix.lower() == ".png":
-        raise ConfigError(f"out: {file} would be a picture of images, but this model draws points; take .csv")
+    kind = trained.space.kind
+    if kind is not IMAGES and file is not None and file.suffix.lower() == ".png":
+        raise ConfigError(
+            f"out: {file} would be a picture of images, but this model draws {kind.noun}s; take .csv"
+        )
     count = len(command.seeds) if command.seeds else command.num or FEW
     labels = labels_in_turn(command.classes, trained.space.classes, command.seeds or range(count))
     config, store = data_of(trained, command.data, values.typed)
@@ -82,11 +84,11 @@ def run(values: Typed, job: Job, signals: Signals) -> None:
         extractor = command.features.open(reference)
         vectors = feature_vectors(rows, store, config.data, extractor, command.cache)
         found = nearest_real(vectors, command.k, command.real, extractor.arithmetic)
-    for path in _paths(command, trained, file, points=points):
+    for path in _paths(command, trained, file, pictures=kind is IMAGES):
         picture = path.suffix.lower() == ".png"
         with writing(path):
             write_whole(path, _picture(command, rows, store, found) if picture else _table(command, found))
-        noun = "point" if points else "sample"
+        noun = "sample" if kind is IMAGES else kind.noun
         say(f"{counted(min(count, MOST_ROWS) if picture else count, noun)}: {path}")
     _tell(found, store, command)
 
@@ -104,14 +106,14 @@ def _rows(command: NeighboursCommand, trained: TrainedGenerator, count: int, lab
 
 
 def _paths(
-    command: NeighboursCommand, trained: TrainedGenerator, file: Path | None, *, points: bool
+    command: NeighboursCommand, trained: TrainedGenerator, file: Path | None, *, pictures: bool
 ) -> list[Path]:
     """Return the files that are written: the one that is named, or a picture of images and a table."""
     if file is not None:
         return [file]
     folder = trained.folder("neighbours") if command.out is None else Path(command.out)
     stem = stem_of(trained.checkpoint.path, _title(command), ema=command.ema)
-    return [folder / f"{stem}.{ending}" for ending in (["csv"] if points else ["png", "csv"])]
+    return [folder / f"{stem}.{ending}" for ending in (["png", "csv"] if pictures else ["csv"])]
 
 
 def _title(command: NeighboursCommand) -> str:
@@ -162,7 +164,7 @@ def _table(command: NeighboursCommand, found: Nearest) -> bytes:
 def _tell(found: Nearest, store: Store, command: NeighboursCommand) -> None:
     """Say how near samples are to real ones, and real ones to each other."""
     told, count = found.compared, len(found.distances)
-    values = "coordinates" if store.space.kind is POINTS else "pixels"
+    values = "pixels" if store.space.kind is IMAGES else "values"
     by = values if command.space == "pixels" else command.features.name
     say(
         f"median distance to the nearest of {len(store):,} real samples: {told['distance']:.4g}, by {by}; of "

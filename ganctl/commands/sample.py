@@ -28,7 +28,7 @@ from ganctl.runtime.console import say
 from ganctl.runtime.disk import write_whole
 from ganctl.runtime.memory import keep_freed_memory
 from ganctl.runtime.signals import Signals
-from ganctl.samples import POINTS, SampleSpace, Scale
+from ganctl.samples import IMAGES, POINTS, SampleSpace, Scale
 from ganctl.uses.principal import Method, directions_of, moving
 from ganctl.validation import validate
 
@@ -126,7 +126,7 @@ def _draw(
         else:
             values = rows if scale is None else scale.restore(samples, space.value_range)
             write_whole(path, _numbers(values.numpy(), sheet, path.suffix.lower()))
-    noun = "point" if space.kind is POINTS else "sample"
+    noun = "sample" if space.kind is IMAGES else space.kind.noun
     say(f"{counted(len(rows), noun)} of step {checkpoint.header.step:,}: {path}")
     if command.show:
         show(drawing(rows, sheet, space))
@@ -160,9 +160,11 @@ def _check(command: SampleCommand, file: Path | None) -> None:
 
 def _check_model(command: SampleCommand, file: Path | None, trained: TrainedGenerator) -> None:
     """Raise `ConfigError` for what the model of the run cannot draw."""
-    points, model = trained.space.kind is POINTS, trained.config.model
-    if points and command.images:
-        raise ConfigError("images: this model draws points, which have no single images; leave images=false")
+    kind, model = trained.space.kind, trained.config.model
+    if kind is not IMAGES and command.images:
+        raise ConfigError(
+            f"images: this model draws {kind.noun}s, which have no single images; leave images=false"
+        )
     if command.sweep and not model.latents.codes:
         raise ConfigError(
             "sweep: the model of this run has no codes; leave it false, or train with auxiliary=[code_loss] "

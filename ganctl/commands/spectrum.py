@@ -47,7 +47,7 @@ def run(values: Typed, job: Job, signals: Signals) -> None:
         figure.require("take out=spectrum.csv for the numbers")
     keep_freed_memory()
     trained = open_generator(command)
-    trained.space.require_images("spectrum: compares images", "take `ganctl evaluate` for points")
+    trained.space.require_images("spectrum: compares images", "take `ganctl evaluate` instead")
     _, *sides = trained.space.shape
     if min(sides) < SMALLEST:
         raise ConfigError(f"spectrum: the images are {sides[0]}×{sides[1]} pixels; it takes {SMALLEST} a side")

@@ -51,12 +51,12 @@ class Source(Component):
         if self.own is None:
             return self.name
         last = os.path.basename(os.path.abspath(os.path.expanduser(self.own)))
-        words = re.sub(r"[^\w.+]+", "_", re.sub(r"\.(zip|npy|npz)$", "", last)).strip("_.+")
+        words = re.sub(r"[^\w.+]+", "_", re.sub(r"\.(zip|npy|npz|csv)$", "", last)).strip("_.+")
         return words[:LONGEST_TITLE] or self.name
 
     @property
     def kind(self) -> Kind:
-        """Whether samples are images or points; known without reading more than a file's header.
+        """What samples are; known without reading more than a file's header.
 
         Raises `DataError` if there is such a file and its header cannot be read.
         """

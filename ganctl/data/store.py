@@ -34,10 +34,10 @@ class Store:
     """A data set, decoded once.
 
     `samples` is uint8 [count, height, width, channels] for images, the layout that a batch in
-    channels-last memory is gathered from without a transposition, or float32 [count, dimensions] for
-    points. `labels` is int64 [count], indices into `classes`. `skipped` counts files that did not decode.
-    `without_labels` says why there are no labels, as the end of a sentence. `scale` is how samples came that were
-    an array.
+    channels-last memory is gathered from without a transposition, float32 [count, dimensions] for points, or
+    float32 [count, length, channels] for sequences. `labels` is int64 [count], indices into `classes`. `skipped`
+    counts files that did not decode. `without_labels` says why there are no labels, as the end of a sentence.
+    `scale` is how samples came that were an array.
     """
 
     samples: Tensor

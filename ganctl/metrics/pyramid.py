@@ -1,4 +1,4 @@
-"""The sliced Wasserstein distance: of points, or of patches of images at every level of a Laplacian pyramid."""
+"""The sliced Wasserstein distance: of values, or of patches of images at every level of a Laplacian pyramid."""
 
 from typing import Annotated, Literal
 
@@ -11,7 +11,7 @@ from ganctl.metrics.metric import METRICS, Metric
 from ganctl.metrics.sample_sets import Samples
 from ganctl.metrics.statistics import Statistics
 from ganctl.runtime.randomness import generator
-from ganctl.samples import POINTS
+from ganctl.samples import IMAGES
 
 PATCH, SMALLEST = 7, 16
 """Pixels a side of a patch, and of the coarsest level."""
@@ -30,7 +30,7 @@ class SlicedWasserstein(Metric):
 
     Of images, as the progressive GAN has it: 7×7 patches of each level of a Laplacian pyramid down to 16
     pixels, each channel brought to mean 0 and standard deviation 1, times 1,000 (Karras et al. 2018, section 5).
-    Of points, as they are.
+    Of points and sequences, as they are.
     """
 
     value = "swd"
@@ -43,8 +43,9 @@ class SlicedWasserstein(Metric):
         """Return `swd`, the mean over levels, and `swd_<pixels>` of each, ≥ 0, of up to `num` samples a side."""
         count = min(self.num, real.samples.count, generated.samples.count)
         device = real.extractor.arithmetic
-        if real.samples.space.kind is POINTS:
-            ours, theirs = (side.samples.first(count).to(device, torch.float64) for side in (real, generated))
+        if (kind := real.samples.space.kind) is not IMAGES:
+            sides = (kind.numbers(side.samples.first(count)) for side in (real, generated))
+            ours, theirs = (values.to(device, torch.float64) for values in sides)
             return {"swd": sliced_distance(ours, theirs, self.directions, seed)}
         found = {}
         for level, side in enumerate(level_sides(real.samples.space.shape)):

@@ -20,10 +20,10 @@ CHUNK = 256
 class Samples:
     """Real or generated samples as stored.
 
-    `read(start, stop)` returns a range of them, the same each time: uint8 [n, height, width, channels] or float32
-    [n, dimensions]. `labels`, int64 [count], are the classes of real samples where they have any, and those that
-    generated samples were asked for. Real ones have a `source`, a digest of their `content`, without which
-    statistics are not cached, and their `places` in the store, int64 [count].
+    `read(start, stop)` returns a range of them, the same each time: uint8 [n, height, width, channels], or
+    float32 [n, dimensions] or [n, length, channels]. `labels`, int64 [count], are the classes of real samples
+    where they have any, and those that generated samples were asked for. Real ones have a `source`, a digest of
+    their `content`, without which statistics are not cached, and their `places` in the store, int64 [count].
     """
 
     count: int

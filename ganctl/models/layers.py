@@ -33,13 +33,16 @@ Both ReLUs overwrite their input, which saves memory: their gradients need the r
 """
 
 NORMS: dict[tuple[Norm, int], Callable[[int], nn.Module]] = {
+    ("batch", 0): nn.BatchNorm1d,
     ("batch", 1): nn.BatchNorm1d,
     ("batch", 2): nn.BatchNorm2d,
-    ("layer", 1): nn.LayerNorm,
+    ("layer", 0): nn.LayerNorm,
+    ("layer", 1): partial(nn.GroupNorm, 1),
     ("layer", 2): partial(nn.GroupNorm, 1),
+    ("instance", 1): partial(nn.InstanceNorm1d, affine=True),
     ("instance", 2): partial(nn.InstanceNorm2d, affine=True),
 }
-"""Normalisations by name and dimensions; layer norm of images is taken over channels and pixels."""
+"""Normalisations by name and dimensions; layer norm of maps is taken over channels and positions."""
 
 
 class Maxout(nn.Module):
@@ -75,8 +78,8 @@ def has_bias(norm: Norm) -> bool:
 class LayersSpec(Spec):
     """The hidden layers of a network."""
 
-    dimensions: ClassVar[Literal[1, 2]]
-    """2 for convolutions, 1 for dense layers."""
+    dimensions: ClassVar[Literal[0, 1, 2]]
+    """Of the layers' maps beside channels: 2 of images, 1 of sequences, 0 of dense layers."""
 
     norm: Norm
     activation: Activation

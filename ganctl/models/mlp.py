@@ -23,7 +23,7 @@ from ganctl.samples import IMAGES, SampleSpace
 class DenseSpec(LayersSpec):
     """Hidden layers of either network."""
 
-    dimensions = 1
+    dimensions = 0
     norm: Literal["batch", "layer", "spectral", "none"]
     hidden: Annotated[list[Width], Field(max_length=256)]
     maxout: Annotated[int, Field(ge=1, le=64)]
@@ -52,7 +52,7 @@ def _dense(inputs: int, spec: DenseSpec, outputs: int, init_std: float | None) -
 
 
 class MlpGenerator(Generator):
-    """Dense layers, then pixels through `output` or points as they are."""
+    """Dense layers, then pixels through `output`, or points and sequences as they are."""
 
     def __init__(self, spec: "Mlp", space: SampleSpace) -> None:
         super().__init__()

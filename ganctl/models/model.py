@@ -31,7 +31,7 @@ class Generator(nn.Module):
         for module in self.modules():
             if isinstance(module, nn.Linear) and module.in_features >= width:
                 return module.weight[:, :width]
-            if isinstance(module, nn.ConvTranspose2d) and module.in_channels >= width:
+            if isinstance(module, nn.ConvTranspose1d | nn.ConvTranspose2d) and module.in_channels >= width:
                 return module.weight[:width].flatten(1).T
         raise ConfigError(
             f"model: no layer of this generator takes {width:,} latents; its class must say by `entrance` which do"

@@ -7,7 +7,7 @@ from ganctl.errors import ConfigError, counted
 from ganctl.models.biggan import CHANNELS as BIGGAN_CHANNELS
 from ganctl.models.fastgan import HALVINGS as FASTGAN_HALVINGS
 from ganctl.models.parts.sizes import HALVINGS, base_of
-from ganctl.samples import SampleSpace
+from ganctl.samples import IMAGES, SampleSpace
 
 FEW = 5_000
 """Images below which a discriminator learns them by heart before the generator has learned from it."""
@@ -58,8 +58,8 @@ BIGGAN = {
 class Facts:
     """What the data and the machine are.
 
-    `shape` is that of a sample, [channels, height, width] of images, or [dimensions] of points. `typical_side` is
-    the median of the shorter sides of images in files, which `data.resolution` brings to any size, else None.
+    `shape` is that of a sample in a step. `typical_side` is the median of the shorter sides of images in files,
+    which `data.resolution` brings to any size, else None.
     `classes` are the images of each class. `memory` are the bytes of the device to train on.
     """
 
@@ -110,8 +110,9 @@ def recommend(facts: Facts, own: Collection[str] = ()) -> list[Recommendation]:
     to the recommended one is recommended.
     """
     choice = _Choice(own)
-    if len(facts.shape) == 1:
-        choice.take("model=mlp", f"samples are points of {counted(facts.shape[0], 'dimension')}, not images")
+    if len(facts.shape) < IMAGES.axes:
+        told = SampleSpace.of_shape(facts.shape).describe()
+        choice.take("model=mlp", f"samples are {told}, not images")
         choice.take("train.steps=3000", "about a minute")
         return choice.made
     shape = _shape(facts, choice)

@@ -24,7 +24,7 @@ def shown(game: Game) -> nn.Module:
 
 
 def draw(game: Game, store: Store, config: TrainConfig) -> np.ndarray:
-    """Return a grid of images, or a plot of points over real ones; uint8 [height, width, channels].
+    """Return a grid of images, or a plot of points or sequences over real ones; uint8 [height, width, channels].
 
     Each row of a conditional model's grid is a class. Without classes, each column of a model with codes is a
     value of the first code, each row the same latents otherwise.

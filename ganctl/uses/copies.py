@@ -48,7 +48,7 @@ class Nearest:
 
 
 def pixel_vectors(rows: Tensor, store: Store) -> Vectors:
-    """Return samples as stored, without a copy: pixels as shares of 255, points by their coordinates."""
+    """Return samples as stored, without a copy: pixels as shares of 255, points and sequences by their values."""
     order = of_store(store, None).places
     assert order is not None
     unit = 1 / 255 if store.space.kind is IMAGES else 1.0

@@ -33,7 +33,8 @@ class Deployable(nn.Module):
         """Return what is made of latents, float32 [batch, width], and labels, int64 [batch], if it has classes.
 
         Images are uint8 [batch, height, width, channels] or float32 [batch, channels, height, width]; unless they
-        are the network's own, values beyond the range are cut off. Points are float32 [batch, dimensions].
+        are the network's own, values beyond the range are cut off. Points are float32 [batch, dimensions],
+        sequences float32 [batch, length, channels].
         """
         samples: Tensor = self.network(latents) if labels is None else self.network(latents, labels)
         if self.space.kind is not IMAGES or self.pixels == "uint8":
@@ -46,13 +47,13 @@ class Deployable(nn.Module):
     def output(self) -> str:
         """Return the type and the axes of what is returned, in words."""
         if self.space.kind is not IMAGES:
-            return "float32 [batch, dimensions]"
+            return f"float32 [batch, {'dimensions' if self.space.kind.axes == 1 else 'length, channels'}]"
         if self.pixels == "uint8":
             return "uint8 [batch, height, width, channels]"
         return "float32 [batch, channels, height, width]"
 
     def value_range(self) -> tuple[float, float] | None:
-        """Return black and white of the images that are returned, None for points."""
+        """Return black and white of the images that are returned, None for what is unscaled."""
         ranges = {"uint8": (0, 255), "float": (0, 1), "own": self.space.value_range}
         return ranges[self.pixels] if self.space.kind is IMAGES else None
 

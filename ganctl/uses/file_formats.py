@@ -55,8 +55,8 @@ class FileFormat:
 def write_onnx(generator: Deployable, inputs: Inputs, facts: Facts) -> bytes:
     """Return an ONNX file, as torch's exporter makes it of a traced program, with the facts as its metadata.
 
-    Its inputs are `latents` and `labels`, its output `images` or `points`. Raises `ConfigError` without the
-    packages that it takes, for an operator that ONNX lacks, and for weights beyond 2 GB.
+    Its inputs are `latents` and `labels`, its output `images`, `points` or `sequences`. Raises `ConfigError`
+    without the packages that it takes, for an operator that ONNX lacks, and for weights beyond 2 GB.
     """
     onnx = _packages()[0]
     if sum(tensor.nbytes for tensor in generator.state_dict().values()) > LARGEST_ONNX:
@@ -71,7 +71,7 @@ def write_onnx(generator: Deployable, inputs: Inputs, facts: Facts) -> bytes:
                 dynamo=True,
                 verbose=False,
                 input_names=names,
-                output_names=["points" if generator.value_range() is None else "images"],
+                output_names=[f"{generator.space.kind.noun}s"],
                 dynamic_shapes={name: {0: "batch"} for name in names},
             )
     except torch.onnx.OnnxExporterError as error:

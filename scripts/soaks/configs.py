@@ -3,10 +3,17 @@
 from ganctl import rules
 from ganctl.config import train_config
 from ganctl.errors import ConfigError
-from scripts.soaks.parts import DATA, OF_ONE_MODEL, pairwise, words_of
+from scripts.soaks.parts import DATA, OF_ONE_MODEL, OF_SEQUENCES, SEQUENCES, pairwise, words_of
 from scripts.tables.runs import composed
 
 SMALL = {
+    "conv1d": (
+        "model.generator.width=4",
+        "model.discriminator.width=4",
+        "model.latent=8",
+        "data.length=16",
+        "train.batch_size=4",
+    ),
     "biggan": (
         "model.generator.width=1",
         "model.discriminator.width=2",
@@ -79,11 +86,16 @@ SMALL_OPTIONS = {
 
 
 def small_words(*overrides: str, model: str = "dcgan", data: str = "digits") -> list[str]:
-    """Return the words of a small model, fp32 and without penalties unless an override says otherwise."""
+    """Return the words of a small model, fp32 and without penalties unless an override says otherwise.
+
+    A model of sequences gets those of `SEQUENCES`, and no word about other data.
+    """
     model = next((OF_ONE_MODEL[option] for option in overrides if option in OF_ONE_MODEL), model)
+    if model in OF_SEQUENCES and data != SEQUENCES:
+        data, overrides = SEQUENCES, tuple(word for word in overrides if not word.startswith("data."))
     sizes = SMALL.get(model, OF_ANY_MODEL)
-    small = [word for word in sizes if data == "digits" or not word.startswith("data.")]
-    few = ["data.num=64"] if data == "ring" else []
+    small = [word for word in sizes if data in ("digits", SEQUENCES) or not word.startswith("data.")]
+    few = ["data.num=64"] if data in ("ring", SEQUENCES) else []
     chosen = any(word.startswith(("penalty=", "loss=wgan")) for word in overrides)
     plain = [] if chosen else ["penalty=[]"]
     precise = [] if any(word.startswith("device.precision=") for word in overrides) else ["device.precision=fp32"]

@@ -61,8 +61,15 @@ OF_ONE_MODEL = {
     "auxiliary=[reconstruction]": "fastgan",
     "auxiliary=[path_length]": "stylegan2",
     "auxiliary=[cutmix_consistency]": "unet",
+    "auxiliary=[markov]": "conv1d",
 }
-"""Options that only one model can have."""
+"""Options that only one model can have, or that are of sequences."""
+
+OF_SEQUENCES, SEQUENCES = ("conv1d",), "sines"
+"""Models that make sequences alone, and a data set for them; it has labels."""
+
+OF_IMAGES = tuple(f"auxiliary=[{name}]" for name in ("bcr", "cr", "perceptual", "ssim"))
+"""Options, with all of `augment`, that only images can have."""
 
 Case = tuple[str, ...]
 
@@ -100,6 +107,9 @@ def words_of(case: Case) -> tuple[str, str, list[str]]:
     model = next((OF_ONE_MODEL[word] for word in rest if word in OF_ONE_MODEL), model)
     if any(word in ONE_SAMPLE_A_LOGIT for word in rest):
         rest = [word for word in rest if word != "train.pack=2"]
+    if model in OF_SEQUENCES:
+        images = [word for word in rest if word in OF_IMAGES or word.startswith(("data.", "augment="))]
+        return model, SEQUENCES, [*(word for word in rest if word not in images), *EVERY_CASE]
     if any(word in OF_LABELS for word in rest) and data != "digits":
         data, rest = "digits", [word for word in rest if not word.startswith("data.")]
     return model, data, [*rest, *EVERY_CASE]

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ganctl.errors import GanctlError
-from scripts.tables import few, labels, losses, mixtures, quality, stacked, trials
+from scripts.tables import few, labels, losses, markov, mixtures, quality, stacked, trials
 from scripts.tables.launch import Launcher, Processes
 from scripts.tables.table import Job, Table, command, jobs
 
 PROOFS = ("augmentation", "anomaly")
-TABLES = {table.name: table for table in (mixtures.TABLE, stacked.TABLE, losses.TABLE)}
+TABLES = {table.name: table for table in (mixtures.TABLE, stacked.TABLE, losses.TABLE, markov.TABLE)}
 STOPPED = 130
 
 

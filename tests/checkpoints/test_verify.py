@@ -125,9 +125,9 @@ def test_an_optimizer_that_keeps_a_plain_number_is_refused_before_it_trains() ->
 @pytest.mark.parametrize("name", ["penalty", "auxiliary"])
 def test_the_values_that_are_expected_are_those_that_an_update_leaves(name: str) -> None:
     family: Any = {"penalty": PENALTIES, "auxiliary": AUXILIARIES}[name]
-    of_images = {"ssim", "perceptual", "class_loss", "path_length", "reconstruction", "cr", "bcr"}
-    of_images |= {"cutmix_consistency"}
-    options = [option for option in family if option not in of_images]
+    of_others = {"ssim", "perceptual", "class_loss", "path_length", "reconstruction", "cr", "bcr"}
+    of_others |= {"cutmix_consistency", "markov"}
+    options = [option for option in family if option not in of_others]
     needs = SMALL_OPTIONS["auxiliary=[code_loss]"] if name == "auxiliary" else ()
     config, game = played(f"{name}=[{','.join(options)}]", *needs)
     for player in (game.generator, game.discriminator):

@@ -146,7 +146,7 @@ def test_points_have_a_table_alone(there: Path, cli: Cli) -> None:
     told = done(cli, "neighbours", "points", *CPU, "num=3", "k=2")
     (path,) = Path("outputs/points/neighbours").iterdir()
     assert path.name == "step-00000001-seed-0-3-k-2-pixels.csv"
-    assert "by coordinates" in told
+    assert "by values" in told
     found = table(path)
     assert (found[::2, 4] <= found[1::2, 4]).all()
 

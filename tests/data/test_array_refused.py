@@ -16,7 +16,7 @@ def test_an_archive_larger_than_memory_is_refused_before_it_is_unpacked(tmp_path
 
 
 def test_samples_that_fill_the_memory_are_refused_unless_they_stay_in_the_file(tmp_path, monkeypatch):
-    monkeypatch.setattr("ganctl.data.sources.array.memory_limit", lambda: 1000)
+    monkeypatch.setattr("ganctl.data.sources.array_file.memory_limit", lambda: 1000)
     assert len(load(npy(tmp_path, PIXELS))) == 5
     assert "makes 720 bytes of samples, more than half of the 1,000" in refusal(npy(tmp_path, PIXELS / 255))
     assert "makes 560 bytes of samples" in refusal(npy(tmp_path, np.zeros((70, 2))))

@@ -10,6 +10,7 @@ from ganctl.models import MODELS
 from ganctl.models.packed import Packed, build_discriminator
 from ganctl.runtime.randomness import seeded
 from ganctl.samples import SampleSpace
+from scripts.soaks.parts import OF_SEQUENCES
 from tests.conftest import TINY, Cli
 from tests.game.games import round_of, small_config, small_game
 
@@ -35,7 +36,8 @@ def test_a_packed_discriminator_is_the_plain_one_on_concatenated_channels(
 
 @pytest.mark.parametrize("name", list(MODELS))
 def test_a_pack_of_one_is_the_plain_discriminator(name: str) -> None:
-    network = build_discriminator(small_config(model=name).model, SampleSpace.of_shape((1, 32, 32)), 1)
+    shape = (1, 32) if name in OF_SEQUENCES else (1, 32, 32)
+    network = build_discriminator(small_config(model=name).model, SampleSpace.of_shape(shape), 1)
     assert not isinstance(network, Packed)
 
 

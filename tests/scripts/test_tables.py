@@ -207,9 +207,10 @@ def test_the_words_of_every_row_mean_a_config(name: str, monkeypatch: pytest.Mon
         for part in table.parts:
             assert {row.key for row in part.rows} == {path.stem for path in Path("configs/loss").glob("*")}
     else:
+        packs = " sequences" if name == "markov" else " packs"
         plain = next(run for group, run in runs.items() if "-plain" in group)
         assert f"{plain.config.train.steps:,} updates" in told
-        assert f"{plain.config.train.batch_size} packs a batch" in told
+        assert f"{plain.config.train.batch_size}{packs} a batch" in told
         packed = [run.config for run in runs.values() if run.config.train.pack > 1]
         assert all(one.train.batch_size == one.train.pack * plain.config.train.batch_size for one in packed)
         assert all(one.train.steps == plain.config.train.steps for one in packed)

@@ -16,13 +16,15 @@ from tests.composed import composed
 
 CLASSES = ("ant", "bee", "cat")
 NO_CHECKPOINT: Any = None
+OTHERS: dict[str, tuple[int, ...]] = {"mlp": (2,), "conv1d": (1, 16)}
+"""Shapes of points and sequences by the models that make them here."""
 
 
 def opened(model: str, *words: str, network: nn.Module | None = None) -> TrainedGenerator:
-    """Return a generator of a family in small, or another network in its place, of images or (mlp) points."""
+    """Return a generator of a family in small, or another network in its place, of images or of `OTHERS`."""
     config = train_config(composed(*small_words(*words, model=model, data="ring" if model == "mlp" else "digits")))
     side = config.data.model_dump().get("resolution", 8)
-    shape = (2,) if model == "mlp" else (1, side, side)
+    shape = OTHERS.get(model, (1, side, side))
     space = config.model.space(SampleSpace.of_shape(shape, classes=CLASSES))
     device = open_device("cpu", "fp32", strict=False, threads=1)
     made = network or build_network(config, "generator", space, device)

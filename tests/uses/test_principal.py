@@ -105,6 +105,7 @@ def test_every_family_has_directions_of_its_priors_values_or_styles(name: str, w
 
 
 WAYS_IN = {
+    "conv1d": ("model.conditional=true", "model.generator.norm=spectral"),
     "dcgan": ("model.conditional=true", "model.generator.norm=spectral"),
     "mlp": ("model.conditional=true", "model.generator.norm=spectral"),
     "resnet": ("model.generator.spectral=true", "model.continuous_codes=1"),

@@ -15,6 +15,7 @@ from tests.composed import composed
 CLASSES = ("ant", "bee", "cat")
 SMALL: dict[str, tuple[tuple[int, ...], str]] = {
     "biggan": ((1, 32, 32), "{width: 1}"),
+    "conv1d": ((2, 16), "{width: 2, norm: batch}"),
     "dcgan": ((1, 8, 8), "{width: 2}"),
     "fastgan": ((1, 32, 32), "{width: 2}"),
     "mlp": ((3, 4, 5), "{hidden: [4], norm: batch}"),

@@ -33,7 +33,7 @@ class ComparingCommand(GeneratorCommand):
 
 
 def scale_of(trained: TrainedGenerator) -> Scale | None:
-    """Return how the data of a generator came as an array, None for points that came otherwise.
+    """Return how the data of a generator came as an array, None for those of generated sets.
 
     A checkpoint of an earlier version does not tell; then the array is read again. Raises `DataError` if it is
     gone, `ConfigError` for images that came as pictures.

@@ -4,26 +4,22 @@ import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ganctl.data.decoding.depth import FLOAT, WHOLE, scaled, suggestion, together, told, values_in
-from ganctl.data.source import SOURCES, LabelledSource, Range
+from ganctl.data.source import SOURCES, Range
+from ganctl.data.sources.array_file import NO_LABELS, ArrayFile, told_axes
 from ganctl.data.sources.numpy_file import ArrayHeader, NumpyFile
 from ganctl.data.store import MappedPixels, MappedStore, Store, read_only
 from ganctl.errors import DataError
 from ganctl.runtime.console import say
-from ganctl.runtime.memory import memory_limit
 from ganctl.samples import IMAGES, POINTS, Axes, Kind, Scale
 
-USUAL_NAMES = ("samples", "images", "data", "x", "arr_0")
-"""Which array of an .npz file holds the samples where there are several and none is named, the first of these."""
-
 KINDS = {"b": "truth values", "u": "whole numbers", "i": "whole numbers", "f": "floats"}
-LABEL_KINDS = "buiUS"
 BYTES = (0.0, 255.0)
 BLOCK_VALUES = 1 << 22
 CHANNELS_AT_MOST = 4
@@ -31,18 +27,14 @@ CHANNELS_AT_MOST = 4
 
 
 @SOURCES.register
-class Array(LabelledSource):
+class Array(ArrayFile):
     """Points or images in a .npy or .npz file.
 
     [N] and [N, D] are points; [N, H, W], [N, H, W, C] and [N, C, H, W] with 1, 3 or 4 channels are images, with 4
     the last is alpha. Where both ends of a shape could be channels, the last axis is taken.
     """
 
-    placement = frozenset({"path"})
     name: Literal["array"]
-    path: str
-    samples: str | None
-    labels: str | None
     range: Range | None
 
     @property
@@ -60,12 +52,12 @@ class Array(LabelledSource):
         name = self._samples_name(file)
         header = self._header(file, name)
         labels, classes = self._labels(file, header.shape[0])
-        reason = "" if self.labels else "name an array of labels by data.labels=…"
+        reason = "" if self.labels else NO_LABELS
         axes = _letters(header.shape)
         if _kind(header) is IMAGES and (pixels := self._mapped(file, header)) is not None:
             sha256, scale = Store(pixels.tensor(), labels).fingerprint, Scale(axes=axes, range=BYTES)
             return MappedStore(pixels.tensor(), labels, classes, 0, reason, scale, pixels=pixels, sha256=sha256)
-        self._require_memory(header)
+        self._require_memory(math.prod(header.shape) * _kind(header).stored.itemsize)
         values = file.read(name)
         if _kind(header) is IMAGES:
             rows, ends = self._rows(values)
@@ -78,26 +70,6 @@ class Array(LabelledSource):
             points = np.array(values.reshape(len(values), -1), dtype=np.float32, order="C")
         self._require_finite(points)
         return Store(torch.from_numpy(points), labels, classes, 0, reason, Scale(axes=axes))
-
-    def _samples_name(self, file: NumpyFile) -> str | None:
-        names = file.names()
-        if not file.is_archive:
-            if self.samples is not None:
-                raise DataError(f"data.samples: is for .npz files, but {self.path} is a .npy, of one array")
-            return None
-        if self.samples is not None:
-            return self._named("samples", self.samples, names)
-        candidates = [name for name in names if name != self.labels]
-        chosen = candidates if len(candidates) == 1 else [name for name in USUAL_NAMES if name in candidates]
-        if not chosen:
-            there = f"holds {', '.join(candidates)}; choose by data.samples=…" if candidates else "holds no array"
-            raise DataError(f"data.samples: {self.path} {there}")
-        return chosen[0]
-
-    def _named(self, key: str, name: str, names: list[str]) -> str:
-        if name not in names:
-            raise DataError(f"data.{key}: there is no '{name}' in {self.path}; there are {', '.join(names)}")
-        return name
 
     def _header(self, file: NumpyFile, name: str | None) -> ArrayHeader:
         """Return what the samples are, refused if no GAN could learn them."""
@@ -120,38 +92,10 @@ class Array(LabelledSource):
         elif _kind(header) is POINTS and dtype == np.uint8:
             why = "; save images as [N,H,W] or [N,H,W,C], and points as floats"
         if why:
-            raise DataError(f"data.path: {self.path} holds {name or 'an array'} of {dtype} {_axes(shape)}{why}")
-        return header
-
-    def _labels(self, file: NumpyFile, count: int) -> tuple[Tensor | None, tuple[str, ...]]:
-        """Return int64 [count] and the names of the classes, which are the labels' sorted values."""
-        if self.labels is None:
-            return None, ()
-        if file.is_archive:
-            name: str | None = self._named("labels", self.labels, file.names())
-            where = f"{name} in {self.path}"
-        else:
-            file, name, where = NumpyFile(self.labels, "data.labels"), None, self.labels
-            if file.is_archive:
-                raise DataError(f"data.labels: {where} is an .npz file; beside a .npy file, name another")
-        header = file.header(name)
-        array = f"data.labels: {where} is {header.dtype} {_axes(header.shape)}"
-        if header.dtype.kind not in LABEL_KINDS:
-            raise DataError(f"{array}; labels must be whole numbers or text")
-        if header.shape not in ((count,), (count, 1)):
-            raise DataError(f"{array}, but there are {count:,} samples, and each needs one label")
-        values, indices = np.unique(file.read(name).reshape(count), return_inverse=True)
-        names = values.astype(np.str_) if header.dtype.kind != "S" else np.char.decode(values, "utf-8", "replace")
-        return torch.from_numpy(indices.astype(np.int64)), tuple(map(str, names))
-
-    def _require_memory(self, header: ArrayHeader) -> None:
-        """Refuse what would fill the memory there is with samples, before any is read."""
-        wanted, limit = math.prod(header.shape) * _kind(header).stored.itemsize, memory_limit()
-        if wanted > limit // 2:
             raise DataError(
-                f"data.path: {self.path} makes {wanted:,} bytes of samples, more than half of the "
-                f"{limit:,} of memory; images as uint8 [N,H,W,C] in a .npy file stay on the disk"
+                f"data.path: {self.path} holds {name or 'an array'} of {dtype} {told_axes(shape)}{why}"
             )
+        return header
 
     def _mapped(self, file: NumpyFile, header: ArrayHeader) -> MappedPixels | None:
         """Return images mapped from a .npy file, if they are bytes with channels last and need no change."""
@@ -200,12 +144,6 @@ class Array(LabelledSource):
             f"{extent}; set data.range=[black,white], such as {suggestion(found)}"
         )
 
-    def _require_finite(self, values: Any) -> None:
-        if not np.isfinite(values).all():
-            raise DataError(
-                f"data.path: {self.path} holds values that are not finite (NaN or infinite) in 32 bits"
-            )
-
 
 def _kind(header: ArrayHeader) -> Kind:
     return POINTS if len(header.shape) <= 2 else IMAGES
@@ -217,10 +155,6 @@ def _letters(shape: tuple[int, ...]) -> Axes:
         return "NCHW" if _channels_axis(shape) == 1 else "NHWC"
     by_length: tuple[Axes, ...] = ("N", "ND", "NHW")
     return by_length[len(shape) - 1]
-
-
-def _axes(shape: tuple[int, ...]) -> str:
-    return f"[{','.join(map(str, shape))}]"
 
 
 def _channels_axis(shape: tuple[int, ...]) -> int | None:

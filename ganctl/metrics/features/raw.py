@@ -14,7 +14,7 @@ MOST_VALUES = 4096
 
 @EXTRACTORS.register
 class Raw(FeatureExtractor):
-    """The values themselves: coordinates of points, pixels of small images as shares of 255."""
+    """The values themselves: pixels of small images as shares of 255, points and sequences as they are."""
 
     name: Literal["raw"]
 
