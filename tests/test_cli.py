@@ -29,7 +29,7 @@ WRONG_KEYS = {
     "+train.step=3": "train.step: unknown key (did you mean 'steps'?)",
     "++wandb=true": "wandb: unknown key",
     "model=dcgn": "model: there is no 'dcgn' (did you mean 'dcgan'?); there are "
-    "biggan, dcgan, fastgan, mlp, r3gan, resnet, stylegan2, unet",
+    "biggan, conv1d, dcgan, fastgan, mlp, r3gan, resnet, stylegan2, unet",
     "model=é": "model: there is no 'é'",
     "penalty=[r1,gradient_penalti]": "penalty: there is no 'gradient_penalti' (did you mean 'gradient_penalty'?)",
     "+penalty.mine.weight=3": "penalty.mine: needs a name",
@@ -96,7 +96,7 @@ WRONG_SAMPLING = {
     "ckpt=outputs/run seeds=0-99999999999": "seeds: must be 100,000 numbers at most, not '0-99999999999'",
     "ckpt=outputs/run seeds=[]": "seeds: must be a number, a range such as 0-63, or a list of these",
     "ckpt=outputs/run device=cuda": "device.name: no CUDA device is usable here",
-    "ckpt=outputs/run out=file/below": "seed-0-64.png: cannot be written (Not a directory)",
+    "ckpt=outputs/run out=file/below": "file/below: cannot be written (Not a directory)",
     "ckpt=outputs/run images=true": "images: this model draws points",
 }
 UNUSABLE_CHECKPOINTS = {
@@ -279,7 +279,7 @@ def test_version_is_one_line(line: str, workspace: Path, cli: Cli) -> None:
         (
             "train --help",
             [
-                "model: biggan, dcgan, fastgan, mlp, r3gan, resnet, stylegan2, unet\n",
+                "model: biggan, conv1d, dcgan, fastgan, mlp, r3gan, resnet, stylegan2, unet\n",
                 "device: auto, cpu, cuda, mps\n",
                 "batch_size: 64",
             ],

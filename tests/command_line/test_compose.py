@@ -30,6 +30,7 @@ OF_A_FOLDER = ("dcgan28_color", "few_images", "sagan", "fastgan_few", "r3gan_ffh
 NEEDED = {
     "data=folder": ["data.path=pictures"],
     "data=array": ["data.path=pictures.npy"],
+    "data=sequences": ["data.path=walks.csv"],
     "loss=wgan": ["penalty=[gradient_penalty]"],
     **{f"experiment={name}": ["data.path=pictures"] for name in OF_A_FOLDER},
 }
