@@ -83,6 +83,11 @@ class RunRecord:
             return None
         return max(0, self.steps - self.step) * images / step / speed
 
+    def setting(self, key: str) -> str:
+        """Return a setting by its dotted key as text; empty if the config has none."""
+        value = self.settings.get(key)
+        return "" if value is None else str(value)
+
     def plain(self) -> dict[str, Any]:
         """Return all of it as plain data, as `--json` prints it."""
         kept = ("name", "status", "step", "steps", "progress", "images_per_second", "seconds_left", "saved")

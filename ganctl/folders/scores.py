@@ -66,7 +66,7 @@ def measured(found: dict[str, Any]) -> Iterator[Measured]:
     """Yield the numbers of one evaluation, but for those that are no numbers."""
     asked, features = mapping(found, "asked"), mapping(found, "features")
     seeds = asked.get("seeds")
-    common = {
+    common: dict[str, Any] = {
         "step": whole(found.get("step")),
         "checkpoint": text(found.get("checkpoint")) or "",
         "num": whole(asked.get("num")),

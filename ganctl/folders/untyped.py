@@ -56,7 +56,7 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
 
 
 def tail(path: Path) -> list[bytes]:
-    """Return the last whole lines of a file; none if it cannot be read. What follows the last break is unfinished."""
+    """Return the last whole lines of a file, without what follows the last break; none if it cannot be read."""
     try:
         with opened(path) as file:
             start = max(0, os.fstat(file.fileno()).st_size - TAIL)
