@@ -6,15 +6,16 @@ import platform
 import re
 import time
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from ganctl.checkpoints.untrusted import QuickLoader, parse_json, read_yaml
 from ganctl.errors import CheckpointError
-from ganctl.folders.scores import Best, Measured, best_of, measured
+from ganctl.folders.scores import Best, MeasuredNumber, best_of, measured
 from ganctl.folders.untyped import flat, mapping, number, numbers_of, tail, text, whole
+from ganctl.plugins import named_in
 from ganctl.runtime.bounded import opened, read_text
+from ganctl.runtime.console import shell_word
 
 ENDED = ("complete", "stopped", "diverged", "failed")
 """Of what run.json says, that which stays true when the process is gone."""
@@ -83,13 +84,13 @@ class RunRecord:
             return None
         return max(0, self.steps - self.step) * images / step / speed
 
-    def setting(self, key: str) -> str:
-        """Return a setting by its dotted key as text; empty if the config has none."""
-        value = self.settings.get(key)
-        return "" if value is None else str(value)
+    def command(self, name: str) -> str:
+        """Return the command line by which ganctl does something with the run."""
+        plugins = named_in(self.environment)
+        return f"ganctl {name} {shell_word(self.path)}" + (f" plugins=[{','.join(plugins)}]" if plugins else "")
 
-    def plain(self) -> dict[str, Any]:
-        """Return all of it as plain data, as `--json` prints it."""
+    def fields(self) -> dict[str, Any]:
+        """Return all of it by name, as `--json` prints it."""
         kept = ("name", "status", "step", "steps", "progress", "images_per_second", "seconds_left", "saved")
         return {
             **{key: getattr(self, key) for key in kept},
@@ -97,8 +98,8 @@ class RunRecord:
             "changed": self.changed,
             "numbers": self.numbers,
             "evaluated": self.evaluated,
-            "best": asdict(self.best) if self.best else None,
-            "evaluations": [asdict(each) for each in self.evaluations],
+            "best": self.best,
+            "evaluations": self.evaluations,
             "data": self.data,
             "config": self.config,
             "environment": self.environment,
@@ -172,7 +173,7 @@ class RunRecord:
             self.faults.append(str(error).removeprefix(f"{self.path}/"))
             return None
 
-    def _evaluations(self) -> list[Measured]:
+    def _evaluations(self) -> list[MeasuredNumber]:
         found = self._read("evaluation.json").get("evaluations", [])
         if not isinstance(found, list):
             self.faults.append("evaluation.json: not what ganctl writes")

@@ -24,7 +24,7 @@ class Best:
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuredNumber:
     """One number of evaluation.json: its mean over seeds, half the width of its interval, and that of real data.
 
     Numbers of the same `question` answer the same: metric, its settings, samples, features, weights, precision.
@@ -62,7 +62,7 @@ def best_of(path: Path) -> Best:
         raise CheckpointError(f"{path}: its header cannot be read ({error})") from error
 
 
-def measured(found: dict[str, Any]) -> Iterator[Measured]:
+def measured(found: dict[str, Any]) -> Iterator[MeasuredNumber]:
     """Yield the numbers of one evaluation, but for those that are no numbers."""
     asked, features = mapping(found, "asked"), mapping(found, "features")
     seeds = asked.get("seeds")
@@ -83,4 +83,4 @@ def measured(found: dict[str, Any]) -> Iterator[Measured]:
             value = number(entry.get("mean")) if isinstance(entry, dict) else None
             if value is not None:
                 half_width, floor = number(entry.get("half_width")), number(entry.get("floor"))
-                yield Measured(metric, name, value, half_width, floor, question=question, **common)
+                yield MeasuredNumber(metric, name, value, half_width, floor, question=question, **common)

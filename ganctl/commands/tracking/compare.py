@@ -7,9 +7,10 @@ from rich.table import Table
 
 from ganctl.command_line.jobs import Job
 from ganctl.commands.tracking.asking import asked, record_of
-from ganctl.commands.tracking.telling import console, interval, plain, print_json, score, speed, steps
+from ganctl.commands.tracking.telling import console, interval, plain, print_json, score, setting
 from ganctl.errors import ConfigError
 from ganctl.folders.records import RunRecord
+from ganctl.folders.scores import Best, MeasuredNumber
 from ganctl.runtime.console import say
 from ganctl.runtime.signals import Signals
 
@@ -34,23 +35,23 @@ def run(values: Mapping[str, Any], job: Job, signals: Signals) -> None:
     records = [record_of(name) for name in names]
     settings, numbers, notes = differing(records), side_by_side(records), remarks(records)
     if "--json" in flags:
-        runs = [record.plain() for record in records]
+        runs = [record.fields() for record in records]
         print_json({"runs": runs, "settings": settings, "numbers": numbers, "notes": notes})
         return
     columns = [record.name for record in records]
     if settings:
-        _print("setting", columns, settings)
+        _print("setting", columns, {key: [setting(each) for each in row] for key, row in settings.items()})
     else:
         say("no setting differs")
-    _print("number", columns, numbers)
+    _print("number", columns, {key: [_told(each) for each in row] for key, row in numbers.items()})
     for note in notes:
         say(f"note    {note}")
 
 
 def differing(records: Sequence[RunRecord]) -> Rows:
-    """Return the settings in which runs differ, by dotted key."""
-    keys = dict.fromkeys(key for record in records for key in record.settings if key not in OF_ITS_OWN)
-    rows = {key: [record.settings.get(key) for record in records] for key in keys}
+    """Return the settings in which runs differ, by dotted key in alphabetical order."""
+    keys = {key for record in records for key in record.settings} - OF_ITS_OWN
+    rows = {key: [record.settings.get(key) for record in records] for key in sorted(keys)}
     return {key: values for key, values in rows.items() if any(value != values[0] for value in values)}
 
 
@@ -58,19 +59,18 @@ def side_by_side(records: Sequence[RunRecord]) -> Rows:
     """Return the numbers of runs, and what was evaluated: the newest answer of each to the same question."""
     rows: Rows = {
         "status": [record.status for record in records],
-        "step": [steps(record) for record in records],
-        "img/s": [speed(record) or None for record in records],
+        "step": [record.step for record in records],
+        "images_per_second": [record.images_per_second for record in records],
     }
     rows |= {key: [record.numbers.get(key) for record in records] for key in LAST}
     for by in dict.fromkeys(record.best.by for record in records if record.best is not None):
         kept = [record.best if record.best is not None and record.best.by == by else None for record in records]
-        rows[_free(rows, "best")] = [score(best) or None for best in kept]
+        rows[_free(rows, "best")] = kept
     answers = [{(each.question, each.number): each for each in record.evaluations} for record in records]
     for key in dict.fromkeys(key for answer in answers for key in answer):
         found = [answer.get(key) for answer in answers]
         one = next(each for each in found if each is not None)
-        told = [None if each is None else interval(each) for each in found]
-        rows[_free(rows, f"{one.number} ({one.num or 0:,}, {one.features})")] = told
+        rows[_free(rows, f"{one.number} ({one.num or 0:,}, {one.features})")] = found
     return {key: values for key, values in rows.items() if any(value is not None for value in values)}
 
 
@@ -94,14 +94,23 @@ def _free(rows: Rows, label: str) -> str:
     return name
 
 
-def _print(what: str, names: Sequence[str], rows: Rows) -> None:
+def _print(what: str, names: Sequence[str], rows: Mapping[str, Sequence[str]]) -> None:
     table = Table(what)
     for name in names:
         table.add_column(plain(name), overflow="fold")
     for key, values in rows.items():
-        table.add_row(plain(key), *(plain(_told(value)) for value in values))
+        table.add_row(plain(key), *map(plain, values))
     console().print(table)
 
 
-def _told(value: Any) -> Any:
-    return f"{value:.4g}" if isinstance(value, float) else value
+def _told(value: Any) -> str:
+    match value:
+        case Best():
+            return score(value)
+        case MeasuredNumber():
+            return interval(value)
+        case float():
+            return f"{value:.4g}" if abs(value) < 1000 else f"{value:,.0f}"
+        case int():
+            return f"{value:,}"
+    return "" if value is None else str(value)

@@ -11,9 +11,20 @@ from rich.table import Table
 from rich.text import Text
 
 from ganctl.command_line.jobs import Job
+from ganctl.commands.tracking import telling
 from ganctl.commands.tracking.asking import asked
-from ganctl.commands.tracking.telling import ago, console, interval, plain, print_json, score, share, speed, steps
-from ganctl.commands.tracking.telling import status as coloured
+from ganctl.commands.tracking.telling import (
+    ago,
+    console,
+    interval,
+    plain,
+    print_json,
+    score,
+    setting,
+    share,
+    speed,
+    steps,
+)
 from ganctl.errors import ConfigError, counted
 from ganctl.folders.find import OUTPUTS
 from ganctl.folders.records import RunRecord, records_in
@@ -22,15 +33,15 @@ from ganctl.runtime.signals import Signals
 
 COLUMNS: dict[str, Callable[[RunRecord], str | Text]] = {
     "run": lambda record: record.name,
-    "status": coloured,
+    "status": telling.status,
     "step": steps,
     "done": share,
     "img/s": speed,
     "score": lambda record: _score(record),
     "changed": lambda record: ago(record.age()),
-    "data": lambda record: record.setting("data.name"),
-    "model": lambda record: record.setting("model.name"),
-    "loss": lambda record: record.setting("loss.name"),
+    "data": lambda record: setting(record.settings.get("data.name")),
+    "model": lambda record: setting(record.settings.get("model.name")),
+    "loss": lambda record: setting(record.settings.get("loss.name")),
 }
 """What the table shows of each run."""
 
@@ -54,7 +65,7 @@ def run(values: Mapping[str, Any], job: Job, signals: Signals) -> None:
         raise ConfigError(f"{folder}: no such folder; give one that holds runs, such as outputs")
     records, others = records_in(folder) if folder.is_dir() else ([], 0)
     if "--json" in flags:
-        runs = [record.plain() for record in records]
+        runs = [record.fields() for record in records]
         print_json({"folder": str(folder), "runs": runs, "other_folders": others})
         return
     if records:
@@ -91,7 +102,7 @@ def _table(records: list[RunRecord], names: list[str]) -> Table:
 
 
 def _score(record: RunRecord) -> str:
-    """Return the score of the best checkpoint; without one, the first number of the newest evaluation."""
+    """Return the score of the best checkpoint; without one, the first number of the metric evaluated last."""
     if record.best is not None or not record.evaluations:
         return score(record.best)
     newest = record.evaluations[-1].question

@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Group
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 from ganctl.command_line.jobs import Job
 from ganctl.commands.tracking.asking import asked, record_of
@@ -19,13 +20,14 @@ from ganctl.commands.tracking.telling import (
     plain,
     print_json,
     score,
+    setting,
     share,
     speed,
     steps,
 )
 from ganctl.errors import ConfigError
-from ganctl.folders.records import RunRecord
-from ganctl.runtime.console import clock, say, shell_word
+from ganctl.folders.records import ENDED, RunRecord
+from ganctl.runtime.console import clock, say
 from ganctl.runtime.signals import Signals
 
 SECONDS = 1.0
@@ -73,7 +75,7 @@ def run(values: Mapping[str, Any], job: Job, signals: Signals) -> None:
     record = record_of(names[0])
     if "--json" in flags:
         checkpoints = [{"name": name, "bytes": size} for name, size in record.checkpoints()]
-        print_json(record.plain() | {"checkpoints": checkpoints, "health": record.health()})
+        print_json(record.fields() | {"checkpoints": checkpoints, "health": record.health()})
     elif "--follow" in flags and record.going_on:
         _follow(record)
     else:
@@ -110,7 +112,7 @@ def _follow_in_lines(record: RunRecord) -> None:
 
 def shown(record: RunRecord) -> Group:
     """Return what is shown of a run: lines of a name and a text, and a table of what was evaluated."""
-    lines = [plain(f"{name:9} ", "bold") + plain(text) for name, text in _lines(record)]
+    lines = [Text(f"{name:10}", "bold") + plain(text) for name, text in _lines(record)]
     if not record.evaluations:
         return Group(*lines)
     table = Table("metric", "number", "value ± 95 %", "real vs real", "step", "samples", "features")
@@ -152,10 +154,11 @@ def _lines(record: RunRecord) -> Iterator[tuple[str, str]]:
     checkpoints = record.checkpoints()
     for number, (name, size) in enumerate(checkpoints[-MOST:]):
         yield "" if number else "saved", f"checkpoints/{name}  {size / 1e6:,.1f} MB"
-    if not record.going_on and record.status != "complete":
-        yield "go on", f"ganctl resume {shell_word(record.path)}"
     if checkpoints:
-        yield "sample", f"ganctl sample {shell_word(record.path)}"
+        yield "sample", record.command("sample")
+    if record.status in ENDED or record.status == "interrupted":
+        more = " train.steps=…" if record.status == "complete" else ""
+        yield "resume", record.command("resume") + more
 
 
 def _logged(record: RunRecord) -> str:
@@ -172,4 +175,4 @@ def _settings(record: RunRecord) -> Iterator[str]:
         else:
             value = record.settings.get(key)
         if value is not None and value is not False:
-            yield f"{key.removesuffix('.name')}={value}"
+            yield f"{key.removesuffix('.name')}={setting(value)}"

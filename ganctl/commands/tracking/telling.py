@@ -4,6 +4,7 @@ import json
 import math
 import sys
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from rich.console import Console
@@ -11,14 +12,14 @@ from rich.text import Text
 
 from ganctl.errors import one_line
 from ganctl.folders.records import RunRecord
-from ganctl.folders.scores import Best, Measured
+from ganctl.folders.scores import Best, MeasuredNumber
 from ganctl.runtime.console import clock
 
 WIDE = 1000
 """Columns where the output is no terminal: nothing is cut or folded."""
 
-STYLES = {"running": "green", "complete": "", "stopped": "yellow", "interrupted": "yellow", "elsewhere": "yellow"}
-"""How statuses are coloured; others are red."""
+STYLES = {"running": "green", "complete": "", "diverged": "red", "failed": "red", "damaged": "red"}
+"""How statuses are coloured; others are yellow."""
 
 
 def console() -> Console:
@@ -32,11 +33,13 @@ def plain(value: Any, style: str = "") -> Text:
 
 
 def print_json(document: Any) -> None:
-    """Print one JSON document; numbers that are not finite are null."""
+    """Print one JSON document, of dataclasses the fields; numbers that are not finite are null."""
     print(json.dumps(_finite(document), indent=2, allow_nan=False))
 
 
 def _finite(value: Any) -> Any:
+    if isinstance(value, Best | MeasuredNumber):
+        value = asdict(value)
     if isinstance(value, Mapping):
         return {key: _finite(inner) for key, inner in value.items()}
     if isinstance(value, list):
@@ -46,7 +49,14 @@ def _finite(value: Any) -> Any:
 
 def status(record: RunRecord) -> Text:
     """Return a run's status in its colour."""
-    return plain(record.status, STYLES.get(record.status, "red"))
+    return plain(record.status, STYLES.get(record.status, "yellow"))
+
+
+def setting(value: Any) -> str:
+    """Return a setting as it is typed; empty where there is none."""
+    if isinstance(value, list):
+        return f"[{','.join(map(setting, value))}]"
+    return str(value).lower() if isinstance(value, bool) else "" if value is None else str(value)
 
 
 def steps(record: RunRecord) -> str:
@@ -75,7 +85,7 @@ def score(best: Best | None) -> str:
     return "" if best is None else f"{best.number} {best.value:.4g}"
 
 
-def interval(measured: Measured) -> str:
+def interval(measured: MeasuredNumber) -> str:
     """Return a number that was measured, with its interval if it has one."""
     around = "" if measured.half_width is None else f" ± {measured.half_width:.2g}"
     return f"{measured.value:.4g}{around}"
