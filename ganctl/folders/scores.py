@@ -56,6 +56,8 @@ def best_of(path: Path) -> Best:
         _, _, own = parse_json(content.decode())["__metadata__"]["ganctl"].partition("\n")
         header = parse_json(own)
         by, value, better = (header["score"][key] for key in ("by", "value", "better"))
+        if number(value) is None:
+            raise ValueError("its score is no number")
         name = by.partition(" ")[0].rpartition(".")[2]
         return Best(name, float(value), str(better), whole(header.get("step")), by)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

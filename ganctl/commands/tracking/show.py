@@ -131,7 +131,7 @@ def _lines(record: RunRecord) -> Iterator[tuple[str, str]]:
     for fault in record.faults:
         yield "note", fault
     rest = f", {left(record)} left" if left(record) else ""
-    yield "step", f"{steps(record)} {share(record)}{rest}"
+    yield "step", f"{steps(record)}, {share(record) or '?'}{rest}"
     yield "changed", ago(record.age())
     if record.images_per_second:
         yield "speed", f"{speed(record)} images per second"
