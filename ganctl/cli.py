@@ -2,6 +2,7 @@
 
 A further command is a module of `ganctl.commands` with a function `run`, a row of `COMMANDS`, and a file of its
 keys, configs/<command>.yaml. The module is imported for a job only, so that questions and mistakes need no torch.
+One that reads run folders alone is a module of `ganctl.commands.tracking`, and has no keys.
 """
 
 import importlib

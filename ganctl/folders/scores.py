@@ -40,8 +40,15 @@ class MeasuredNumber:
     num: int | None
     seeds: int
     features: str
+    ema: bool
     data: str | None
     question: str
+
+    @property
+    def way(self) -> str:
+        """How it was measured: the samples, their features, and which weights if not the averaged ones."""
+        samples = "?" if self.num is None else f"{self.num:,}"
+        return f"{samples}, {self.features}" + ("" if self.ema else ", ema=false")
 
 
 def best_of(path: Path) -> Best:
@@ -74,6 +81,7 @@ def measured(found: dict[str, Any]) -> Iterator[MeasuredNumber]:
         "num": whole(asked.get("num")),
         "seeds": len(seeds) if isinstance(seeds, list) else 1,
         "features": text(features.get("name")) or "",
+        "ema": asked.get("ema") is not False,
         "data": text(mapping(found, "reference").get("fingerprint")),
     }
     terms = [asked.get(key) for key in ("num", "ema", "standing")]

@@ -47,9 +47,9 @@ def mapping(values: Mapping[str, Any], key: str) -> dict[str, Any]:
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield the values of nested mappings with their dotted keys; an empty mapping is a value."""
+    """Yield the values of nested mappings with their dotted keys; an empty mapping has none."""
     for key, value in values.items():
-        if isinstance(value, Mapping) and value:
+        if isinstance(value, Mapping):
             yield from flat(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value

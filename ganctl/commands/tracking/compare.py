@@ -70,7 +70,7 @@ def side_by_side(records: Sequence[RunRecord]) -> Rows:
     for key in dict.fromkeys(key for answer in answers for key in answer):
         found = [answer.get(key) for answer in answers]
         one = next(each for each in found if each is not None)
-        rows[_free(rows, f"{one.number} ({one.num or 0:,}, {one.features})")] = found
+        rows[_free(rows, f"{one.number} ({one.way})")] = found
     return {key: values for key, values in rows.items() if any(value is not None for value in values)}
 
 

@@ -42,16 +42,6 @@ WARNINGS = 3
 WIDTH = 100
 """Characters of a line of settings."""
 
-LOGGED = {
-    "loss D": "loss/discriminator",
-    "G": "loss/generator",
-    "D(x)": "probability/real",
-    "D(G(z))": "probability/fake",
-    "real logit": "logits/real",
-    "fake logit": "logits/fake",
-}
-"""The numbers of the last logged step that are shown."""
-
 MAIN = (
     *("data.name", "data.path", "data.resolution", "model.name", "model.latent", "model.conditional", "loss.name"),
     *("penalty", "auxiliary", "augment", "optimizer.name", "optimizer.generator.lr", "optimizer.discriminator.lr"),
@@ -115,10 +105,11 @@ def shown(record: RunRecord) -> Group:
     lines = [Text(f"{name:10}", "bold") + plain(text) for name, text in _lines(record)]
     if not record.evaluations:
         return Group(*lines)
-    table = Table("metric", "number", "value ± 95 %", "real vs real", "step", "samples", "features")
+    table = Table("metric", "number", "value ± 95 %", "real vs real", "step", "samples, features")
     for each in record.evaluations[-MOST:]:
         floor = "" if each.floor is None else f"{each.floor:.4g}"
-        cells = (each.metric, each.number, interval(each), floor, each.step, each.num, each.features)
+        step = "?" if each.step is None else f"{each.step:,}"
+        cells = (each.metric, each.number, interval(each), floor, step, each.way)
         table.add_row(*map(plain, cells))
     return Group(*lines, table)
 
@@ -162,7 +153,15 @@ def _lines(record: RunRecord) -> Iterator[tuple[str, str]]:
 
 
 def _logged(record: RunRecord) -> str:
-    found = ((name, record.numbers.get(key)) for name, key in LOGGED.items())
+    """Return the losses that were logged last, and the discriminator's mean output for real and fake samples."""
+    key = "probability" if "probability/real" in record.numbers else "logits"
+    names = {
+        "loss D": "loss/discriminator",
+        "G": "loss/generator",
+        "D(x)": f"{key}/real",
+        "D(G(z))": f"{key}/fake",
+    }
+    found = ((name, record.numbers.get(key)) for name, key in names.items())
     return "  ".join(f"{name} {value:.3f}" for name, value in found if value is not None)
 
 

@@ -40,7 +40,7 @@ def test_it_tells_what_the_folder_holds(workspace: Path, cli: Cli) -> None:
         "resume    ganctl resume outputs/run",
     ):
         assert line in lines
-    assert "│ fid    │ fid    │ 5 ± 0.25     │ 0.1          │ 100  │ 60      │ raw      │" in lines
+    assert "│ fid    │ fid    │ 5 ± 0.25     │ 0.1          │ 100  │ 60, raw           │" in lines
 
 
 def test_a_real_run_is_shown_and_its_commands_work(trained: Path, cli: Cli) -> None:
