@@ -168,7 +168,7 @@ class RunRecord:
     def _best(self) -> Best | None:
         path = self.path / "checkpoints/best.safetensors"
         try:
-            return best_of(path) if path.exists() else None
+            return best_of(path) if os.path.exists(path) else None
         except CheckpointError as error:
             self.faults.append(str(error).removeprefix(f"{self.path}/"))
             return None
@@ -237,17 +237,17 @@ def records_in(folder: Path) -> tuple[list[RunRecord], int]:
 
     A folder that is a run itself is the only one. Raises `OSError` if it cannot be read.
     """
-    if _is_run(folder):
+    if is_run(folder):
         return [RunRecord(folder)], 0
     found: list[RunRecord] = []
     others = 0
     for path in _folders(folder):
-        if _is_run(path):
+        if is_run(path):
             found.append(RunRecord(path))
             continue
         below: list[Path] = []
         with suppress(OSError):
-            below = [each for each in _folders(path) if _is_run(each)]
+            below = [each for each in _folders(path) if is_run(each)]
         found += [RunRecord(each, f"{path.name}/{each.name}") for each in below]
         others += not below
     return sorted(found, key=lambda record: (record.changed or 0, record.name)), others
@@ -255,8 +255,9 @@ def records_in(folder: Path) -> tuple[list[RunRecord], int]:
 
 def _folders(folder: Path) -> list[Path]:
     with os.scandir(folder) as entries:
-        return sorted(Path(entry) for entry in entries if entry.is_dir() and not entry.name.startswith("."))
+        return sorted(Path(entry) for entry in entries if not entry.name.startswith(".") and os.path.isdir(entry))
 
 
-def _is_run(folder: Path) -> bool:
-    return any((folder / name).exists() for name in ("config.yaml", "run.json", "checkpoints"))
+def is_run(folder: Path) -> bool:
+    """Return whether a folder holds anything by which a run is known; not for one that cannot be looked into."""
+    return any(os.path.exists(folder / name) for name in ("config.yaml", "run.json", "checkpoints"))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from ganctl.errors import CheckpointError, ConfigError, nearest
 from ganctl.folders.find import find_run
-from ganctl.folders.records import RunRecord
+from ganctl.folders.records import RunRecord, is_run
 
 
 def asked(words: Sequence[str], flags: Sequence[str]) -> tuple[list[str], set[str]]:
@@ -19,7 +19,9 @@ def asked(words: Sequence[str], flags: Sequence[str]) -> tuple[list[str], set[st
             raise ConfigError(f"{word}: here it is --{key.lstrip('-')}, without a value")
         if word.startswith("-"):
             if word not in flags:
-                raise ConfigError(f"{word}: unknown option{nearest(word, flags)}; there is {' and '.join(flags)}")
+                raise ConfigError(
+                    f"{word}: unknown option{nearest(word, flags)}; there are {', '.join(flags)}, --help"
+                )
             given.add(word)
         else:
             names.append(word.removeprefix("ckpt="))
@@ -34,6 +36,6 @@ def record_of(word: str) -> RunRecord:
     path = find_run(word)
     if not path.is_dir():
         raise CheckpointError(f"{word}: a file, and not the folder of a run")
-    if not any((path / name).exists() for name in ("config.yaml", "run.json", "checkpoints")):
+    if not is_run(path):
         raise CheckpointError(f"{word}: no run folder (it has no config.yaml)")
     return RunRecord(path)

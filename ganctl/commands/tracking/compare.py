@@ -7,7 +7,7 @@ from rich.table import Table
 
 from ganctl.command_line.jobs import Job
 from ganctl.commands.tracking.asking import asked, record_of
-from ganctl.commands.tracking.telling import console, interval, plain, print_json, score, setting
+from ganctl.commands.tracking.telling import console, interval, kept, plain, print_json, setting
 from ganctl.errors import ConfigError
 from ganctl.folders.records import RunRecord
 from ganctl.folders.scores import Best, MeasuredNumber
@@ -64,8 +64,7 @@ def side_by_side(records: Sequence[RunRecord]) -> Rows:
     }
     rows |= {key: [record.numbers.get(key) for record in records] for key in LAST}
     for by in dict.fromkeys(record.best.by for record in records if record.best is not None):
-        kept = [record.best if record.best is not None and record.best.by == by else None for record in records]
-        rows[_free(rows, "best")] = kept
+        rows[_free(rows, "best")] = [each.best if each.best and each.best.by == by else None for each in records]
     answers = [{(each.question, each.number): each for each in record.evaluations} for record in records]
     for key in dict.fromkeys(key for answer in answers for key in answer):
         found = [answer.get(key) for answer in answers]
@@ -106,7 +105,7 @@ def _print(what: str, names: Sequence[str], rows: Mapping[str, Sequence[str]]) -
 def _told(value: Any) -> str:
     match value:
         case Best():
-            return score(value)
+            return kept(value)
         case MeasuredNumber():
             return interval(value)
         case float():

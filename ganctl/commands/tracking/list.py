@@ -13,18 +13,7 @@ from rich.text import Text
 from ganctl.command_line.jobs import Job
 from ganctl.commands.tracking import telling
 from ganctl.commands.tracking.asking import asked
-from ganctl.commands.tracking.telling import (
-    ago,
-    console,
-    interval,
-    plain,
-    print_json,
-    score,
-    setting,
-    share,
-    speed,
-    steps,
-)
+from ganctl.commands.tracking.telling import ago, console, plain, print_json, setting
 from ganctl.errors import ConfigError, counted
 from ganctl.folders.find import OUTPUTS
 from ganctl.folders.records import RunRecord, records_in
@@ -34,10 +23,10 @@ from ganctl.runtime.signals import Signals
 COLUMNS: dict[str, Callable[[RunRecord], str | Text]] = {
     "run": lambda record: record.name,
     "status": telling.status,
-    "step": steps,
-    "done": share,
-    "img/s": speed,
-    "score": lambda record: _score(record),
+    "step": telling.steps,
+    "done": telling.share,
+    "img/s": telling.speed,
+    "score": telling.score,
     "changed": lambda record: ago(record.age()),
     "data": lambda record: setting(record.settings.get("data.name")),
     "model": lambda record: setting(record.settings.get("model.name")),
@@ -99,12 +88,3 @@ def _table(records: list[RunRecord], names: list[str]) -> Table:
         cells = (COLUMNS[name](record) for name in names)
         table.add_row(*(cell if isinstance(cell, Text) else plain(cell) for cell in cells))
     return table
-
-
-def _score(record: RunRecord) -> str:
-    """Return the score of the best checkpoint; without one, the first number of the metric evaluated last."""
-    if record.best is not None or not record.evaluations:
-        return score(record.best)
-    newest = record.evaluations[-1].question
-    first = next(each for each in record.evaluations if each.question == newest)
-    return f"{first.number} {interval(first)}"

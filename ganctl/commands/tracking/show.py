@@ -1,7 +1,7 @@
 """ganctl show: all that one run's folder tells; with --follow, until the run ends."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from textwrap import wrap
 from typing import Any
 
@@ -16,10 +16,10 @@ from ganctl.commands.tracking.telling import (
     ago,
     console,
     interval,
+    kept,
     left,
     plain,
     print_json,
-    score,
     setting,
     share,
     speed,
@@ -40,7 +40,7 @@ WARNINGS = 3
 """Lines about health that are shown; the newest."""
 
 WIDTH = 100
-"""Characters of a line of settings."""
+"""Characters of a line of settings, and of the environment."""
 
 MAIN = (
     *("data.name", "data.path", "data.resolution", "model.name", "model.latent", "model.conditional", "loss.name"),
@@ -134,22 +134,27 @@ def _lines(record: RunRecord) -> Iterator[tuple[str, str]]:
         yield "warning", line
     if record.best is not None:
         step = "?" if record.best.step is None else f"{record.best.step:,}"
-        yield "best", f"{score(record.best)} at step {step} ({record.best.better} is better)"
+        yield "best", f"{kept(record.best)} at step {step} ({record.best.better} is better)"
     if record.evaluated:
         told = (f"{key[9:]} {value:.4g}" for key, value in record.evaluated.items() if key != "step")
         yield "measured", f"at step {record.evaluated.get('step', 0):,.0f}: {', '.join(told)}"
-    for number, line in enumerate(wrap(" ".join(_settings(record)), WIDTH, break_long_words=False)):
-        yield "" if number else "settings", line
-    if record.environment:
-        yield "with", ", ".join(f"{key} {value}" for key, value in record.environment.items())
+    yield from _under("settings", wrap(" ".join(_settings(record)), WIDTH, break_long_words=False))
+    environment = ", ".join(f"{key} {value}" for key, value in record.environment.items())
+    yield from _under("with", wrap(environment, WIDTH, break_long_words=False))
     checkpoints = record.checkpoints()
-    for number, (name, size) in enumerate(checkpoints[-MOST:]):
-        yield "" if number else "saved", f"checkpoints/{name}  {size / 1e6:,.1f} MB"
+    files = [f"checkpoints/{name}  {size / 1e6:,.1f} MB" for name, size in checkpoints[-MOST:]]
+    yield from _under("saved", files)
     if checkpoints:
         yield "sample", record.command("sample")
     if record.status in ENDED or record.status == "interrupted":
         more = " train.steps=…" if record.status == "complete" else ""
         yield "resume", record.command("resume") + more
+
+
+def _under(name: str, lines: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yield lines of which the first alone has the name."""
+    for number, line in enumerate(lines):
+        yield "" if number else name, line
 
 
 def _logged(record: RunRecord) -> str:

@@ -80,9 +80,17 @@ def left(record: RunRecord) -> str:
     return "" if record.seconds_left is None else clock(min(record.seconds_left, 1e9))
 
 
-def score(best: Best | None) -> str:
-    """Return the score of a best checkpoint."""
-    return "" if best is None else f"{best.number} {best.value:.4g}"
+def kept(best: Best) -> str:
+    """Return the score for which a checkpoint was kept as the best."""
+    return f"{best.number} {best.value:.4g}"
+
+
+def score(record: RunRecord) -> str:
+    """Return the score of the best checkpoint; without one, the first number of the metric evaluated last."""
+    if record.best is not None:
+        return kept(record.best)
+    first = next((each for each in record.evaluations if each.question == record.evaluations[-1].question), None)
+    return "" if first is None else f"{first.number} {interval(first)}"
 
 
 def interval(measured: MeasuredNumber) -> str:

@@ -92,7 +92,7 @@ def test_json_is_one_document_without_nan(workspace: Path, cli: Cli) -> None:
     [
         (["nowhere"], "nowhere: no such folder"),
         (["a", "b"], "b: list takes one folder; `ganctl compare` takes several runs"),
-        (["--jsn"], "--jsn: unknown option (did you mean '--json'?); there is --json"),
+        (["--jsn"], "--jsn: unknown option (did you mean '--json'?); there are --json, --help"),
         (["json=true"], "json=true: here it is --json, without a value"),
     ],
 )
