@@ -2,6 +2,7 @@
 
 A further command is a module of `ganctl.commands` with a function `run`, a row of `COMMANDS`, and a file of its
 keys, configs/<command>.yaml. The module is imported for a job only, so that questions and mistakes need no torch.
+One that reads run folders alone is a module of `ganctl.commands.tracking`, and has no keys.
 """
 
 import importlib
@@ -31,6 +32,7 @@ Examples
   ganctl resume latest train.steps=40000
   ganctl sample latest num=64 seed=7
   ganctl evaluate latest metric=[fid,precision_recall]
+  ganctl list                                   every run: status, progress, speed, score
   ganctl data check path=~/pictures
 
 A run is named by its folder, by its name below outputs/, or as latest, and a checkpoint by its file; ckpt=… says
@@ -45,7 +47,7 @@ class Command:
 
     `read` splits the words into a subject, which is no key, and the keys; it raises `ConfigError` for words that
     mean nothing. The keys are those of configs/<name>.yaml, or, where `of_saved_config`, of the run that is the
-    subject. `details` end its own help.
+    subject. `details` end its own help. A command of `tracking` reads run folders alone and has no keys.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Command:
     read: Callable[[list[str]], tuple[str, list[str]]]
     details: str = ""
     of_saved_config: bool = False
+    tracking: bool = False
 
     def line(self) -> str:
         """Return the command's line of the help."""
@@ -64,10 +67,13 @@ class Command:
 
         Raises `ConfigError` for words that cannot be read.
         """
-        if self.of_saved_config and words[:1] in (["-h"], ["--help"]):
+        asks = words if self.tracking else words[:1] if self.of_saved_config else []
+        if {"-h", "--help"} & set(asks):
             print(f"{self.line()}\n\n{self.details}")
             return []
         subject, keys = self.read(words)
+        if self.tracking:
+            return [Job(partial(Typed, {}, {}), keys)]
         from ganctl.command_line import compose
 
         if self.of_saved_config:
@@ -78,7 +84,8 @@ class Command:
     def run(self, values: Typed, job: Job, signals: Signals) -> None:
         """Validate the values of one job by the command's schema, and do it."""
         with signals.held():
-            module = importlib.import_module(f"ganctl.commands.{self.name}")
+            package = "ganctl.commands.tracking" if self.tracking else "ganctl.commands"
+            module = importlib.import_module(f"{package}.{self.name}")
         module.run(values, job, signals)
 
 
@@ -87,6 +94,10 @@ def _words_of_train(words: list[str]) -> tuple[str, list[str]]:
         if word.startswith("ckpt="):
             run = word.removeprefix("ckpt=") or "outputs/<run>"
             raise ConfigError(f"{word}: a run goes on by the command that began it, or by `ganctl resume {run}`")
+    return "", words
+
+
+def _as_typed(words: list[str]) -> tuple[str, list[str]]:
     return "", words
 
 
@@ -153,12 +164,28 @@ PATHS = """\
 ganctl interpolate <run> seeds=1,2,3 loop=true out=path.gif   as an animation; .webp and .mp4, too
 ganctl interpolate <run> checkpoints=true out=learned.gif     the same latents over the run's checkpoints"""
 
+LIST = """\
+ganctl list            the runs of outputs/, the one that changed last at the end
+ganctl list <folder>   those of another folder, and of the folders in it
+ganctl list --json     as one JSON document
+docs/tracking.md explains the columns."""
+SHOW = """\
+ganctl show <run>            status, progress, numbers, best checkpoint, evaluations, settings, checkpoints
+ganctl show <run> --follow   anew every second until the run ends
+ganctl show <run> --json     as one JSON document"""
+COMPARE = """\
+ganctl compare <run> <run> …          settings that differ, and numbers side by side
+ganctl compare <run> <run> … --json   as one JSON document"""
+
 GROUPS, RUN = "[group=option | key=value …]", "outputs/<run> [key=value …]"
 SHORT = "<run> [key=value …]"
 IMAGES = "prepare|check|info path=<images>"
 ROWS = (
     Command("train", GROUPS, "train a model; the same command again resumes it", _words_of_train, TRAIN),
     Command("resume", RUN, "go on with a run from its own saved config", _words_of_resume, RESUME, True),
+    Command("list", "[folder] [--json]", "show the runs of a folder", _as_typed, LIST, tracking=True),
+    Command("show", "<run> [--follow] [--json]", "show one run, or follow it", _as_typed, SHOW, tracking=True),
+    Command("compare", "<run> <run> … [--json]", "show how runs differ", _as_typed, COMPARE, tracking=True),
     Command("sample", RUN, "draw samples from a trained generator", _words_of_sample),
     Command("interpolate", SHORT, "show paths through its latents, or how it learned", _words_of_sample, PATHS),
     Command("project", SHORT, "find the latents of given images", _words_of_sample),

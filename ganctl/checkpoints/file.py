@@ -22,12 +22,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from ganctl.checkpoints.saved_config import saved_train_config
 from ganctl.checkpoints.untrusted import (
     LONGEST_HEADER,
     check_config,
     check_length,
     parse_json,
-    saved_train_config,
 )
 from ganctl.config import TrainConfig
 from ganctl.errors import CheckpointError, DamageError, DivergenceError, WriteError

@@ -10,8 +10,7 @@ from typing import Any, NoReturn
 
 import yaml
 
-from ganctl.config import TrainConfig, train_config
-from ganctl.errors import CheckpointError, ConfigError, DamageError, PluginError, UnknownNameError
+from ganctl.errors import CheckpointError, DamageError
 from ganctl.runtime.bounded import opened, read_text
 
 LONGEST_HEADER = 8 << 20
@@ -121,14 +120,14 @@ def _fault(value: Any) -> str | None:
     return f"a {type(value).__name__}, which a saved config never holds"
 
 
-def read_yaml(path: Path) -> dict[str, Any]:
-    """Return the plain data in the config.yaml of a run.
+def read_yaml(path: Path, loader: Any = None) -> dict[str, Any]:
+    """Return the plain data in the config.yaml of a run, by a `loader` if not by `PlainLoader`.
 
     Raises `DamageError` if it is missing, too long, no regular file, or no mapping in plain YAML, which knows
     neither tags nor aliases; `CheckpointError` for what `check_config` refuses.
     """
     try:
-        values = PlainLoader(read_text(path, LONGEST_CONFIG)).get_single_data()
+        values = (loader or PlainLoader)(read_text(path, LONGEST_CONFIG)).get_single_data()
     except yaml.MarkedYAMLError as error:
         line = f" in line {error.problem_mark.line + 1}" if error.problem_mark else ""
         raise DamageError(f"{path}: cannot be read ({error.problem}{line})") from error
@@ -143,23 +142,6 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except ValueError as error:
         raise CheckpointError(f"{path}: {error}") from error
     return values
-
-
-def saved_train_config(values: Mapping[str, Any], place: Path, plugins: Iterable[str] = ()) -> TrainConfig:
-    """Validate a config that was read from a file; whatever is wrong with it is the file's fault.
-
-    `plugins` are those that it is known to have been trained with, to be named if something is missing. Raises
-    `CheckpointError` that names the file and the first wrong key, `PluginError` for a name that no table has.
-    """
-    try:
-        return train_config(values)
-    except UnknownNameError as error:
-        known = ",".join(plugins)
-        source = "it comes from a plugin:" if known else "if it comes from a plugin of yours,"
-        told = f"{error.key}.name '{error.name}' is none of ganctl's own; {source} add plugins=[{known or '…'}]"
-        raise PluginError(f"{place}: {told}") from error
-    except ConfigError as error:
-        raise CheckpointError(f"{place}: its config cannot be used here: {error}") from error
 
 
 class PlainLoader(yaml.SafeLoader):
@@ -196,13 +178,13 @@ class PlainLoader(yaml.SafeLoader):
 
 
 PlainLoader.yaml_implicit_resolvers = {}
-for kind, words in (
-    ("null", r"|~|null|Null|NULL"),
-    ("bool", r"true|True|TRUE|false|False|FALSE"),
-    ("int", r"[-+]?(0|[1-9][0-9]*)"),
-    ("float", r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?"),
+for kind, words, firsts in (
+    ("null", r"|~|null|Null|NULL", ["", *"~nN"]),
+    ("bool", r"true|True|TRUE|false|False|FALSE", [*"tTfF"]),
+    ("int", r"[-+]?(0|[1-9][0-9]*)", [*"-+0123456789"]),
+    ("float", r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?", [*"-+.0123456789"]),
 ):
-    PlainLoader.add_implicit_resolver(f"tag:yaml.org,2002:{kind}", re.compile(rf"(?:{words})\Z"), None)
+    PlainLoader.add_implicit_resolver(f"tag:yaml.org,2002:{kind}", re.compile(rf"(?:{words})\Z"), firsts)
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -210,3 +192,32 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(values) < len(pairs):
         raise ValueError("one key twice")
     return values
+
+
+class QuickLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """YAML read by libyaml where PyYAML has it, for a look at the configs of many runs.
+
+    It knows no aliases either; of tags, those of plain values. libyaml itself refuses deep nesting.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._may_repeat = "&" in text
+
+    def get_single_node(self) -> Any:
+        """Return the document's node, in which an alias, which is a node met twice, is a mistake in the file."""
+        document = super().get_single_node()
+        waiting, met = [document] if self._may_repeat else [], set()
+        while waiting:
+            node = waiting.pop()
+            if id(node) in met:
+                raise yaml.MarkedYAMLError(problem="an alias", problem_mark=node.start_mark)
+            met.add(id(node))
+            if isinstance(node, yaml.MappingNode):
+                waiting += [part for pair in node.value for part in pair]
+            elif isinstance(node, yaml.SequenceNode):
+                waiting += node.value
+        return document
+
+
+QuickLoader.yaml_implicit_resolvers = PlainLoader.yaml_implicit_resolvers

@@ -15,7 +15,8 @@ from typing import Any
 
 import yaml
 
-from ganctl.checkpoints.untrusted import parse_json, read_yaml, saved_train_config
+from ganctl.checkpoints.saved_config import saved_train_config
+from ganctl.checkpoints.untrusted import parse_json, read_yaml
 from ganctl.config import TrainConfig
 from ganctl.errors import BusyError, CheckpointError, ConfigError, DamageError, MovedError, WriteError
 from ganctl.folders.checkpoint_folder import CheckpointFolder, differences

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from functools import partial
 
 from ganctl.config import TrainConfig
-from ganctl.runtime.console import PLAIN_SECONDS, say, watched
+from ganctl.runtime.console import PLAIN_SECONDS, clock, say, watched
 
 
 class ProgressDisplay:
@@ -60,10 +60,3 @@ def describe(values: Mapping[str, float], *, critic: bool) -> str:
     if f"{key}/real" in values and f"{key}/fake" in values:
         words += f"  {name}(x) {values[f'{key}/real']:.{digits}f}  {name}(G(z)) {values[f'{key}/fake']:.{digits}f}"
     return words
-
-
-def clock(seconds: float) -> str:
-    """Return a duration as m:ss or h:mm:ss."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

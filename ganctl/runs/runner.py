@@ -17,10 +17,10 @@ from ganctl.runs.desk import Desk
 from ganctl.runs.drawing import draw, shown
 from ganctl.runs.evaluation import Evaluation
 from ganctl.runs.health import HealthWatch
-from ganctl.runs.progress import ProgressDisplay, clock
+from ganctl.runs.progress import ProgressDisplay
 from ganctl.runs.saving import Saving
 from ganctl.runs.stopwatch import Stopwatch
-from ganctl.runtime.console import say
+from ganctl.runtime.console import clock, say
 from ganctl.runtime.signals import Signals
 
 MANY_BATCHES = 64

@@ -84,3 +84,10 @@ def shell_word(path: Path) -> str:
         return shlex.quote(text)
     marks = {ord(c): "".join(f"\\x{byte:02x}" for byte in os.fsencode(c)) for c in text if not c.isprintable()}
     return "$'" + text.translate(marks | {ord("\\"): "\\\\", ord("'"): "\\'"}) + "'"
+
+
+def clock(seconds: float) -> str:
+    """Return a duration as m:ss or h:mm:ss."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -15,7 +15,7 @@ from ganctl.commands.evaluate import EvaluateCommand, evaluate_command
 from ganctl.config import TrainConfig, train_config
 from ganctl.errors import DivergenceError, GanctlError
 from ganctl.folders.run_folder import RunFolder
-from ganctl.runs.progress import clock
+from ganctl.runtime.console import clock
 from scripts.tables import results
 from scripts.tables.launch import STOPPED, Ended, Launcher
 from scripts.tables.table import Job, Table

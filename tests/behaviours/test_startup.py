@@ -2,6 +2,7 @@
 
 import os
 import resource
+import shutil
 import statistics
 import subprocess
 import sys
@@ -9,6 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from tests.written_runs import evaluation, write_best, written
 
 RUNS = 5
 ANSWERED_BEFORE_TORCH = {
@@ -85,6 +88,26 @@ def test_a_mistake_in_the_words_is_answered_before_torch_is_imported(case: str, 
     modules = modules_imported(result)
     assert "hydra" in modules
     assert not modules & {"torch", "torchvision", "pydantic", "numpy", "safetensors"}
+
+
+TRACKING = [["list"], ["list", "--json"], ["show", "run-1"], ["compare", "run-0", "run-1"], ["show", "nowhere"]]
+
+
+@pytest.mark.parametrize("words", TRACKING)
+def test_runs_are_shown_without_torch(words: list[str], python: Python, tmp_path: Path) -> None:
+    for number in range(2):
+        write_best(written(tmp_path / f"outputs/run-{number}", evaluations=[evaluation(5.0)]))
+    result = python("-X", "importtime", "-m", "ganctl", *words)
+    assert result.returncode == (4 if "nowhere" in words else 0)
+    modules = modules_imported(result)
+    assert "yaml" in modules
+    assert not modules & {"torch", "torchvision", "pydantic", "numpy", "safetensors", "hydra", "omegaconf"}
+
+
+def test_a_hundred_runs_are_listed_at_once(python: Python, trained: Path, tmp_path: Path) -> None:
+    for number in range(100):
+        shutil.copytree(trained / "outputs/run", tmp_path / f"outputs/run-{number}")
+    assert statistics.median(seconds(python, "-m", "ganctl", "list") for _ in range(3)) < 1.5
 
 
 @pytest.mark.parametrize("case", ["misspelt key", "misspelt option"])

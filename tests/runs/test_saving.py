@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ganctl.checkpoints import untrusted, verify
+from ganctl.checkpoints import saved_config, verify
 from tests.conftest import TINY, Cli
 
 RUN = Path("outputs/run")
@@ -16,7 +16,7 @@ def test_the_newest_checkpoint_is_opened_and_validated_once_a_start(
 ) -> None:
     opened: list[Path] = []
     validated: list[Path] = []
-    read_header, saved_train_config = verify.read_header, untrusted.saved_train_config
+    read_header, saved_train_config = verify.read_header, saved_config.saved_train_config
 
     def reading(path: Path) -> object:
         opened.append(path)

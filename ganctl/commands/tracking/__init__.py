@@ -1,0 +1,1 @@
+"""Commands that read run folders alone: no config is composed, and no torch imported."""
