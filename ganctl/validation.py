@@ -4,14 +4,13 @@ import copy
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar, get_args
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from ganctl.command_line.jobs import Typed
 from ganctl.errors import ConfigError, UnknownNameError, nearest
 from ganctl.migrations import MOVED
-from ganctl.registry import Spec
 
-S = TypeVar("S", bound=Spec)
+S = TypeVar("S", bound=BaseModel)
 
 
 def validate(schema: type[S], values: Mapping[str, Any]) -> S:
@@ -42,7 +41,7 @@ def validate_texts(schema: type[S], texts: Mapping[str, str]) -> S:
     raise _refusal(schema, texts, problems)
 
 
-def _refusal(schema: type[Spec], values: Mapping[str, Any], problems: list[Any]) -> ConfigError:
+def _refusal(schema: type[BaseModel], values: Mapping[str, Any], problems: list[Any]) -> ConfigError:
     """Return the error that names the first of pydantic's findings."""
     lines = [_explain(schema, values, problem["loc"], problem) for problem in problems]
     more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""
@@ -83,7 +82,9 @@ def _check_storable(value: Any, key: str = "") -> None:
         raise ConfigError(f"{key}: must be text in Unicode without null characters, not {value!r}")
 
 
-def _explain(schema: type[Spec], values: Mapping[str, Any], place: tuple[int | str, ...], problem: Any) -> str:
+def _explain(
+    schema: type[BaseModel], values: Mapping[str, Any], place: tuple[int | str, ...], problem: Any
+) -> str:
     """Return one of pydantic's findings in the user's words: the key as typed, what is wrong, what is right."""
     key = ".".join(map(str, _typed_path(values, place)))
     kind, context, got = problem["type"], problem.get("ctx", {}), problem["input"]
@@ -142,7 +143,7 @@ def _typed_path(values: Any, place: Iterable[int | str]) -> list[int | str]:
     return typed
 
 
-def _sibling_keys(schema: type[Spec], place: tuple[int | str, ...]) -> list[str]:
+def _sibling_keys(schema: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:
     """Return the keys that the schema knows where an unknown one was found."""
     found: Any = schema
     for part in place[:-1]:

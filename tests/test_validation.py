@@ -42,7 +42,7 @@ def assert_refused(values: dict[str, Any], told: str) -> None:
             "model.name",
             "mpl",
             "model: unknown name 'mpl' (did you mean 'mlp'?); there are "
-            "biggan, dcgan, fastgan, mlp, r3gan, resnet, stylegan2, unet",
+            "biggan, conv1d, dcgan, fastgan, mlp, r3gan, resnet, stylegan2, unet",
         ),
         ("penalty.r1.name", "zz", f"penalty.r1: unknown name 'zz'; there are {', '.join(PENALTIES)}"),
         ("loss", {}, "loss: needs a name, such as one of the files in configs/loss/"),

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-from pydantic import Field
+from pydantic import BaseModel, Field
 from torch import Tensor
 
 from ganctl.command_line import compose
@@ -54,8 +54,10 @@ class DemoCommand(GeneratorChoice):
     batch_size: Annotated[int, Field(ge=1)]
 
 
-class Asked(Spec):
+class Asked(BaseModel):
     """What the address of every picture may say, by the keys of the commands; what it leaves out is None."""
+
+    model_config = Spec.model_config
 
     classes: Annotated[str | None, Field(alias="class")] = None
     truncation: Annotated[float, Field(gt=0, le=1000)] | None = None
