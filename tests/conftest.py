@@ -120,3 +120,9 @@ def warm() -> Iterator[Warm]:
     """A process off which runs are forked."""
     with Warm() as process:
         yield process
+
+
+@pytest.fixture
+def quick_spectral_norm(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out the estimates of largest singular values, which take seconds on torch's device "meta"."""
+    monkeypatch.setattr("torch.nn.utils.parametrizations._SpectralNorm._power_method", lambda *arguments: None)

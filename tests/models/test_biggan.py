@@ -37,6 +37,7 @@ def test_the_sides_are_4_to_7_pixels_doubled_three_to_six_times() -> None:
 
 
 @pytest.mark.parametrize("side", SIDES)
+@pytest.mark.usefixtures("quick_spectral_norm")
 def test_every_side_is_made_and_judged(side: int) -> None:
     with torch.device("meta"):
         generator, judge = small().build_generator(space(side)), small().build_discriminator(space(side))
@@ -46,6 +47,7 @@ def test_every_side_is_made_and_judged(side: int) -> None:
 
 
 @pytest.mark.parametrize(("height", "width"), [(32, 64), (48, 32), (256, 96), (56, 64)])
+@pytest.mark.usefixtures("quick_spectral_norm")
 def test_oblong_images_are_made_and_judged(height: int, width: int) -> None:
     with torch.device("meta"):
         images = small().build_generator(space(height, width, 1))(torch.randn(2, 14))
@@ -85,6 +87,7 @@ def channels_of(network: nn.Module) -> list[int]:
         (256, [16, 8, 8, 4, 2, 1], [1, 2, 4, 8, 8, 16, 16]),
     ],
 )
+@pytest.mark.usefixtures("quick_spectral_norm")
 def test_channels_are_the_papers(side: int, made: list[int], judged: list[int]) -> None:
     with torch.device("meta"):
         assert channels_of(small().build_generator(space(side))) == made

@@ -14,6 +14,8 @@ from tests.composed import composed
 CLASSES = ("ant", "bee", "cat")
 SHAPE = (3, 32, 32)
 LABELS = torch.tensor([0, 2, 2, 1])
+OF_IMAGES = [name for name in MODELS if name != "conv1d"]
+"""Models of sequences have a test of their own."""
 
 
 def model_of(name: str, *overrides: str) -> Any:
@@ -32,7 +34,7 @@ def latents(model: Any, count: int = 4) -> Tensor:
     return torch.randn(count, model.latents.width, generator=torch.Generator().manual_seed(1)).double()
 
 
-@pytest.mark.parametrize("name", list(MODELS))
+@pytest.mark.parametrize("name", OF_IMAGES)
 def test_a_label_changes_a_sample_and_its_logit(name: str) -> None:
     model, generator, discriminator = networks(name, "model.conditional=true")
     for module in generator.modules():
@@ -48,7 +50,7 @@ def test_a_label_changes_a_sample_and_its_logit(name: str) -> None:
     assert all(len(set(kind.tolist())) == 3 for kind in logits.reshape(-1, 3))
 
 
-@pytest.mark.parametrize("name", [name for name in MODELS if name != "stylegan2"])  # which maps the class first
+@pytest.mark.parametrize("name", [name for name in OF_IMAGES if name != "stylegan2"])  # which maps the class first
 def test_a_projected_logit_is_linear_in_the_features(name: str) -> None:
     _, _, discriminator = networks(name, "model.conditional=true")
     features = discriminator.features(torch.randn(4, *SHAPE).double())
@@ -68,7 +70,7 @@ def test_a_projected_logit_is_linear_in_the_features(name: str) -> None:
         torch.testing.assert_close(whole, expected.expand_as(whole), rtol=1e-6, atol=1e-9)
 
 
-@pytest.mark.parametrize("name", list(MODELS))
+@pytest.mark.parametrize("name", OF_IMAGES)
 def test_a_class_head_leaves_the_logit_to_the_sample_alone(name: str) -> None:
     words = ("model.conditional=true", "model.discriminator.condition=classifier")
     _, _, discriminator = networks(name, *words)
@@ -78,7 +80,7 @@ def test_a_class_head_leaves_the_logit_to_the_sample_alone(name: str) -> None:
     assert not any("embedding" in key for key, _ in discriminator.named_parameters())
 
 
-@pytest.mark.parametrize("name", list(MODELS))
+@pytest.mark.parametrize("name", OF_IMAGES)
 def test_codes_widen_the_latents_and_are_told_from_features(name: str) -> None:
     model, generator, discriminator = networks(name, "model.categorical_codes=[3,4]", "model.continuous_codes=2")
     assert model.latents.width == model.latent + 9
@@ -86,7 +88,7 @@ def test_codes_widen_the_latents_and_are_told_from_features(name: str) -> None:
     assert discriminator.code_logits(discriminator.features(samples)).shape == (4, 7 + 2)
 
 
-@pytest.mark.parametrize("name", list(MODELS))
+@pytest.mark.parametrize("name", OF_IMAGES)
 def test_without_classes_nothing_is_there_for_them(name: str) -> None:
     _, generator, discriminator = networks(name)
     for network in (generator, discriminator):
@@ -94,7 +96,7 @@ def test_without_classes_nothing_is_there_for_them(name: str) -> None:
     assert list(discriminator.heads.parameters()) == []
 
 
-@pytest.mark.parametrize("name", list(MODELS))
+@pytest.mark.parametrize("name", OF_IMAGES)
 def test_data_without_classes_is_refused(name: str) -> None:
     model = model_of(name, "model.conditional=true")
     with pytest.raises(ConfigError, match=r"^model.conditional: the data has no classes"):

@@ -41,6 +41,7 @@ SHAPES = [(side, side) for side in SIDES] + [(32, 64), (48, 32), (128, 192)]
 
 
 @pytest.mark.parametrize(("height", "width"), SHAPES)
+@pytest.mark.usefixtures("quick_spectral_norm")
 def test_every_size_is_made_judged_and_decoded(height: int, width: int) -> None:
     model, images_of = decoding(), space(height, width)
     with torch.device("meta"):
@@ -55,6 +56,7 @@ def test_every_size_is_made_judged_and_decoded(height: int, width: int) -> None:
 
 
 @pytest.mark.parametrize(("side", "smaller"), [(32, 16), (64, 32), (128, 64), (256, 128), (512, 128), (1024, 128)])
+@pytest.mark.usefixtures("quick_spectral_norm")
 def test_the_small_image_has_half_the_side_up_to_128_pixels_and_25_patches(side: int, smaller: int) -> None:
     with torch.device("meta"):
         judge = small().build_discriminator(space(side))
@@ -79,6 +81,7 @@ def test_points_are_refused() -> None:
     ("side", "made", "judged"),
     [(32, 0, 0), (64, 1, 1), (128, 2, 2), (256, 3, 3), (512, 4, 3), (1024, 4, 3)],
 )
+@pytest.mark.usefixtures("quick_spectral_norm")
 def test_maps_excite_those_of_16_times_and_an_eighth_of_their_side(side: int, made: int, judged: int) -> None:
     with torch.device("meta"):
         assert len(small().build_generator(space(side)).excitations) == made

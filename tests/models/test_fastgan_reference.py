@@ -238,6 +238,7 @@ OFFICIAL = [name for name in official_sizes() if name.startswith("FastGAN")]
 
 
 @pytest.mark.parametrize("name", OFFICIAL)
+@pytest.mark.usefixtures("quick_spectral_norm")
 def test_full_size_networks_have_the_official_number_of_parameters(name: str) -> None:
     size = official_sizes()[name]
     side = size["constructor"]["im_size"]

@@ -10,7 +10,7 @@ from ganctl import cli
 from scripts.tables.launch import Ended
 from scripts.tables.runs import composed
 
-BRIEF = ("features.steps=2", "features.width=2")
+BRIEF = ("features.steps=2", "features.width=2", "features.colour=null")
 """Words by which a classifier is taught in no time."""
 
 

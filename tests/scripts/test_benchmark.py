@@ -92,6 +92,7 @@ def test_each_cases_words_compose_to_networks_of_the_plain_loops_sizes(name: str
         ("fastgan", (3_395_694 - 48, 1_900_060)),  # without the head of 128 pixels
     ],
 )
+@pytest.mark.usefixtures("quick_spectral_norm")
 def test_residual_cases_have_the_sizes_of_the_official_code_that_was_timed(
     name: str, weights: tuple[int, int]
 ) -> None:
