@@ -32,6 +32,9 @@ SMALL = {
 EXECUTED = {"README.md", "export.md", "python.md", "runs.md"}
 """Pages whose blocks of Python are one program."""
 
+JUDGE = ("features.steps=2", "features.width=2", "features.colour=null")
+"""Words by which a classifier is taught in no time."""
+
 QUICK = ", ".join(f'"{word}"' for word in ("train.steps=3", "train.batch_size=4", *SMALL["dcgan"]))
 
 
@@ -44,11 +47,11 @@ def shrunk(line: str) -> list[str]:
     line = re.sub(r"step-(\d{8})", lambda match: f"step-{int(match[1]) // 100:08d}", line)
     words = shlex.split(line, comments=True)[1:]
     if words[:1] in (["evaluate"], ["map"]):
-        few = [] if "metric/features=raw" in words else ["features.steps=2", "features.width=2", "features.colour=null"]
+        few = [] if "metric/features=raw" in words else [*JUDGE]
         few += ["metric.cas.steps=2"] if "metric=[cas]" in words else []
         return [*words, "num=60", *few]
     if words[:1] == ["neighbours"]:
-        return [*words, "features.steps=2", "features.width=2", "features.colour=null"]
+        return [*words, *JUDGE]
     if words[:1] == ["project"]:
         return [*words, "steps=2", "candidates=8"]
     if words[:1] == ["anomaly"]:
@@ -59,7 +62,7 @@ def shrunk(line: str) -> list[str]:
     model = model or model_of_experiment(words) or "dcgan"
     steps = [] if any(word.startswith("train.steps=") for word in words) else ["train.steps=2"]
     evaluating = any(word.startswith("evaluate.every=") for word in words)
-    few = ["features.steps=2", "features.width=2", "features.colour=null", "evaluate.num=60"] if evaluating else []
+    few = [*JUDGE, "evaluate.num=60"] if evaluating else []
     return [*words, *SMALL[model], "train.batch_size=4", "device.precision=fp32", *steps, *few]
 
 
