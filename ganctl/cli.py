@@ -171,7 +171,7 @@ ganctl list --json     as one JSON document
 docs/tracking.md explains the columns."""
 SHOW = """\
 ganctl show <run>            status, progress, numbers, best checkpoint, evaluations, settings, checkpoints
-ganctl show <run> --follow   anew every second until the run ends
+ganctl show <run> --follow   again every second until the run ends
 ganctl show <run> --json     as one JSON document"""
 COMPARE = """\
 ganctl compare <run> <run> …          settings that differ, and numbers side by side

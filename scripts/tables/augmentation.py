@@ -16,7 +16,6 @@ from ganctl.metrics.accuracy_score import Cas
 from ganctl.metrics.comparison import interval
 from ganctl.metrics.extractor import exact_fp32
 from ganctl.metrics.features.classifier import share_right, single_thread
-from ganctl.metrics.features.teaching import batches_of, learn
 from ganctl.runtime.randomness import generator, permutation
 from scripts.tables import judge
 from scripts.tables.proof import Proof, Work, lines, of_rows
@@ -111,13 +110,9 @@ def accuracy(images: Store, moved: bool, test: Store, seed: int) -> float:
         return flip_and_shift(batch, numbers)
 
     changed: Callable[[Tensor], Tensor] = shifted if moved else lambda batch: batch
-    assert images.labels is not None
     assert test.labels is not None
-    with torch.enable_grad(), exact_fp32(), single_thread():
-        batches = batches_of(images, lessons.batch_size, seed, torch.arange(len(images)))
-        optimizer = torch.optim.Adam(network.parameters(), lessons.lr)
-        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, lessons.steps)
-        learn(network, images.labels, batches, optimizer, schedule, lessons.steps, changed)
+    lessons.teach(network, images, torch.arange(len(images)), seed, changed)
+    with exact_fp32(), single_thread():
         return share_right(network, test.samples[:].split(500), test.labels)
 
 
@@ -125,12 +120,12 @@ def section(runs: Sequence[Record]) -> str:
     """Return the Markdown: what was done, and what came of it."""
     seeds = 1 + max(run["seed"] for run in runs)
     told = (
-        f"MNIST at 32×32: of each digit so many training images, drawn anew by each of {seeds} seeds. A "
+        f"MNIST at 32×32: of each digit so many training images, drawn again for each of {seeds} seeds. A "
         "conditional DCGAN (width 16, AC-GAN, DiffAugment, 1,500 steps of 32) learns these images alone, and "
         f"draws {FAKES} for each of them. The same small classifier (metric `cas`, {STEPS} updates of 64) is "
-        "taught by the real images, by real images that are shifted by up to an eighth anew each time, by real "
-        "and generated ones together, and by generated ones alone; its accuracy is that on MNIST's 10,000 test "
-        "images. Mean ± half the 95 % interval (Student's t). The gain is the mean of the seeds' differences."
+        "taught by the real images, by real images that are shifted by up to an eighth, differently each time, by "
+        "real and generated ones together, and by generated ones alone; its accuracy is that on MNIST's 10,000 "
+        "test images. Mean ± half the 95 % interval (Student's t). The gain is the mean of the seeds' differences."
     )
     head = ["real images a class", *WAYS.values(), "gain by generated ones", "seeds"]
     rows = [head]

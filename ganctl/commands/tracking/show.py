@@ -73,7 +73,7 @@ def run(values: Mapping[str, Any], job: Job, signals: Signals) -> None:
 
 
 def _follow(record: RunRecord) -> None:
-    """Show a run anew every second while a process works on it; where nobody watches, a line when it changes."""
+    """Show a run again every second while a process works on it; where nobody watches, a line when it changes."""
     terminal = console()
     if not terminal.is_terminal:
         _follow_in_lines(record)

@@ -1,7 +1,7 @@
 """A classifier that learns the data's own classes, offline and in minutes."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Annotated, Literal
@@ -51,10 +51,18 @@ class Lessons(Component):
                 return WhitenedNetwork(channels, classes, self.colour.widths, self.side)
             return Network(channels, classes, self.width, self.side)
 
-    def teach(self, network: "Judge", labelled: Store, taught: Tensor, seed: int) -> None:
+    def teach(
+        self,
+        network: "Judge",
+        labelled: Store,
+        taught: Tensor,
+        seed: int,
+        changed: Callable[[Tensor], Tensor] = lambda images: images,
+    ) -> None:
         """Teach the labels of the images in rows of a store, on the CPU by one thread: the same bits each time.
 
-        The small network learns by Adam, its rate falling from `lr` to 0 by a cosine.
+        The small network learns by Adam, its rate falling from `lr` to 0 by a cosine; `changed` augments each of
+        its batches.
         """
         assert labelled.labels is not None
         with torch.enable_grad(), exact_fp32(), single_thread():
@@ -65,7 +73,7 @@ class Lessons(Component):
             batches = batches_of(labelled, self.batch_size, seed, taught)
             optimizer = torch.optim.Adam(network.parameters(), self.lr)
             schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, self.steps)
-            learn(network, labelled.labels, batches, optimizer, schedule, self.steps)
+            learn(network, labelled.labels, batches, optimizer, schedule, self.steps, changed)
 
 
 @EXTRACTORS.register
