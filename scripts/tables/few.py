@@ -3,7 +3,6 @@
 import argparse
 import hashlib
 import json
-import threading
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from ganctl.folders.run_folder import RunFolder
 from ganctl.runtime.disk import write_whole
 from scripts.tables import budget
 from scripts.tables.budget import Watching
+from scripts.tables.launch import ALONE
 from scripts.tables.table import Column, command
 from scripts.tables.trials import FIRST_DCGAN
 
@@ -24,9 +24,6 @@ IMAGES, SEEDS, MINUTES, SAMPLES = 500, 3, 4.0, 10_000
 CLASS = "horse"
 PICTURES = Path("outputs/few-pictures")
 """Where the images that every row trains on are copied to."""
-
-ALONE = threading.Lock()
-"""The judge computes in this process, which is to do one thing at a time."""
 
 COLUMNS = (
     Column("fid", "fid", "FID by the classifier", 2),

@@ -3,7 +3,6 @@
 import argparse
 import hashlib
 import json
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,16 +13,13 @@ from ganctl.errors import GanctlError
 from ganctl.folders.run_folder import RunFolder
 from scripts.tables import budget
 from scripts.tables.budget import Watching
-from scripts.tables.launch import STOPPED
+from scripts.tables.launch import ALONE, STOPPED
 from scripts.tables.table import command
 from scripts.tables.trials import CIFAR_CLASSES, NAME, QUESTIONS, SMALL_JUDGE, Question, Trial
 
 INTERRUPTED = 130
 JPEGS = "cifar10-jpg.zip"
 """What the commands on the page call the zip of CIFAR-10."""
-
-ALONE = threading.Lock()
-"""The judge computes in this process, which is to do one thing at a time."""
 
 
 @dataclass(frozen=True)

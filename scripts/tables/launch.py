@@ -13,6 +13,9 @@ from typing import Protocol
 LOOK_EVERY = 1.0
 """Seconds between looks at a command that is watched."""
 
+ALONE = threading.Lock()
+"""What measures runs computes in this process, which is to do one thing at a time."""
+
 PROGRAM = (sys.executable, "-m", "ganctl")
 STOPPED = (128 + signal.SIGTERM, -signal.SIGTERM)
 """Exit codes of a command that was told to stop: after saving, or before it had begun."""

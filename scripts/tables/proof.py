@@ -3,7 +3,6 @@
 import argparse
 import hashlib
 import json
-import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -12,12 +11,9 @@ from pathlib import Path
 from ganctl.errors import GanctlError
 from ganctl.folders.run_folder import RunFolder
 from ganctl.runtime.disk import write_whole
-from scripts.tables.launch import Launcher
+from scripts.tables.launch import ALONE, Launcher
 from scripts.tables.results import Record
 from scripts.tables.table import command
-
-ALONE = threading.Lock()
-"""What measures computes in this process, which is to do one thing at a time."""
 
 
 @dataclass(frozen=True)

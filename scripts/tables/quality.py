@@ -4,7 +4,6 @@ import argparse
 import hashlib
 import json
 import sys
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property, partial
@@ -17,7 +16,7 @@ from ganctl.folders.run_folder import RunFolder
 from scripts.tables import budget
 from scripts.tables.budget import Watching
 from scripts.tables.few import PICTURES, copy_pictures
-from scripts.tables.launch import STOPPED
+from scripts.tables.launch import ALONE, STOPPED
 from scripts.tables.quality_rows import ROWS, SETS, Images, Places, Row
 from scripts.tables.table import command
 
@@ -25,9 +24,6 @@ NAME = "time_to_quality"
 SEEDS, SAMPLES = 3, 10_000
 PLAIN = (sys.executable, "-m", "scripts.tables.plain_rows")
 """The program that trains the rows without words of ganctl."""
-
-ALONE = threading.Lock()
-"""The judge computes in this process, which is to do one thing at a time."""
 
 
 @dataclass(frozen=True)
