@@ -34,6 +34,8 @@ Updates = Annotated[int, Field(ge=1, le=10_000)]
 
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
+SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+TIME = r"(?a:\d{1,9}(\.\d{1,9})?[smhd])"
 
 
 def _form(pattern: str, words: str) -> AfterValidator:
@@ -78,6 +80,13 @@ class TrainLoop(Spec):
     clip_value: Positive | None
     on_divergence: Literal["stop", "rollback"]
     max_rollbacks: Count
+    patience: AtLeastOne | None
+    max_time: Annotated[str, _form(TIME, "must be a number and its unit, such as 90s, 30m, 7.5h or 2d")] | None
+
+    @property
+    def seconds(self) -> float | None:
+        """The time limit in seconds."""
+        return None if self.max_time is None else float(self.max_time[:-1]) * SECONDS[self.max_time[-1]]
 
 
 class EmaConfig(Spec):
@@ -169,9 +178,9 @@ class TrainConfig(Spec):
         """Return the keys that leave a run's numbers alone, and may differ when it goes on."""
         place = {f"data.{key}" for key in self.data.placement}
         length = set() if any(each.ends_with_the_run for _, each in self.schedule) else {"train.steps"}
-        trouble = {"train.on_divergence", "train.max_rollbacks"}
+        ending = {f"train.{key}" for key in ("on_divergence", "max_rollbacks", "patience", "max_time")}
         seen = {"logging", "sample", "checkpoint", "evaluate", "metric", "features"}
-        return frozenset({"name", "device"} | seen | place | length | trouble)
+        return frozenset({"name", "device"} | seen | place | length | ending)
 
     def may_change(self, key: str) -> bool:
         """Return whether a dotted key is one of `changeable`, or below one."""

@@ -91,6 +91,12 @@ class DivergenceError(GanctlError):
     exit_code = 5
 
 
+class TimeUpError(GanctlError):
+    """Training that reached its time limit; the state is saved, and the same command goes on."""
+
+    exit_code = 6
+
+
 class Stopped(BaseException):
     """A signal asked the process to end; whatever could be saved has been saved.
 

@@ -41,6 +41,8 @@ ADDED = (
     Added("train.share_fakes", False),
     Added("train.on_divergence", "stop"),
     Added("train.max_rollbacks", 3),
+    Added("train.patience", None),
+    Added("train.max_time", None),
     *_constant("learning_rate", 0.0),
     *_constant("penalty", 1.0),
     *_constant("ema", 1.0),

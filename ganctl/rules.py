@@ -186,6 +186,17 @@ def _evaluation_without_a_metric(config: TrainConfig) -> str | None:
 
 
 @_refuse
+def _patience_without_scores(config: TrainConfig) -> str | None:
+    if config.train.patience is None:
+        return None
+    if config.evaluate.every == 0:
+        return "train.patience: counts evaluations; set evaluate.every, or train.patience=null"
+    if config.evaluate.best is None and all(metric.better is None for metric in config.metric.values()):
+        return "train.patience: no metric here says which score is better; add one, such as metric=[fid]"
+    return None
+
+
+@_refuse
 def _best_by_no_metric(config: TrainConfig) -> str | None:
     best = config.evaluate.best
     if config.evaluate.every == 0 or best is None:

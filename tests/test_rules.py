@@ -117,6 +117,11 @@ CASES: dict[str, tuple[list[str], list[str], str]] = {
         ["evaluate.every=0", "metric=[]"],
         "evaluate.every: nothing to compute; give metric=[fid] to the same `ganctl train` command, or set it to 0",
     ),
+    "_patience_without_scores": (
+        ["train.patience=2", "evaluate.every=1", "metric=[nearest_neighbour]"],
+        ["train.patience=2", "evaluate.every=1", "metric=[fid]"],
+        "train.patience: no metric here says which score is better; add one, such as metric=[fid]",
+    ),
     "_best_by_no_metric": (
         ["evaluate.every=1", "metric=[fid,kid]", "evaluate.best=kdi"],
         ["evaluate.every=1", "metric=[fid,kid]", "evaluate.best=kid"],

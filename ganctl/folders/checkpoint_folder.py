@@ -7,7 +7,7 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-from ganctl.checkpoints.file import Checkpoint, Score, read_header
+from ganctl.checkpoints.file import Checkpoint, Header, read_header
 from ganctl.checkpoints.verify import open_checkpoint
 from ganctl.config import CheckpointConfig, TrainConfig, flatten
 from ganctl.errors import CheckpointError, ConfigError, PluginError
@@ -80,8 +80,8 @@ class CheckpointFolder:
             with suppress(CheckpointError):
                 yield read_header(path)
 
-    def best_score(self, config: TrainConfig) -> Score | None:
-        """Return why the best checkpoint was kept; None if there is none, or a damaged one, which is reported.
+    def best_header(self, config: TrainConfig) -> Header | None:
+        """Return the header of the best checkpoint; None if there is none, or a damaged one, which is reported.
 
         Raises `ConfigError` if it comes from a run that computes other numbers.
         """
@@ -95,7 +95,7 @@ class CheckpointFolder:
             return None
         if told := differences(best.config, config):
             raise ConfigError(f"{self.best}: is of a run with another config: {told}; move it elsewhere")
-        return best.header.score
+        return best.header
 
     def prune(self, rule: CheckpointConfig, step: int) -> None:
         """Remove checkpoints up to `step`, which has just been written, that no rule keeps.

@@ -66,6 +66,11 @@ class RunRecord:
         return f"process {self._told.get('process', '?')} on {self._told.get('host', '?')}"
 
     @property
+    def ended(self) -> str | None:
+        """Why it was complete before its last step; None if it was not."""
+        return text(self._told.get("ended")) if self.status == "complete" else None
+
+    @property
     def progress(self) -> float | None:
         """The share of its steps that is done, 0–1; None if that is unknown."""
         return None if self.step is None or not self.steps else min(1.0, self.step / self.steps)
@@ -91,7 +96,17 @@ class RunRecord:
 
     def fields(self) -> dict[str, Any]:
         """Return all of it by name, as `--json` prints it."""
-        kept = ("name", "status", "step", "steps", "progress", "images_per_second", "seconds_left", "saved")
+        kept = (
+            "name",
+            "status",
+            "step",
+            "steps",
+            "progress",
+            "images_per_second",
+            "seconds_left",
+            "saved",
+            "ended",
+        )
         return {
             **{key: getattr(self, key) for key in kept},
             "path": str(self.path),

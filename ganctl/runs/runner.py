@@ -9,7 +9,7 @@ from torch import Tensor
 from ganctl.checkpoints import state
 from ganctl.checkpoints.file import Rollback
 from ganctl.data.store import Store
-from ganctl.errors import DivergenceError, MovedError, Stopped, WriteError, counted
+from ganctl.errors import DivergenceError, MovedError, Stopped, TimeUpError, WriteError, counted
 from ganctl.game.build import build_game
 from ganctl.game.scalars import measure
 from ganctl.game.step import Game, train_step
@@ -17,6 +17,7 @@ from ganctl.runs.desk import Desk
 from ganctl.runs.drawing import draw, shown
 from ganctl.runs.evaluation import Evaluation
 from ganctl.runs.health import HealthWatch
+from ganctl.runs.limits import Limits
 from ganctl.runs.progress import ProgressDisplay
 from ganctl.runs.saving import Saving
 from ganctl.runs.stopwatch import Stopwatch
@@ -31,7 +32,13 @@ class Runner:
     """One run in progress; it begins, or goes on from its newest checkpoint, where the desk's folder is locked."""
 
     def __init__(
-        self, desk: Desk, store: Store, game: Game, evaluation: Evaluation | None, signals: Signals
+        self,
+        desk: Desk,
+        store: Store,
+        game: Game,
+        evaluation: Evaluation | None,
+        signals: Signals,
+        limits: Limits,
     ) -> None:
         self.config = config = desk.config
         self.desk = desk
@@ -39,6 +46,8 @@ class Runner:
         self.game = game
         self.evaluation = evaluation
         self.signals = signals
+        self.limits = limits
+        self.ended: str | None = None
         self.saving = Saving(desk, store, game.device)
         self.before_step: dict[str, Tensor] | None = None
         self.images_per_second = 0.0
@@ -46,6 +55,8 @@ class Runner:
         header = self.saving.resume(game, status)
         self.step = 0 if header is None else header.step
         self.evaluation_left = header is not None and header.evaluation_due
+        if not self.evaluation_left:
+            self.ended = limits.out_of_patience(self.step, self.saving.best_step)
         game.draws.salt(len(self.saving.rollbacks))
         desk.begin(status, header)
         self.stopwatch = Stopwatch(self.step, game.device.synchronise)
@@ -71,7 +82,7 @@ class Runner:
         except DivergenceError as error:
             status = "diverged"
             raise DivergenceError(f"{error}; {self.saving.last()}") from None
-        except Stopped:
+        except (Stopped, TimeUpError):
             status = "stopped"
             raise
         except (OSError, WriteError) as error:
@@ -85,7 +96,8 @@ class Runner:
                 with suppress(OSError, MovedError):  # what matters is saved, and the error has been reported
                     last_act()
         spent = clock(sum(self.stopwatch.seconds().values()))
-        say(f"done: {counted(self.step, 'step')} in {spent}; images in {self.desk.folder.samples}")
+        early = f", ended early: {self.ended}" if self.ended else ""
+        say(f"done: {counted(self.step, 'step')} in {spent}{early}; images in {self.desk.folder.samples}")
 
     def _introduce(self) -> None:
         game, config = self.game, self.config
@@ -106,7 +118,7 @@ class Runner:
         with self.progress.live():
             if self.evaluation_left:
                 self._evaluate()
-            while self.step < self.config.train.steps:
+            while self.step < self.config.train.steps and self.ended is None:
                 try:
                     self.advance()
                 except DivergenceError as error:
@@ -127,6 +139,10 @@ class Runner:
         for every, action in self.due:
             if every and (last or self.step % every == 0):
                 action()
+        if self.ended is not None and not last:
+            for every, action in self.due[:2]:
+                if every and self.step % every:
+                    action()
 
     def _heed(self) -> None:
         """Do what signals have asked for meanwhile; within a long step, with the state before it."""
@@ -136,6 +152,9 @@ class Runner:
             say(f"saved step {self.step:,}, as {asked} asked for; the run goes on")
         if self.signals.received is not None:
             self._stop(self.signals.received)
+        if self.step < self.config.train.steps and self.limits.out_of_time():
+            self._save()
+            raise self.limits.time_up(self.step)
 
     def _log(self) -> None:
         values = measure(self.game, self.step - 1, self.config.loss.boundary)
@@ -175,6 +194,9 @@ class Runner:
             rank = self.saving.save_if_best(self.step, found.score, state.tensors(self.game))
         say(f"step {self.step:,}: {found.describe()}{rank}")
         self._save(again=True)
+        score = None if found.score is None else found.score.value
+        self.ended = self.limits.out_of_patience(self.step, self.saving.best_step)
+        self.ended = self.ended or self.limits.given_up(self.step, score)
         self._heed()
 
     def _save(self, *, evaluation_due: bool = False, again: bool = False) -> None:
@@ -221,6 +243,7 @@ class Runner:
         self.desk.status(
             {
                 "status": status,
+                "ended": self.ended,
                 "step": self.step,
                 "saved": self.saving.saved_step,
                 "data": self.store.fingerprint,

@@ -20,7 +20,7 @@ from ganctl.runtime.device import Device
 class Saving:
     """Restores a run from its newest intact checkpoint and writes further ones.
 
-    `saved_step` is the step of the last checkpoint, -1 without one. Raises `ConfigError` if the best checkpoint is
+    `saved_step` is the step of the last checkpoint, -1 without one, `best_step` that of the best. Raises `ConfigError` if the best checkpoint is
     of another run.
     """
 
@@ -33,7 +33,8 @@ class Saving:
         self._store = store
         self._desk = desk
         self._stored = desk.folder.checkpoints
-        self._best = self._stored.best_score(config) if config.evaluate.every else None
+        best = self._stored.best_header(config) if config.evaluate.every else None
+        self.best_step, self._best = (None, None) if best is None else (best.step, best.score)
 
     def resume(self, game: Game, status: dict[str, Any]) -> Header | None:
         """Restore the run of an earlier process, with its history; return None if there was none.
@@ -109,7 +110,7 @@ class Saving:
         if score is None or not score.beats(best):
             return ""
         self._desk.checkpoint(self._header(step, score=score), tensors)
-        self._best = score
+        self._best, self.best_step = score, step
         otherwise = best is not None and best.by != score.by
         return ", the best so far" + ("; the one kept before was measured in another way" if otherwise else "")
 

@@ -12,6 +12,7 @@ from ganctl.game.build import build_game, open_configured
 from ganctl.runs.desk import Desk
 from ganctl.runs.environment import other_plugins
 from ganctl.runs.evaluation import Evaluation
+from ganctl.runs.limits import Judge, Limits
 from ganctl.runs.runner import Runner
 from ganctl.runs.transfer import inherit
 from ganctl.runtime.console import say
@@ -20,11 +21,12 @@ from ganctl.runtime.ranks import Ranks
 from ganctl.runtime.signals import Signals
 
 
-def run(config: TrainConfig, place: RunFolder | Naming, signals: Signals) -> None:
+def run(config: TrainConfig, place: RunFolder | Naming, signals: Signals, judge: Judge | None = None) -> None:
     """Train a run to its last step, from its newest intact checkpoint if it has one; the data may tell its folder.
 
-    Raises every error of the project; `Stopped` after the state has been saved.
+    A `judge` may give it up after an evaluation. Raises every error of the project; `Stopped` after the state has been saved.
     """
+    limits = Limits(config, judge)
     warnings = rules.check(config)
     ranks = Ranks.here()
     with ranks.speaking():
@@ -49,7 +51,7 @@ def run(config: TrainConfig, place: RunFolder | Naming, signals: Signals) -> Non
             say(f"note    {warning}")
         for line in inherited:
             say(line)
-        runner = Runner(desk, store, game, evaluation, signals)
+        runner = Runner(desk, store, game, evaluation, signals, limits)
         del game  # which a rollback replaces
         runner.run()
 

@@ -16,6 +16,7 @@ from ganctl.game.build import build_game, open_configured
 from ganctl.game.sampling import generate
 from ganctl.game.step import train_step
 from ganctl.runs.desk import Desk
+from ganctl.runs.limits import Limits
 from ganctl.runs.runner import Runner
 from ganctl.runtime.device import Device
 from ganctl.runtime.memory import keep_freed_memory
@@ -63,7 +64,7 @@ def whole(config: TrainConfig, device: Device, store: Store) -> Step:
     """Return a step of the runner, with the logs, images and checkpoints that are due after it."""
     place = tempfile.TemporaryDirectory()
     desk = Desk(RunFolder(Path(place.name)), config, Ranks())
-    runner = Runner(desk, store, build_game(config, store, device), None, Signals())
+    runner = Runner(desk, store, build_game(config, store, device), None, Signals(), Limits(config))
 
     def step(kept: object = place) -> None:
         runner.advance()

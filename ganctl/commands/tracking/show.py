@@ -118,7 +118,7 @@ def _lines(record: RunRecord) -> Iterator[tuple[str, str]]:
     """Yield the lines of a run, but for those of which its folder tells nothing."""
     yield "run", str(record.path)
     owner = f", {record.owner}" if record.going_on else ""
-    yield "status", f"{record.status}{owner}"
+    yield "status", f"{record.status}{owner}" + (f", {record.ended}" if record.ended else "")
     for fault in record.faults:
         yield "note", fault
     rest = f", {left(record)} left" if left(record) else ""

@@ -138,7 +138,7 @@ def files_as_the_best(good: Path, parts: Parts) -> Iterator[dict[str, Any]]:
         CORPUS[name](run.checkpoints.best, parts)
         if name not in ONLY_RESUME:
             yield {"name": name, "way": "sample", **sampled(folder, "best")}
-        yield {"name": name, "way": "score", **observed(lambda: run.checkpoints.best_score(config) is not None)}
+        yield {"name": name, "way": "score", **observed(lambda: run.checkpoints.best_header(config) is not None)}
         remove(run.checkpoints.best)
     remove(folder)
 
