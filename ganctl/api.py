@@ -149,7 +149,7 @@ def train(*words: str) -> Path:
     Signals end it after saving, as on the command line. Raises `ganctl.errors.GanctlError`, and `Stopped`.
     """
     jobs = compose.jobs("train", words)
-    if len(jobs) != 1 or jobs[0].folder is not None:
+    if len(jobs) != 1 or jobs[0].sweep is not None:
         raise ConfigError(f"{' '.join(words)}: asks for {counted(len(jobs), 'run')}; train takes the words of one")
     (job,) = jobs
     values = job.values()

@@ -10,12 +10,12 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 
 from ganctl.command_line.jobs import Job, Typed
-from ganctl.errors import ConfigError, GanctlError, Stopped, nearest, one_line, tells_of_memory
+from ganctl.errors import ConfigError, Stopped, explained, nearest
+from ganctl.runtime.console import report
 from ganctl.runtime.signals import Signals
 from ganctl.runtime.version import __version__
 
@@ -37,7 +37,8 @@ Examples
 
 A run is named by its folder, by its name below outputs/, or as latest, and a checkpoint by its file; ckpt=… says
 the same. `ganctl <command> --help` lists the command's choices and keys; docs/ explains them.
-Exit codes: 0 done, 2 wrong command or config, 3 data, 4 checkpoint, 5 training diverged, 128+n signal n.
+Exit codes: 0 done, 2 wrong command or config, 3 data, 4 checkpoint, 5 training diverged,
+6 time limit, 128+n signal n.
 """
 
 
@@ -208,9 +209,9 @@ def main(arguments: Sequence[str]) -> int:
     try:
         return _guarded(lambda: _dispatch(list(arguments)))
     except Stopped as stop:
-        return _report(stop)
+        return report(stop)
     except KeyboardInterrupt:
-        return _report(Stopped(signal.SIGINT))
+        return report(Stopped(signal.SIGINT))
 
 
 def entry_point() -> None:
@@ -237,54 +238,30 @@ def _dispatch(arguments: list[str]) -> int:
 
 
 def _run(command: Command, words: list[str], signals: Signals) -> int:
-    """Do the jobs of a command one after the other; return the first exit code that is not 0.
-
-    A user's mistake ends its job, a signal all of them; a programmer's mistake is raised after the other jobs.
-    """
+    """Do what words ask of a command, the jobs of a sweep among it; return the exit code."""
     jobs = command.jobs(words)
-    from ganctl.command_line.sweep import SweepTable
+    if not jobs:
+        return 0
+    if (sweep := jobs[0].sweep) is not None:
+        from ganctl.sweeps.course import run_sweep
+
+        return run_sweep(sweep, partial(do, command.name), signals)
+    do(command.name, jobs[0], signals)
+    return 0
+
+
+def do(name: str, job: Job, signals: Signals) -> None:
+    """Do a job of a command. Raises what goes wrong."""
     from ganctl.plugins import import_plugins
 
-    def do(job: Job) -> None:
-        values = job.values()
-        with signals.held():
-            import_plugins(values.get("plugins", []))
-        command.run(values, job, signals)
-
-    codes: list[int] = []
-    crashes: list[Exception] = []
-    with closing(SweepTable()) as table:
-        for job in jobs:
-            try:
-                codes.append(table.run(job, partial(_guarded, partial(do, job))))
-            except Exception as crash:
-                crashes.append(crash)
-    if crashes:
-        raise crashes[0]
-    return next((code for code in codes if code), 0)
+    values = job.values()
+    with signals.held():
+        import_plugins(values.get("plugins", []))
+    COMMANDS[name].run(values, job, signals)
 
 
 def _guarded(work: Callable[[], int | None]) -> int:
     try:
         return work() or 0
-    except GanctlError as error:
-        return _report(error)
-    except OSError as error:
-        if error.filename is None and error.errno is None:
-            raise
-        return _report(ConfigError(f"{error.filename or 'the system'}: {error.strerror}"))
-    except (MemoryError, RuntimeError) as error:
-        if not tells_of_memory(error):
-            raise
-        return _report(
-            ConfigError(
-                "out of memory; lower train.batch_size, the model's widths or the images' size (of a trained "
-                "generator batch_size or num); where a run was evaluating, evaluate.num or evaluate.every=0"
-            )
-        )
-
-
-def _report(error: GanctlError | Stopped) -> int:
-    encoding = sys.stderr.encoding or "utf-8"
-    print(f"ganctl: {one_line(str(error))}".encode(encoding, "backslashreplace").decode(encoding), file=sys.stderr)
-    return error.exit_code
+    except Exception as error:
+        return report(explained(error))

@@ -109,6 +109,20 @@ class Stopped(BaseException):
         self.exit_code = 128 + number
 
 
+def explained(error: Exception) -> GanctlError:
+    """Return the mistake or mishap of a user's that an error tells of; raise one that tells of a programmer's."""
+    if isinstance(error, GanctlError):
+        return error
+    if isinstance(error, OSError) and (error.filename is not None or error.errno is not None):
+        return ConfigError(f"{error.filename or 'the system'}: {error.strerror}")
+    if isinstance(error, MemoryError | RuntimeError) and tells_of_memory(error):
+        return ConfigError(
+            "out of memory; lower train.batch_size, the model's widths or the images' size (of a trained "
+            "generator batch_size or num); where a run was evaluating, evaluate.num or evaluate.every=0"
+        )
+    raise error
+
+
 OUT_OF_MEMORY = (
     "OutOfMemoryError",
     "MemoryError",

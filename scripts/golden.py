@@ -18,7 +18,7 @@ import torch
 from PIL import Image
 from torch.overrides import TorchFunctionMode
 
-from ganctl.command_line.compose import config_folder
+from ganctl.command_line.explain import config_folder
 from ganctl.config import TrainConfig, train_config
 from ganctl.data.store import Store
 from ganctl.game.build import build_game, open_configured

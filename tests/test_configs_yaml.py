@@ -10,7 +10,7 @@ import yaml
 from ganctl.augment import AUGMENTS
 from ganctl.auxiliary import AUXILIARIES
 from ganctl.cli import COMMANDS
-from ganctl.command_line.compose import config_folder
+from ganctl.command_line.explain import config_folder
 from ganctl.config import DeviceConfig
 from ganctl.data.sources import SOURCES
 from ganctl.losses import LOSSES

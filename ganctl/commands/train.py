@@ -21,7 +21,7 @@ def run(values: Typed, job: Job, signals: Signals) -> None:
 
     The job finds how far the run came: its folder, status, step and best score.
     """
-    swept = job.folder is not None
+    swept = job.sweep is not None
     with Ranks.here().speaking():
         config = identified(train_config(chosen(values, job)))
         asked = {"ema", "ema.half_life"} & values.typed.keys()
@@ -29,7 +29,7 @@ def run(values: Typed, job: Job, signals: Signals) -> None:
             say(problem)
     naming = Naming(config, job if swept else None)
     try:
-        start.run(config, naming, signals)
+        start.run(config, naming, signals, job.judge)
     finally:
         if naming.chosen is not None and naming.chosen.path.is_dir():
             status = naming.chosen.read_status()
@@ -37,4 +37,4 @@ def run(values: Typed, job: Job, signals: Signals) -> None:
             job.found.update((key, status[key]) for key in ("status", "step") if key in status)
             with suppress(CheckpointError):
                 if (score := read_header(naming.chosen.checkpoints.best).header.score) is not None:
-                    job.found["score"] = score.value
+                    job.found.update(score=score.value, better=score.better)

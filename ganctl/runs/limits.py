@@ -3,11 +3,12 @@
 import time
 from collections.abc import Callable
 
+from ganctl.checkpoints.file import Score
 from ganctl.config import TrainConfig
 from ganctl.errors import TimeUpError, counted
 
 Judge = Callable[[int, float], bool]
-"""Is told the step and score of an evaluation, and returns whether a search gives the run up."""
+"""Is told the step and score of an evaluation, a smaller one for a better run; returns whether it is given up."""
 
 
 class Limits:
@@ -26,8 +27,8 @@ class Limits:
     def time_up(self, step: int) -> TimeUpError:
         """Return the error that ends a process whose time is up, of which a step is saved."""
         return TimeUpError(
-            f"train.max_time={self._train.max_time} is reached after step {step:,}, which is saved; the same command "
-            "goes on from there"
+            f"train.max_time={self._train.max_time} is reached after step {step:,}, which is saved; the same "
+            "command goes on from there"
         )
 
     def out_of_patience(self, step: int, best_step: int | None) -> str | None:
@@ -37,8 +38,10 @@ class Limits:
             return None
         return f"no better score for {counted(patience, 'evaluation')} since step {best_step:,}"
 
-    def given_up(self, step: int, score: float | None) -> str | None:
+    def given_up(self, step: int, score: Score | None) -> str | None:
         """Return why a search ends the run after an evaluation; None if it goes on."""
-        if self._judge is None or score is None or not self._judge(step, score):
+        if self._judge is None or score is None:
+            return None
+        if not self._judge(step, score.value if score.better == "lower" else -score.value):
             return None
         return "pruned: at this step, most other trials of the search were better"

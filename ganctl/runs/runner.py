@@ -147,9 +147,10 @@ class Runner:
     def _heed(self) -> None:
         """Do what signals have asked for meanwhile; within a long step, with the state before it."""
         if self.signals.save_wanted:
-            asked, self.signals.save_wanted = self.signals.save_wanted.name, None
+            asked = self.signals.save_wanted.name
             self._save()
             say(f"saved step {self.step:,}, as {asked} asked for; the run goes on")
+            self.signals.saved()
         if self.signals.received is not None:
             self._stop(self.signals.received)
         if self.step < self.config.train.steps and self.limits.out_of_time():
@@ -194,9 +195,8 @@ class Runner:
             rank = self.saving.save_if_best(self.step, found.score, state.tensors(self.game))
         say(f"step {self.step:,}: {found.describe()}{rank}")
         self._save(again=True)
-        score = None if found.score is None else found.score.value
         self.ended = self.limits.out_of_patience(self.step, self.saving.best_step)
-        self.ended = self.ended or self.limits.given_up(self.step, score)
+        self.ended = self.ended or self.limits.given_up(self.step, found.score)
         self._heed()
 
     def _save(self, *, evaluation_due: bool = False, again: bool = False) -> None:

@@ -20,8 +20,8 @@ from ganctl.runtime.device import Device
 class Saving:
     """Restores a run from its newest intact checkpoint and writes further ones.
 
-    `saved_step` is the step of the last checkpoint, -1 without one, `best_step` that of the best. Raises `ConfigError` if the best checkpoint is
-    of another run.
+    `saved_step` is the step of the last checkpoint, -1 without one, `best_step` that of the best, None without
+    one. Raises `ConfigError` if the best checkpoint is of another run.
     """
 
     def __init__(self, desk: Desk, store: Store, device: Device) -> None:
@@ -34,7 +34,8 @@ class Saving:
         self._desk = desk
         self._stored = desk.folder.checkpoints
         best = self._stored.best_header(config) if config.evaluate.every else None
-        self.best_step, self._best = (None, None) if best is None else (best.step, best.score)
+        self.best_step: int | None = None if best is None else best.step
+        self._best: Score | None = None if best is None else best.score
 
     def resume(self, game: Game, status: dict[str, Any]) -> Header | None:
         """Restore the run of an earlier process, with its history; return None if there was none.

@@ -24,7 +24,8 @@ from ganctl.runtime.signals import Signals
 def run(config: TrainConfig, place: RunFolder | Naming, signals: Signals, judge: Judge | None = None) -> None:
     """Train a run to its last step, from its newest intact checkpoint if it has one; the data may tell its folder.
 
-    A `judge` may give it up after an evaluation. Raises every error of the project; `Stopped` after the state has been saved.
+    A `judge` may give it up after an evaluation. Raises every error of the project; `Stopped` after the state has
+    been saved.
     """
     limits = Limits(config, judge)
     warnings = rules.check(config)

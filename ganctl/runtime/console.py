@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TextIO, TypeVar
 
-from ganctl.errors import one_line
+from ganctl.errors import GanctlError, Stopped, one_line
 
 T = TypeVar("T")
 
@@ -31,6 +31,13 @@ def say(line: str) -> None:
     for file in _recording:
         file.write(f"{datetime.now().isoformat(' ', 'seconds')}  {line}\n")
         file.flush()
+
+
+def report(error: GanctlError | Stopped) -> int:
+    """Print an error as one line on standard error; return its exit code."""
+    encoding = sys.stderr.encoding or "utf-8"
+    print(f"ganctl: {one_line(str(error))}".encode(encoding, "backslashreplace").decode(encoding), file=sys.stderr)
+    return error.exit_code
 
 
 def watched() -> bool:

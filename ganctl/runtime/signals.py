@@ -17,13 +17,15 @@ class Signals:
     """Context in which SIGINT, SIGTERM, SIGHUP and SIGXCPU raise `Stopped`, or are noted while `deferred` is true.
 
     SIGUSR1 and SIGUSR2, by which cluster schedulers warn of the end, are only noted in `save_wanted`, unless the
-    program has handlers of its own for them. A signal that is ignored, as SIGHUP is under nohup, stays ignored.
+    program has handlers of its own for them; under `then`, these are called once the state is saved, as a job's
+    that SLURM is asked to queue again. A signal that is ignored, as SIGHUP is under nohup, stays ignored.
     A second signal of the same kind, while deferred, raises at once; not SIGXCPU, which comes every second once a
     limit on processor time is passed. Outside the main thread, where Python allows no handlers, it does nothing.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, then: bool = False) -> None:
         self.deferred = False
+        self._then = then
         self.received: int | None = None
         self.save_wanted: signal.Signals | None = None
         self._previous: dict[int, Any] = {}
@@ -31,13 +33,20 @@ class Signals:
     def __enter__(self) -> "Signals":
         if threading.current_thread() is threading.main_thread():
             heeded = [number for number in ENDING if signal.getsignal(number) != signal.SIG_IGN]
-            heeded += [number for number in SAVING if signal.getsignal(number) == signal.SIG_DFL]
+            heeded += [number for number in SAVING if self._then or signal.getsignal(number) == signal.SIG_DFL]
             self._previous = {number: signal.signal(number, self._handle) for number in heeded}
         return self
 
     def __exit__(self, *error: object) -> None:
         for number, handler in self._previous.items():
             signal.signal(number, handler)
+
+    def saved(self) -> None:
+        """Note that what a signal asked to save is saved, and do what else the program does at that signal."""
+        asked, self.save_wanted = self.save_wanted, None
+        handler = self._previous.get(asked) if asked is not None else None
+        if callable(handler):
+            handler(asked, None)
 
     @contextmanager
     def held(self) -> Iterator[None]:

@@ -10,7 +10,7 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 
 from ganctl.augment import AUGMENTS
 from ganctl.auxiliary import AUXILIARIES
-from ganctl.command_line import compose
+from ganctl.command_line import explain
 from ganctl.commands.sample import SampleCommand
 from ganctl.config import DeviceConfig, TrainConfig
 from ganctl.data.sources import SOURCES
@@ -28,9 +28,9 @@ SINGLE: tuple[Family[Any], ...] = (SOURCES, MODELS, LOSSES, OPTIMIZERS)
 SEVERAL: tuple[Family[Any], ...] = (PENALTIES, AUXILIARIES, AUGMENTS, METRICS)
 GROUPS = [family.key for family in (*SINGLE, *SEVERAL)] + ["device", "experiment"]
 OPTIONS = {
-    group: sorted(path.stem for path in (compose.config_folder() / group).glob("*.yaml")) for group in GROUPS
+    group: sorted(path.stem for path in (explain.config_folder() / group).glob("*.yaml")) for group in GROUPS
 }
-KEYS = sorted({key for key, _ in compose._known_keys()})
+KEYS = sorted({key for key, _ in explain.known_keys()})
 
 
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=10)

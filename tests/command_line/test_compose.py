@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from ganctl.cli import COMMANDS
-from ganctl.command_line import compose
+from ganctl.command_line import compose, explain
 from ganctl.command_line.jobs import Job, Typed
+from ganctl.command_line.sweeping import GROUPS
 from ganctl.commands.sample import SampleCommand
 from ganctl.config import train_config
 from ganctl.errors import CheckpointError, ConfigError, DataError, Stopped
@@ -23,8 +24,8 @@ from tests.conftest import TINY, Cli, Outcome, contents
 
 OPTIONS = sorted(
     f"{path.parent.name}={path.stem}"
-    for path in compose.config_folder().glob("*/*.yaml")
-    if path.parent.name != "metric"  # which no run is trained by
+    for path in explain.config_folder().glob("*/*.yaml")
+    if path.parent.name not in ("metric", *GROUPS)  # which belong to no run
 )
 OF_A_FOLDER = ("dcgan28_color", "few_images", "sagan", "fastgan_few", "r3gan_ffhq64", "stylegan2_ada_folder")
 NEEDED = {
@@ -62,7 +63,7 @@ def test_the_defaults_of_a_command_are_plain_valid_data(
 
 def test_a_command_is_a_row_of_the_table_and_a_file_of_its_keys() -> None:
     with_keys = {name for name, each in COMMANDS.items() if not each.of_saved_config and not each.tracking}
-    assert {path.stem for path in compose.config_folder().glob("*.yaml")} == with_keys
+    assert {path.stem for path in explain.config_folder().glob("*.yaml")} == with_keys
     assert COMMANDS.keys() - with_keys == {"resume", "list", "show", "compare"}
 
 
@@ -175,7 +176,7 @@ def test_a_sweep_is_a_job_for_every_combination(workspace: Path) -> None:
 
 def test_without_m_there_is_one_job_and_no_sweep(workspace: Path) -> None:
     (job,) = compose.jobs("train", ["seed=3"])
-    assert (job.values()["seed"], job.folder) == (3, None)
+    assert (job.values()["seed"], job.sweep) == (3, None)
     assert contents(workspace) == {}
 
 
@@ -201,7 +202,7 @@ def test_a_failing_job_of_a_sweep_leaves_the_others_and_its_code(
             raise {2: DataError, 3: CheckpointError}[seed]("no")
 
     seen, sweep = sweeping(monkeypatch, cli, work)
-    assert sweep().code == 3
+    assert sweep().code == 4
     assert seen == [1, 2, 3, 4]
 
 
@@ -224,7 +225,8 @@ def test_a_signal_ends_a_sweep(workspace: Path, monkeypatch: pytest.MonkeyPatch,
 
 
 def test_two_sweeps_have_two_folders_and_the_same_sweep_one(workspace: Path) -> None:
-    first, second, again = (compose.jobs("train", ["-m", f"seed={seed}"])[0].folder for seed in (1, 2, 1))
+    sweeps = [compose.jobs("train", ["-m", f"seed={seed}"])[0].sweep for seed in (1, 2, 1)]
+    first, second, again = (sweep.folder for sweep in sweeps if sweep is not None)
     assert first == again != second
 
 
@@ -288,11 +290,12 @@ def test_a_group_in_a_group_is_named_by_its_path_and_its_keys_by_its_package(
     workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     configs = workspace / "configs"
-    shutil.copytree(compose.config_folder(), configs)
+    shutil.copytree(explain.config_folder(), configs)
     sample = (configs / "sample.yaml").read_text()
     chosen = "  - _self_\n  - metric: [fid]\n  - metric/features: classifier\n"
     (configs / "measure.yaml").write_text(sample.replace("  - _self_\n", chosen))
-    monkeypatch.setattr(compose, "config_folder", lambda: configs)
+    for module in (compose, explain):
+        monkeypatch.setattr(module, "config_folder", lambda: configs)
     found = composed("ckpt=run", "metric/features=raw", "metric=[kid]", command="measure")
     assert (found["features"], list(found["metric"])) == ({"name": "raw"}, ["kid"])
     for words, line in {

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ganctl.command_line import compose
+from ganctl.command_line import explain
 from ganctl.command_line.synonyms import CHOICES, TABLES
 from ganctl.config import flatten
 from tests.composed import composed
@@ -28,8 +28,8 @@ EVERYDAY = {
     "ema=false": "ema=false: here it is ema.half_life=0",
     "ema.decay=0.999": "ema.decay: unknown key; here it is ema.half_life=… (in images",
     "checkpoint.keep=all": "checkpoint.keep=all: here it is checkpoint.keep_every=1",
-    "train.max_time=60": "train.max_time: unknown key; not there; train.steps says when a run ends",
-    "train.patience=3": "train.patience: unknown key; not there; evaluate.every keeps the best checkpoint",
+    "max_time=60": "max_time: unknown key; here it is train.max_time=… (90s, 30m, 7.5h or 2d)",
+    "early_stopping=3": "early_stopping: unknown key; here it is train.patience=…",
     "--name": "--name: keys are typed without dashes; here it is name=…",
     "--ckpt": "--ckpt: keys are typed without dashes; not there; the same command again, or `ganctl resume",
     "--resume": "--resume: keys are typed without dashes; not there; the same command again",
@@ -60,19 +60,21 @@ def targets() -> list[tuple[str, str]]:
 @pytest.mark.parametrize(("command", "target"), targets())
 def test_every_advice_is_a_key_or_a_choice_that_is_there(command: str, target: str) -> None:
     key, _, value = target.partition("=")
-    keys = {name for name, _ in compose._known_keys()}
+    keys = {name for name, _ in explain.known_keys()}
     if value:
         words = [target, *(["data.path=images"] if value == "folder" else [])]
         assert composed(*words, *NEEDED.get(command, []), command=command)
         return
-    groups = {path.name for path in compose.config_folder().iterdir() if path.is_dir()}
+    groups = {path.name for path in explain.config_folder().iterdir() if path.is_dir()}
     config = composed(*NEEDED.get(command, []), command=command)
     assert key in keys | groups
     known = {*flatten(config), *config} | groups
-    assert key in known or any(name == key and owner.startswith("data=") for name, owner in compose._known_keys())
+    assert key in known or any(
+        name == key and owner.startswith(("data=", "sweep=", "launcher=")) for name, owner in explain.known_keys()
+    )
 
 
 @pytest.mark.parametrize("command", TABLES)
 def test_no_word_that_is_advised_against_is_right(command: str) -> None:
-    own = {name for name, owner in compose._known_keys() if owner == f"`ganctl {command}`"}
+    own = {name for name, owner in explain.known_keys() if owner == f"`ganctl {command}`"}
     assert not own & TABLES[command].keys()

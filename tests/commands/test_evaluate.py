@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ganctl.command_line import compose
+from ganctl.command_line import explain
 from ganctl.commands import evaluate as module
 from ganctl.metrics import EXTRACTORS, METRICS
 from tests.conftest import Cli, contents
@@ -177,7 +177,7 @@ def test_the_help_lists_every_metric_and_extractor(cli: Cli) -> None:
     assert f" metric: {', '.join(sorted(METRICS))} metric/features: " in out
     assert f" metric/features: {', '.join(sorted(EXTRACTORS))} device: " in out
     assert " model: " not in out
-    defaults = yaml.safe_load((compose.config_folder() / "evaluate.yaml").read_text())["defaults"]
+    defaults = yaml.safe_load((explain.config_folder() / "evaluate.yaml").read_text())["defaults"]
     assert {"metric": ["fid"]} in defaults
 
 

@@ -6,7 +6,7 @@ import torch
 import yaml
 from torch import Tensor
 
-from ganctl.command_line.compose import config_folder
+from ganctl.command_line.explain import config_folder
 from ganctl.data.source import Source
 from ganctl.data.sources import SOURCES
 from ganctl.data.store import Store

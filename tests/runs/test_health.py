@@ -9,7 +9,7 @@ import torch
 from scipy.spatial.distance import pdist
 from sklearn.metrics import roc_auc_score
 
-from ganctl.command_line.compose import config_folder
+from ganctl.command_line.explain import config_folder
 from ganctl.config import TrainConfig, flatten
 from ganctl.game.scalars import diversity, measure, separation
 from ganctl.game.step import SHOWN, train_step

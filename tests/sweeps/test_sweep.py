@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from ganctl.command_line.jobs import Job, Typed
-from ganctl.command_line.sweep import SweepTable
+from ganctl.sweeps.sweep_table import Ended, SweepTable
 from tests.conftest import TINY, Cli
 
 
@@ -139,8 +139,7 @@ def test_jobs_that_are_one_run_are_reported(workspace: Path, cli: Cli) -> None:
 
 def test_a_job_that_failed_is_so_in_the_table_though_its_folder_holds_a_complete_run(tmp_path: Path) -> None:
     found = {"folder": "outputs/run", "status": "complete", "step": 3}
-    job = Job(no_values, differing=("seed=1",), folder=tmp_path, found=found)
-    assert SweepTable().run(job, lambda: 3) == 3
+    SweepTable(tmp_path).add(Job(no_values, differing=("seed=1",)), Ended(3, "no data", found=found))
     (row,) = csv.DictReader((tmp_path / "sweep.csv").read_text().splitlines())
     assert (row["status"], row["step"]) == ("failed (exit 3)", "3")
 

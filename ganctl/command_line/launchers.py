@@ -1,0 +1,81 @@
+"""Hydra's launchers, which start the jobs of a sweep: in other processes, or on a cluster."""
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from hydra._internal.callbacks import Callbacks
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.plugins import Plugins
+from hydra.core.utils import setup_globals
+from hydra.errors import HydraException
+from hydra.types import HydraContext, RunMode
+from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
+
+from ganctl.command_line.wording import in_our_words
+from ganctl.errors import ConfigError
+
+QUIET = (
+    *("hydra/job_logging=none", "hydra/hydra_logging=none"),
+    *("hydra.output_subdir=null", "hydra.sweep.subdir=.", "hydra.job.chdir=false"),
+)
+"""Settings under which Hydra writes no logs, makes no folders and stays in this one."""
+
+
+def launch(
+    loader: ConfigLoaderImpl,
+    settings: Mapping[str, Any],
+    folder: Path,
+    work: Callable[[int], Any],
+    count: int,
+) -> list[Any]:
+    """Let one of Hydra's launchers call `work` with 0, 1, … `count` − 1; return the results in that order.
+
+    `settings` are the composed group `launcher`. The launcher pickles `work` for processes of its own. Raises
+    `ConfigError` if the launcher is not installed, or does not know one of its settings.
+    """
+    setup_globals()
+    config = _config(loader, settings, folder)
+    HydraConfig.instance().set_config(config)
+    launcher = Plugins.instance().instantiate_launcher(
+        hydra_context=HydraContext(config_loader=loader, callbacks=Callbacks()),
+        task_function=_Task(work),
+        config=config,
+    )
+    returns = launcher.launch([[] for _ in range(count)], initial_job_idx=0)
+    return [each.return_value for each in returns]
+
+
+class _Task:
+    """What a launcher calls: `work` with the job's number."""
+
+    def __init__(self, work: Callable[[int], Any]) -> None:
+        self._work = work
+
+    def __call__(self, config: DictConfig) -> Any:
+        return self._work(HydraConfig.get().job.num)
+
+
+def _config(loader: ConfigLoaderImpl, settings: Mapping[str, Any], folder: Path) -> DictConfig:
+    """Return a config that holds Hydra's own settings alone, with those of the launcher."""
+    name = settings["name"]
+    words = [f"hydra/launcher={name}", *QUIET]
+    try:
+        config = loader.load_configuration(None, words, RunMode.MULTIRUN)
+        with open_dict(config):
+            config.hydra.sweep.dir = str(folder)
+            config.hydra.job.name = folder.name
+        OmegaConf.update(config, "hydra.launcher", settings["plugin"], merge=True)
+    except (HydraException, OmegaConfBaseException) as error:
+        text = str(error)
+        if "hydra/launcher" in text:
+            extra = name.partition("_")[0]
+            raise ConfigError(
+                f"launcher: {name} is not installed; pip install 'ganctl[{extra}]', or take another launcher=…"
+            ) from error
+        first = re.sub(r"\s+", " ", text.splitlines()[0])
+        raise ConfigError(f"launcher.plugin: {in_our_words(first)}") from error
+    return config

@@ -1,0 +1,1 @@
+"""Sweeps: which jobs they have, where these run, and what became of them."""
