@@ -28,7 +28,7 @@ MAY_IMPORT = {
     # Mixtures know their modes and sources their labels; the classifier is made of the models' layers.
     "metrics": {"data", "models"} | FOUNDATION,
     "command_line": {"errors", "runtime"},
-    "sweeps": {"command_line", "errors", "registry", "runtime", "validation"},
+    "sweeps": {"command_line", "errors", "folders", "registry", "runtime", "validation"},
     "plugins": {"errors"},
     "validation": {"command_line", "errors", "migrations", "registry"},
     "migrations": set(),

@@ -19,7 +19,7 @@ from ganctl.runtime.disk import make_folder
 from ganctl.runtime.signals import Signals
 from ganctl.sweeps.plans import batches_of
 from ganctl.sweeps.settings import SweepSettings, settings_of
-from ganctl.sweeps.sweep_table import Ended, Row, SweepTable
+from ganctl.sweeps.sweep_table import Ended, Row, SweepTable, ended_of
 from ganctl.sweeps.worker import SECONDS, STOP, Do, SweepWorker, attempt
 
 
@@ -54,15 +54,17 @@ class _Course:
         self._table = SweepTable(sweep.folder)
 
     def take(self, jobs: Sequence[Job]) -> None:
-        """Do jobs, but for those that failed before and are not to be done again."""
+        """Do jobs, but for those that are done, and those that failed before and are not to be done again."""
+        earlier = self._table.earlier()
         left = []
         for job in jobs:
-            before = None if self._settings.sweep.retry else self._table.failed_before(job)
-            if before is None:
+            before = earlier.get(job.title())
+            if before is None or (before.failed and self._settings.sweep.retry):
                 left.append(job)
                 continue
-            again = "sweep.retry=true does it again"
-            say(f"[{job.number:,}/{job.total:,}] {job.title()}: failed before ({before.why}); {again}")
+            again = "; sweep.retry=true runs it again" if before.failed else ""
+            say(f"{_told(job, before)}, as before{again}")
+            job.found.update(before.found)
             self._end(job, before)
         if self._settings.launcher.here:
             for job in left:
@@ -94,9 +96,11 @@ class _Course:
         (folder / STOP).unlink(missing_ok=True)
         say(f"{len(jobs):,} jobs by launcher={launcher.name}; their output is in {folder}/job-….log")
         work = SweepWorker(jobs, self._do, folder, launcher.jobs, process)
-        with _reporting(self._table, jobs), self._stopping(folder, detached=launcher.detached):
+        with _reporting(self._table, jobs) as reported, self._stopping(folder, detached=launcher.detached):
             found = self._sweep.launch(work, len(jobs))
         for job, ended in zip(jobs, found, strict=True):
+            if job.title() not in reported:
+                say(_told(job, ended))
             job.found.update(ended.found)
             self._end(job, ended)
         if self._signals.received is not None:
@@ -155,21 +159,33 @@ def _alone(folder: Path) -> Iterator[None]:
         raise BusyError(f"{folder}: another process runs this sweep; wait for it, or stop it") from None
 
 
+def _told(job: Job, ended: Ended) -> str:
+    """Return the line of a job that ended."""
+    step, score = ended.found.get("step"), ended.found.get("score")
+    told = [
+        ended.status,
+        *([f"step {int(step):,}"] if step else []),
+        *([f"score {float(score):.4g}"] if score else []),
+    ]
+    why = f" ({ended.why})" if ended.why else ""
+    return f"[{job.number:,}/{job.total:,}] {job.title()}: {', '.join(told)}{why}"
+
+
 @contextmanager
-def _reporting(table: SweepTable, jobs: Sequence[Job]) -> Iterator[None]:
-    """Print a line for each job as soon as its row is in the table."""
+def _reporting(table: SweepTable, jobs: Sequence[Job]) -> Iterator[set[str]]:
+    """Print a line for each job as soon as its row is in the table; yield the words of those that have one."""
     done = threading.Event()
-    numbers = {job.title(): f"[{job.number:,}/{job.total:,}]" for job in jobs}
+    asked = {job.title(): job for job in jobs}
     before = {row["words"]: row for row in table.rows()}
+    reported: set[str] = set()
 
     def look() -> None:
         for row in table.rows():
-            if row["words"] in numbers and row != before.get(row["words"]):
-                before[row["words"]] = row
-                why = f": {row['why']}" if row["why"] else ""
-                step = f", step {int(row['step']):,}" if row["step"].isdecimal() else ""
-                score = f", score {row['score']:.6}" if row["score"] else ""
-                say(f"{numbers[row['words']]} {row['words']}: {row['status']}{step}{score}{why}")
+            words = row["words"]
+            if words in asked and row != before.get(words):
+                before[words] = row
+                reported.add(words)
+                say(_told(asked[words], ended_of(row)))
 
     def watch() -> None:
         while not done.wait(SECONDS):
@@ -178,7 +194,7 @@ def _reporting(table: SweepTable, jobs: Sequence[Job]) -> Iterator[None]:
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()
     try:
-        yield
+        yield reported
     finally:
         done.set()
         thread.join()

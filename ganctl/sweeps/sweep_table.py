@@ -12,6 +12,7 @@ from filelock import FileLock
 
 from ganctl.command_line.jobs import Job
 from ganctl.errors import ConfigError, TimeUpError
+from ganctl.folders.records import RunRecord, is_run
 from ganctl.runtime.bounded import read_text
 from ganctl.runtime.disk import make_folder, write_whole
 
@@ -19,6 +20,9 @@ SIGNALS = 128
 """Exit codes above are those of signals."""
 
 COLUMNS = ("job", "words", "folder", "status", "step", "score", "code", "why")
+
+FOUND = ("folder", "step", "score")
+"""What a row holds of that which a command found out of its run."""
 
 LONGEST = 16 << 20
 """Bytes of a table; a row has about 200."""
@@ -68,7 +72,7 @@ class SweepTable:
         Raises `OSError` if it cannot be written.
         """
         row: Row = {"job": str(job.number), "words": job.title(), "status": ended.status}
-        row |= {key: str(ended.found[key]) for key in ("folder", "step", "score") if key in ended.found}
+        row |= {key: str(ended.found[key]) for key in FOUND if key in ended.found}
         row |= {"code": str(ended.code), "why": ended.why}
         if ended.code == ConfigError.exit_code and not ended.busy and not self._path.exists():
             return ""
@@ -93,12 +97,14 @@ class SweepTable:
         rows = [{key: row.get(key) or "" for key in COLUMNS} for row in found]
         return sorted((row for row in rows if row["words"]), key=lambda row: (len(row["job"]), row["job"]))
 
-    def failed_before(self, job: Job) -> Ended | None:
-        """Return how a job of an earlier start failed; None if it did not fail."""
+    def earlier(self) -> dict[str, Ended]:
+        """Return how the jobs of an earlier start ended that failed, or whose runs are still complete, by words."""
+        found = {}
         for row in self.rows():
-            if row["words"] == job.title() and row["status"].startswith("failed") and row["code"].isdecimal():
-                return Ended(int(row["code"]), row["why"])
-        return None
+            ended = ended_of(row)
+            if ended.failed or (ended.code == 0 and _is_complete(row["folder"])):
+                found[row["words"]] = ended
+        return found
 
     def _alone(self) -> ExitStack:
         """Return a context in which no other process writes the table."""
@@ -107,6 +113,18 @@ class SweepTable:
         with suppress(NotImplementedError):  # on a file system without locks
             held.enter_context(FileLock(self._path.with_name(".sweep.csv.lock")))
         return held
+
+
+def ended_of(row: Row) -> Ended:
+    """Return how the job of a row ended."""
+    status = row["status"].partition(",")[0]
+    told: Row = {key: row[key] for key in FOUND if row[key]} | {"status": status, "pruned": status == "pruned"}
+    code = int(row["code"]) if row["code"].isdecimal() else 1
+    return Ended(code, row["why"], status == "busy", told)
+
+
+def _is_complete(folder: str) -> bool:
+    return bool(folder) and is_run(Path(folder)) and RunRecord(Path(folder)).status == "complete"
 
 
 def _same_run(row: Row, others: Iterable[Row]) -> Row | None:
