@@ -143,9 +143,11 @@ class _Course:
                     self._table.add(job, ended)
             _print(self._table.rows())
         if self.ended:
-            failed = [f"{job.title()} (exit {ended.code})" for job, ended in self.ended if ended.code]
-            told = f"{len(self.ended) - len(failed):,} done, {len(failed):,} failed"
-            say(told + (f": {', '.join(failed)}" if failed else ""))
+            done = sum(ended.code == 0 for _, ended in self.ended)
+            failed = [f"{job.title()} (exit {ended.code})" for job, ended in self.ended if ended.failed]
+            left = len(self.ended) - done - len(failed)
+            told = f"{done:,} done, {len(failed):,} failed" + (f": {', '.join(failed)}" if failed else "")
+            say(told + (f"; {left:,} stopped, which the same command goes on with" if left else ""))
 
 
 @contextmanager
@@ -162,13 +164,11 @@ def _alone(folder: Path) -> Iterator[None]:
 def _told(job: Job, ended: Ended) -> str:
     """Return the line of a job that ended."""
     step, score = ended.found.get("step"), ended.found.get("score")
-    told = [
-        ended.status,
-        *([f"step {int(step):,}"] if step else []),
-        *([f"score {float(score):.4g}"] if score else []),
-    ]
-    why = f" ({ended.why})" if ended.why else ""
-    return f"[{job.number:,}/{job.total:,}] {job.title()}: {', '.join(told)}{why}"
+    told = ended.status
+    told += f", step {int(step):,}" if step else ""
+    told += f", score {float(score):.4g}" if score else ""
+    told += f" ({ended.why})" if ended.why else ""
+    return f"[{job.number:,}/{job.total:,}] {job.title()}: {told}"
 
 
 @contextmanager

@@ -98,7 +98,7 @@ class SweepTable:
         return sorted((row for row in rows if row["words"]), key=lambda row: (len(row["job"]), row["job"]))
 
     def earlier(self) -> dict[str, Ended]:
-        """Return how the jobs of an earlier start ended that failed, or whose runs are still complete, by words."""
+        """Return how jobs of an earlier start ended, by words: those that failed, or whose runs are complete."""
         found = {}
         for row in self.rows():
             ended = ended_of(row)
