@@ -15,6 +15,7 @@ from ganctl.command_line import compose
 from ganctl.commands import train as command_train
 from ganctl.commands.words.classes import label_of, labels_in_turn
 from ganctl.errors import ConfigError, counted
+from ganctl.folders.as_words import expanded
 from ganctl.plugins import import_plugins
 from ganctl.runs.generator import AT_ONCE, GeneratorChoice, TrainedGenerator, open_generator
 from ganctl.runtime.signals import Signals
@@ -148,7 +149,7 @@ def train(*words: str) -> Path:
     Returns the run's folder; a run that is complete is not trained again, and one that was interrupted goes on.
     Signals end it after saving, as on the command line. Raises `ganctl.errors.GanctlError`, and `Stopped`.
     """
-    jobs = compose.jobs("train", words)
+    jobs = compose.jobs("train", expanded(words))
     if len(jobs) != 1 or jobs[0].sweep is not None:
         raise ConfigError(f"{' '.join(words)}: asks for {counted(len(jobs), 'run')}; train takes the words of one")
     (job,) = jobs

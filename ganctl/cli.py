@@ -16,6 +16,7 @@ from functools import partial
 from ganctl.command_line.jobs import Job, Typed
 from ganctl.errors import ConfigError, Stopped, explained, nearest
 from ganctl.runtime.console import report
+from ganctl.runtime.root import VARIABLE, outputs
 from ganctl.runtime.signals import Signals
 from ganctl.runtime.version import __version__
 
@@ -36,9 +37,9 @@ Examples
   ganctl data check path=~/pictures
 
 A run is named by its folder, by its name below outputs/, or as latest, and a checkpoint by its file; ckpt=… says
-the same. `ganctl <command> --help` lists the command's choices and keys; docs/ explains them.
-Exit codes: 0 done, 2 wrong command or config, 3 data, 4 checkpoint, 5 training diverged,
-6 time limit, 128+n signal n.
+the same. root=<folder>, or the variable GANCTL_OUTPUTS, names another folder of runs than outputs/.
+`ganctl <command> --help` lists the command's choices and keys; docs/ explains them.
+Exit codes: 0 done, 2 wrong command or config, 3 data, 4 checkpoint, 5 diverged, 6 time limit, 128+n signal n.
 """
 
 
@@ -95,7 +96,9 @@ def _words_of_train(words: list[str]) -> tuple[str, list[str]]:
         if word.startswith("ckpt="):
             run = word.removeprefix("ckpt=") or "outputs/<run>"
             raise ConfigError(f"{word}: a run goes on by the command that began it, or by `ganctl resume {run}`")
-    return "", words
+    from ganctl.folders.as_words import expanded
+
+    return "", expanded(words)
 
 
 def _as_typed(words: list[str]) -> tuple[str, list[str]]:
@@ -125,7 +128,7 @@ def _names_a_run(word: str) -> bool:
     """Return whether a word is a run and not key=value; a sweep's runs have = in their names."""
     if word[:1] in ("", "-", "+") or word.startswith("ckpt=") or (word[0] == "~" and word[:2] != "~/"):
         return False
-    places = (os.path.expanduser(word), os.path.join("outputs", word))
+    places = (os.path.expanduser(word), os.path.join(outputs(), word))
     return "=" not in word or any(map(os.path.exists, places))
 
 
@@ -233,8 +236,20 @@ def _dispatch(arguments: list[str]) -> int:
     name, words = arguments[0], arguments[1:]
     if name not in COMMANDS:
         raise ConfigError(f"{name}: unknown command{nearest(name, COMMANDS)}; there are {', '.join(COMMANDS)}")
+    words = _root_taken(words)
     with Signals() as signals:  # from here on: imports take seconds, in which a scheduler may warn already
         return _run(COMMANDS[name], words, signals)
+
+
+def _root_taken(words: list[str]) -> list[str]:
+    """Return the words without `root=<folder>`, which names the folder of runs for this process and its own."""
+    for word in words:
+        if word.startswith("root="):
+            folder = word.removeprefix("root=")
+            if not folder or os.path.isfile(os.path.expanduser(folder)):
+                raise ConfigError(f"{word}: root is the folder of runs, such as root=~/runs")
+            os.environ[VARIABLE] = folder
+    return [word for word in words if not word.startswith("root=")]
 
 
 def _run(command: Command, words: list[str], signals: Signals) -> int:

@@ -37,7 +37,7 @@ MAY_IMPORT = {
     "rules": {"auxiliary", "config", "errors", "penalties"},
     "game": {"config", "images", "metrics", "runs"} | FOUNDATION | FAMILIES,
     "checkpoints": {"config", "game", "plugins", "rules"} | FOUNDATION | FAMILIES,
-    "folders": {"checkpoints", "command_line", "config", "loggers", "plugins"} | FOUNDATION,
+    "folders": {"checkpoints", "command_line", "config", "loggers", "migrations", "plugins"} | FOUNDATION,
     "runs": {"checkpoints", "config", "folders", "game", "images", "loggers", "metrics", "plugins", "rules"}
     | FOUNDATION
     | FAMILIES,
@@ -48,9 +48,10 @@ MAY_IMPORT = {
     | {"page", "recipes", "rules", "runs", "samples", "uses", "validation"}
     | FOUNDATION
     | FAMILIES,
-    "cli": {"command_line", "commands", "errors", "plugins", "runtime", "sweeps"},
+    "cli": {"command_line", "commands", "errors", "folders", "plugins", "runtime", "sweeps"},
     "__main__": {"cli"},
-    "api": {"command_line", "commands", "errors", "plugins", "runs", "runtime", "samples", "validation"},
+    "api": {"command_line", "commands", "errors", "folders", "plugins", "runs", "runtime", "samples"}
+    | {"validation"},
     "__init__": {"api", "runtime"},
 }
 """Which parts of the package each part may import, beside itself and the version."""
@@ -72,8 +73,8 @@ STARTS_WITHOUT_TORCH = [
     *(f"command_line/{module}.py" for module in ("compose", "explain", "jobs", "launchers")),
     *(f"command_line/{module}.py" for module in ("sweeping", "synonyms", "wording")),
     *(f"commands/tracking/{module}.py" for module in ("__init__", "asking", "compare", "list", "show", "telling")),
-    *(f"folders/{module}.py" for module in ("find", "records", "scores", "untyped")),
-    *(f"runtime/{module}.py" for module in ("bounded", "console", "disk", "memory")),
+    *(f"folders/{module}.py" for module in ("as_words", "find", "records", "scores", "untyped")),
+    *(f"runtime/{module}.py" for module in ("bounded", "console", "disk", "memory", "root")),
     *("checkpoints/untrusted.py", "plugins.py"),
 ]
 

@@ -7,7 +7,6 @@ import random
 import re
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
@@ -20,6 +19,7 @@ from ganctl.command_line.jobs import Bounds, Sweep, Typed, Values
 from ganctl.command_line.launchers import launch
 from ganctl.command_line.wording import split
 from ganctl.errors import ConfigError
+from ganctl.runtime.root import outputs
 
 MOST_JOBS = 10_000
 """Combinations of one sweep."""
@@ -70,7 +70,7 @@ def sweep_of(
                 composed([*first[:place], word, *first[place + 1 :]])
     told = "\n".join(word for word in words if not re.match(REPEATED, word))
     digest = hashlib.sha256(told.encode(errors="surrogatepass")).hexdigest()
-    folder = Path(f"outputs/sweep-{digest[:8]}")
+    folder = outputs() / f"sweep-{digest[:8]}"
     start = partial(launch, loader, plain["launcher"], folder)
     return Sweep(folder, plain, list(choices.values()), values, start)
 

@@ -13,8 +13,8 @@ from typing import Any
 from ganctl.command_line.jobs import Job
 from ganctl.config import TrainConfig
 from ganctl.errors import CheckpointError, DataError
-from ganctl.folders.find import OUTPUTS
 from ganctl.folders.run_folder import RunFolder
+from ganctl.runtime.root import outputs
 
 
 class Naming:
@@ -37,14 +37,14 @@ class Naming:
             own = self._config.data.own
             self.chosen = next((folder for folder, there in runs if there.get("path") == own), None)
         else:
-            self.chosen = runs[0][0] if runs else RunFolder(OUTPUTS / self._name)
+            self.chosen = runs[0][0] if runs else RunFolder(outputs() / self._name)
         return self.chosen
 
     def by_data(self, fingerprint: str) -> RunFolder:
         """Return the folder of the run on data with a fingerprint, or the one for a new run."""
         runs = [folder for folder, _ in self._runs()]
         taken = any(folder.path.name == self._name for folder in runs)
-        new = RunFolder(OUTPUTS / (f"{self._name}-{fingerprint[:6]}" if taken else self._name))
+        new = RunFolder(outputs() / (f"{self._name}-{fingerprint[:6]}" if taken else self._name))
         self.chosen = next((folder for folder in runs if folder.fingerprint() == fingerprint), new)
         return self.chosen
 
@@ -54,9 +54,9 @@ class Naming:
         Raises `CheckpointError` if the one of the very name is damaged.
         """
         found = []
-        names = os.listdir(OUTPUTS) if OUTPUTS.is_dir() else []
+        names = os.listdir(outputs()) if outputs().is_dir() else []
         for name in sorted(filter(self._form.fullmatch, names), key=lambda name: (name != self._name, name)):
-            folder = RunFolder(OUTPUTS / name)
+            folder = RunFolder(outputs() / name)
             if not folder.config.exists() and not folder.checkpoints.files():
                 continue
             try:

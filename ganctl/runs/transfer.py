@@ -11,9 +11,10 @@ from ganctl.checkpoints.verify import FLOATS
 from ganctl.checkpoints.weights import AVERAGE, BareFile, digest, open_weights
 from ganctl.config import TrainConfig, flatten
 from ganctl.errors import CheckpointError, ConfigError, GanctlError, counted
-from ganctl.folders.find import OUTPUTS, find_run
+from ganctl.folders.find import find_run
 from ganctl.folders.run_folder import RunFolder
 from ganctl.game.step import Game
+from ganctl.runtime.root import outputs
 
 LISTED = 6
 """Names of tensors that a line lists."""
@@ -48,9 +49,9 @@ def identified(config: TrainConfig) -> TrainConfig:
 
 def _begun_with(config: TrainConfig) -> str | None:
     """Return the digest of the weights that a run of this config has begun with; None if there is no such run."""
-    for name in sorted(os.listdir(OUTPUTS)) if OUTPUTS.is_dir() else ():
+    for name in sorted(os.listdir(outputs())) if outputs().is_dir() else ():
         with suppress(GanctlError):
-            there = RunFolder(OUTPUTS / name).own
+            there = RunFolder(outputs() / name).own
             here = config.model_copy(update={"init_digest": there.init_digest})
             place = (there.init_from, there.init_which) == (here.init_from, here.init_which)
             if place and there.identity() == here.identity() and config.name in (None, name):

@@ -15,9 +15,9 @@ from ganctl.commands.tracking import telling
 from ganctl.commands.tracking.asking import asked
 from ganctl.commands.tracking.telling import ago, console, plain, print_json, setting
 from ganctl.errors import ConfigError, counted
-from ganctl.folders.find import OUTPUTS
 from ganctl.folders.records import RunRecord, records_in
 from ganctl.runtime.console import say
+from ganctl.runtime.root import outputs
 from ganctl.runtime.signals import Signals
 
 COLUMNS: dict[str, Callable[[RunRecord], str | Text]] = {
@@ -49,7 +49,7 @@ def run(values: Mapping[str, Any], job: Job, signals: Signals) -> None:
     names, flags = asked(job.words, ["--json"])
     if len(names) > 1:
         raise ConfigError(f"{names[1]}: list takes one folder; `ganctl compare` takes several runs")
-    folder = Path(os.path.expanduser(names[0])) if names else OUTPUTS
+    folder = Path(os.path.expanduser(names[0])) if names else outputs()
     if names and not folder.is_dir():
         raise ConfigError(f"{folder}: no such folder; give one that holds runs, such as outputs")
     records, others = records_in(folder) if folder.is_dir() else ([], 0)
@@ -64,7 +64,7 @@ def run(values: Mapping[str, Any], job: Job, signals: Signals) -> None:
             for fault in record.faults:
                 say(f"note    {record.name}: {fault}")
     else:
-        say(f"{folder}: no runs; `ganctl train` begins one in {OUTPUTS}")
+        say(f"{folder}: no runs; `ganctl train` begins one in {outputs()}")
     if others:
         say(f"{counted(others, 'other folder')} in {folder} {'is no run' if others == 1 else 'are no runs'}")
 
