@@ -6,9 +6,17 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
+from contextlib import (
+    AbstractContextManager,
+    ExitStack,
+    contextmanager,
+    nullcontext,
+    redirect_stderr,
+    redirect_stdout,
+)
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from filelock import FileLock, Timeout
 
@@ -52,20 +60,21 @@ class SweepWorker:
         if self._is_over():
             return Ended(128 + signal.SIGTERM, "the sweep was stopped before it began")
         make_folder(self.folder)
+        watch = None if self.launcher in (None, os.getpid()) else Watch.of(self.launcher, self.folder)
         with ExitStack() as held:
             log = held.enter_context((self.folder / f"job-{job.number:04d}.log").open("a", encoding="utf-8"))
             held.enter_context(redirect_stdout(log))
             held.enter_context(redirect_stderr(log))
             if self.share is not None:
                 take_share(self.folder, self.share)
-            ended = self._attempt(job)
+            ended = self._attempt(job, nullcontext if watch is None else watch.heeded)
             SweepTable(self.folder).add(job, ended)
         return ended
 
-    def _attempt(self, job: Job) -> Ended:
+    def _attempt(self, job: Job, heeded: Callable[[], AbstractContextManager[None]]) -> Ended:
         waited = time.monotonic() + PATIENCE
         while True:
-            with Signals(then=True) as signals, self._watching():
+            with Signals(then=True) as signals, heeded():
                 ended = self._caught(job, signals)
             if not ended.busy or time.monotonic() > waited or self._is_over():
                 return ended
@@ -86,24 +95,51 @@ class SweepWorker:
             return False
         return (self.folder / STOP).exists() or not _lives(self.launcher)
 
+
+class Watch:
+    """Watches, in a process that does jobs, over its launcher.
+
+    Once that has ended, or asks for it, the job in progress is sent SIGTERM; a process that has none ends with its
+    launcher, for the next one needs its share of the machine.
+    """
+
+    _of: ClassVar[dict[tuple[int, Path], "Watch"]] = {}
+
+    @classmethod
+    def of(cls, launcher: int, folder: Path) -> "Watch":
+        """Return the only one of this process."""
+        if (launcher, folder) not in cls._of:
+            cls._of[launcher, folder] = cls(launcher, folder)
+        return cls._of[launcher, folder]
+
+    def __init__(self, launcher: int, folder: Path) -> None:
+        self._launcher, self._folder = launcher, folder
+        self._lock = threading.Lock()
+        self._heeded = False
+        threading.Thread(target=self._look, daemon=True).start()
+
     @contextmanager
-    def _watching(self) -> Iterator[None]:
-        """Send this process SIGTERM within the block once the launcher has ended, or asks for it."""
-        done = threading.Event()
-
-        def watch() -> None:
-            while not done.wait(SECONDS):
-                if self._is_over():
-                    os.kill(os.getpid(), signal.SIGTERM)
-                    return
-
-        thread = threading.Thread(target=watch, daemon=True)
-        thread.start()
+    def heeded(self) -> Iterator[None]:
+        """Return a context in which this process heeds SIGTERM."""
+        with self._lock:
+            self._heeded = True
         try:
             yield
         finally:
-            done.set()
-            thread.join()
+            with self._lock:
+                self._heeded = False
+
+    def _look(self) -> None:
+        told = False
+        while True:
+            time.sleep(SECONDS)
+            alive = _lives(self._launcher)
+            with self._lock:
+                if not alive and not self._heeded:
+                    os._exit(0)
+                if not told and self._heeded and (not alive or (self._folder / STOP).exists()):
+                    told = True
+                    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def attempt(job: Job, do: Do, signals: Signals) -> Ended:
