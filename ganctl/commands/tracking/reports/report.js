@@ -1,0 +1,406 @@
+"use strict";
+
+const byId = (id) => document.getElementById(id);
+const all = (selector, within = document) => [...within.querySelectorAll(selector)];
+const away = new Set(); // the numbers of runs that are hidden
+const charts = []; // { element, name, stale, seen }
+
+function make(tag, properties = {}, ...children) {
+  const element = Object.assign(document.createElement(tag), properties);
+  element.append(...children);
+  return element;
+}
+
+async function unpacked(id) {
+  const bytes = Uint8Array.from(atob(byId(id).textContent), (letter) => letter.charCodeAt(0));
+  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).text();
+}
+
+/* Tables */
+
+function makeSortable(table) {
+  const headings = all("thead th", table);
+  headings.forEach((heading, column) => {
+    const button = make("button", { type: "button", textContent: heading.textContent });
+    heading.replaceChildren(button);
+    button.addEventListener("click", () => {
+      const rising = heading.ariaSort !== "ascending";
+      headings.forEach((each) => each.removeAttribute("aria-sort"));
+      heading.setAttribute("aria-sort", rising ? "ascending" : "descending");
+      sortRows(table.tBodies[0], column, rising);
+    });
+  });
+}
+
+function sortRows(body, column, rising) {
+  const keyOf = (row) => row.cells[column].dataset.value;
+  const known = (key) => key !== undefined && key !== "";
+  const rows = [...body.rows];
+  const numeric = rows.map(keyOf).filter(known).every((key) => Number.isFinite(Number(key)));
+  const compare = numeric ? (a, b) => a - b : (a, b) => a.localeCompare(b, undefined, { numeric: true });
+  rows.sort((first, second) => {
+    const [a, b] = [keyOf(first), keyOf(second)];
+    if (!known(a) || !known(b)) return known(b) - known(a);
+    return rising ? compare(a, b) : compare(b, a);
+  });
+  body.append(...rows);
+}
+
+/* Which runs are shown */
+
+function makeLegend(runs) {
+  runs.forEach((run, number) => {
+    const dot = make("span", { className: "dot" });
+    dot.style.setProperty("--colour", run.colour);
+    const button = make("button", { type: "button" }, dot, run.name);
+    button.dataset.run = number;
+    button.title = "Click: hide or show. Double click: show this run alone, or all again.";
+    byId("legend").append(button);
+  });
+  for (const button of all("[data-run]")) {
+    const number = Number(button.dataset.run);
+    button.addEventListener("click", () => {
+      if (!away.delete(number)) away.add(number);
+      showRuns();
+    });
+    button.addEventListener("dblclick", () => {
+      const alone = away.size === runs.length - 1 && !away.has(number);
+      away.clear();
+      if (!alone) runs.forEach((_, other) => other !== number && away.add(other));
+      showRuns();
+    });
+  }
+}
+
+function markRuns() {
+  for (const button of all("[data-run]")) {
+    const hidden = away.has(Number(button.dataset.run));
+    button.setAttribute("aria-pressed", String(!hidden));
+    if (button.closest("tr")) {
+      button.closest("tr").classList.toggle("away", hidden);
+      button.ariaLabel = button.ariaLabel.replace(/is (shown|hidden)$/, hidden ? "is hidden" : "is shown");
+    }
+  }
+}
+
+function showRuns() {
+  markRuns();
+  redraw();
+  showPictures();
+  drawParallel();
+}
+
+/* Curves */
+
+let data = null;
+
+/* A curve of a run: { x, y } without places that have no number; null if the run has none of that name. */
+function curveOf(run, name) {
+  const table = run.tables.find((each) => name in each);
+  if (!table) return null;
+  const axis = byId("axis").value;
+  const places = table[name].map((_, place) => place).filter((place) => table[name][place] !== null);
+  const steps = places.map((place) => table.step[place]);
+  return {
+    x: axis === "step" ? steps : steps.map((step) => axisAt(run, axis, step)),
+    y: places.map((place) => table[name][place]),
+  };
+}
+
+/* What another axis has at a step, between the lines that tell of it. */
+function axisAt(run, axis, step) {
+  const table = run.tables.find((each) => axis in each);
+  if (!table) return null;
+  const after = table.step.findIndex((each) => each >= step);
+  if (after < 0) return table[axis].at(-1);
+  if (after === 0) return table.step[0] > 0 ? (table[axis][0] * step) / table.step[0] : table[axis][0];
+  const share = (step - table.step[after - 1]) / (table.step[after] - table.step[after - 1]);
+  return table[axis][after - 1] + share * (table[axis][after] - table[axis][after - 1]);
+}
+
+/* An exponential mean that begins at the first value, without drawing it towards 0. */
+function smoothed(values, weight) {
+  let sum = 0;
+  let weights = 0;
+  return values.map((value) => {
+    sum = weight * sum + value;
+    weights = weight * weights + 1;
+    return sum / weights;
+  });
+}
+
+const escaped = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
+
+function tracesOf(name) {
+  const weight = Number(byId("smoothing").value);
+  const groups = byId("mean").checked ? data.groups : [];
+  const grouped = new Set(groups.flatMap((group) => group.runs));
+  const traces = groups.flatMap((group) => meanOf(group, name, weight));
+  data.runs.forEach((run, number) => {
+    const curve = away.has(number) || grouped.has(number) ? null : curveOf(run, name);
+    if (!curve) return;
+    if (weight > 0) traces.push({ ...line(run, curve.x, curve.y), opacity: 0.22, hoverinfo: "skip" });
+    traces.push(line(run, curve.x, weight > 0 ? smoothed(curve.y, weight) : curve.y));
+  });
+  return traces;
+}
+
+function line(run, x, y) {
+  const few = x.length <= 30;
+  return {
+    x,
+    y,
+    name: escaped(run.name),
+    mode: few ? "lines+markers" : "lines",
+    marker: { size: 4 },
+    line: { color: run.colour, width: 1.6 },
+    hovertemplate: "%{y:.4g} at %{x:,}",
+  };
+}
+
+/* The mean of runs that differ in their seed alone, at the steps that all of them have, and its interval. */
+function meanOf(group, name, weight) {
+  const shown = group.runs.filter((number) => !away.has(number));
+  const curves = shown.map((number) => curveOf(data.runs[number], name)).filter(Boolean);
+  if (curves.length < 2) {
+    return curves.map((curve) => line(data.runs[shown[0]], curve.x, smoothed(curve.y, weight)));
+  }
+  const known = curves.map(({ x, y }) => new Map(x.map((at, place) => [at, y[place]])));
+  const x = curves[0].x.filter((at) => known.every((each) => each.has(at)));
+  const rows = x.map((at) => known.map((each) => each.get(at)));
+  const count = curves.length;
+  const means = rows.map((row) => row.reduce((sum, value) => sum + value, 0) / count);
+  const halves = rows.map((row, place) => {
+    const squares = row.reduce((sum, value) => sum + (value - means[place]) ** 2, 0);
+    return (data.quantiles[count] * Math.sqrt(squares / (count - 1))) / Math.sqrt(count);
+  });
+  const run = { name: `${group.label} (mean of ${count})`, colour: data.runs[group.runs[0]].colour };
+  const middle = smoothed(means, weight);
+  const wide = smoothed(halves, weight);
+  const edge = (sign) => middle.map((value, place) => value + sign * wide[place]);
+  const plain = { x, mode: "lines", line: { width: 0 }, hoverinfo: "skip" };
+  return [
+    { ...plain, y: edge(-1) },
+    { ...plain, y: edge(1), fill: "tonexty", fillcolor: `${run.colour}2e` },
+    { ...line(run, x, middle), mode: "lines" },
+  ];
+}
+
+function layout(more = {}) {
+  const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  const axis = { gridcolor: colour("--line"), zerolinecolor: colour("--line"), automargin: true };
+  return {
+    paper_bgcolor: "transparent",
+    plot_bgcolor: "transparent",
+    font: { family: "system-ui, sans-serif", size: 12, color: colour("--quiet") },
+    margin: { l: 46, r: 10, t: 8, b: 34 },
+    showlegend: false,
+    hovermode: "closest",
+    hoverlabel: { namelength: -1 },
+    uirevision: "kept",
+    ...more,
+    xaxis: { ...axis, ...more.xaxis },
+    yaxis: { ...axis, ...more.yaxis },
+  };
+}
+
+const TOOLS = {
+  displaylogo: false,
+  responsive: true,
+  modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d", "zoomIn2d", "zoomOut2d"],
+};
+
+function draw(chart) {
+  chart.stale = false;
+  const axis = byId("axis").value;
+  const more = {
+    uirevision: axis + byId("log").checked,
+    xaxis: { title: { text: axis, standoff: 4 } },
+    yaxis: { type: byId("log").checked ? "log" : "linear" },
+  };
+  Plotly.react(chart.element, tracesOf(chart.name), layout(more), TOOLS);
+}
+
+function redraw() {
+  for (const chart of charts) {
+    chart.stale = true;
+    if (chart.seen) draw(chart);
+  }
+}
+
+function makeCharts() {
+  const watcher = new IntersectionObserver((entries) => {
+    for (const { target, isIntersecting } of entries) {
+      const chart = charts.find((each) => each.element === target);
+      chart.seen = isIntersecting;
+      if (chart.seen && chart.stale) draw(chart);
+    }
+  }, { rootMargin: "300px" });
+  Object.entries(data.sections).forEach(([title, names], place) => {
+    const grid = make("div", { className: "grid" });
+    const section = make("details", { open: place < 3 && title !== "System" }, make("summary", { textContent: title }), grid);
+    for (const name of names) {
+      const element = make("div", { className: "plot" });
+      const heading = make("h3", { textContent: name });
+      grid.append(make("div", { className: "chart" }, heading, element));
+      charts.push({ element, name, stale: true, seen: false });
+      watcher.observe(element);
+    }
+    byId("charts").append(section);
+  });
+  byId("axis").append(...data.axes.map((name) => new Option(name, name)));
+  byId("of-seeds").hidden = data.groups.length === 0;
+  for (const id of ["axis", "log", "mean"]) byId(id).addEventListener("change", redraw);
+  byId("smoothing").addEventListener("input", ({ target }) => {
+    target.nextElementSibling.value = target.value;
+    redraw();
+  });
+  byId("find").addEventListener("input", find);
+  if (charts.length === 0) byId("charts").append(make("p", { className: "quiet", textContent: "No run has logged numbers." }));
+}
+
+function find({ target }) {
+  const wanted = target.value.trim().toLowerCase();
+  for (const section of all("#charts > details")) {
+    const cards = all(".chart", section);
+    for (const card of cards) card.hidden = !card.firstChild.textContent.toLowerCase().includes(wanted);
+    section.hidden = cards.every((card) => card.hidden);
+    if (wanted && !section.hidden) section.open = true;
+  }
+}
+
+/* Samples */
+
+let steps = [];
+
+function makePictures() {
+  steps = [...new Set(data.runs.flatMap((run) => run.pictures.map(([step]) => step)))].sort((a, b) => a - b);
+  if (steps.length === 0) {
+    byId("samples").replaceChildren(make("h2", { textContent: "Samples" }), make("p", { className: "quiet", textContent: "No run has drawn samples." }));
+    return;
+  }
+  const slider = byId("step");
+  slider.max = steps.length - 1;
+  slider.value = slider.max;
+  slider.addEventListener("input", showPictures);
+  data.runs.forEach((run, number) => {
+    if (run.pictures.length === 0) return;
+    const image = make("img", { loading: "lazy" });
+    image.addEventListener("load", () => image.classList.toggle("coarse", image.naturalWidth <= 128));
+    const button = make("button", { type: "button" }, image);
+    const dot = make("span", { className: "dot" });
+    dot.style.setProperty("--colour", run.colour);
+    const figure = make("figure", {}, button, make("figcaption", {}, dot, make("span")));
+    figure.dataset.of = number;
+    button.addEventListener("click", () => enlarge(image));
+    byId("pictures").append(figure);
+  });
+}
+
+/* The picture of each run at the step of the slider, or the last before it; of a run that has none yet, its first. */
+function showPictures() {
+  if (steps.length === 0) return;
+  const step = steps[byId("step").value];
+  byId("of-step").value = step.toLocaleString("en");
+  byId("step").ariaValueText = `step ${step}`;
+  for (const figure of all("#pictures figure")) {
+    const run = data.runs[figure.dataset.of];
+    const [at, address] = run.pictures.findLast(([each]) => each <= step) ?? run.pictures[0];
+    const image = figure.querySelector("img");
+    figure.hidden = away.has(Number(figure.dataset.of));
+    image.src = address;
+    image.alt = `samples of ${run.name} at step ${at}`;
+    figure.querySelector("figcaption span:last-child").textContent = `${run.name}, step ${at.toLocaleString("en")}`;
+  }
+}
+
+function enlarge(image) {
+  const dialog = byId("enlarged");
+  const large = dialog.querySelector("img");
+  large.src = image.src;
+  large.alt = image.alt;
+  large.className = image.className;
+  dialog.querySelector("p").textContent = image.alt;
+  dialog.showModal();
+}
+
+/* Settings against a score */
+
+function makeParallel() {
+  const names = Object.keys(data.scores);
+  byId("score").append(...names.map((name) => new Option(name, name)));
+  byId("score").addEventListener("change", drawParallel);
+  if (names.length && Object.keys(data.settings).length) return;
+  const why = names.length ? "The runs differ in no setting." : "No run has a score. `ganctl evaluate <run>` measures one.";
+  byId("of-settings").textContent = why;
+  byId("score").closest(".controls").hidden = byId("parallel").hidden = true;
+}
+
+function drawParallel() {
+  if (byId("parallel").hidden) return;
+  const score = byId("score").value;
+  const runs = data.runs.map((_, number) => number).filter((each) => !away.has(each) && data.scores[score][each] !== null);
+  const settings = withoutEchoes(Object.entries(data.settings));
+  const axes = [...settings, [score, data.scores[score]]].map(([name, values]) => axisOf(name, values, runs));
+  const last = Math.max(1, data.runs.length - 1);
+  const colours = data.runs.map((run, number) => [number / last, run.colour]);
+  if (colours.length === 1) colours.push([1, colours[0][1]]);
+  byId("parallel").style.minWidth = `${axes.length * 7}rem`;
+  const line = { color: runs, colorscale: colours, cmin: 0, cmax: last, showscale: false };
+  const trace = { type: "parcoords", line, dimensions: axes, labelfont: { size: 12 } };
+  Plotly.react("parallel", runs.length ? [trace] : [], layout({ margin: { l: 70, r: 60, t: 50, b: 20 } }), TOOLS);
+}
+
+/* Of settings that part the runs in the same way, such as a loss and its own settings, the first. */
+function withoutEchoes(settings) {
+  const seen = new Set();
+  return settings.filter(([, values]) => {
+    const distinct = [...new Set(values)];
+    const parts = values.map((value) => distinct.indexOf(value)).join();
+    return !seen.has(parts) && seen.add(parts);
+  });
+}
+
+function axisOf(name, values, runs) {
+  const label = escaped(name.replace(/\.name$/, ""));
+  const own = runs.map((run) => values[run]);
+  const given = [...new Set(values)].filter((value) => value !== null);
+  if (given.every((value) => typeof value === "number") && !own.includes(null)) {
+    const log = Math.min(...given) > 0 && Math.max(...given) / Math.min(...given) >= 50;
+    const scaled = (value) => (log ? Math.log10(value) : value);
+    const axis = { label, values: own.map(scaled) };
+    if (given.length > 8) return axis;
+    return { ...axis, tickvals: given.map(scaled), ticktext: given.map((value) => String(Number(value.toPrecision(4)))) };
+  }
+  const words = [...new Set(values)].map((value) => (value === null ? "–" : String(value))).sort();
+  return {
+    label,
+    values: own.map((value) => words.indexOf(value === null ? "–" : String(value))),
+    tickvals: words.map((_, place) => place),
+    ticktext: words.map((word) => escaped(word.length > 16 ? `${word.slice(0, 15)}…` : word)),
+    range: [-0.25, words.length - 0.75],
+  };
+}
+
+/* Start */
+
+async function start() {
+  document.body.classList.add("running");
+  all("table.sortable").forEach(makeSortable);
+  data = JSON.parse(await unpacked("data"));
+  makeLegend(data.runs);
+  markRuns();
+  makePictures();
+  showPictures();
+  document.head.append(make("script", { textContent: await unpacked("plotly") }));
+  makeCharts();
+  makeParallel();
+  drawParallel();
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", showRuns);
+  document.body.dataset.ready = "true";
+}
+
+start().catch((error) => {
+  byId("trouble").textContent = `Plots cannot be shown (${error.message}); a current browser shows them.`;
+  byId("trouble").hidden = false;
+});
