@@ -1,6 +1,5 @@
 """The numbers of metrics.jsonl as curves: read line by line, and thinned to so many points."""
 
-import math
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -23,7 +22,7 @@ LONGEST_LOG = 1 << 30
 MOST_SCALARS = 200
 """Curves of one run."""
 
-DIGITS = 5
+DIGITS = 4
 """Significant ones of a number in the report."""
 
 SECTIONS = {
@@ -91,27 +90,39 @@ def sections(scalars: Iterable[str]) -> dict[str, list[str]]:
     """Return names of curves by the sections in which they are drawn."""
     found: dict[str, list[str]] = {title: [] for title in SECTIONS}
     starts = [(start, title) for title, each in SECTIONS.items() for start in each]
-    for name in sorted(set(scalars)):
-        _, title = max((len(start), title) for start, title in starts if name.startswith(start))
-        found[title].append(name)
+    places: dict[str, tuple[int, str]] = {}
+    for name in scalars:
+        start, title = max((each for each in starts if name.startswith(each[0])), key=lambda each: len(each[0]))
+        places[name] = starts.index((start, title)), title
+    for name in sorted(places, key=lambda name: (places[name], name)):
+        found[places[name][1]].append(name)
     return {title: names for title, names in found.items() if names}
 
 
 def _thinned(file: BinaryIO, points: int) -> Iterator[bytes]:
-    """Yield every k-th line of each kind and its last one, with k from a first look at all."""
-    counts = Counter(EVALUATION in line for line in _lines(file))
-    file.seek(0)
-    seen: Counter[bool] = Counter()
+    """Yield every k-th line of each kind and its last one; k doubles whenever they are more than `points`."""
+    kept: dict[bool, list[bytes]] = {False: [], True: []}
+    every, seen, last = Counter({False: 1, True: 1}), Counter[bool](), {False: b"", True: b""}
     for line in _lines(file):
         kind = EVALUATION in line
+        last[kind] = line
+        if seen[kind] % every[kind] == 0:
+            kept[kind].append(line)
+            if len(kept[kind]) > points:
+                kept[kind] = kept[kind][::2]
+                every[kind] *= 2
         seen[kind] += 1
-        if (seen[kind] - 1) % max(1, math.ceil(counts[kind] / points)) == 0 or seen[kind] == counts[kind]:
-            yield line
+    for kind, lines in kept.items():
+        yield from lines
+        if lines and lines[-1] is not last[kind]:
+            yield last[kind]
 
 
 def _lines(file: BinaryIO) -> Iterator[bytes]:
     """Yield the whole lines; of one that is too long, its end, which is no JSON."""
-    while file.tell() < LONGEST_LOG and (line := file.readline(LONGEST_LINE)):
+    left = LONGEST_LOG
+    while left > 0 and (line := file.readline(LONGEST_LINE)):
+        left -= len(line)
         if line.endswith(b"\n"):
             yield line
 

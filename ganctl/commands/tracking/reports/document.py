@@ -18,14 +18,17 @@ from ganctl.errors import one_line
 from ganctl.folders.records import RunRecord
 from ganctl.runtime.intervals import quantile
 
-POINTS, FEWEST_POINTS, ALL_POINTS = 500, 50, 12_000
+POINTS, FEWEST_POINTS, ALL_POINTS = 500, 50, 10_000
 """Of a curve: at most, at least, and those of all runs together, between which the number of runs decides."""
 
-PICTURES = 2_400_000
+PICTURES = 2_000_000
 """Bytes that the pictures of all runs take, but for at least one of each run."""
 
 MOST_COLUMNS = 60
 """Settings, and scores, that the table shows."""
+
+ALONE = ("data.name", "model.name", "loss.name")
+"""Settings by which groups of runs are called that differ in nothing else."""
 
 MOST_LINES = 20
 """Lines about a run's health that are shown; the newest."""
@@ -62,8 +65,8 @@ def document(records: Sequence[RunRecord], sweeps: Sequence[Sweep], title: str) 
     pictures = [read_pictures(record.path / "samples", PICTURES // len(records)) for record in records]
     notes = remarks(records)
     notes += [fault for sweep in sweeps for fault in sweep.faults]
-    for record, *parts in zip(records, curves, pictures, strict=True):
-        notes += [f"{record.name}: {fault}" for part in parts for fault in part.faults]
+    for record, numbers, images in zip(records, curves, pictures, strict=True):
+        notes += [f"{record.name}: {fault}" for fault in [*numbers.faults, *images.faults]]
     if max(len(settings), len(found)) > MOST_COLUMNS:
         notes.append(f"only {MOST_COLUMNS} of the settings that differ, and of the scores, are shown")
         settings, found = (dict([*rows.items()][:MOST_COLUMNS]) for rows in (settings, found))
@@ -76,7 +79,7 @@ def document(records: Sequence[RunRecord], sweeps: Sequence[Sweep], title: str) 
             _of_run(record, number, _columns(records, settings, found), sweeps)
             for number, record in enumerate(records)
         ],
-        "seeds": _seeds(records, groups, settings, found),
+        "seeds": _seeds(records, groups, found),
         "jobs": [_job(words, record) for sweep in sweeps for words, record in sweep.jobs],
         "data": _data(records, groups, settings, found, curves, pictures),
     }
@@ -139,16 +142,14 @@ def _of_run(
     }
 
 
-def _seeds(
-    records: Sequence[RunRecord], groups: Sequence[Sequence[int]], settings: Rows, found: Rows
-) -> list[dict[str, Any]]:
+def _seeds(records: Sequence[RunRecord], groups: Sequence[Sequence[int]], found: Rows) -> list[dict[str, Any]]:
     """Return what is told of runs that differ in their seed alone: settings, seeds, steps, and mean scores."""
     told = []
-    for places in groups:
-        steps = sorted({records[place].step for place in places if records[place].step is not None})
+    for places, label in zip(groups, _labels(records, groups), strict=True):
+        steps = sorted({step for place in places if (step := records[place].step) is not None})
         told.append(
             {
-                "label": group_label(places, settings),
+                "label": label,
                 "seeds": one_line(", ".join(str(records[place].settings.get("seed")) for place in places)),
                 "steps": " to ".join(f"{step:,}" for step in dict.fromkeys(steps[:1] + steps[-1:])),
                 "scores": {one_line(key): text for key, text in averaged(places, found).items()},
@@ -157,14 +158,17 @@ def _seeds(
     return told
 
 
-def group_label(places: Sequence[int], settings: Rows) -> str:
-    """Return the settings that runs of one group share, and others do not, as they are typed."""
-    words = [
-        f"{key.removesuffix('.name')}={telling.setting(row[places[0]])}"
-        for key, row in settings.items()
-        if key != "seed" and row[places[0]] is not None
-    ]
-    return one_line(" ".join(words[:3]) + (" …" if len(words) > 3 else "") or "all runs")
+def _labels(records: Sequence[RunRecord], groups: Sequence[Sequence[int]]) -> list[str]:
+    """Return the settings that all have, and in which groups differ, as they are typed; the first few."""
+    firsts = [records[places[0]] for places in groups]
+    rows = {key: row for key, row in _first_names(differing(firsts)).items() if None not in row}
+    rows = rows or {key: [first.settings.get(key) for first in firsts] for key in ALONE}
+    labels = []
+    for number in range(len(groups)):
+        told = {key.removesuffix(".name"): telling.setting(row[number]) for key, row in rows.items()}
+        words = [f"{key}={value}" for key, value in told.items() if value]
+        labels.append(one_line(" ".join(words[:3]) + (" …" if len(words) > 3 else "")))
+    return labels
 
 
 def _job(told: dict[str, str], record: RunRecord | None) -> dict[str, str]:
@@ -193,7 +197,10 @@ def _data(
         "runs": shown,
         "axes": AXES,
         "sections": sections(name for each in curves for name in each.scalars()),
-        "groups": [{"label": group_label(places, settings), "runs": places} for places in groups],
+        "groups": [
+            {"label": label, "runs": places}
+            for places, label in zip(groups, _labels(records, groups), strict=True)
+        ],
         "quantiles": {count: quantile(count) for count in range(2, max(map(len, groups), default=1) + 1)},
         "settings": {one_line(key): [_sortable(value) for value in row] for key, row in settings.items()},
         "scores": {

@@ -51,15 +51,22 @@ def read_pictures(folder: Path, room: int) -> Pictures:
         named = {int(match[1]): match[0] for match in map(NAME.fullmatch, os.listdir(folder)) if match}
     except OSError:
         return found
-    steps = _spread(sorted(named), MOST)
-    opened = {step: picture for step in steps if (picture := _opened(folder / named[step], found.faults))}
-    if not opened:
+    steps = sorted(named)
+    newest = None
+    while steps and newest is None and len(found.faults) < MOST:
+        newest = _opened(folder / named[steps[-1]], found.faults)
+        steps = steps if newest is not None else steps[:-1]
+    if newest is None:
         return found
     for side in SIDES:
-        if len(_encoded(opened[max(opened)], side)) * min(len(opened), ENOUGH) <= room:
+        size = len(_encoded(newest, side))
+        if size * min(len(steps), ENOUGH) <= room:
             break
-    count = max(1, room // len(_encoded(opened[max(opened)], side)))
-    encoded = {step: _encoded(opened[step], side) for step in _spread(list(opened), min(MOST, count))}
+    encoded = {}
+    for step in _spread(steps, min(MOST, max(1, room // size))):
+        picture = newest if step == steps[-1] else _opened(folder / named[step], found.faults)
+        if picture is not None:
+            encoded[step] = _encoded(picture, side)
     while len(encoded) > 1 and sum(map(len, encoded.values())) > room:  # early samples compress less
         encoded = {step: encoded[step] for step in _spread(list(encoded), len(encoded) - 1)}
     found.by_step = {step: _address(content) for step, content in encoded.items()}

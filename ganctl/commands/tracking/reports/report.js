@@ -186,8 +186,9 @@ function meanOf(group, name, weight) {
   ];
 }
 
+const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
 function layout(more = {}) {
-  const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const axis = { gridcolor: colour("--line"), zerolinecolor: colour("--line"), automargin: true };
   return {
     paper_bgcolor: "transparent",
@@ -197,6 +198,7 @@ function layout(more = {}) {
     showlegend: false,
     hovermode: "closest",
     hoverlabel: { namelength: -1 },
+    modebar: { bgcolor: "transparent", color: colour("--quiet"), activecolor: colour("--accent") },
     uirevision: "kept",
     ...more,
     xaxis: { ...axis, ...more.xaxis },
@@ -204,10 +206,13 @@ function layout(more = {}) {
   };
 }
 
+/* Nothing that leads to another place: Plotly's own bar has a button that uploads the chart. */
 const TOOLS = {
   displaylogo: false,
   responsive: true,
-  modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d", "zoomIn2d", "zoomOut2d"],
+  showSendToCloud: false,
+  plotlyServerURL: "",
+  modeBarButtons: [["zoom2d", "pan2d", "resetScale2d", "toImage"]],
 };
 
 function draw(chart) {
@@ -331,7 +336,9 @@ function makeParallel() {
   byId("score").append(...names.map((name) => new Option(name, name)));
   byId("score").addEventListener("change", drawParallel);
   if (names.length && Object.keys(data.settings).length) return;
-  const why = names.length ? "The runs differ in no setting." : "No run has a score. `ganctl evaluate <run>` measures one.";
+  const why = names.length
+    ? "The runs differ in no setting."
+    : "No run has a score; `ganctl evaluate <run>` measures one.";
   byId("of-settings").textContent = why;
   byId("score").closest(".controls").hidden = byId("parallel").hidden = true;
 }
@@ -339,48 +346,100 @@ function makeParallel() {
 function drawParallel() {
   if (byId("parallel").hidden) return;
   const score = byId("score").value;
-  const runs = data.runs.map((_, number) => number).filter((each) => !away.has(each) && data.scores[score][each] !== null);
-  const settings = withoutEchoes(Object.entries(data.settings));
+  const runs = data.runs.map((_, number) => number).filter((each) => data.scores[score][each] !== null);
+  const settings = withoutEchoes(Object.entries(data.settings), runs);
   const axes = [...settings, [score, data.scores[score]]].map(([name, values]) => axisOf(name, values, runs));
-  const last = Math.max(1, data.runs.length - 1);
-  const colours = data.runs.map((run, number) => [number / last, run.colour]);
-  if (colours.length === 1) colours.push([1, colours[0][1]]);
+  const traces = runs.map((number, place) => ({
+    x: axes.map((_, each) => each),
+    y: axes.map((axis) => axis.at[place]),
+    text: axes.map((axis) => `${axis.label}: ${axis.told[place]}`),
+    ...seen(number),
+  }));
   byId("parallel").style.minWidth = `${axes.length * 7}rem`;
-  const line = { color: runs, colorscale: colours, cmin: 0, cmax: last, showscale: false };
-  const trace = { type: "parcoords", line, dimensions: axes, labelfont: { size: 12 } };
-  Plotly.react("parallel", runs.length ? [trace] : [], layout({ margin: { l: 70, r: 60, t: 50, b: 20 } }), TOOLS);
+  const more = {
+    dragmode: "select",
+    selections: [],
+    margin: { l: 60, r: 60, t: 40, b: 16 },
+    xaxis: { visible: false, range: [-0.1, axes.length - 0.9], fixedrange: true },
+    yaxis: { visible: false, range: [-0.06, 1.06], fixedrange: true },
+    ...drawnAxes(axes),
+  };
+  Plotly.react("parallel", traces, layout(more), { ...TOOLS, modeBarButtons: [["toImage"]] });
 }
 
-/* Of settings that part the runs in the same way, such as a loss and its own settings, the first. */
-function withoutEchoes(settings) {
-  const seen = new Set();
+function seen(number) {
+  const run = data.runs[number];
+  const marker = { size: 6, color: run.colour };
+  const look = { mode: "lines+markers", marker, line: { width: 2 }, selectedpoints: null };
+  return { ...look, name: escaped(run.name), hovertemplate: "%{text}", opacity: away.has(number) ? 0.12 : 0.9 };
+}
+
+function drawnAxes(axes) {
+  const line = { color: colour("--quiet"), width: 1 };
+  const plain = { showarrow: false, xref: "x", yref: "y", bgcolor: `${colour("--panel")}b3` };
+  const beside = (x) => (x === axes.length - 1 ? { xshift: 8, xanchor: "left" } : { xshift: -8, xanchor: "right" });
+  return {
+    shapes: axes.map((_, x) => ({ type: "line", x0: x, x1: x, y0: 0, y1: 1, line, layer: "below" })),
+    annotations: axes.flatMap(({ label, ticks }, x) => [
+      { ...plain, x, y: 1, yshift: 22, text: `<b>${label}</b>` },
+      ...ticks.map(([y, text]) => ({ ...plain, ...beside(x), x, y, text })),
+    ]),
+  };
+}
+
+/* Runs that are selected on an axis are kept everywhere; a double click shows all again. */
+function keepSelected() {
+  const element = byId("parallel");
+  const keep = (event) => {
+    away.clear();
+    const kept = new Set(event?.points?.map((point) => point.data.name) ?? []);
+    data.runs.forEach((run, number) => kept.size && !kept.has(escaped(run.name)) && away.add(number));
+    showRuns();
+  };
+  element.on?.("plotly_selected", (event) => event && keep(event));
+  element.on?.("plotly_deselect", () => keep());
+}
+
+/* Of settings that part the runs in the same way, such as a loss and its own settings, the first; none that is one. */
+function withoutEchoes(settings, runs) {
+  const met = new Set();
   return settings.filter(([, values]) => {
-    const distinct = [...new Set(values)];
-    const parts = values.map((value) => distinct.indexOf(value)).join();
-    return !seen.has(parts) && seen.add(parts);
+    const own = runs.map((run) => values[run]);
+    const distinct = [...new Set(own)];
+    const parts = own.map((value) => distinct.indexOf(value)).join();
+    return distinct.length > 1 && !met.has(parts) && met.add(parts);
   });
 }
 
+/* Where runs lie on an axis, 0 to 1, and what stands beside it: numbers by size, words in alphabetical order. */
 function axisOf(name, values, runs) {
-  const label = escaped(name.replace(/\.name$/, ""));
+  const label = escaped(shortened(name.replace(/\.name$/, "")));
   const own = runs.map((run) => values[run]);
-  const given = [...new Set(values)].filter((value) => value !== null);
-  if (given.every((value) => typeof value === "number") && !own.includes(null)) {
-    const log = Math.min(...given) > 0 && Math.max(...given) / Math.min(...given) >= 50;
-    const scaled = (value) => (log ? Math.log10(value) : value);
-    const axis = { label, values: own.map(scaled) };
-    if (given.length > 8) return axis;
-    return { ...axis, tickvals: given.map(scaled), ticktext: given.map((value) => String(Number(value.toPrecision(4)))) };
-  }
-  const words = [...new Set(values)].map((value) => (value === null ? "–" : String(value))).sort();
-  return {
-    label,
-    values: own.map((value) => words.indexOf(value === null ? "–" : String(value))),
-    tickvals: words.map((_, place) => place),
-    ticktext: words.map((word) => escaped(word.length > 16 ? `${word.slice(0, 15)}…` : word)),
-    range: [-0.25, words.length - 0.75],
-  };
+  const told = own.map(spelt);
+  if (own.every((value) => typeof value === "number")) return { label, told, ...numbersOn(own) };
+  const words = [...new Set(told)].sort();
+  const place = (word) => (words.length > 1 ? words.indexOf(word) / (words.length - 1) : 0.5);
+  return { label, told, at: told.map(place), ticks: words.slice(0, 30).map((word) => [place(word), shortened(word)]) };
 }
+
+function numbersOn(own) {
+  const [low, high] = [Math.min(...own), Math.max(...own)];
+  const log = low > 0 && high / low >= 50;
+  const scaled = (value) => (log ? Math.log10(value) : value);
+  const share = (value) => (high > low ? (scaled(value) - scaled(low)) / (scaled(high) - scaled(low)) : 0.5);
+  const distinct = [...new Set(own)].sort((a, b) => a - b);
+  const apart = distinct.every((value, place) => place === 0 || share(value) - share(distinct[place - 1]) > 0.06);
+  const even = [0, 0.25, 0.5, 0.75, 1].map((part) => (log ? low * (high / low) ** part : low + part * (high - low)));
+  const ticks = apart ? distinct : even;
+  return { at: own.map(share), ticks: ticks.map((value) => [share(value), spelt(value)]) };
+}
+
+function spelt(value) {
+  if (value === null) return "–";
+  return typeof value === "number" ? String(Number(value.toPrecision(4))) : escaped(String(value));
+}
+
+const shortened = (text) => (text.length > 22 ? `…${text.slice(-21)}` : text);
 
 /* Start */
 
@@ -396,6 +455,7 @@ async function start() {
   makeCharts();
   makeParallel();
   drawParallel();
+  keepSelected();
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", showRuns);
   document.body.dataset.ready = "true";
 }
