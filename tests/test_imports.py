@@ -69,9 +69,13 @@ ATTRIBUTES_THAT_RUN_CODE = {
 STARTS_WITHOUT_TORCH = [
     *("cli.py", "runtime/signals.py", "errors.py", "runtime/version.py", "__init__.py", "__main__.py"),
     *(f"command_line/{module}.py" for module in ("compose", "jobs", "synonyms", "wording")),
-    *(f"commands/tracking/{module}.py" for module in ("__init__", "asking", "compare", "list", "show", "telling")),
+    *(f"commands/{module}.py" for module in ("__init__", "words/__init__", "words/output")),
+    *(f"commands/tracking/{module}.py" for module in ("__init__", "asking", "compare", "comparing", "list")),
+    *(f"commands/tracking/{module}.py" for module in ("report", "show", "telling")),
+    *(f"commands/tracking/reports/{module}.py" for module in ("__init__", "curves", "document", "pictures")),
+    *(f"commands/tracking/reports/{module}.py" for module in ("rendering", "seeds", "swept")),
     *(f"folders/{module}.py" for module in ("find", "records", "scores", "untyped")),
-    *(f"runtime/{module}.py" for module in ("bounded", "console", "disk", "memory")),
+    *(f"runtime/{module}.py" for module in ("bounded", "console", "disk", "intervals", "memory")),
     *("checkpoints/untrusted.py", "plugins.py"),
 ]
 

@@ -71,7 +71,8 @@ def _found(folders: Sequence[Path]) -> tuple[list[RunRecord], list[Sweep]]:
         with suppress(FileNotFoundError):
             records += records_in(folder)[0]
         if not records:
-            raise CheckpointError(f"{folder}: no runs; `ganctl train` begins one in {OUTPUTS}")
+            told = "none of its jobs has a run" if sweep.jobs else "no runs"
+            raise CheckpointError(f"{folder}: {told}; `ganctl train` begins one in {OUTPUTS}")
         for record in records:
             found.setdefault(os.path.realpath(record.path), record)
         sweeps += [sweep] if sweep.jobs or sweep.faults else []
