@@ -73,7 +73,7 @@ STARTS_WITHOUT_TORCH = [
     *(f"commands/tracking/{module}.py" for module in ("__init__", "asking", "compare", "comparing", "list")),
     *(f"commands/tracking/{module}.py" for module in ("report", "show", "telling")),
     *(f"commands/tracking/reports/{module}.py" for module in ("__init__", "curves", "document", "pictures")),
-    *(f"commands/tracking/reports/{module}.py" for module in ("rendering", "seeds", "swept")),
+    *(f"commands/tracking/reports/{module}.py" for module in ("rendering", "repetitions", "swept")),
     *(f"folders/{module}.py" for module in ("find", "records", "scores", "untyped")),
     *(f"runtime/{module}.py" for module in ("bounded", "console", "disk", "intervals", "memory")),
     *("checkpoints/untrusted.py", "plugins.py"),

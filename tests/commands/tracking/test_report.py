@@ -82,11 +82,10 @@ def of_seed(run: Path, seed: int) -> Path:
     return run
 
 
-def write_sweep(*rows: str) -> None:
+def write_sweep(*rows: list[str]) -> None:
     SWEEP.mkdir(parents=True, exist_ok=True)
-    (SWEEP / "sweep.csv").write_text(
-        "job,words,folder,status,step,score\n" + "".join(f"{each}\n" for each in rows)
-    )
+    with (SWEEP / "sweep.csv").open("w") as file:
+        csv.writer(file).writerows([["job", "words", "folder", "status", "step", "score"], *rows])
 
 
 def test_runs_are_told_with_what_differs_curves_samples_and_scores(workspace: Path, cli: Cli) -> None:

@@ -12,7 +12,7 @@ from ganctl.commands.tracking import telling
 from ganctl.commands.tracking.comparing import Rows, differing, remarks, scores
 from ganctl.commands.tracking.reports.curves import AXES, Curves, read_curves, sections
 from ganctl.commands.tracking.reports.pictures import Pictures, read_pictures
-from ganctl.commands.tracking.reports.seeds import averaged, repeated
+from ganctl.commands.tracking.reports.repetitions import averaged, repeated
 from ganctl.commands.tracking.reports.swept import Sweep
 from ganctl.errors import one_line
 from ganctl.folders.records import RunRecord
