@@ -189,12 +189,12 @@ function meanOf(group, name, weight) {
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 function layout(more = {}) {
-  const axis = { gridcolor: colour("--line"), zerolinecolor: colour("--line"), automargin: true };
+  const axis = { gridcolor: colour("--line"), zerolinecolor: colour("--line") };
   return {
     paper_bgcolor: "transparent",
     plot_bgcolor: "transparent",
     font: { family: "system-ui, sans-serif", size: 12, color: colour("--quiet") },
-    margin: { l: 46, r: 10, t: 8, b: 34 },
+    margin: { l: 54, r: 10, t: 8, b: 36 },
     showlegend: false,
     hovermode: "closest",
     hoverlabel: { namelength: -1 },
