@@ -48,17 +48,22 @@ def page(address: str) -> Iterator["sync_api.Page"]:
         yield page
 
 
+def seen(page: "sync_api.Page", text: str) -> None:
+    """Wait until a text can be seen; TensorBoard keeps those of its other pages hidden."""
+    page.get_by_text(text, exact=True).filter(visible=True).first.wait_for()
+
+
 def test_numbers_samples_and_settings_of_runs_are_shown(page: "sync_api.Page", address: str) -> None:
     page.goto(f"{address}#timeseries")
     page.get_by_role("combobox", name="Filter tags (regex)").fill("loss")
     sync_api.expect(page.locator("scalar-card").first).to_contain_text("loss", timeout=60_000)
     for name in ("first", "second"):
-        page.get_by_text(name, exact=True).first.wait_for()
+        seen(page, name)
     page.goto(f"{address}#images")
     image = page.locator("tf-image-loader img").first
     image.wait_for()
     assert image.evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
     page.goto(f"{address}#hparams")
-    page.get_by_text("loss.name").first.wait_for()
+    seen(page, "loss.name")
     for text in ("first", "second", "nonsaturating"):
-        page.get_by_text(text, exact=True).first.wait_for()
+        seen(page, text)

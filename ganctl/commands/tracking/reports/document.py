@@ -58,7 +58,7 @@ class Cell:
 
 def document(records: Sequence[RunRecord], sweeps: Sequence[Sweep], title: str) -> dict[str, Any]:
     """Return what the page shows of runs, by name; `data` is what its script reads, the rest its tables."""
-    settings = _first_names(differing(records))
+    settings = _ordered(differing(records))
     found = scores(records)
     points = min(POINTS, max(FEWEST_POINTS, ALL_POINTS // len(records)))
     curves = [read_curves(record.path / "metrics.jsonl", points) for record in records]
@@ -85,9 +85,18 @@ def document(records: Sequence[RunRecord], sweeps: Sequence[Sweep], title: str) 
     }
 
 
-def _first_names(rows: Rows) -> Rows:
-    """Return settings with those first that name a choice, such as loss.name."""
-    return dict(sorted(rows.items(), key=lambda row: (not row[0].endswith(".name"), row[0])))
+def _ordered(rows: Rows) -> Rows:
+    """Return settings with those first that name a choice, such as loss.name, and echoes of others last."""
+    rows = dict(sorted(rows.items(), key=lambda row: (not row[0].endswith(".name"), row[0])))
+    return _without_echoes(rows) | rows
+
+
+def _without_echoes(rows: Rows) -> Rows:
+    """Return the first of settings that part runs in the same way, such as the learning rates of both players."""
+    first: dict[tuple[int, ...], str] = {}
+    for key, row in rows.items():
+        first.setdefault(tuple(row.index(value) for value in row), key)
+    return {key: rows[key] for key in first.values()}
 
 
 def _columns(records: Sequence[RunRecord], settings: Rows, found: Rows) -> dict[str, list[Cell]]:
@@ -161,7 +170,7 @@ def _seeds(records: Sequence[RunRecord], groups: Sequence[Sequence[int]], found:
 def _labels(records: Sequence[RunRecord], groups: Sequence[Sequence[int]]) -> list[str]:
     """Return the settings that all have, and in which groups differ, as they are typed; the first few."""
     firsts = [records[places[0]] for places in groups]
-    rows = {key: row for key, row in _first_names(differing(firsts)).items() if None not in row}
+    rows = {key: row for key, row in _without_echoes(_ordered(differing(firsts))).items() if None not in row}
     rows = rows or {key: [first.settings.get(key) for first in firsts] for key in ALONE}
     labels = []
     for number in range(len(groups)):
