@@ -18,6 +18,9 @@ from ganctl.runtime.version import __version__
 MARK = '<!doctype html>\n<html lang="en" data-written-by="ganctl report">\n'
 """How a report begins."""
 
+PARTS = ("report.html", "report.css", "plots.js", "report.js")
+"""What the page is made of: its template, its style, and its script in two files."""
+
 
 def require() -> None:
     """Raise `ConfigError` where what makes the page is not installed."""
@@ -42,19 +45,20 @@ def rendered(document: Mapping[str, Any], made: str) -> bytes:
     from markupsafe import Markup
 
     here = files(__package__)
-    parts = {name: (here / f"report.{name}").read_text(encoding="utf-8") for name in ("html", "css", "js")}
+    html, css, *scripts = ((here / name).read_text(encoding="utf-8") for name in PARTS)
+    script = "".join(scripts)
     plotly = plotting_library()
     values = {key: value for key, value in document.items() if key != "data"} | {
         "made": made,
         "version": __version__,
-        "policy": _policy(parts["js"], plotly),
-        "style": Markup(parts["css"]),
-        "script": Markup(parts["js"]),
+        "policy": _policy(script, plotly),
+        "style": Markup(css),
+        "script": Markup(script),
         "plotly": packed(plotly),
         "data": packed(json.dumps(document["data"], allow_nan=False, separators=(",", ":"))),
     }
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    page = environment.from_string(parts["html"]).render(values)
+    page = environment.from_string(html).render(values)
     return (MARK + page).encode()
 
 
