@@ -180,6 +180,12 @@ ganctl show <run> --json     as one JSON document"""
 COMPARE = """\
 ganctl compare <run> <run> …          settings that differ, and numbers side by side
 ganctl compare <run> <run> … --json   as one JSON document"""
+REPORT = """\
+ganctl report                        the runs of outputs/, as outputs/report.html
+ganctl report <run> <run> …          those runs, also as outputs/report.html
+ganctl report <folder of runs>       its runs, or those of a sweep, as report.html in that folder
+ganctl report <run> … out=file.html  elsewhere
+An earlier report is replaced, and no other file. docs/report.md shows the page."""
 
 GROUPS, RUN = "[group=option | key=value …]", "outputs/<run> [key=value …]"
 SHORT = "<run> [key=value …]"
@@ -190,6 +196,9 @@ ROWS = (
     Command("list", "[folder] [--json]", "show the runs of a folder", _as_typed, LIST, tracking=True),
     Command("show", "<run> [--follow] [--json]", "show one run, or follow it", _as_typed, SHOW, tracking=True),
     Command("compare", "<run> <run> … [--json]", "show how runs differ", _as_typed, COMPARE, tracking=True),
+    Command(
+        "report", "[run or folder …]", "show runs as one page, without a network", _as_typed, REPORT, tracking=True
+    ),
     Command("sample", RUN, "draw samples from a trained generator", _words_of_sample),
     Command("interpolate", SHORT, "show paths through its latents, or how it learned", _words_of_sample, PATHS),
     Command("project", SHORT, "find the latents of given images", _words_of_sample),

@@ -72,9 +72,13 @@ STARTS_WITHOUT_TORCH = [
     *("cli.py", "runtime/signals.py", "errors.py", "runtime/version.py", "__init__.py", "__main__.py"),
     *(f"command_line/{module}.py" for module in ("compose", "explain", "jobs", "launchers")),
     *(f"command_line/{module}.py" for module in ("sweeping", "synonyms", "wording")),
-    *(f"commands/tracking/{module}.py" for module in ("__init__", "asking", "compare", "list", "show", "telling")),
+    *(f"commands/{module}.py" for module in ("__init__", "words/__init__", "words/output")),
+    *(f"commands/tracking/{module}.py" for module in ("__init__", "asking", "compare", "comparing", "list")),
+    *(f"commands/tracking/{module}.py" for module in ("report", "show", "telling")),
+    *(f"commands/tracking/reports/{module}.py" for module in ("__init__", "curves", "document", "pictures")),
+    *(f"commands/tracking/reports/{module}.py" for module in ("rendering", "repetitions", "swept")),
     *(f"folders/{module}.py" for module in ("as_words", "find", "records", "scores", "untyped")),
-    *(f"runtime/{module}.py" for module in ("bounded", "console", "disk", "memory", "root")),
+    *(f"runtime/{module}.py" for module in ("bounded", "console", "disk", "intervals", "memory", "root")),
     *("checkpoints/untrusted.py", "plugins.py"),
 ]
 

@@ -56,7 +56,8 @@ def test_the_wheel_holds_every_config_and_nothing_beside_the_package(installed: 
     configs = ROOT / "configs"
     theirs = {str(path.relative_to(package / "configs")) for path in (package / "configs").rglob("*.yaml")}
     assert theirs == {str(path.relative_to(configs)) for path in configs.rglob("*.yaml")}
-    page = {path.name for path in (ROOT / "ganctl/page").iterdir() if path.is_file()}
-    assert page == {path.name for path in (package / "page").iterdir() if path.is_file()}
+    for page in ("page", "commands/tracking/reports"):
+        files = {path.name for path in (ROOT / "ganctl" / page).iterdir() if path.is_file()}
+        assert files == {path.name for path in (package / page).iterdir() if path.is_file()}
     beside = {path.name for path in package.parent.iterdir()} - {"ganctl", "requirements.pth", "bin"}
     assert all(name.startswith("ganctl-") for name in beside), beside

@@ -24,12 +24,13 @@ from ganctl.commands.words.output import file_named, writing
 from ganctl.commands.words.real_data import data_of
 from ganctl.commands.words.seeds import Seeds
 from ganctl.errors import ConfigError, WriteError, one_line
-from ganctl.metrics import EXTRACTORS, METRICS, Baseline, FeatureExtractor, Metric, Numbers, interval
+from ganctl.metrics import EXTRACTORS, METRICS, Baseline, FeatureExtractor, Metric, Numbers
 from ganctl.runs.evaluation import Evaluation, OfClass
 from ganctl.runs.generator import GeneratorCommand, TrainedGenerator, open_generator
 from ganctl.runtime.bounded import read_bytes
 from ganctl.runtime.console import say
 from ganctl.runtime.disk import write_whole
+from ganctl.runtime.intervals import interval
 from ganctl.runtime.memory import keep_freed_memory
 from ganctl.runtime.signals import Signals
 from ganctl.runtime.version import __version__

@@ -7,13 +7,12 @@
    disk (`tensor_cache`).
 4. **Metrics** (`metric`, a module a kind): from both sides' statistics to numbers. Where a metric has no meaning
    (too few samples, no labels, points), one line reports that before a sample is read.
-5. **Comparison** (`comparison`): all metrics at once, the real-vs-real baseline, and Student's interval over
-   seeds.
+5. **Comparison** (`comparison`): all metrics at once, and the real-vs-real baseline.
 
 Short formulas are written out here and tested against torch-fidelity, SciPy, scikit-learn or closed forms.
 """
 
-from ganctl.metrics.comparison import Baseline, Comparison, Numbers, interval
+from ganctl.metrics.comparison import Baseline, Comparison, Numbers
 from ganctl.metrics.extractor import EXTRACTORS, Extracted, Extractor, FeatureExtractor, Reference
 from ganctl.metrics.metric import METRICS, Metric
 from ganctl.metrics.sample_sets import Samples, of_store, of_tensor, parted
@@ -33,7 +32,6 @@ __all__ = [
     "Reference",
     "Samples",
     "Statistics",
-    "interval",
     "of_store",
     "of_tensor",
     "parted",

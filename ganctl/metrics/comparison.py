@@ -1,10 +1,8 @@
-"""Metrics of generated samples, their real-vs-real baseline, and means over seeds."""
+"""Metrics of generated samples, and their real-vs-real baseline."""
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from statistics import fmean, stdev
 
 from ganctl.errors import ConfigError
 from ganctl.metrics.extractor import Extractor, exact_fp32
@@ -84,24 +82,3 @@ class Comparison:
 def _compare(metrics: Mapping[str, Metric], real: Statistics, generated: Statistics, seed: int) -> Numbers:
     with exact_fp32():
         return {key: metric.compute(real, generated, seed) for key, metric in metrics.items()}
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A mean over seeds and the half width of its confidence interval, None for a single value."""
-
-    mean: float
-    half_width: float | None
-    values: tuple[float, ...]
-
-
-def interval(values: Sequence[float], confidence: float = 0.95) -> Interval:
-    """Return the mean of independent values and Student's t interval around it (Student 1908)."""
-    count = len(values)
-    mean = fmean(values)
-    if count == 1:
-        return Interval(mean, None, tuple(values))
-    from scipy.special import stdtrit
-
-    quantile = float(stdtrit(count - 1, (1 + confidence) / 2))
-    return Interval(mean, quantile * stdev(values) / math.sqrt(count), tuple(values))

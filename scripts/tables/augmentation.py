@@ -13,9 +13,9 @@ from ganctl.commands.evaluate import evaluate_command
 from ganctl.config import train_config
 from ganctl.data.store import Store
 from ganctl.metrics.accuracy_score import Cas
-from ganctl.metrics.comparison import interval
 from ganctl.metrics.extractor import exact_fp32
 from ganctl.metrics.features.classifier import share_right, single_thread
+from ganctl.runtime.intervals import interval
 from ganctl.runtime.randomness import generator, permutation
 from scripts.tables import judge
 from scripts.tables.proof import Proof, Work, lines, of_rows

@@ -90,7 +90,10 @@ def test_a_mistake_in_the_words_is_answered_before_torch_is_imported(case: str, 
     assert not modules & {"torch", "torchvision", "pydantic", "numpy", "safetensors"}
 
 
-TRACKING = [["list"], ["list", "--json"], ["show", "run-1"], ["compare", "run-0", "run-1"], ["show", "nowhere"]]
+TRACKING = [
+    *(["list"], ["list", "--json"], ["show", "run-1"], ["show", "nowhere"]),
+    *(["compare", "run-0", "run-1"], ["report"]),
+]
 
 
 @pytest.mark.parametrize("words", TRACKING)

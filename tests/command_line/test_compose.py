@@ -64,7 +64,7 @@ def test_the_defaults_of_a_command_are_plain_valid_data(
 def test_a_command_is_a_row_of_the_table_and_a_file_of_its_keys() -> None:
     with_keys = {name for name, each in COMMANDS.items() if not each.of_saved_config and not each.tracking}
     assert {path.stem for path in explain.config_folder().glob("*.yaml")} == with_keys
-    assert COMMANDS.keys() - with_keys == {"resume", "list", "show", "compare"}
+    assert COMMANDS.keys() - with_keys == {"resume", "list", "show", "compare", "report"}
 
 
 @pytest.mark.parametrize("option", OPTIONS)

@@ -1,5 +1,4 @@
 import math
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -7,7 +6,7 @@ import torch
 
 from ganctl.data.store import Store
 from ganctl.errors import ConfigError
-from ganctl.metrics import METRICS, Comparison, Metric, Samples, interval, of_store, of_tensor
+from ganctl.metrics import METRICS, Comparison, Metric, Samples, of_store, of_tensor
 from ganctl.samples import SampleSpace
 from tests.metrics.measured import extractor, measured, metric, normal, raw, reference, source
 
@@ -120,24 +119,3 @@ def test_raw_pixels_are_shares_of_255_and_large_pictures_are_refused() -> None:
         ConfigError, match=r"raw takes images of up to 4,096 values, not of 12,288; take metric/feat"
     ):
         raw(torch.zeros(1, 64, 64, 3, dtype=torch.uint8))
-
-
-@pytest.fixture
-def draws() -> Iterator[torch.Tensor]:
-    return iter(normal(2000, 5, 0).double())
-
-
-def test_students_interval_covers_the_mean_as_often_as_it_says(draws: Iterator[torch.Tensor]) -> None:
-    covered = 0
-    for five in draws:
-        found = interval(five.tolist())
-        assert found.half_width is not None
-        covered += abs(found.mean) <= found.half_width
-    assert abs(covered / 2000 - 0.95) < 4 * math.sqrt(0.95 * 0.05 / 2000)
-
-
-def test_students_interval_is_that_of_the_tables() -> None:
-    found = interval([1.0, 2.0, 3.0])
-    assert found.mean == 2
-    assert found.half_width == pytest.approx(4.302653 / math.sqrt(3), rel=1e-6)  # t of 2 degrees at 97.5 %
-    assert interval([4.0]).half_width is None

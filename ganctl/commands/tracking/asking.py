@@ -20,7 +20,7 @@ def asked(words: Sequence[str], flags: Sequence[str]) -> tuple[list[str], set[st
         if word.startswith("-"):
             if word not in flags:
                 raise ConfigError(
-                    f"{word}: unknown option{nearest(word, flags)}; there are {', '.join(flags)}, --help"
+                    f"{word}: unknown option{nearest(word, flags)}; there are {', '.join([*flags, '--help'])}"
                 )
             given.add(word)
         else:

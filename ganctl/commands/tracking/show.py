@@ -27,7 +27,7 @@ from ganctl.commands.tracking.telling import (
 )
 from ganctl.errors import ConfigError
 from ganctl.folders.records import ENDED, RunRecord
-from ganctl.runtime.console import clock, say
+from ganctl.runtime.console import clock, say, shell_word
 from ganctl.runtime.signals import Signals
 
 SECONDS = 1.0
@@ -149,6 +149,7 @@ def _lines(record: RunRecord) -> Iterator[tuple[str, str]]:
     if record.status in ENDED or record.status == "interrupted":
         more = " train.steps=…" if record.status == "complete" else ""
         yield "resume", record.command("resume") + more
+    yield "vary", f"ganctl train from={shell_word(record.path)} key=…"
 
 
 def _under(name: str, lines: Sequence[str]) -> Iterator[tuple[str, str]]:
