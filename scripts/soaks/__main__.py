@@ -13,6 +13,7 @@ from pathlib import Path
 from scripts.soaks.configs import CONFIGS, matrix
 from scripts.soaks.kills import PHASES
 from scripts.soaks.soak import Row, soak
+from scripts.soaks.sweeps import soak_sweeps
 from scripts.soaks.warm import Warm
 
 
@@ -45,12 +46,20 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
     parser.add_argument("--matrix", action="store_true", help="kill runs of the whole pairwise matrix instead")
+    parser.add_argument("--sweeps", action="store_true", help="kill launchers of a sweep of six jobs instead")
+    parser.add_argument("--steps", type=int, default=400, help="of each job of these sweeps")
     parser.add_argument("--processes", type=int, default=2, help="runs at once")
     parser.add_argument("--json", type=Path, help="write what was counted to this file too")
     options = parser.parse_args()
     configs = matrix() if options.matrix else CONFIGS
     started = time.monotonic()
     work = Path(tempfile.mkdtemp(prefix="ganctl-soak-"))
+    if options.sweeps:
+        counts = soak_sweeps(options.kills, options.seed, options.steps, work)
+        kept = f"; kept in {work}" if counts.differing else ""
+        told = f"{counts.kills} kills, {counts.sweeps} sweeps of 6 jobs, {counts.differing} differing"
+        print(f"{time.monotonic() - started:.0f} s, seed {options.seed}: {told}{kept}")
+        return int(counts.differing > 0)
     with ExitStack() as stack:
         warms = [stack.enter_context(Warm()) for _ in range(options.processes)]
         rows = soak(configs, options.kills, options.seed, warms, work)

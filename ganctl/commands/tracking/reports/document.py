@@ -16,6 +16,7 @@ from ganctl.commands.tracking.reports.repetitions import averaged, repeated
 from ganctl.commands.tracking.reports.swept import SweptJobs
 from ganctl.errors import one_line
 from ganctl.folders.records import RunRecord
+from ganctl.runtime.console import shell_word
 from ganctl.runtime.intervals import quantile
 
 POINTS, FEWEST_POINTS, ALL_POINTS = 500, 50, 10_000
@@ -137,6 +138,7 @@ def _of_run(
     words = (told["words"] for told, each in jobs if each and os.path.samefile(each.path, record.path))
     more = " train.steps=…" if record.status == "complete" else ""
     commands = {"go on": record.command("resume") + more, "sample": record.command("sample")}
+    commands["vary"] = f"ganctl train from={shell_word(record.path)} key=…"
     config = yaml.safe_dump(record.config, sort_keys=False, allow_unicode=True) if record.config else ""
     return {
         "name": one_line(record.name),
