@@ -82,7 +82,7 @@ class Runner:
         except DivergenceError as error:
             status = "diverged"
             raise DivergenceError(f"{error}; {self.saving.last()}") from None
-        except (Stopped, TimeUpError):
+        except (Stopped, TimeUpError, SystemExit):  # the last by a scheduler's handler, once the state is saved
             status = "stopped"
             raise
         except (OSError, WriteError) as error:

@@ -1,6 +1,7 @@
 """Sweeps whose jobs Hydra's launchers start in processes of their own."""
 
 import csv
+import json
 import os
 import signal
 import subprocess
@@ -115,6 +116,11 @@ def test_a_launcher_that_is_killed_leaves_nothing_undone(workspace: Path, monkey
         assert all(torch.equal(tensors[key], here[words_of_job][key]) for key in tensors)
 
 
+def started(words: list[str]) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "ganctl", "train", *words]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
 def wait_until(happened: Callable[[], object], process: subprocess.Popen[Any]) -> None:
     deadline = time.monotonic() + 120
     while not happened():
@@ -140,3 +146,25 @@ def test_a_signal_to_the_launcher_stops_its_jobs_after_saving(workspace: Path) -
     assert out.splitlines()[-1] == "0 done, 0 failed; 3 stopped, which the same command goes on with"
     assert [row["status"] for row in table()] == ["stopped", "stopped"]
     assert all("which is saved" in row["why"] for row in table())
+
+
+def test_a_job_that_its_scheduler_takes_away_saves_and_is_queued_again(workspace: Path) -> None:
+    pytest.importorskip("hydra_plugins.hydra_submitit_launcher", reason="the launcher submitit is not installed")
+    words = [*TINY, "train.steps=2000", "checkpoint.every=50", "-m", "seed=range(1,2)", "launcher=submitit_local"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ganctl", "train", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    wait_until(lambda: list(Path("outputs").glob("ring-*/checkpoints/step-00000050*")), process)
+    (run,) = Path("outputs").glob("ring-*")
+    first = json.loads((run / "run.json").read_text())["process"]
+    os.kill(first, signal.SIGUSR2)
+    out, err = process.communicate(timeout=240)
+    assert process.returncode == 0, out + err
+    told = json.loads((run / "run.json").read_text())
+    assert (told["status"], told["step"]) == ("complete", 2000)
+    assert told["process"] != first
+    assert "as SIGUSR2 asked for" in (run / "run.log").read_text()
+    assert [row["status"] for row in table()] == ["complete"]
