@@ -79,7 +79,7 @@ STARTS_WITHOUT_TORCH = [
     *(f"commands/tracking/reports/{module}.py" for module in ("rendering", "repetitions", "swept")),
     *(f"folders/{module}.py" for module in ("as_words", "find", "records", "scores", "untyped")),
     *(f"runtime/{module}.py" for module in ("bounded", "console", "disk", "intervals", "memory", "root")),
-    *("checkpoints/untrusted.py", "plugins.py"),
+    *("checkpoints/untrusted.py", "migrations.py", "plugins.py"),
 ]
 
 MOST_MODULES = 15

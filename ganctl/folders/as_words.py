@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ganctl.checkpoints.untrusted import QuickLoader, read_yaml
-from ganctl.command_line import compose
+from ganctl.command_line.compose import jobs
 from ganctl.command_line.explain import config_folder, tree_of
 from ganctl.errors import CheckpointError, ConfigError
 from ganctl.folders.find import find_run
@@ -87,7 +87,7 @@ def _required(saved: Mapping[str, Any]) -> list[str]:
 
 
 def _composed(words: Sequence[str]) -> dict[str, Any]:
-    (job,) = compose.jobs("train", words)
+    (job,) = jobs("train", words)
     return dict(flat(job.values()))
 
 
