@@ -48,6 +48,25 @@ def _names_of_terms_that_are_taken(config: TrainConfig) -> str | None:
 
 
 @_refuse
+def _logs_without_the_one_that_is_read(config: TrainConfig) -> str | None:
+    names = [log.name for log in config.logs.values()]
+    if "jsonl" not in names:
+        return (
+            f"logs: jsonl is missing, and resuming, list, show and compare read its file; take "
+            f"logs=[{','.join(['jsonl', *config.logs])}]"
+        )
+    twice = next((key for key, log in config.logs.items() if names.count(log.name) > 1), None)
+    return f"logs.{twice}: a second log of its kind would write to the same place; leave it out" if twice else None
+
+
+@_refuse
+def _logs_that_lack_a_package(config: TrainConfig) -> str | None:
+    for log in config.logs.values():
+        log.check()
+    return None
+
+
+@_refuse
 def _wasserstein_without_lipschitz(config: TrainConfig) -> str | None:
     bounded = config.model.lipschitz or any(penalty.lipschitz for penalty in config.penalty.values())
     if not config.loss.critic or bounded:
