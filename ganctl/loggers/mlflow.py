@@ -4,15 +4,19 @@ import io
 import logging
 import os
 import re
+import shutil
 import time
 from collections.abc import Mapping
-from typing import Any, Literal
+from contextlib import suppress
+from pathlib import Path
+from typing import Literal
 
 from PIL import Image
 
 from ganctl.errors import ConfigError
 from ganctl.loggers.logger import LOGGERS, Log, LoggedRun, Logger
 from ganctl.loggers.parts.replica import SAMPLES, Replica, run_id
+from ganctl.runtime.disk import temporary
 
 ROW = "system/row"
 """The number that tells which line of metrics.jsonl came last."""
@@ -37,6 +41,8 @@ class MlflowRun(Replica):
         self._metric, self._parameter = Metric, Param
         outputs = run.folder.absolute().parent
         uri = options.uri or os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{outputs / 'mlflow.db'}"
+        if (file := re.fullmatch(r"sqlite:///([^?]+)", uri)) is not None:
+            make_store(Path(file[1]), temporary(run.folder / "mlflow.db"))
         self._client = MlflowClient(tracking_uri=uri)
         place = (outputs / "mlflow-artifacts").as_uri() if uri.startswith("sqlite:") else None
         experiment, id = self._experiment(options.experiment, place), run_id(run.folder)
@@ -94,6 +100,25 @@ class MlflowRun(Replica):
         """Say how the run ended."""
         self._client.set_tag(self._id, "status", status)
         self._client.set_terminated(self._id, STATES.get(status, "FAILED"))
+
+
+def make_store(path: Path, unfinished: Path) -> None:
+    """Make an SQLite store that does not exist, first in a folder `unfinished`.
+
+    MLflow needs seconds for its tables, and never opens a store again whose making was killed.
+    """
+    from mlflow.tracking import MlflowClient
+
+    if path.exists():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished.mkdir()
+    try:
+        MlflowClient(tracking_uri=f"sqlite:///{(unfinished / path.name).absolute()}").search_experiments()
+        with suppress(FileExistsError):  # another run was faster
+            os.link(unfinished / path.name, path)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 @LOGGERS.register

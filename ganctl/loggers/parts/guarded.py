@@ -135,6 +135,6 @@ class Background(Guarded):
 
 
 def _told(error: Exception) -> str:
-    """Return an error in one line that is not long."""
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text[:300]}" if text else type(error).__name__
+    """Return an error and the first line of its text."""
+    first, *_ = str(error).strip().splitlines() or [""]
+    return f"{type(error).__name__}: {first[:300]}" if first else type(error).__name__
