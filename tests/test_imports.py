@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "images": {"errors", "runtime"},
     "samples": {"errors", "images"},
     "terms": {"registry", "round"},
-    "loggers": {"errors", "registry", "runtime"},
+    "loggers": {"registry", "runtime"},
     **dict.fromkeys(FAMILIES, FOUNDATION),
     # Mixtures know their modes and sources their labels; the classifier is made of the models' layers.
     "metrics": {"data", "models"} | FOUNDATION,

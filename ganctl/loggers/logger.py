@@ -75,7 +75,7 @@ class Logger:
         """Log that a step is the best so far, by a number such as fid/fid; by default nothing."""
 
     def mark(self) -> dict[str, int]:
-        """Return what a checkpoint is to record, by file, once everything logged is on disk; by default nothing."""
+        """Return what a checkpoint is to record, by file, once all logged is on disk; by default nothing."""
         return {}
 
     def close(self, status: str) -> None:
@@ -97,8 +97,9 @@ class Log(Component):
     kept_as: ClassVar[str] = ""
     """The file's name, but for a number, under which it is kept when a run begins again."""
 
-    def check(self) -> None:
-        """Raise `ConfigError` if something is missing that it needs; called before a run does anything."""
+    def problem(self) -> str | None:
+        """Return in one line what keeps it from being opened, such as a missing package; asked before all else."""
+        return None
 
     def open(self, run: LoggedRun) -> Logger:
         """Return the log of a run, cut to what the checkpoint recorded; raises whatever it fails with."""

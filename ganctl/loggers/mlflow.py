@@ -13,7 +13,6 @@ from typing import Literal
 
 from PIL import Image
 
-from ganctl.errors import ConfigError
 from ganctl.loggers.logger import LOGGERS, Log, LoggedRun, Logger
 from ganctl.loggers.parts.replica import SAMPLES, Replica, run_id
 from ganctl.runtime.disk import temporary
@@ -47,8 +46,8 @@ class MlflowRun(Replica):
         place = (outputs / "mlflow-artifacts").as_uri() if uri.startswith("sqlite:") else None
         experiment, id = self._experiment(options.experiment, place), run_id(run.folder)
         found = self._client.search_runs([experiment], f"tags.`{TAG}` = '{id}'", max_results=1)
-        known = found[0] if found else self._client.create_run(
-            experiment, run_name=run.folder.name, tags={TAG: id}
+        known = (
+            found[0] if found else self._client.create_run(experiment, run_name=run.folder.name, tags={TAG: id})
         )
         self._id = known.info.run_id
         self._best = int(known.data.metrics.get("best/step", -1))
@@ -131,10 +130,10 @@ class Mlflow(Log):
 
     distant = True
 
-    def check(self) -> None:
-        """Raise `ConfigError` if MLflow is missing, or if the address holds a password, which files would keep."""
+    def problem(self) -> str | None:
+        """Return that MLflow is missing, or that the address holds a password, which files would keep."""
         if self.uri is not None and re.match(r"[^/]+://[^/]*@", self.uri):
-            raise ConfigError(
+            return (
                 "logs.mlflow.uri: holds a user's name or password, which config.yaml and checkpoints would keep; "
                 "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or the whole address as "
                 "MLFLOW_TRACKING_URI"
@@ -145,9 +144,10 @@ class Mlflow(Log):
             import mlflow  # noqa: F401
             import sqlalchemy  # noqa: F401
         except ImportError as error:
-            raise ConfigError(
+            return (
                 f"logs.mlflow: needs MLflow ({error}); pip install 'ganctl[mlflow]', or leave it out of logs=[…]"
-            ) from error
+            )
+        return None
 
     def open(self, run: LoggedRun) -> Logger:
         """Return the run of the folder's own id, which goes on."""

@@ -9,7 +9,6 @@ from typing import Any, Literal
 
 from PIL import Image
 
-from ganctl.errors import ConfigError
 from ganctl.loggers.logger import LOGGERS, Log, LoggedRun, Logger
 from ganctl.loggers.parts.guarded import LONGEST_CLOSE
 from ganctl.loggers.parts.replica import SAMPLES, STEP, Replica, run_id
@@ -92,15 +91,14 @@ class Wandb(Log):
 
     distant = True
 
-    def check(self) -> None:
-        """Raise `ConfigError` if wandb is missing."""
+    def problem(self) -> str | None:
+        """Return that wandb is missing, if it is."""
         os.environ.setdefault("WANDB_ERROR_REPORTING", "false")  # read when it is imported
         try:
             import wandb  # noqa: F401
         except ImportError as error:
-            raise ConfigError(
-                f"logs.wandb: needs wandb ({error}); pip install 'ganctl[wandb]', or leave it out of logs=[…]"
-            ) from error
+            return f"logs.wandb: needs wandb ({error}); pip install 'ganctl[wandb]', or leave it out of logs=[…]"
+        return None
 
     def open(self, run: LoggedRun) -> Logger:
         """Return W&B's run of the folder's own id, which goes on."""
@@ -114,9 +112,9 @@ def rows_written(folder: Path, id: str) -> int:
 
 
 def records(path: Path) -> Iterator[Any]:
-    """Yield the records of a .wandb file, W&B's messages in the format of LevelDB's log, up to where it is cut off."""
+    """Yield what a .wandb file holds: W&B's messages in the format of LevelDB's log, up to where it is cut off."""
     from google.protobuf.message import DecodeError
-    from wandb.proto.wandb_internal_pb2 import Record
+    from wandb.proto import wandb_internal_pb2 as messages
 
     with opened(path) as file:
         file.seek(FILE_HEAD)
@@ -131,7 +129,7 @@ def records(path: Path) -> Iterator[Any]:
             _, size, kind = RECORD_HEAD.unpack(head)
             whole += file.read(size)
             if kind in ENDS_RECORD:
-                record = Record()
+                record = messages.Record()  # type: ignore[attr-defined]
                 try:
                     record.ParseFromString(whole)
                 except DecodeError:

@@ -84,11 +84,13 @@ class Desk:
         marks, step = (header.logs, header.step) if header is not None else ({}, 0)
         run = LoggedRun(path, marks, step, config.saved(), config.identity(), ordering)
         try:
-            self._loggers = [open_log(key, log, run) for key, log in config.logs.items()]
+            for key, log in config.logs.items():
+                self._loggers.append(open_log(key, log, run))
             for logger in self._loggers:
                 if logger.behind:
                     logger.begin(run)
         except OSError as error:
+            self.close_logs("failed")
             raise WriteError.of(path, error.errno) from error
         with suppress(CheckpointError):
             if header is not None:
@@ -96,8 +98,10 @@ class Desk:
 
     def close_logs(self, status: str) -> None:
         """Finish the logs of a run that ends, or is opened again, with a status of run.json."""
-        for logger in self._loggers:
-            logger.close(status)
+        with ExitStack() as ending:  # which ends all, even if one cannot be written
+            for logger in self._loggers:
+                ending.callback(logger.close, status)
+            self._loggers = []
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
         """Log numbers of a step."""

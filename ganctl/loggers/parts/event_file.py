@@ -22,7 +22,7 @@ RECORD_HEAD, RECORD_FRAME = struct.Struct("<QI"), 16
 
 
 class EventFile(LogFile):
-    """Logs what `tensorboard --logdir outputs` shows; `marks` are the lengths of all logs. Files of others stay."""
+    """Logs what `tensorboard --logdir outputs` shows; `marks` are the lengths of logs. Files of others stay."""
 
     def __init__(self, path: Path, marks: Mapping[str, int]) -> None:
         super().__init__(path, marks.get(path.name))

@@ -2,12 +2,12 @@
 
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from ganctl.loggers.logger import Log, LoggedRun, Logger
+from ganctl.loggers.logger import Log, LoggedRun, Logger, Size
 from ganctl.runtime.console import say
 
 MOST_WAITING = 20_000
@@ -20,7 +20,7 @@ LONGEST_CLOSE = 10.0
 def open_log(key: str, log: Log, run: LoggedRun) -> Logger:
     """Return the opened log of a run, of which only what must stop the run comes through.
 
-    That is every error of a vital log, and `OSError` of a file in the run's folder: its disk holds the checkpoints.
+    That is every error of a vital log, and `OSError` of a file in the run's folder, whose disk holds checkpoints.
     """
     if log.vital:
         return log.open(run)
@@ -69,15 +69,19 @@ class Guarded(Logger):
         return self._log is not None and self._log.behind
 
     def begin(self, run: LoggedRun) -> None:
+        """Let the log begin."""
         self._do("begin", run)
 
-    def scalars(self, step: int, values: Any) -> None:
+    def scalars(self, step: int, values: Mapping[str, float]) -> None:
+        """Let the log write numbers."""
         self._do("scalars", step, values)
 
-    def image(self, step: int, png: bytes, size: tuple[int, int]) -> None:
+    def image(self, step: int, png: bytes, size: Size) -> None:
+        """Let the log write an image."""
         self._do("image", step, png, size)
 
     def best(self, step: int, name: str, value: float) -> None:
+        """Let the log write the best score."""
         self._do("best", step, name, value)
 
     def mark(self) -> dict[str, int]:
@@ -85,6 +89,7 @@ class Guarded(Logger):
         return self._do("mark") or {}
 
     def close(self, status: str) -> None:
+        """Let the log end."""
         self._do("close", status)
 
 
