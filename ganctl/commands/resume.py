@@ -62,8 +62,9 @@ def _chosen_logs(names: Any, saved: Mapping[str, Any]) -> dict[str, Any]:
     """
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise ConfigError(f"logs: must be a list such as [jsonl,tensorboard], not {names!r}")
-    (job,) = compose.jobs("train", [f"logs=[{','.join(names)}]"])
-    return {name: saved.get(name, options) for name, options in job.values()["logs"].items()}
+    (job,) = compose.jobs("train", [f"logs=[{','.join(name for name in names if name not in saved)}]"])
+    known = {**job.values()["logs"], **saved}
+    return {name: known[name] for name in names}
 
 
 def _refuse(key: str, saved: TrainConfig) -> None:

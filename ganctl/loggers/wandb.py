@@ -37,6 +37,7 @@ class WandbRun(Replica):
             save_code=False,
             symlink=False,
             finish_timeout=LONGEST_CLOSE,
+            host="",
             x_disable_meta=True,
             x_disable_machine_info=True,
             x_disable_stats=not options.machine,
