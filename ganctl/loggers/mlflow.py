@@ -43,7 +43,7 @@ class MlflowRun(Replica):
         if (file := re.fullmatch(r"sqlite:///([^?]+)", uri)) is not None:
             make_store(Path(file[1]), temporary(run.folder / "mlflow.db"))
         self._client = MlflowClient(tracking_uri=uri)
-        place = (outputs / "mlflow-artifacts").as_uri() if uri.startswith("sqlite:") else None
+        place = (outputs / ".mlflow").as_uri() if uri.startswith("sqlite:") else None
         experiment, id = self._experiment(options.experiment, place), run_id(run.folder)
         found = self._client.search_runs([experiment], f"tags.`{TAG}` = '{id}'", max_results=1)
         known = (

@@ -17,6 +17,9 @@ from ganctl.runtime.bounded import opened
 FILE_HEAD, BLOCK, RECORD_HEAD = 7, 1 << 15, struct.Struct("<IHB")
 """Of a .wandb file: bytes before its first block, bytes of a block, and a record's checksum, size and kind."""
 
+LONGEST_START = 15.0
+"""Seconds in which the server must answer; a run that ends before waits for the rest of them."""
+
 ENDS_RECORD = (1, 4)
 """Kinds of parts with which a record is whole: all of it, or its last part."""
 
@@ -36,6 +39,7 @@ class WandbRun(Replica):
             disable_code=True,
             save_code=False,
             symlink=False,
+            init_timeout=LONGEST_START,
             finish_timeout=LONGEST_CLOSE,
             host="",
             x_disable_meta=True,
@@ -94,7 +98,8 @@ class Wandb(Log):
 
     def problem(self) -> str | None:
         """Return that wandb is missing, if it is."""
-        os.environ.setdefault("WANDB_ERROR_REPORTING", "false")  # read when it is imported
+        for key, value in {"WANDB_ERROR_REPORTING": "false", "WANDB_SILENT": "true"}.items():
+            os.environ.setdefault(key, value)  # read when it is imported
         try:
             import wandb  # noqa: F401
         except ImportError as error:

@@ -52,7 +52,7 @@ def test_it_holds_config_tags_and_how_the_run_ended(outputs: Path) -> None:
     assert (one.data.params["seed"], one.data.params["model.name"]) == ("3", "mlp")
     assert {"system/images_per_second", "step/accuracy", "health/diversity"} <= one.data.metrics.keys()
     assert one.data.metrics["best/fid/fid"] > 0
-    kept = outputs / "mlflow-artifacts" / one.info.run_id / "artifacts"
+    kept = outputs / ".mlflow" / one.info.run_id / "artifacts"
     assert "seed: 3" in (kept / "config.yaml").read_text()
     drawn = {int(path.name.split("+")[2]) for path in kept.glob("images/samples+step+*.png")}
     assert {30, 90} <= drawn <= {30, 60, 90}

@@ -142,4 +142,4 @@ class Background(Guarded):
 def _told(error: Exception) -> str:
     """Return an error and the first line of its text."""
     first, *_ = str(error).strip().splitlines() or [""]
-    return f"{type(error).__name__}: {first[:300]}" if first else type(error).__name__
+    return f"{type(error).__name__}: {first[:200]}" if first else type(error).__name__
