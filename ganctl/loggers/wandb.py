@@ -3,6 +3,7 @@
 import io
 import os
 import struct
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -98,8 +99,11 @@ class Wandb(Log):
 
     def problem(self) -> str | None:
         """Return that wandb is missing, if it is."""
-        for key, value in {"WANDB_ERROR_REPORTING": "false", "WANDB_SILENT": "true"}.items():
-            os.environ.setdefault(key, value)  # read when it is imported
+        if "wandb" not in sys.modules:  # which reads these when it is imported
+            os.environ.pop(
+                "WANDB_SERVICE", None
+            )  # of a parent: it would keep the run open if this process is killed
+            os.environ |= {"WANDB_ERROR_REPORTING": "false", "WANDB_SILENT": "true"}
         try:
             import wandb  # noqa: F401
         except ImportError as error:

@@ -1,6 +1,5 @@
 """One run with every log that is installed, killed and gone on with."""
 
-import warnings
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -27,9 +26,7 @@ def killed_run(warm: Warm, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that was killed once it had logged step 60, and went on from step 45."""
     folder = tmp_path_factory.mktemp("killed")
     if "mlflow" in LOGS:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "The ``noload`` loader strategy")  # MLflow's use of SQLAlchemy 2.1
-            make_store(folder / "outputs/mlflow.db", folder / "unfinished")
+        make_store(folder / "outputs/mlflow.db", folder / "unfinished")
         assert not (folder / "unfinished").exists()
     killed_after(warm, folder, 60, *WORDS)
     code, out, err = warm.finish(folder, *WORDS)

@@ -13,7 +13,6 @@ from tests.loggers.logged import RUN, log_of, logged_run
 
 pytest.importorskip("mlflow", reason="needs MLflow: pip install 'ganctl[mlflow]'")
 pytest.importorskip("alembic", reason="needs alembic: pip install 'ganctl[mlflow]'")
-pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy")  # MLflow's use of SQLAlchemy 2.1
 
 
 def client(outputs: Path) -> Any:

@@ -1,7 +1,10 @@
 """W&B offline, read back from the files that it wrote."""
 
+import importlib.machinery
 import json
+import os
 import re
+import sys
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -11,8 +14,10 @@ import pytest
 
 from ganctl.loggers.parts.replica import run_id
 from ganctl.loggers.wandb import records, rows_written
+from tests.loggers.logged import log_of
 
 pytest.importorskip("wandb", reason="needs wandb: pip install 'ganctl[wandb]'")
+HERE = {"mode": "offline", "project": "tests", "entity": None, "machine": False}
 
 
 def files(run: Path) -> list[Path]:
@@ -31,13 +36,14 @@ def rows(run: Path) -> list[dict[str, Any]]:
     return [{key: json.loads(value) for key, value in row.items()} for row in told]
 
 
-def of_wandb() -> list[bytes]:
-    """Return the command lines of W&B's processes; one that has ended has none."""
+def orphans() -> list[list[str]]:
+    """Return the words of W&B's processes that live on without the one that started them."""
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         with suppress(OSError):
-            found.append(path.read_bytes())
-    return [line for line in found if b"wandb-core" in line]
+            found.append(path.read_text(errors="replace").split("\0"))
+    of_wandb = [words for words in found if words[0].endswith("wandb-core")]
+    return [words for words in of_wandb if not Path("/proc", words[words.index("--pid") + 1]).exists()]
 
 
 def test_after_a_kill_no_step_is_there_twice_and_none_is_missing(killed_run: Path) -> None:
@@ -84,7 +90,7 @@ def test_nothing_of_the_machine_is_told_and_no_process_stays(killed_run: Path) -
     assert of_kind(killed_run, "output_raw") == []
     assert {each.host for each in of_kind(killed_run, "run")} == {""}
     deadline = time.monotonic() + 20
-    while (left := of_wandb()) and time.monotonic() < deadline:
+    while (left := orphans()) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert left == []
 
@@ -101,6 +107,18 @@ def test_a_file_that_is_cut_off_or_of_a_stranger_is_read_to_where_it_is_whole(
     path.write_bytes(content[:7] + b"\xff" * 40_000)
     assert list(records(path)) == []
     assert rows_written(tmp_path, run_id(tmp_path)) == 0
+
+
+def test_the_service_of_a_parent_process_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    for key in ("WANDB_SERVICE", "WANDB_ERROR_REPORTING", "WANDB_SILENT"):
+        monkeypatch.setenv(key, "of a parent")
+    monkeypatch.delitem(sys.modules, "wandb")
+    monkeypatch.setattr(importlib.machinery.PathFinder, "find_spec", lambda *asked: None)
+    told = log_of("wandb", **HERE).problem()
+    assert told is not None
+    assert told.startswith("logs.wandb: needs wandb (No module named 'wandb'); pip install 'ganctl[wandb]', or")
+    assert "WANDB_SERVICE" not in os.environ
+    assert os.environ["WANDB_ERROR_REPORTING"] == "false"
 
 
 def test_the_name_of_a_run_elsewhere_is_kept_and_one_of_a_stranger_replaced(tmp_path: Path) -> None:
