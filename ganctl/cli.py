@@ -156,7 +156,7 @@ ganctl train -m seed=1,2,3        runs once for each value
 ganctl train --config-dir DIR     adds your own configs/ folder
 Every key is explained in the YAML files of configs/ and in docs/configuration.md."""
 RESUME = """\
-Keys that leave the run's numbers alone may be given: train.steps, logging.*, sample.*, checkpoint.*,
+Keys that leave the run's numbers alone may be given: train.steps, logging.*, logs=[…], sample.*, checkpoint.*,
 evaluate.*, metric.*, features.*, device.*, where its data is, and plugins=[…], which no saved config names."""
 DATA = """\
 ganctl data prepare path=…   decodes them into the cache, which training does too at its first start

@@ -18,6 +18,7 @@ from ganctl.auxiliary import AUXILIARIES, Auxiliary
 from ganctl.command_line.jobs import Typed
 from ganctl.data.sources import SOURCES, Source
 from ganctl.game.round import PlayerName
+from ganctl.loggers import LOGGERS, Log
 from ganctl.losses import LOSSES, Loss
 from ganctl.metrics import EXTRACTORS, METRICS, FeatureExtractor, Metric
 from ganctl.migrations import as_first_named, completed, without_effect
@@ -169,6 +170,7 @@ class TrainConfig(Spec):
     evaluate: EvaluateConfig
     metric: dict[str, SerializeAsAny[Metric]]
     features: SerializeAsAny[FeatureExtractor] | None
+    logs: dict[str, SerializeAsAny[Log]]
 
     def saved(self) -> dict[str, Any]:
         """Return the config as plain data for files: all but the plugins, which no file may name."""
@@ -179,7 +181,7 @@ class TrainConfig(Spec):
         place = {f"data.{key}" for key in self.data.placement}
         length = set() if any(each.ends_with_the_run for _, each in self.schedule) else {"train.steps"}
         ending = {f"train.{key}" for key in ("on_divergence", "max_rollbacks", "patience", "max_time")}
-        seen = {"logging", "sample", "checkpoint", "evaluate", "metric", "features"}
+        seen = {"logging", "logs", "sample", "checkpoint", "evaluate", "metric", "features"}
         return frozenset({"name", "device"} | seen | place | length | ending)
 
     def may_change(self, key: str) -> bool:
@@ -230,7 +232,7 @@ def train_config(values: Mapping[str, Any]) -> TrainConfig:
 
 
 ONE_OF: tuple[Family[Any], ...] = (SOURCES, MODELS, LOSSES, OPTIMIZERS)
-SEVERAL_OF: tuple[Family[Any], ...] = (PENALTIES, AUXILIARIES, AUGMENTS, METRICS)
+SEVERAL_OF: tuple[Family[Any], ...] = (PENALTIES, AUXILIARIES, AUGMENTS, METRICS, LOGGERS)
 
 
 @lru_cache(maxsize=1)

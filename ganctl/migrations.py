@@ -67,6 +67,7 @@ ADDED = (
     Added("init_from", None),
     Added("init_which", "newest"),
     Added("init_digest", None),
+    Added("logs", {name: {"name": name} for name in ("jsonl", "tensorboard")}),
 )
 """Every added key; only the groups `schedule` and `model.discriminator` may be missing altogether."""
 

@@ -48,6 +48,31 @@ def _names_of_terms_that_are_taken(config: TrainConfig) -> str | None:
 
 
 @_refuse
+def _logs_without_the_one_that_is_read(config: TrainConfig) -> str | None:
+    if any(log.vital for log in config.logs.values()):
+        return None
+    taken = ",".join(["jsonl", *config.logs])
+    return f"logs: jsonl is missing, and resuming, list, show and compare read its file; take logs=[{taken}]"
+
+
+@_refuse
+def _logs_to_one_place(config: TrainConfig) -> str | None:
+    names = [log.name for log in config.logs.values()]
+    twice = next(
+        ((key, name) for key, name in zip(config.logs, names, strict=True) if names.count(name) > 1), None
+    )
+    if twice is None:
+        return None
+    return f"logs.{twice[0]}: another {twice[1]} would write to the same place; leave one of them out"
+
+
+@_refuse
+def _logs_that_cannot_be_opened(config: TrainConfig) -> str | None:
+    found = (log.problem() for log in config.logs.values())
+    return next((problem for problem in found if problem is not None), None)
+
+
+@_refuse
 def _wasserstein_without_lipschitz(config: TrainConfig) -> str | None:
     bounded = config.model.lipschitz or any(penalty.lipschitz for penalty in config.penalty.values())
     if not config.loss.critic or bounded:

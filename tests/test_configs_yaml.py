@@ -13,6 +13,7 @@ from ganctl.cli import COMMANDS
 from ganctl.command_line.explain import config_folder
 from ganctl.config import DeviceConfig
 from ganctl.data.sources import SOURCES
+from ganctl.loggers import LOGGERS
 from ganctl.losses import LOSSES
 from ganctl.metrics import EXTRACTORS, METRICS
 from ganctl.models import MODELS
@@ -25,12 +26,23 @@ FOLDER = config_folder()
 FILES = {str(path.relative_to(FOLDER)): path for path in sorted(FOLDER.rglob("*.yaml"))}
 FAMILIES: dict[str, Family[Component]] = {
     family.key: family
-    for family in (SOURCES, MODELS, LOSSES, PENALTIES, AUXILIARIES, AUGMENTS, OPTIMIZERS, METRICS, EXTRACTORS)
+    for family in (
+        SOURCES,
+        MODELS,
+        LOSSES,
+        PENALTIES,
+        AUXILIARIES,
+        AUGMENTS,
+        OPTIMIZERS,
+        METRICS,
+        EXTRACTORS,
+        LOGGERS,
+    )
 }
 FOLDERS = {"features": "metric/features"}
 """Where a family's files lie if not in the folder of its key."""
 
-SEVERAL = ("penalty", "auxiliary", "augment", "metric")
+SEVERAL = ("penalty", "auxiliary", "augment", "metric", "logs")
 """Groups of which several options may be chosen."""
 
 WHOLE = [

@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "images": {"errors", "runtime"},
     "samples": {"errors", "images"},
     "terms": {"registry", "round"},
-    "loggers": {"runtime"},
+    "loggers": {"registry", "runtime"},
     **dict.fromkeys(FAMILIES, FOUNDATION),
     # Mixtures know their modes and sources their labels; the classifier is made of the models' layers.
     "metrics": {"data", "models"} | FOUNDATION,
@@ -32,12 +32,13 @@ MAY_IMPORT = {
     "plugins": {"errors"},
     "validation": {"command_line", "errors", "migrations", "registry"},
     "migrations": set(),
-    "config": {"augment", "command_line", "errors", "metrics", "registry", "round", "validation", "migrations"}
+    "config": {"augment", "command_line", "errors", "loggers", "metrics", "registry", "round", "validation"}
+    | {"migrations"}
     | FAMILIES,
     "rules": {"auxiliary", "config", "errors", "penalties"},
     "game": {"config", "images", "metrics", "runs"} | FOUNDATION | FAMILIES,
     "checkpoints": {"config", "game", "plugins", "rules"} | FOUNDATION | FAMILIES,
-    "folders": {"checkpoints", "command_line", "config", "loggers", "migrations", "plugins"} | FOUNDATION,
+    "folders": {"checkpoints", "command_line", "config", "migrations", "plugins"} | FOUNDATION,
     "runs": {"checkpoints", "config", "folders", "game", "images", "loggers", "metrics", "plugins", "rules"}
     | FOUNDATION
     | FAMILIES,
@@ -225,7 +226,7 @@ def test_only_plugins_and_the_packages_own_modules_are_imported_by_name() -> Non
         if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_members")
     ]
     assert {call for _, call in calls} == {"import_members(__name__)"}
-    packages = ("augment", "auxiliary", "data/sources", "metrics", "metrics/features", "models")
+    packages = ("augment", "auxiliary", "data/sources", "loggers", "metrics", "metrics/features", "models")
     assert {file for file, _ in calls} == {f"{package}/__init__.py" for package in packages}
 
 

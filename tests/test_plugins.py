@@ -174,6 +174,7 @@ USED = {
     "my_optimizer": ["optimizer=nadam"],
     "my_data": ["data=moons"],
     "my_metric": ["metric=[mean_distance]", "metric/features=raw", "evaluate.every=2", "evaluate.num=8"],
+    "my_log": ["logs=[jsonl,losses]"],
     "my_features": ["metric=[fid]", "metric/features=outline", "evaluate.every=2", "evaluate.num=8"],
 }
 FAMILIES = [*ONE_OF, *SEVERAL_OF, EXTRACTORS]

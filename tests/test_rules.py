@@ -21,6 +21,23 @@ INFO = ["model.continuous_codes=2", "auxiliary=[code_loss]"]
 TWICE = ["r1", "r2", "gradient_penalty", "dragan"]
 """Penalties on the discriminator's gradient."""
 CASES: dict[str, tuple[list[str], list[str], str]] = {
+    "_logs_without_the_one_that_is_read": (
+        ["logs=[tensorboard]"],
+        ["logs=[jsonl]"],
+        "logs: jsonl is missing, and resuming, list, show and compare read its file; take "
+        "logs=[jsonl,tensorboard]",
+    ),
+    "_logs_to_one_place": (
+        ["+logs.again={name: tensorboard}"],
+        ["logs=[jsonl,csv]"],
+        "logs.tensorboard: another tensorboard would write to the same place; leave one of them out",
+    ),
+    "_logs_that_cannot_be_opened": (
+        ["logs=[jsonl,mlflow]", "logs.mlflow.uri='https://me:word@host'"],
+        ["logs=[jsonl,mlflow]", "logs.mlflow.uri='https://host'"],
+        "logs.mlflow.uri: holds a user's name or password, which config.yaml and checkpoints would keep; set "
+        "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or the whole address as MLFLOW_TRACKING_URI",
+    ),
     "_names_of_terms_that_are_taken": (
         ["+penalty.adversarial={name: r1, weight: 1.0, every: 1}"],
         ["+penalty.mine={name: r1, weight: 1.0, every: 1}"],

@@ -1,5 +1,9 @@
 """ganctl resume: go on with a run from its own saved config."""
 
+from collections.abc import Mapping
+from typing import Any
+
+from ganctl.command_line import compose
 from ganctl.command_line.jobs import Job, Typed
 from ganctl.config import TrainConfig, flatten, train_config
 from ganctl.errors import CheckpointError, ConfigError, nearest
@@ -25,10 +29,15 @@ def run(overrides: Typed, job: Job, signals: Signals) -> None:
         raise ConfigError(f"{path}: a run goes on from its newest checkpoint, not from any; `ganctl resume {own}`")
     folder = RunFolder(place)
     saved = folder.own.model_copy(update={"plugins": overrides.get("plugins", [])})
-    changed = {
-        "device.name" if key == "device" else key: value for key, value in overrides.items() if key != "plugins"
-    }
     values = saved.model_dump(mode="json")
+    if "logs" in overrides:
+        values["logs"] = _chosen_logs(overrides["logs"], values["logs"])
+        saved = train_config(values)
+    changed = {
+        "device.name" if key == "device" else key: value
+        for key, value in overrides.items()
+        if key not in ("plugins", "logs")
+    }
     for key, value in changed.items():
         _refuse(key, saved)
         *groups, last = key.split(".")
@@ -44,6 +53,18 @@ def run(overrides: Typed, job: Job, signals: Signals) -> None:
         if key.partition(".")[0] in values and not saved.may_change(key):
             raise CheckpointError(f"{folder.config}: {error}") from error
         raise
+
+
+def _chosen_logs(names: Any, saved: Mapping[str, Any]) -> dict[str, Any]:
+    """Return logs by their names, those that a run has with its own options, others as `ganctl train` has them.
+
+    Raises `ConfigError` for anything but a list of names, or a name that no log has.
+    """
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ConfigError(f"logs: must be a list such as [jsonl,tensorboard], not {names!r}")
+    (job,) = compose.jobs("train", [f"logs=[{','.join(name for name in names if name not in saved)}]"])
+    known = {**job.values()["logs"], **saved}
+    return {name: known[name] for name in names}
 
 
 def _refuse(key: str, saved: TrainConfig) -> None:

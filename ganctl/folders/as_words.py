@@ -22,7 +22,7 @@ ONE_OF = {
 }
 """The groups of which a run has one option, and their keys in its config."""
 
-SEVERAL_OF = ("penalty", "auxiliary", "augment", "metric")
+SEVERAL_OF = ("penalty", "auxiliary", "augment", "metric", "logs")
 OF_ITS_OWN = ("name", "init_digest", "plugins")
 """Keys that another run does not take over."""
 

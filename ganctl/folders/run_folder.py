@@ -26,7 +26,9 @@ from ganctl.runtime.bounded import read_text
 from ganctl.runtime.console import say, shell_word
 from ganctl.runtime.disk import intended, make_folder, write_whole
 
-TRAINED = re.compile(r"run\.json|config\.yaml|step-\d{8,}\.(safetensors|png)|best\.safetensors")
+TRAINED = re.compile(
+    r"run\.(json|id)|config\.yaml|metrics\.csv|mlflow\.db|step-\d{8,}\.(safetensors|png)|best\.safetensors"
+)
 """The files that only the process which trains writes; what it left unfinished, the next one removes."""
 
 LONGEST_STATUS = 1 << 20

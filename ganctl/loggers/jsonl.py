@@ -2,17 +2,15 @@
 
 import json
 import math
-import mmap
 from collections.abc import Mapping
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
-from ganctl.loggers.logger import Logger
+from ganctl.loggers.logger import JSONL, LOGGERS, Log, LoggedRun, Logger
+from ganctl.loggers.parts.log_file import LogFile, to_last_line
 
 
-class JsonLines(Logger):
+class JsonLines(LogFile):
     """Logs numbers as JSON, null where they are not finite."""
-
-    file, kept_as = "metrics.jsonl", "metrics.earlier-{}.jsonl"
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
         """Write one line."""
@@ -21,7 +19,20 @@ class JsonLines(Logger):
 
     def intact(self, file: BinaryIO, length: int) -> int:
         """Return the length up to the last line break."""
-        if length == 0:
-            return 0
-        with mmap.mmap(file.fileno(), length, access=mmap.ACCESS_READ) as content:
-            return content.rfind(b"\n") + 1
+        return to_last_line(file, length)
+
+
+@LOGGERS.register
+class Jsonl(Log):
+    """metrics.jsonl, which resuming, `ganctl list`, `show` and `compare`, and every other log read."""
+
+    name: Literal["jsonl"]
+
+    vital = True
+    file, kept_as = JSONL, "metrics.earlier-{}.jsonl"
+
+    def open(self, run: LoggedRun) -> Logger:
+        """Return the file, which cannot be behind itself."""
+        log = JsonLines(run.folder / self.file, run.marks.get(self.file))
+        log.behind = False
+        return log

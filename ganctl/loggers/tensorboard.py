@@ -1,75 +1,22 @@
-"""TensorBoard's event file: numbers, images, the config and its hyperparameters."""
+"""TensorBoard's event file."""
 
-import struct
-import time
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Literal
 
-import yaml
-from tensorboard.compat.proto.event_pb2 import Event
-from tensorboard.compat.proto.summary_pb2 import Summary
-from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import masked_crc32c
-from tensorboard.summary.writer.record_writer import RecordWriter
-from torch.utils.tensorboard.summary import hparams, text
-
-from ganctl.loggers.logger import Logger
+from ganctl.loggers.logger import LOGGERS, Log, LoggedRun, Logger
 
 EVENTS = "events.out.tfevents.0.ganctl"
-RECORD_HEAD, RECORD_FRAME = struct.Struct("<QI"), 16
-"""A record of an event file: the length of its content and a checksum of that, then the content and a checksum."""
 
 
-class TensorBoard(Logger):
-    """Logs what `tensorboard --logdir outputs` shows. Event files of others stay."""
+@LOGGERS.register
+class TensorBoard(Log):
+    """What `tensorboard --logdir outputs` shows: numbers, images, the config and its hyperparameters."""
+
+    name: Literal["tensorboard"]
 
     file, kept_as = EVENTS, "events.earlier-{}"
 
-    def __init__(self, folder: Path, lengths: Mapping[str, int]) -> None:
-        for path in folder.glob("events.out.tfevents.*"):
-            if path.name in lengths and path.name != EVENTS:  # of earlier versions
-                self._cut(path, lengths[path.name])
-        super().__init__(folder, lengths)
-        self._records = RecordWriter(self)
-        if (folder / EVENTS).stat().st_size == 0:
-            self._record(file_version="brain.Event:2")
+    def open(self, run: LoggedRun) -> Logger:
+        """Return the event file; TensorBoard's modules are imported here, where they are needed."""
+        from ganctl.loggers.parts.event_file import EventFile
 
-    def config(self, config: Mapping[str, Any], identity: Mapping[str, Any], ordering: Sequence[str]) -> None:
-        """Write the config as text, and hyperparameters: the keys of `identity`, and tags to sort runs by.
-
-        A null has no column: among numbers, a text cannot be sorted.
-        """
-        lines = yaml.safe_dump(dict(config), sort_keys=False).splitlines()
-        plain = {
-            key: value if isinstance(value, int | float | str | bool) else str(value)
-            for key, value in identity.items()
-            if value is not None
-        }
-        written = text("config", "".join(f"    {line}\n" for line in lines))
-        for summary in (written, *hparams(plain, dict.fromkeys(ordering, 0))):
-            self._record(step=0, summary=summary)
-
-    def scalars(self, step: int, values: Mapping[str, float]) -> None:
-        """Write numbers as scalars."""
-        found = [Summary.Value(tag=key, simple_value=value) for key, value in values.items()]
-        self._record(step=step, summary=Summary(value=found))
-
-    def image(self, step: int, png: bytes, size: tuple[int, int]) -> None:
-        """Write an image."""
-        height, width = size
-        image = Summary.Image(height=height, width=width, colorspace=3, encoded_image_string=png)
-        self._record(step=step, summary=Summary(value=[Summary.Value(tag="samples", image=image)]))
-
-    def _record(self, **fields: Any) -> None:
-        self._records.write(Event(wall_time=time.time(), **fields).SerializeToString())
-
-    def intact(self, file: BinaryIO, length: int) -> int:
-        """Return the length up to the last record that is there to its end; none of their content is read."""
-        end = 0
-        while end + RECORD_FRAME <= length:
-            file.seek(end)
-            (size, digest) = RECORD_HEAD.unpack(file.read(RECORD_HEAD.size))
-            if digest != masked_crc32c(struct.pack("<Q", size)) or end + RECORD_FRAME + size > length:
-                break
-            end += RECORD_FRAME + size
-        return end
+        return EventFile(run.folder / self.file, run.marks)

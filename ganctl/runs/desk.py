@@ -2,22 +2,22 @@
 
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 import numpy as np
 from torch import Tensor
 
 from ganctl.checkpoints import file as checkpoint
-from ganctl.checkpoints.file import Header
+from ganctl.checkpoints.file import Header, read_header
 from ganctl.config import TrainConfig
-from ganctl.errors import WriteError
+from ganctl.errors import CheckpointError, WriteError
 from ganctl.folders.run_folder import RunFolder
 from ganctl.game.scalars import SIGNS
 from ganctl.images.png import encoded
 from ganctl.images.terminal import show
-from ganctl.loggers.logger import Logger
-from ganctl.loggers.table import LOGGERS
+from ganctl.loggers import LoggedRun, Logger
+from ganctl.loggers.parts.guarded import open_log
 from ganctl.runtime.console import recorded, say
 from ganctl.runtime.disk import sync, write_whole
 from ganctl.runtime.ranks import Ranks
@@ -62,9 +62,9 @@ class Desk:
         while any(folder.glob(f"*.earlier-{number}*")):
             number += 1
         kept = []
-        for logger in LOGGERS:
-            path, aside = folder / logger.file, folder / logger.kept_as.format(number)
-            if path.exists():
+        for log in self.config.logs.values():
+            path, aside = folder / log.file, folder / log.kept_as.format(number)
+            if log.file and path.exists():
                 shutil.copyfile(path, aside)
                 sync(aside)
                 kept.append(aside.name)
@@ -76,23 +76,32 @@ class Desk:
         if not self._ranks.first:
             return
         self.folder.check_held()
-        self.close_logs()
-        config = self.config
+        self.close_logs("stopped")
+        config, path = self.config, self.folder.path
+        ordering = ["loss/generator", "loss/discriminator", *SIGNS]
+        if config.evaluate.every:
+            ordering += [f"evaluate/{key}/{metric.value}" for key, metric in config.metric.items()]
+        marks, step = (header.logs, header.step) if header is not None else ({}, 0)
+        run = LoggedRun(path, marks, step, config.saved(), config.identity(), ordering)
         try:
-            self._loggers = [logger(self.folder.path, header.logs if header else {}) for logger in LOGGERS]
-            if header is None:
-                ordering = ["loss/generator", "loss/discriminator", *SIGNS]
-                if config.evaluate.every:
-                    ordering += [f"evaluate/{key}/{metric.value}" for key, metric in config.metric.items()]
-                for logger in self._loggers:
-                    logger.config(config.saved(), config.identity(), ordering)
+            for key, log in config.logs.items():
+                self._loggers.append(open_log(key, log, run))
+            for logger in self._loggers:
+                if logger.behind:
+                    logger.begin(run)
         except OSError as error:
-            raise WriteError.of(self.folder.path, error.errno) from error
+            self.close_logs("failed")
+            raise WriteError.of(path, error.errno) from error
+        with suppress(CheckpointError):
+            if header is not None:
+                self._log_best(read_header(self.folder.checkpoints.best).header)
 
-    def close_logs(self) -> None:
-        """Finish the log files."""
-        for logger in self._loggers:
-            logger.close()
+    def close_logs(self, status: str) -> None:
+        """Finish the logs of a run that ends, or is opened again, with a status of run.json."""
+        with ExitStack() as ending:  # which ends all, even if one cannot be written
+            for logger in self._loggers:
+                ending.callback(logger.close, status)
+            self._loggers = []
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
         """Log numbers of a step."""
@@ -102,7 +111,7 @@ class Desk:
 
     def lengths(self) -> dict[str, int]:
         """Return the byte lengths of the log files, after everything logged so far has reached the disk."""
-        return {logger.file: logger.length() for logger in self._loggers}
+        return {file: length for logger in self._loggers for file, length in logger.mark().items()}
 
     def image(self, step: int, pixels: np.ndarray) -> None:
         """Write and log an image of samples, uint8 [height, width, channels]."""
@@ -125,9 +134,16 @@ class Desk:
             stored = self.folder.checkpoints
             if header.score is not None:
                 checkpoint.write(stored.best, header, tensors)
+                self._log_best(header)
             else:
                 checkpoint.write(stored.path_of(header.step), header, tensors)
                 stored.prune(self.config.checkpoint, header.step)
+
+    def _log_best(self, header: Header) -> None:
+        if header.score is not None:
+            name = header.score.by.partition(" ")[0].replace(".", "/")
+            for logger in self._loggers:
+                logger.best(header.step, name, header.score.value)
 
     def status(self, status: dict[str, Any]) -> None:
         """Replace run.json."""

@@ -92,7 +92,7 @@ class Runner:
             raise WriteError(f"{error}; {self.saving.last()}, from which the same command goes on") from error
         finally:
             self.signals.deferred = False
-            for last_act in (self.desk.close_logs, lambda: self._write_status(status)):
+            for last_act in (lambda: self.desk.close_logs(status), lambda: self._write_status(status)):
                 with suppress(OSError, MovedError):  # what matters is saved, and the error has been reported
                     last_act()
         spent = clock(sum(self.stopwatch.seconds().values()))

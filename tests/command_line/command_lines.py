@@ -15,6 +15,7 @@ from ganctl.commands.sample import SampleCommand
 from ganctl.config import DeviceConfig, TrainConfig
 from ganctl.data.sources import SOURCES
 from ganctl.data.sources.image_folder import Folder
+from ganctl.loggers import LOGGERS
 from ganctl.losses import LOSSES
 from ganctl.metrics import EXTRACTORS, METRICS
 from ganctl.models import MODELS
@@ -25,7 +26,7 @@ from ganctl.registry import Family, Spec
 Words = SearchStrategy[list[str]]
 
 SINGLE: tuple[Family[Any], ...] = (SOURCES, MODELS, LOSSES, OPTIMIZERS)
-SEVERAL: tuple[Family[Any], ...] = (PENALTIES, AUXILIARIES, AUGMENTS, METRICS)
+SEVERAL: tuple[Family[Any], ...] = (PENALTIES, AUXILIARIES, AUGMENTS, METRICS, LOGGERS)
 GROUPS = [family.key for family in (*SINGLE, *SEVERAL)] + ["device", "experiment"]
 OPTIONS = {
     group: sorted(path.stem for path in (explain.config_folder() / group).glob("*.yaml")) for group in GROUPS

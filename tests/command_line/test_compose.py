@@ -14,7 +14,7 @@ from ganctl.command_line import compose, explain
 from ganctl.command_line.jobs import Job, Typed
 from ganctl.command_line.sweeping import GROUPS
 from ganctl.commands.sample import SampleCommand
-from ganctl.config import train_config
+from ganctl.config import SEVERAL_OF, train_config
 from ganctl.errors import CheckpointError, ConfigError, DataError, Stopped
 from ganctl.optim import OPTIMIZERS
 from ganctl.runtime.signals import Signals
@@ -22,6 +22,7 @@ from ganctl.validation import validate
 from tests.composed import composed
 from tests.conftest import TINY, Cli, Outcome, contents
 
+SEVERAL = {family.key for family in SEVERAL_OF}
 OPTIONS = sorted(
     f"{path.parent.name}={path.stem}"
     for path in explain.config_folder().glob("*/*.yaml")
@@ -70,11 +71,11 @@ def test_a_command_is_a_row_of_the_table_and_a_file_of_its_keys() -> None:
 @pytest.mark.parametrize("option", OPTIONS)
 def test_every_option_of_every_group_composes_and_validates(option: str) -> None:
     group, _, name = option.partition("=")
-    chosen = f"{group}=[{name}]" if group in ("penalty", "auxiliary", "augment") else option
+    chosen = f"{group}=[{name}]" if group in SEVERAL else option
     values = composed(chosen, *NEEDED.get(option, []))
     config = train_config(values)
     assert config.saved() == {key: value for key, value in values.items() if key != "plugins"}
-    if group in ("penalty", "auxiliary", "augment"):
+    if group in SEVERAL:
         assert list(getattr(config, group)) == [name]
     elif group == "experiment":
         assert (config.identity() != train_config(composed()).identity()) == (name != "auto")

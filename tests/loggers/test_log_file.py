@@ -6,26 +6,27 @@ from pathlib import Path
 
 import pytest
 
-from ganctl.loggers.table import LOGGERS
-from ganctl.loggers.tensorboard import EVENTS, RECORD_FRAME
+from ganctl.loggers.parts.event_file import RECORD_FRAME
+from ganctl.loggers.tensorboard import EVENTS
+from tests.loggers.logged import log_of, logged_run
 
 LARGE = 1 << 28
+CONTINUED = ("jsonl", "tensorboard")
 
 
 def written(folder: Path, steps: int) -> dict[str, int]:
-    folder.mkdir(exist_ok=True)
     lengths: dict[str, int] = {}
-    for logger in [each(folder, {}) for each in LOGGERS]:
+    for log in [log_of(name).open(logged_run(folder)) for name in CONTINUED]:
         for step in range(steps):
-            logger.scalars(step, {"loss": 1.0})
-        lengths[logger.file] = logger.length()
-        logger.close()
+            log.scalars(step, {"loss": 1.0})
+        lengths |= log.mark()
+        log.close("complete")
     return lengths
 
 
 def resume(folder: Path, lengths: dict[str, int]) -> None:
-    for logger in [each(folder, lengths) for each in LOGGERS]:
-        logger.close()
+    for name in CONTINUED:
+        log_of(name).open(logged_run(folder, lengths)).close("complete")
 
 
 @pytest.mark.parametrize("name", ["metrics.jsonl", EVENTS])

@@ -29,7 +29,7 @@ def all_of_it(folder: Path, rank: int) -> None:
         say("done")
         for _ in track([1], 1, "work"):
             pass
-        desk.close_logs()
+        desk.close_logs("complete")
 
 
 def test_the_desk_of_the_first_rank_writes_and_prints(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
