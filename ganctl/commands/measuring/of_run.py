@@ -16,6 +16,8 @@ from ganctl.commands.words.real_data import data_of
 from ganctl.config import TrainConfig
 from ganctl.data.store import Store
 from ganctl.errors import CheckpointError, ConfigError, DataError
+from ganctl.folders.find import find_run
+from ganctl.folders.records import is_run
 from ganctl.metrics import Baseline, Numbers
 from ganctl.runs.evaluation import Evaluation, Side
 from ganctl.runs.generator import NONE_INTACT, TrainedGenerator, checkpoints_of, open_each, open_generator
@@ -44,6 +46,11 @@ def opened(command: EvaluateCommand, typed: Mapping[str, str]) -> tuple[Path, It
     Raises `CheckpointError` if there is no intact checkpoint, `DataError` if the data is not there, `ConfigError`
     for keys that do not go together; the results raise it for metrics that have no meaning here.
     """
+    if (path := find_run(command.ckpt)).is_dir() and not is_run(path):
+        raise CheckpointError(
+            f"{command.ckpt}: no run folder (it has no config.yaml); images that are there are measured by "
+            f"`ganctl evaluate samples={command.ckpt} reference=…`"
+        )
     generators = _generators(command)
     first = next(generators, None)
     if first is None:

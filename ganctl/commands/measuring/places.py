@@ -179,18 +179,20 @@ def require_alike(samples: Side, reference: Side) -> None:
     told = f"samples: hold {ours.describe()}, and the reference {theirs.describe()}"
     if ours.kind is not theirs.kind or len(ours.shape) != 3:
         raise DataError(f"{told}; only samples of one shape can be compared")
-    words = [
-        f"{key}={_common(key, samples, reference)}"
-        for key in ("resolution", "channels")
-        if _extent(samples, key) != _extent(reference, key)
-    ]
-    raise DataError(f"{told}; read both alike: {' '.join(words)} (images in a file of numpy stay as they are)")
+    keys = [key for key in ("resolution", "channels") if _extent(samples, key) != _extent(reference, key)]
+    words = [_common(key, samples, reference) for key in keys]
+    advice = f"read both alike by {' '.join(words)}" if all(words) else "save both in one shape"
+    raise DataError(f"{told}; {advice}")
 
 
-def _common(key: str, *sides: Side) -> int:
-    """Return the value of a key that suits both sides: that of the one without such a key, or the smaller one."""
+def _common(key: str, *sides: Side) -> str:
+    """Return the word that brings both sides to one value of a key; empty where none does.
+
+    The value is that of the side that has no such key, or else the smaller one.
+    """
     fixed = [side for side in sides if key not in type(side.source).model_fields]
-    return min(min(_extent(side, key)) for side in fixed or sides)
+    value = min(min(_extent(side, key)) for side in fixed or sides)
+    return "" if len(fixed) == len(sides) else f"{key}={value}"
 
 
 def _extent(side: Side, key: str) -> tuple[int, ...]:

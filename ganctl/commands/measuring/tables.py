@@ -42,7 +42,7 @@ def _introduce(result: Result, checkpoints: str) -> None:
     accuracy = features["accuracy"]
     told = "" if accuracy is None else f", which tells {accuracy:.1%} of held-out images right"
     if "samples" in result:
-        what = f"{result['samples']['measured']:,} of {_named(result['samples'])}"
+        what = f"{result['samples']['measured']:,} samples of {_named(result['samples'])}"
     else:
         what = checkpoints or f"step {result['step']:,}"
         what += f": {result['asked']['num']:,} samples a seed"
@@ -69,6 +69,8 @@ def _show_checkpoints(results: Sequence[Result]) -> None:
         table.add_section()
         table.add_row("real vs real", *("" if value is None else f"{value:.4g}" for value in lowest))
     console().print(table)
+    if "per_class" in results[0]:
+        say("the numbers of each class are in the file alone")
 
 
 def _numbers(result: Result) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
