@@ -90,17 +90,20 @@ def test_other_images_are_read_in_the_shape_of_the_runs(digits: Path, cli: Cli) 
     outcome = cli(*RAW, "reference=cats")
     assert (outcome.code, outcome.err) == (0, "")
     assert "step 4: 20 samples a seed against 9 of cats, by raw" in outcome.out
-    assert "reference: has other classes than the run, which is asked for all of its own equally often" in outcome.out
+    assert "reference: has other classes than the run, which is asked for all of its own equally" in outcome.out
     (result,) = written()
     assert result["reference"] | {"fingerprint": ""} == {
-        "data": "folder", "path": "cats", "split": "all",
-        "fingerprint": "", "count": 9,
+        "data": "folder",
+        "path": "cats",
+        "split": "all",
+        "fingerprint": "",
+        "count": 9,
     }
     assert (result["asked"]["reference"]["resolution"], result["asked"]["reference"]["channels"]) == (28, 1)
     for words, code, told in (
         (["per_class=true"], 2, "per_class: the reference has other classes than the run; set it to false"),
         (["metric=[cas]"], 3, "metric.cas: needs data of two classes or more, and this has none"),
-        (["resolution=16"], 3, "reference: holds 16×16 pixels in 1 channel, and this generator makes 28×28 pixels"),
+        (["resolution=16"], 3, "reference: holds 16×16 pixels in 1 channel, and this generator makes 28×28 pixel"),
         (["channels=3"], 3, "reference: holds 28×28 pixels in 3 channels, and this generator makes 28×28 pixels"),
     ):
         outcome = cli(*RAW, "reference=cats", *words)
@@ -181,7 +184,7 @@ def test_damaged_checkpoints_are_passed_over(digits: Path, cli: Cli) -> None:
     [
         (["data.split=valid"], 2, "data.split: must be 'train' or 'test', not 'valid'"),
         (["data.resolution=14"], 2, "data.resolution: cannot change, because a run is compared with the data"),
-        (["resolution=14"], 2, "resolution: is for images that are given by samples=… or reference=…; leave it out"),
+        (["resolution=14"], 2, "resolution: is for images that are given by samples=… or reference=…; leave it o"),
         (["which=every"], 2, "which: must be 'newest', 'best' or 'all', not 'every'"),
         (["reference=outputs/run"], 2, "reference: outputs/run is a trained generator, and no folder of images"),
         (["reference=ring"], 3, "reference: holds points of 2 dimensions, and this generator makes 28×28 pixels"),

@@ -127,8 +127,8 @@ def test_sizes_and_colours_are_brought_to_one(pictures: Path, cli: Cli) -> None:
     save("wide", numbers.integers(0, 256, (9, 10, 14, 3), np.uint8))
     save("deep", numbers.integers(0, 65536, (9, 8, 8), np.uint16))
     for samples, told in (
-        ("large", "samples: hold 16×16 pixels in 3 channels, and the reference 8×8 pixels in 1 channel; read both a"),
-        ("mixed", "samples: 9 images of 16×16 pixels, but mixed/050.png of 8×8; resolution=16 brings all to one si"),
+        ("large", "samples: hold 16×16 pixels in 3 channels, and the reference 8×8 pixels in 1 channel; read bot"),
+        ("mixed", "samples: 9 images of 16×16 pixels, but mixed/050.png of 8×8; resolution=16 brings all to one"),
         ("wide", "samples: images of 14×10 pixels are no squares; resolution=10 crops them to such"),
     ):
         outcome = cli(*RAW, f"samples={samples}", "reference=real.npy")
@@ -168,12 +168,12 @@ def test_what_was_measured_is_told_as_json_also_where_it_cannot_be_written(
 @pytest.mark.parametrize(
     ("words", "code", "told"),
     [
-        ([], 2, "ckpt: required, but not given; add ckpt=…, or samples=… and reference=… for images that are there"),
+        ([], 2, "ckpt: required, but not given; add ckpt=…, or samples=… and reference=… for images that are the"),
         (["samples=made"], 2, "reference: required with samples=…; name a folder, a .zip, .npz or .npy file, or"),
         (["samples=made", "reference=rael"], 3, "reference: rael does not exist (did you mean 'real'?)"),
         (["samples=made", "reference=mnsit"], 3, "reference: mnsit does not exist (did you mean 'mnist'?)"),
         (["samples=mad", "reference=real"], 3, "samples: mad does not exist (did you mean 'made'?)"),
-        (["samples=digits", "reference=real"], 2, "samples: digits is a data set of real images; name it by refer"),
+        (["samples=digits", "reference=real"], 2, "samples: digits is a data set of real images; name it by refe"),
         (["samples=empty", "reference=real"], 3, "samples: empty holds no images"),
         (["samples=one", "reference=real"], 3, "samples: one holds 1 image; a comparison takes 2 or more"),
         ([*BOTH, "seeds=0-2"], 2, "seeds: is for what a generator draws, and samples=made are there already"),
@@ -184,8 +184,8 @@ def test_what_was_measured_is_told_as_json_also_where_it_cannot_be_written(
         ([*BOTH, "channels=2"], 2, "channels: must be 1, 3 or 4, not 2"),
         ([*BOTH, "metric=[fid]"], 2, "metric.fid: 80 samples are too few for the covariance of 192 features"),
         ([*BOTH, "metric/features=classifier", "metric=[cas]", "data.subfolder=ant"], 3, "metric/features: class"),
-        (["samples=run", "reference=real"], 2, "samples: run is a trained generator, and no folder of images; mea"),
-        (["samples=made", "reference=outputs/run"], 2, "reference: outputs/run is a trained generator, and no fol"),
+        (["samples=run", "reference=real"], 2, "samples: run is a trained generator, and no folder of images; me"),
+        (["samples=made", "reference=outputs/run"], 2, "reference: outputs/run is a trained generator, and no fo"),
         ([*BOTH, "out=other.json"], 2, "out: other.json is there and holds no evaluations; choose another name"),
         ([*BOTH, "out=made.npy"], 2, "out: made.npy is there and holds no evaluations; choose another name"),
         ([*BOTH, "out=made.npy/e.json"], 2, "made.npy/e.json: cannot be written (Not a directory)"),

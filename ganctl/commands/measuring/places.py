@@ -92,7 +92,7 @@ def _refuse_run(word: str, place: Path, key: str) -> None:
         if place.suffix == ".safetensors" or (run.is_dir() and is_run(run)):
             raise ConfigError(
                 f"{key}: {word} is a trained generator, and no folder of images; measure it by `ganctl evaluate "
-                f"{word}`, or name a folder that `ganctl sample {word} images=true` wrote"
+                f"{word}`, or name what `ganctl sample {word} num=10000 out=samples.npz` wrote"
             )
 
 

@@ -1,5 +1,6 @@
 """What `ganctl evaluate` prints: one result in full, or a row for each checkpoint."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -59,8 +60,9 @@ def _named(side: Mapping[str, Any]) -> str:
 
 def _show_checkpoints(results: Sequence[Result]) -> None:
     table = Table("step")
+    names = Counter(name for _, name, _ in _numbers(results[0]))
     for metric, name, _ in _numbers(results[0]):
-        table.add_column(name if name == metric else f"{metric} {name}", justify="right")
+        table.add_column(name if names[name] == 1 else f"{metric} {name}", justify="right")
     for result in results:
         step = f"{result['step']:,}" + (" (best)" if result["checkpoint"].startswith("best") else "")
         table.add_row(step, *(_value(number) for _, _, number in _numbers(result)))
