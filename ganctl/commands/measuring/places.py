@@ -45,12 +45,17 @@ def with_reference(values: Typed, job: Job) -> Typed:
 
     Raises `DataError` for a place that is not there, `ConfigError` for two references.
     """
+    if "data.name" in values.typed:
+        raise ConfigError("data.name: chooses no data set; name it by reference=…")
     if values["reference"] is None:
         return values
     if "name" in values["data"]:
         raise ConfigError(f"reference: data={values['data']['name']} says what to compare with; leave one out")
+    words = _words(_text(values, "reference"), "reference")
+    if len(words) > 1 and "data.path" in values.typed:
+        raise ConfigError(f"data.path: reference={values['reference']} says where the images are; leave one out")
     assert job.compose is not None
-    return job.compose([*_words(_text(values, "reference"), "reference"), *job.words])
+    return job.compose([*words, *job.words])
 
 
 def samples_values(values: Typed, job: Job) -> dict[str, Any]:
@@ -76,6 +81,8 @@ def _text(values: Typed, key: str) -> str:
 
 def _words(word: str, key: str) -> list[str]:
     """Return the words that choose a data set by its name, or the images at a place."""
+    if not word:
+        raise ConfigError(f"{key}: names nothing; give a folder, a .zip, .npz or .npy file")
     name, place = word.removeprefix("data="), Path(os.path.expanduser(word))
     if name != word or (name in SOURCES and not place.exists()):
         return [f"data={name}"]
@@ -111,7 +118,7 @@ def source_of(
     wanted = {"resolution": resolution, "channels": channels}
     free = {name for name in wanted if name in values and f"data.{name}" not in typed}
     values = {**values, **{name: value for name, value in wanted.items() if name in free and value is not None}}
-    if values["name"] == "array" and values["labels"] is None and LABELS in _names(values["path"], key):
+    if _has_labels(values, key):
         say(f"{key}: classes are those of the array '{LABELS}' in {values['path']}")
         values["labels"] = LABELS
     schema = create_model("Chosen", __base__=Chosen, data=(SOURCES.union(), ...))
@@ -120,6 +127,13 @@ def source_of(
         if isinstance(source, Folder) and source.resolution is None:
             return validate(schema, Typed({"data": values | {"resolution": _side(source, key)}}, typed)).data
     return source
+
+
+def _has_labels(values: Mapping[str, Any], key: str) -> bool:
+    """Return whether the keys are of a file of numpy's that holds classes which they do not name."""
+    if values["name"] != "array" or values["labels"] is not None or not isinstance(values["path"], str):
+        return False
+    return LABELS in NumpyFile(values["path"], key).names()
 
 
 def load(source: Source, key: str) -> Store:
@@ -136,10 +150,6 @@ def named(key: str) -> Iterator[None]:
     except GanctlError as error:
         told = str(error).replace("data.path", key).replace("data.resolution", "resolution")
         raise type(error)(told) from error
-
-
-def _names(path: str, key: str) -> list[str]:
-    return NumpyFile(path, key).names()
 
 
 def _side(source: Folder, key: str) -> int:
