@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from ganctl.command_line.jobs import Job, Typed
+from ganctl.command_line.wording import in_quotes
 from ganctl.errors import ConfigError, Stopped, explained, nearest
 from ganctl.runtime.console import report
 from ganctl.runtime.root import VARIABLE, outputs
@@ -33,6 +34,7 @@ Examples
   ganctl resume latest train.steps=40000
   ganctl sample latest num=64 seed=7
   ganctl evaluate latest metric=[fid,precision_recall]
+  ganctl evaluate samples=made reference=real   images of any tool: two folders, .zip, .npz or .npy files
   ganctl list                                   every run: status, progress, speed, score
   ganctl data check path=~/pictures
 
@@ -120,8 +122,7 @@ def _words_of_resume(words: list[str]) -> tuple[str, list[str]]:
 def _words_of_sample(words: list[str]) -> tuple[str, list[str]]:
     if not words or not _names_a_run(words[0]):
         return "", words
-    escaped = words[0].replace("\\", "\\\\").replace("'", "\\'")
-    return "", [f"ckpt='{escaped}'", *words[1:]]
+    return "", [f"ckpt={in_quotes(words[0])}", *words[1:]]
 
 
 def _names_a_run(word: str) -> bool:
@@ -132,9 +133,17 @@ def _names_a_run(word: str) -> bool:
     return "=" not in word or any(map(os.path.exists, places))
 
 
-def _words_of_evaluate(words: list[str]) -> tuple[str, list[str]]:
+def _words_with_data(words: list[str]) -> tuple[str, list[str]]:
     subject, keys = _words_of_sample(words)
     return subject, [f"++{word}" if word.startswith("data.") else word for word in keys]
+
+
+JSON = "--json"
+
+
+def _words_of_evaluate(words: list[str]) -> tuple[str, list[str]]:
+    subject, keys = _words_with_data([word for word in words if word != JSON])
+    return subject, [*keys, "json=true"] if JSON in words else keys
 
 
 ACTIONS = ("prepare", "check", "info")
@@ -167,6 +176,14 @@ The keys are those of `ganctl train data=folder`, without data. in front."""
 PATHS = """\
 ganctl interpolate <run> seeds=1,2,3 loop=true out=path.gif   as an animation; .webp and .mp4, too
 ganctl interpolate <run> checkpoints=true out=learned.gif     the same latents over the run's checkpoints"""
+
+EVALUATE = """\
+ganctl evaluate <run> which=all                      every checkpoint of the run, a row each
+ganctl evaluate <run> data.split=test                against held-out images of its data set
+ganctl evaluate <run> reference=<images>             against other images
+ganctl evaluate samples=<images> reference=<images>  images of other tools, without a run
+ganctl evaluate <run> --json                         as one JSON document
+<images> are a folder, a .zip, .npz or .npy file; a reference may be a data set, such as mnist, too."""
 
 LIST = """\
 ganctl list            the runs of outputs/, the one that changed last at the end
@@ -203,12 +220,12 @@ ROWS = (
     Command("interpolate", SHORT, "show paths through its latents, or how it learned", _words_of_sample, PATHS),
     Command("project", SHORT, "find the latents of given images", _words_of_sample),
     Command("anomaly", SHORT, "score images by how unlike its samples they are", _words_of_sample),
-    Command("augment", SHORT, "write its images by class, as data to train on", _words_of_evaluate),
-    Command("evaluate", RUN, "measure how its samples compare with real ones", _words_of_evaluate),
+    Command("augment", SHORT, "write its images by class, as data to train on", _words_with_data),
+    Command("evaluate", RUN, "measure how its samples compare with real ones", _words_of_evaluate, EVALUATE),
     Command("directions", SHORT, "draw what it has learned to change, without labels", _words_of_sample),
-    Command("neighbours", SHORT, "show its samples beside the real ones nearest to them", _words_of_evaluate),
-    Command("spectrum", SHORT, "compare its samples' spatial frequencies with real ones", _words_of_evaluate),
-    Command("map", SHORT, "show where its samples lie among real ones", _words_of_evaluate),
+    Command("neighbours", SHORT, "show its samples beside the real ones nearest to them", _words_with_data),
+    Command("spectrum", SHORT, "compare its samples' spatial frequencies with real ones", _words_with_data),
+    Command("map", SHORT, "show where its samples lie among real ones", _words_with_data),
     Command("export", SHORT, "write it as ONNX or for PyTorch, to run without ganctl", _words_of_sample),
     Command("demo", SHORT, "serve a page on which it draws what is chosen", _words_of_sample),
     Command("data", IMAGES, "look after images of your own before training on them", _words_of_data, DATA),

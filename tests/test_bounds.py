@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ganctl.commands.demo import DemoCommand, PathAsked, SamplesAsked
-from ganctl.commands.evaluate import EvaluateCommand
+from ganctl.commands.measuring.question import EvaluateCommand
 from ganctl.commands.sample import SampleCommand
 from ganctl.config import ONE_OF, SEVERAL_OF, DeviceConfig, EvaluateConfig, TrainLoop
 from ganctl.metrics import EXTRACTORS

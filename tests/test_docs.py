@@ -111,8 +111,9 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     np.savez(tmp_path / "numbers.npz", x_train=numbers.standard_normal((20, 8, 8)), y_train=np.arange(20) % 4)
     for root in ("data", "datasets"):
         raw = tmp_path / root / "MNIST/raw"
-        write_idx(raw / "train-images-idx3-ubyte", numbers.integers(0, 256, (16, 28, 28)))
-        write_idx(raw / "train-labels-idx1-ubyte", numbers.integers(0, 10, 16))
+        for part in ("train", "t10k"):
+            write_idx(raw / f"{part}-images-idx3-ubyte", numbers.integers(0, 256, (16, 28, 28)))
+            write_idx(raw / f"{part}-labels-idx1-ubyte", numbers.integers(0, 10, 16))
     return tmp_path
 
 

@@ -55,7 +55,7 @@ def jobs(command: str, words: Sequence[str], introduction: str = "", examples: s
     from_words = partial(_values, command, loader)
     found = [Job(partial(from_words, typed), typed, compose=from_words)]
     if options.multirun:
-        sweep = sweep_of(loader, typed, partial(_composed, command, loader), from_words)
+        sweep = sweep_of(command, loader, typed, partial(_composed, command, loader), from_words)
         found = sweep.combinations()
         options.multirun = False
         _refuse_to_show(options, sweep)

@@ -14,7 +14,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, Override, RangeSweep
 from omegaconf import OmegaConf
 
-from ganctl.command_line.explain import errors_in_our_words
+from ganctl.command_line.explain import config_folder, errors_in_our_words, tree_of
 from ganctl.command_line.jobs import Bounds, Sweep, Typed, Values
 from ganctl.command_line.launchers import launch
 from ganctl.command_line.wording import split
@@ -24,10 +24,10 @@ from ganctl.runtime.root import outputs
 MOST_JOBS = 10_000
 """Combinations of one sweep."""
 
-GROUPS = ("sweep", "launcher")
-"""The groups that say how jobs are chosen and started; they belong to no run."""
+GROUPS = {"sweep": "grid", "launcher": "basic"}
+"""The groups that say how jobs are chosen and started, with their defaults; they belong to no run."""
 
-GRID = "grid"
+GRID = GROUPS["sweep"]
 """The sweep of every combination."""
 
 REPEATED = r"\+*(launcher\b|sweep\.(retry|trials)\b)"
@@ -40,6 +40,7 @@ def of_sweep(word: str) -> bool:
 
 
 def sweep_of(
+    command: str,
     loader: ConfigLoaderImpl,
     words: Sequence[str],
     composed: Callable[[Sequence[str]], Any],
@@ -47,13 +48,16 @@ def sweep_of(
 ) -> Sweep:
     """Return the sweep that words ask for; `composed` and `values` compose them to Hydra's config and a job's.
 
-    Raises `ConfigError` for words that cannot be composed, and for more combinations than `MOST_JOBS`.
+    Only `ganctl train` has a choice of plans and launchers. Raises `ConfigError` for words that cannot be composed, and for more combinations than `MOST_JOBS`.
     """
     choices: dict[str, Values] = {}
-    with errors_in_our_words("train", words):
-        settings = OmegaConf.masked_copy(composed([word for word in words if of_sweep(word)]), list(GROUPS))
-        plain: Any = OmegaConf.to_container(settings, resolve=True)
-        swept = [word for word in words if not of_sweep(word)]
+    plain: Any = {group: tree_of(config_folder() / group / f"{name}.yaml") for group, name in GROUPS.items()}
+    swept = list(words)
+    with errors_in_our_words(command, words):
+        if command == "train":
+            settings = OmegaConf.masked_copy(composed([word for word in words if of_sweep(word)]), list(GROUPS))
+            plain = OmegaConf.to_container(settings, resolve=True)
+            swept = [word for word in words if not of_sweep(word)]
         for override in OverridesParser.create(config_loader=loader).parse_overrides(swept):
             key = override.get_key_element()
             choices.pop(key, None)  # the last word for a key counts, in its place

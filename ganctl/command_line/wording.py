@@ -57,6 +57,12 @@ def quoted(word: str, *, sweep: bool) -> str:
     return f"{key}='{value}'" if (plain and special) or seeds else word
 
 
+def in_quotes(text: str) -> str:
+    """Return any text as a value that Hydra's grammar reads as this text."""
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
 def split(text: str) -> list[str]:
     """Return the parts of a text between commas outside brackets and quotes."""
     parts, depth, quote = [""], 0, ""

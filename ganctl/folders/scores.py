@@ -27,7 +27,8 @@ class Best:
 class MeasuredNumber:
     """One number of evaluation.json: its mean over seeds, half the width of its interval, and that of real data.
 
-    Numbers of the same `question` answer the same: metric, its settings, samples, features, weights, precision.
+    Numbers of the same `question` answer the same: metric, its settings, samples, features, weights, precision,
+    and real images, which `against` names where they are not what the run was trained on.
     """
 
     metric: str
@@ -42,13 +43,15 @@ class MeasuredNumber:
     features: str
     ema: bool
     data: str | None
+    against: str | None
     question: str
 
     @property
     def way(self) -> str:
-        """How it was measured: the samples, their features, and which weights if not the averaged ones."""
+        """How it was measured: the samples, their features, and what is unusual of weights and real images."""
         samples = "?" if self.num is None else f"{self.num:,}"
-        return f"{samples}, {self.features}" + ("" if self.ema else ", ema=false")
+        unusual = ("" if self.ema else ", ema=false") + ("" if self.against is None else f", {self.against}")
+        return f"{samples}, {self.features}{unusual}"
 
 
 def best_of(path: Path) -> Best:
@@ -83,8 +86,9 @@ def measured(found: dict[str, Any]) -> Iterator[MeasuredNumber]:
         "features": text(features.get("name")) or "",
         "ema": asked.get("ema") is not False,
         "data": text(mapping(found, "reference").get("fingerprint")),
+        "against": _against(asked),
     }
-    terms = [asked.get(key) for key in ("num", "ema", "standing")]
+    terms = [asked.get(key) for key in ("num", "ema", "standing", "reference")]
     terms += [features.get("identity"), found.get("precision")]
     for metric, named in mapping(found, "numbers").items():
         settings = mapping(asked, "metric").get(metric)
@@ -94,3 +98,10 @@ def measured(found: dict[str, Any]) -> Iterator[MeasuredNumber]:
             if value is not None:
                 half_width, floor = number(entry.get("half_width")), number(entry.get("floor"))
                 yield MeasuredNumber(metric, name, value, half_width, floor, question=question, **common)
+
+
+def _against(asked: dict[str, Any]) -> str | None:
+    """Return the name of the real images that a run was not trained on; None where it was."""
+    other = mapping(asked, "reference")
+    name, split = text(other.get("path")) or text(other.get("name")), text(other.get("split"))
+    return None if name is None else f"against {name}" + (f" ({split})" if split else "")

@@ -8,7 +8,7 @@ from ganctl.data.store import Store
 from ganctl.errors import ConfigError, DataError
 from ganctl.metrics.extractor import Extractor, exact_fp32
 from ganctl.metrics.features.classifier import Lessons, share_right, single_thread
-from ganctl.metrics.metric import METRICS, Metric
+from ganctl.metrics.metric import METRICS, NO_CLASSES, Metric
 from ganctl.metrics.sample_sets import Samples
 from ganctl.metrics.statistics import Statistics
 
@@ -35,10 +35,7 @@ class Cas(Lessons, Metric):
                 "or data with classes (a folder for each)"
             )
         if generated.labels is None:
-            raise ConfigError(
-                f"metric.{self.name}: teaches the class that was asked for, and this model is not conditional; "
-                "take another metric, or train with model.conditional=true"
-            )
+            raise ConfigError(f"metric.{self.name}: teaches the class that was asked for, and {NO_CLASSES}")
         if len(generated.labels.unique()) < 2:
             raise ConfigError(
                 f"metric.{self.name}: teaches classes all together, and these samples are of one; leave "

@@ -8,6 +8,12 @@ from ganctl.metrics.sample_sets import Samples
 from ganctl.metrics.statistics import Need, Statistics
 from ganctl.registry import Component, Family
 
+NO_CLASSES = (
+    "these samples have none of the data's classes; take another metric, or train with model.conditional=true "
+    "(give images that are there a folder for each class)"
+)
+"""Why a metric has no meaning for samples without classes, and what to do."""
+
 
 class Metric(Component):
     """One or a few numbers that compare generated samples with real ones."""

@@ -9,7 +9,7 @@ from torch import Tensor
 from ganctl.data.sources.mixtures import Mixture
 from ganctl.errors import ConfigError, DataError
 from ganctl.metrics.extractor import KEY, Extractor
-from ganctl.metrics.metric import METRICS, Metric
+from ganctl.metrics.metric import METRICS, NO_CLASSES, Metric
 from ganctl.metrics.sample_sets import CHUNK, Samples
 from ganctl.metrics.statistics import Statistics
 
@@ -56,10 +56,7 @@ class ClassAgreement(ClassMetric):
         """Refuse samples that were asked for no class, and what every metric of classes refuses."""
         super().check(real, generated, extractor)
         if generated.labels is None:
-            raise ConfigError(
-                f"metric.{self.name}: compares with the class that was asked for, and this model is not "
-                "conditional; take another metric, or train with model.conditional=true"
-            )
+            raise ConfigError(f"metric.{self.name}: compares with the class that was asked for, and {NO_CLASSES}")
 
     def compute(self, real: Statistics, generated: Statistics, seed: int) -> dict[str, float]:
         """Return `class_agreement`, 0 to 1."""

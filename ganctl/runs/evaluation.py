@@ -3,13 +3,15 @@
 import math
 from collections.abc import Iterator, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from ganctl.checkpoints.file import Score
 from ganctl.config import TrainConfig
+from ganctl.data.source import Source
 from ganctl.data.store import Store
 from ganctl.errors import ConfigError, counted
 from ganctl.game.sampling import at_once, drawn
@@ -17,6 +19,7 @@ from ganctl.metrics import Baseline, Comparison, Numbers, Reference, Samples, of
 from ganctl.runtime.console import say
 from ganctl.runtime.device import Device
 from ganctl.runtime.randomness import generator
+from ganctl.samples import SampleSpace
 
 SEED = 0
 """As by default in `ganctl evaluate`, which so finds the same numbers."""
@@ -63,24 +66,43 @@ class OfClass:
     baseline: Baseline | None
 
 
+class Side(NamedTuple):
+    """Samples of one side of a comparison, and where they are from."""
+
+    source: Source
+    store: Store
+
+
 class Evaluation:
     """The metrics of a config, opened for a run's data: what is read of the real samples is collected once.
 
-    Every evaluation of a seed draws the same latents, so that evaluating disturbs no other random number.
+    Samples are compared with those of `real`, by default the data itself, which features are opened for. `space`
+    is what the generator makes, by default samples as those of the data. Every evaluation of a seed draws the same
+    latents, so that evaluating disturbs no other random number.
 
     Raises `ConfigError` or `DataError` where the metrics or the features have no meaning for the data.
     """
 
-    def __init__(self, config: TrainConfig, store: Store, device: Device, cache: str = "auto") -> None:
+    def __init__(
+        self,
+        config: TrainConfig,
+        store: Store,
+        device: Device,
+        cache: str = "auto",
+        *,
+        real: Side | None = None,
+        space: SampleSpace | None = None,
+    ) -> None:
         assert config.features is not None
         self._config = config
         self._store = store
         self._cache = cache
         self._label: int | None = None
-        self._space = config.model.space(store.space)
+        self._space = space or config.model.space(store.space)
+        self._real = real or Side(config.data, store)
         self._device = device
         self.extractor = config.features.open(Reference(config.data, store, device.torch_device, cache))
-        self.real = of_store(store, config.data)
+        self.real = of_store(self._real.store, self._real.source)
         self._comparison = Comparison(config.metric, self.extractor, self.real, cache)
         self._baseline: Baseline | None = None
         choosing = (key for key, metric in config.metric.items() if metric.better is not None)
@@ -90,19 +112,24 @@ class Evaluation:
     def _samples(self, network: nn.Module, seed: int, batch_size: int | None = None) -> Samples:
         count, size = self._config.evaluate.num, batch_size or at_once(self._config)
         latents, labels = self._config.model.latents, self._labels(count, seed)
-        return drawn(network, latents, self._space, self._device, count, seed, size, labels)
+        found = drawn(network, latents, self._space, self._device, count, seed, size, labels)
+        known = self._space.classes == self._real.store.classes
+        return found if known else replace(found, labels=None, classes=())
 
     def _labels(self, count: int, seed: int) -> Tensor | None:
         """Return the classes that a conditional model is asked for, int64 [count], a function of the seed.
 
-        They are as frequent as in training: as in the data, or equally under `data.balance`.
+        They are as frequent as in training: as in the data, or equally under `data.balance`; or where the data has
+        other classes.
         """
         if not self._space.classes:
             return None
         if self._label is not None:
             return torch.full((count,), self._label)
-        assert self._store.labels is not None
-        pool = self._store.labels.unique() if self._config.data.balanced else self._store.labels
+        if self._store.labels is None or self._store.classes != self._space.classes:
+            pool = torch.arange(len(self._space.classes))
+        else:
+            pool = self._store.labels.unique() if self._config.data.balanced else self._store.labels
         source = generator(torch.device("cpu"), "evaluate", seed, "labels")
         return pool[torch.randint(len(pool), (count,), generator=source)]
 
@@ -147,7 +174,7 @@ class Evaluation:
     def _of_class(self, label: int) -> "Evaluation":
         one = copy(self)
         one._label = label
-        one.real = of_store(self._store, self._config.data, label=label)
+        one.real = of_store(self._real.store, self._real.source, label=label)
         return one
 
     def measure(self, network: nn.Module) -> Measured:

@@ -240,8 +240,10 @@ def open_each(checkpoints: Iterable[Checkpoint], command: GeneratorChoice) -> It
             yield trained
 
 
-def checkpoints_of(command: GeneratorChoice) -> list[Checkpoint]:
+def checkpoints_of(command: GeneratorChoice, *, best: bool = False) -> list[Checkpoint]:
     """Return the checkpoints of a run whose headers are intact, oldest first.
+
+    With `best`, also the best one, unless it is of the step of another.
 
     Raises `CheckpointError` if there is none, `ConfigError` for a single checkpoint.
     """
@@ -253,7 +255,14 @@ def checkpoints_of(command: GeneratorChoice) -> list[Checkpoint]:
     if not found:
         folder.saved_config()  # which tells if this is no run folder
         raise CheckpointError(f"{path}: {NONE_INTACT}")
-    return found[::-1]
+    if best and folder.checkpoints.best.exists():
+        try:
+            kept = open_checkpoint(folder.checkpoints.best)
+        except CheckpointError as error:
+            say(f"passed over a damaged checkpoint: {error}")
+        else:
+            found += [kept] if kept.header.step not in {each.header.step for each in found} else []
+    return sorted(found, key=lambda checkpoint: checkpoint.header.step)
 
 
 def _load(checkpoint: Checkpoint, command: GeneratorChoice) -> TrainedGenerator:

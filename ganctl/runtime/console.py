@@ -5,7 +5,7 @@ import shlex
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stdout, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TextIO, TypeVar
@@ -53,6 +53,13 @@ def silenced() -> Iterator[None]:
         yield
     finally:
         _silent.pop()
+
+
+@contextmanager
+def aside() -> Iterator[None]:
+    """Report on standard error within the block: standard output is for a document."""
+    with redirect_stdout(sys.stderr):
+        yield
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ganctl.augment.flip_shift import flip_and_shift
-from ganctl.commands.evaluate import evaluate_command
+from ganctl.commands.measuring.question import evaluate_command
 from ganctl.config import train_config
 from ganctl.data.store import Store
 from ganctl.metrics.accuracy_score import Cas

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ganctl.commands.evaluate import evaluate_command
+from ganctl.commands.measuring.question import evaluate_command
 from ganctl.config import train_config
 from ganctl.data.source import Source
 from ganctl.data.store import Store

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ganctl.commands.evaluate import evaluate_command
+from ganctl.commands.measuring.question import evaluate_command
 from ganctl.config import TrainConfig
 from ganctl.data.store import Store
 from ganctl.game.sampling import generate

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torchvision.transforms.functional import gaussian_blur
 
-from ganctl.commands.evaluate import evaluate_command
+from ganctl.commands.measuring.question import evaluate_command
 from ganctl.data.store import Store
 from ganctl.metrics import Comparison, Reference, of_store, of_tensor
 from ganctl.runtime.memory import keep_freed_memory

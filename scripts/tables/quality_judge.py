@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ganctl.commands.evaluate import evaluate_command
+from ganctl.commands.measuring.question import evaluate_command
 from ganctl.config import train_config
 from ganctl.data.source import Source
 from ganctl.metrics import Comparison, Reference, of_store, of_tensor

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ganctl.command_line import compose
-from ganctl.commands.evaluate import EvaluateCommand, evaluate_command
+from ganctl.commands.measuring.question import EvaluateCommand, evaluate_command
 from ganctl.config import TrainConfig, train_config
 from ganctl.errors import DivergenceError, GanctlError
 from ganctl.folders.run_folder import RunFolder

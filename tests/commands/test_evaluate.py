@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from ganctl.command_line import explain
-from ganctl.commands import evaluate as module
+from ganctl.commands.measuring import results as module
 from ganctl.metrics import EXTRACTORS, METRICS
 from tests.conftest import Cli, contents
 
@@ -103,7 +103,7 @@ def test_what_was_measured_is_shown_also_where_it_cannot_be_written(
     def full(path: Path, content: bytes) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("ganctl.commands.evaluate.write_whole", full)
+    monkeypatch.setattr("ganctl.commands.measuring.results.write_whole", full)
     outcome = cli(*MODES)
     assert (outcome.code, outcome.err.count("\n")) == (2, 1)
     assert "evaluation.json: cannot be written (No space left on device); make room on the disk" in outcome.err
@@ -197,7 +197,7 @@ def test_two_evaluations_that_end_together_are_both_written(
         return {"checkpoint": "step", "step": step, "asked": {}, "precision": "fp32", "numbers": {}}
 
     monkeypatch.setattr(module, "write_whole", slow)
-    threads = [threading.Thread(target=module._write, args=(path, result(step))) for step in (1, 2)]
+    threads = [threading.Thread(target=module.add, args=(path, result(step))) for step in (1, 2)]
     threads[0].start()
     assert asked.wait(60)
     threads[1].start()  # which waits until the first has written, and would otherwise have read nothing

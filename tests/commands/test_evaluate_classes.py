@@ -147,7 +147,7 @@ def test_a_metric_of_classes_stops_an_unconditional_run_before_its_first_step(wo
     small = ["features.steps=3", "features.width=2", "metric=[class_agreement]", "evaluate.every=1"]
     outcome = cli("train", *words_of(conditional=False), *small)
     assert (outcome.code, outcome.err.count("\n")) == (2, 1)
-    assert "metric.class_agreement: compares with the class that was asked for, and this model is" in outcome.err
+    assert "metric.class_agreement: compares with the class that was asked for, and these samples" in outcome.err
 
 
 def test_a_run_without_classes_is_not_measured_by_class(workspace: Path, cli: Cli) -> None:

@@ -41,12 +41,16 @@ class Folder(LabelledSource):
 
     def load(self) -> Store:
         """Return every image that decodes, with the class that its folder or a table of labels gives it."""
-        keys = self.max_bad_fraction, self.workers, self.cache
-        store = load(self.path, self.subfolder, self.decoding, *keys)
+        store = self.decoded()
         if len(store) < FEW_IMAGES:
             count = counted(len(store), "image")
             say(f"only {count}: the generator will learn so few by heart; thousands make a good set")
         return store
+
+    def decoded(self, key: str = "data.path") -> Store:
+        """Return the same without advice on training; `key` names the path in what is reported."""
+        keys = self.max_bad_fraction, self.workers, self.cache
+        return load(self.path, self.subfolder, self.decoding, *keys, key=key)
 
 
 def load(
@@ -57,6 +61,7 @@ def load(
     workers: int | None,
     cache: str | None,
     files: list[ImageFile] | None = None,
+    key: str = "data.path",
 ) -> Store:
     """Decode every image below `path`, a folder or a zip file, or `files` of them, into one store, sorted by name.
 
@@ -71,7 +76,7 @@ def load(
     if files is None:
         found = search(path, subfolder)
         for line in remarks(found):
-            say(f"data.path: {line}")
+            say(f"{key}: {line}")
         files, reason = found.files, found.without_labels
     images = ImageSet(path, subfolder, files, decoding)
     store = accept(images, _prepared(images, workers, cache), max_bad_fraction)
