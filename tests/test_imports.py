@@ -79,7 +79,10 @@ STARTS_WITHOUT_TORCH = [
     *(f"commands/tracking/reports/{module}.py" for module in ("__init__", "curves", "document", "pictures")),
     *(f"commands/tracking/reports/{module}.py" for module in ("rendering", "repetitions", "swept")),
     *(f"folders/{module}.py" for module in ("as_words", "find", "records", "scores", "untyped")),
-    *(f"runtime/{module}.py" for module in ("bounded", "console", "disk", "intervals", "memory", "root")),
+    *(
+        f"runtime/{module}.py"
+        for module in ("bounded", "console", "disk", "intervals", "memory", "printing", "root")
+    ),
     *("checkpoints/untrusted.py", "migrations.py", "plugins.py"),
 ]
 

@@ -12,10 +12,10 @@ from ganctl.commands.measuring.places import with_reference
 from ganctl.commands.measuring.question import EvaluateCommand, ImagesCommand, evaluate_command, images_command
 from ganctl.commands.measuring.results import Result, add, as_stored, place
 from ganctl.commands.measuring.tables import show
-from ganctl.commands.tracking.telling import print_json
 from ganctl.errors import ConfigError
 from ganctl.runtime.console import aside, say
 from ganctl.runtime.memory import keep_freed_memory
+from ganctl.runtime.printing import print_json
 from ganctl.runtime.signals import Signals
 
 

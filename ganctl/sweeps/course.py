@@ -1,21 +1,19 @@
 """The course of a sweep: its jobs by batches, in this process or by a launcher, a line for each, and the table."""
 
 import os
-import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
-from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from ganctl.command_line.jobs import Job, Sweep
-from ganctl.errors import BusyError, Stopped, one_line
+from ganctl.errors import BusyError, Stopped
 from ganctl.runtime.console import say
 from ganctl.runtime.disk import make_folder
+from ganctl.runtime.printing import console, plain
 from ganctl.runtime.signals import Signals
 from ganctl.sweeps.plans import batches_of
 from ganctl.sweeps.settings import SweepSettings, settings_of
@@ -206,8 +204,5 @@ def _print(rows: Sequence[Row]) -> None:
     table = Table("job", "words", "status", "step", "score")
     for row in rows:
         told = (row["job"], row["words"], row["status"], row["step"], row["score"][:8])
-        table.add_row(*(Text(one_line(each)) for each in told))
-    console = Console(file=sys.stdout)
-    if not console.is_terminal:
-        console.width = 200
-    console.print(table)
+        table.add_row(*map(plain, told))
+    console().print(table)

@@ -7,8 +7,8 @@ from typing import Any
 from rich.table import Table
 
 from ganctl.commands.measuring.results import Result
-from ganctl.commands.tracking.telling import console, plain
 from ganctl.runtime.console import say
+from ganctl.runtime.printing import console, plain
 
 COLUMNS = ("metric", "number", "value", "± 95 %", "real vs real")
 

@@ -8,10 +8,11 @@ from rich.table import Table
 from ganctl.command_line.jobs import Job
 from ganctl.commands.tracking.asking import asked, record_of
 from ganctl.commands.tracking.comparing import differing, remarks, side_by_side
-from ganctl.commands.tracking.telling import console, interval, kept, plain, print_json, setting
+from ganctl.commands.tracking.telling import interval, kept, setting
 from ganctl.errors import ConfigError
 from ganctl.folders.scores import Best, MeasuredNumber
 from ganctl.runtime.console import say
+from ganctl.runtime.printing import console, plain, print_json
 from ganctl.runtime.signals import Signals
 
 

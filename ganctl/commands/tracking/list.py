@@ -13,10 +13,11 @@ from rich.text import Text
 from ganctl.command_line.jobs import Job
 from ganctl.commands.tracking import telling
 from ganctl.commands.tracking.asking import asked
-from ganctl.commands.tracking.telling import ago, console, plain, print_json, setting
+from ganctl.commands.tracking.telling import ago, setting
 from ganctl.errors import ConfigError, counted
 from ganctl.folders.records import RunRecord, records_in
 from ganctl.runtime.console import say
+from ganctl.runtime.printing import console, plain, print_json
 from ganctl.runtime.root import outputs
 from ganctl.runtime.signals import Signals
 

@@ -14,12 +14,9 @@ from ganctl.command_line.jobs import Job
 from ganctl.commands.tracking.asking import asked, record_of
 from ganctl.commands.tracking.telling import (
     ago,
-    console,
     interval,
     kept,
     left,
-    plain,
-    print_json,
     setting,
     share,
     speed,
@@ -28,6 +25,7 @@ from ganctl.commands.tracking.telling import (
 from ganctl.errors import ConfigError
 from ganctl.folders.records import ENDED, RunRecord
 from ganctl.runtime.console import clock, say, shell_word
+from ganctl.runtime.printing import console, plain, print_json
 from ganctl.runtime.signals import Signals
 
 SECONDS = 1.0

@@ -1,50 +1,17 @@
-"""How runs are told: texts that a terminal only shows, tables as wide as it is, and JSON."""
+"""How runs are told in words."""
 
-import json
 import math
-import sys
-from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
-from rich.console import Console
 from rich.text import Text
 
-from ganctl.errors import one_line
 from ganctl.folders.records import RunRecord
 from ganctl.folders.scores import Best, MeasuredNumber
 from ganctl.runtime.console import clock
-
-WIDE = 1000
-"""Columns where the output is no terminal: nothing is cut or folded."""
+from ganctl.runtime.printing import plain
 
 STYLES = {"running": "green", "complete": "", "diverged": "red", "failed": "red", "damaged": "red"}
 """How statuses are coloured; others are yellow."""
-
-
-def console() -> Console:
-    """Return where tables are printed: the terminal in its width, or plain text."""
-    return Console(file=sys.stdout, width=None if sys.stdout.isatty() else WIDE)
-
-
-def plain(value: Any, style: str = "") -> Text:
-    """Return any value as one line of text, in which nothing is taken for a style or moves the cursor."""
-    return Text("" if value is None else one_line(str(value)), style)
-
-
-def print_json(document: Any) -> None:
-    """Print one JSON document, of dataclasses the fields; numbers that are not finite are null."""
-    print(json.dumps(_finite(document), indent=2, allow_nan=False))
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, Best | MeasuredNumber):
-        value = asdict(value)
-    if isinstance(value, Mapping):
-        return {key: _finite(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_finite(inner) for inner in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def status(record: RunRecord) -> Text:
