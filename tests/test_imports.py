@@ -79,10 +79,8 @@ STARTS_WITHOUT_TORCH = [
     *(f"commands/tracking/reports/{module}.py" for module in ("__init__", "curves", "document", "pictures")),
     *(f"commands/tracking/reports/{module}.py" for module in ("rendering", "repetitions", "swept")),
     *(f"folders/{module}.py" for module in ("as_words", "find", "records", "scores", "untyped")),
-    *(
-        f"runtime/{module}.py"
-        for module in ("bounded", "console", "disk", "intervals", "memory", "printing", "root")
-    ),
+    *(f"runtime/{module}.py" for module in ("bounded", "console", "disk", "intervals", "memory")),
+    *("runtime/printing.py", "runtime/root.py"),
     *("checkpoints/untrusted.py", "migrations.py", "plugins.py"),
 ]
 

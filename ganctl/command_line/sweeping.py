@@ -48,8 +48,8 @@ def sweep_of(
 ) -> Sweep:
     """Return the sweep that words ask for; `composed` and `values` compose them to Hydra's config and a job's.
 
-    Only `ganctl train` has a choice of plans and launchers. Raises `ConfigError` for words that cannot be composed,
-    and for more combinations than `MOST_JOBS`.
+    Only `ganctl train` has a choice of plans and launchers. Raises `ConfigError` for words that cannot be
+    composed, and for more combinations than `MOST_JOBS`.
     """
     choices: dict[str, Values] = {}
     plain: Any = {group: tree_of(config_folder() / group / f"{name}.yaml") for group, name in GROUPS.items()}
