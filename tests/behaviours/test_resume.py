@@ -14,6 +14,7 @@ from PIL import Image
 from ganctl.config import CheckpointConfig
 from ganctl.errors import ConfigError
 from ganctl.folders.run_folder import RunFolder
+from ganctl.loggers.parts.tags import tag
 from scripts.soaks.parts import DATA, prepare
 from scripts.soaks.traces import WALL_CLOCK, events, files, last_step, numbers, start, traces
 from scripts.soaks.warm import Warm
@@ -208,9 +209,9 @@ def test_tensorboard_reads_back_the_same_numbers_pictures_and_config(uninterrupt
     board = events(uninterrupted)
     tags = board.Tags()
     rows = numbers(uninterrupted)
-    assert set(tags["scalars"]) == (rows[0].keys() - {"step"}) | WALL_CLOCK
+    assert set(tags["scalars"]) == set(map(tag, (rows[0].keys() - {"step"}) | WALL_CLOCK))
     for key in rows[0].keys() - {"step"}:
-        read = board.Scalars(key)
+        read = board.Scalars(tag(key))
         assert [event.step for event in read] == [row["step"] for row in rows]
         assert [event.value for event in read] == pytest.approx([row[key] for row in rows], rel=1e-6)
     assert [event.step for event in board.Images("samples")] == [10, 20, 30, 40]
