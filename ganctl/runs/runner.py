@@ -235,6 +235,7 @@ class Runner:
         self.saving.rollbacks += (Rollback(from_step=diverged, to_step=self.step, because=str(error)),)
         self.game.draws.salt(len(self.saving.rollbacks))
         self.health = HealthWatch(self.config)
+        self.stopwatch.go_back(self.step)
         self.desk.open_logs(header)
         self._write_status("running")
         say(f"{error}; back to step {self.step:,}, from where other numbers are drawn")

@@ -34,6 +34,10 @@ class Stopwatch:
         self._since, self._step, self._waited = now, step, waited
         return found
 
+    def go_back(self, step: int) -> None:
+        """Let the next rates begin here, at an earlier step whose batches have not been waited for yet."""
+        self._since, self._step, self._waited = time.perf_counter(), step, 0.0
+
     @contextmanager
     def paused(self, work: str) -> Iterator[None]:
         """Count the time within the block for other work."""

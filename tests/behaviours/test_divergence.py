@@ -95,6 +95,15 @@ def test_a_rolled_back_run_says_so_and_has_each_step_once(rolled_back: Path) -> 
     assert [event.step for event in events(rolled_back).Scalars("loss/generator")] == list(range(1, 41))
 
 
+def test_speeds_after_a_rollback_are_those_of_the_steps_since(rolled_back: Path) -> None:
+    lines = (rolled_back / RUN / "metrics.jsonl").read_text().splitlines()
+    rows = [row for line in lines if "images_per_second" in (row := json.loads(line))]
+    assert rows
+    for row in rows:
+        assert row["images_per_second"] > 0
+        assert 0 <= row["data_wait"] <= 1
+
+
 def test_a_run_killed_between_rollbacks_ends_the_same(warm: Warm, rolled_back: Path, fragile: Path) -> None:
     back = rollbacks(rolled_back)[0]["to_step"]
     for step in (back + 1, back + 6):
