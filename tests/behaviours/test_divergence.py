@@ -96,7 +96,7 @@ def test_a_rolled_back_run_says_so_and_has_each_step_once(rolled_back: Path) -> 
 
 
 def test_speeds_after_a_rollback_are_those_of_the_steps_since(rolled_back: Path) -> None:
-    lines = (rolled_back / RUN / "metrics.jsonl").read_text().splitlines()
+    lines = (rolled_back / "metrics.jsonl").read_text().splitlines()
     rows = [row for line in lines if "images_per_second" in (row := json.loads(line))]
     assert rows
     for row in rows:
