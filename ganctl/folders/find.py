@@ -47,7 +47,7 @@ def _is_run_or_checkpoint(path: Path) -> bool:
 def point_latest(folder: Path) -> None:
     """Let `latest` mean the run in a folder; if that cannot be written, it keeps its earlier meaning."""
     here = folder.absolute()
-    if here.parent != outputs().absolute():
+    if here.parent.name != outputs().name:
         return
     with contextlib.suppress(OSError):
         if _latest(here.parent) != here.name:

@@ -13,7 +13,7 @@ from ganctl.runtime.console import say
 MOST_WAITING = 20_000
 """Calls that wait for a slow log before it is given up."""
 
-LONGEST_CLOSE = 10.0
+LONGEST_CLOSE = 30.0
 """Seconds in which a slow log may end when its run has ended."""
 
 
