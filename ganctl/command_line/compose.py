@@ -175,9 +175,9 @@ NOT_AVAILABLE = {
 
 def _refuse_to_show(options: Namespace, sweep: Sweep) -> None:
     """Refuse to show the configs of jobs that are drawn as a search goes on."""
-    plan = sweep.settings["sweep"]["name"]
+    plan = sweep.settings["sweeper"]["name"]
     if (options.cfg or options.resolve) and plan != GRID:
-        raise ConfigError(f"--cfg: the jobs of sweep={plan} are drawn as it goes on; leave -m and sweep out")
+        raise ConfigError(f"--cfg: the jobs of sweep={plan} are drawn as it goes on; leave -m and sweeper out")
 
 
 def _refuse(command: str, options: Namespace) -> None:

@@ -56,7 +56,7 @@ Values = list[str] | Bounds
 class Sweep:
     """What a command line asks for under -m.
 
-    `folder` is the sweep's, which follows from the words, `settings` are the composed groups `sweep` and
+    `folder` is the sweep's, which follows from the words, `settings` are the composed groups `sweeper` and
     `launcher`, `choices` what each word stands for, in their order. `compose` turns words into a job's values, and
     `launch` calls a function of a number for each of so many jobs, by the launcher that `settings` name.
     """

@@ -24,13 +24,13 @@ from ganctl.runtime.root import outputs
 MOST_JOBS = 10_000
 """Combinations of one sweep."""
 
-GROUPS = {"sweep": "grid", "launcher": "basic"}
+GROUPS = {"sweeper": "grid", "launcher": "basic"}
 """The groups that say how jobs are chosen and started, with their defaults; they belong to no run."""
 
-GRID = GROUPS["sweep"]
+GRID = GROUPS["sweeper"]
 """The sweep of every combination."""
 
-REPEATED = r"\+*(launcher\b|sweep\.(retry|trials)\b)"
+REPEATED = r"\+*(launcher\b|sweeper\.(retry|trials)\b)"
 """Words that may be others when a sweep is repeated."""
 
 
@@ -62,7 +62,7 @@ def sweep_of(
         for override in OverridesParser.create(config_loader=loader).parse_overrides(swept):
             key = override.get_key_element()
             choices.pop(key, None)  # the last word for a key counts, in its place
-            choices[key] = _alternatives(override, plain["sweep"]["name"])
+            choices[key] = _alternatives(override, plain["sweeper"]["name"])
             if math.prod(len(each) for each in choices.values() if isinstance(each, list)) > MOST_JOBS:
                 raise ConfigError(
                     f"{override.input_line}: makes a sweep of more than {MOST_JOBS:,} jobs; take fewer values"
@@ -96,8 +96,8 @@ def _alternatives(override: Override, plan: str) -> Values:
         return _interval(key, word, sweep)
     if not override.is_discrete_sweep():
         raise ConfigError(
-            f"{word}: has no single values to run through; list them, {key}=0.1,0.2, or add sweep=random or "
-            "sweep=optuna, which draw from it"
+            f"{word}: has no single values to run through; list them, {key}=0.1,0.2, or add sweeper=random or "
+            "sweeper=optuna, which draw from it"
         )
     shuffled = isinstance(sweep, RangeSweep) and sweep.shuffle
     if isinstance(sweep, RangeSweep):

@@ -30,7 +30,7 @@ def run_sweep(sweep: Sweep, do: Do, signals: Signals) -> int:
     settings = settings_of(sweep.settings)
     course = _Course(sweep, settings, do, signals)
     with ExitStack() as held:
-        if not settings.launcher.here or settings.sweep.name == "optuna":
+        if not settings.launcher.here or settings.sweeper.name == "optuna":
             held.enter_context(_alone(sweep.folder))
         try:
             for batch in batches_of(sweep, settings):
@@ -57,10 +57,10 @@ class _Course:
         left = []
         for job in jobs:
             before = earlier.get(job.title())
-            if before is None or (before.failed and self._settings.sweep.retry):
+            if before is None or (before.failed and self._settings.sweeper.retry):
                 left.append(job)
                 continue
-            again = "; sweep.retry=true runs it again" if before.failed else ""
+            again = "; sweeper.retry=true runs it again" if before.failed else ""
             say(f"{_told(job, before)}, as before{again}")
             job.found.update(before.found)
             self._end(job, before)

@@ -15,7 +15,7 @@ def batches_of(sweep: Sweep, settings: SweepSettings) -> Iterator[Sequence[Job]]
     A search goes on by the scores of a batch, which its jobs hold by then. Raises `ConfigError` for a sweep whose
     words leave nothing to choose from.
     """
-    plan = settings.sweep
+    plan = settings.sweeper
     if plan.name != "grid" and not any(isinstance(each, Bounds) or len(each) > 1 for each in sweep.choices):
         raise ConfigError(
             f"sweep={plan.name}: every key has one value; give it some, seed=1,2 or lr=interval(a,b)"

@@ -19,7 +19,7 @@ try:
     from optuna.study import Study
     from optuna.trial import Trial, TrialState
 except ImportError as error:
-    raise ConfigError(f"sweep=optuna: needs {error.name}; pip install 'ganctl[optuna]'") from error
+    raise ConfigError(f"sweeper=optuna: needs {error.name}; pip install 'ganctl[optuna]'") from error
 
 FILE = "study.log"
 """The study in the sweep's folder, which `optuna-dashboard` shows, too."""
@@ -57,7 +57,7 @@ def searched(sweep: Sweep, plan: SearchSweep, at_once: int) -> Iterator[Sequence
     Raises `ConfigError` where nothing is scored, or the study is not one of these words.
     """
     if not sweep.combinations()[0].values()["evaluate"]["every"]:
-        raise ConfigError("sweep=optuna: chooses by scores; set evaluate.every, such as evaluate.every=500")
+        raise ConfigError("sweeper=optuna: chooses by scores; set evaluate.every, such as evaluate.every=500")
     distributions = {_key(each): _distribution(each) for each in sweep.choices if _open(each)}
     done: set[int] = set()
     while True:

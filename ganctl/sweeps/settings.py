@@ -1,4 +1,4 @@
-"""The typed groups `sweep` and `launcher`: how the jobs of a sweep are chosen, and what starts them."""
+"""The typed groups `sweeper` and `launcher`: how the jobs of a sweep are chosen, and what starts them."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
@@ -59,7 +59,7 @@ class Launcher(Spec):
 class SweepSettings(Spec):
     """What a sweep is told beside its words."""
 
-    sweep: Annotated[GridSweep | RandomSweep | SearchSweep, Field(discriminator="name")]
+    sweeper: Annotated[GridSweep | RandomSweep | SearchSweep, Field(discriminator="name")]
     launcher: Launcher
 
 

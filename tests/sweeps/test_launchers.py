@@ -47,7 +47,7 @@ def test_jobs_run_in_other_processes_and_bring_back_codes_errors_and_scores(
     again = cli(*words)
     assert again.code == 2
     assert "[1/2] loss=hinge: complete, step 1, score " in again.out
-    assert "as before; sweep.retry=true runs it again" in again.out
+    assert "as before; sweeper.retry=true runs it again" in again.out
     assert "jobs by launcher" not in again.out
 
 
@@ -57,9 +57,9 @@ def test_jobs_run_in_other_processes_and_bring_back_codes_errors_and_scores(
         (["launcher=joblob"], "launcher: there is no 'joblob' (did you mean 'joblib'?)"),
         (["launcher=joblib", "launcher.jobs=0"], "launcher.jobs: must be at least 1, not 0"),
         (["launcher.jobs=x"], "launcher.jobs: must be a whole number"),
-        (["sweep=grod"], "sweep: there is no 'grod' (did you mean 'grid'?)"),
-        (["sweep=random", "sweep.trials=0"], "sweep.trials: must be at least 1, not 0"),
-        (["sweep.trials=3"], "sweep.trials: unknown key here; it belongs to sweep=optuna or sweep=random"),
+        (["sweeper=grod"], "sweeper: there is no 'grod' (did you mean 'grid'?)"),
+        (["sweeper=random", "sweeper.trials=0"], "sweeper.trials: must be at least 1, not 0"),
+        (["sweeper.trials=3"], "sweeper.trials: unknown key here; it belongs to sweeper=optuna or sweeper=random"),
     ],
 )
 def test_settings_that_are_wrong_are_one_line(words: list[str], told: str, workspace: Path, cli: Cli) -> None:
@@ -69,7 +69,7 @@ def test_settings_that_are_wrong_are_one_line(words: list[str], told: str, works
     assert not (workspace / "outputs").exists()
 
 
-@pytest.mark.parametrize("word", ["launcher=joblib", "launcher.jobs=3", "sweep=random", "sweep.retry=true"])
+@pytest.mark.parametrize("word", ["launcher=joblib", "launcher.jobs=3", "sweeper=random", "sweeper.retry=true"])
 def test_they_need_a_sweep(word: str, workspace: Path, cli: Cli) -> None:
     outcome = cli("train", *TINY, word)
     told = f"ganctl: {word}: says how the jobs of a sweep are chosen or started; a sweep needs -m\n"

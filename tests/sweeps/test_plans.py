@@ -21,8 +21,8 @@ def values(rows: list[dict[str, str]]) -> list[dict[str, str]]:
 
 
 def test_random_values_lie_where_they_are_asked_for_and_follow_from_the_seed(workspace: Path, cli: Cli) -> None:
-    words = ["train", *TINY, "-m", "sweep=random", LR, "loss=hinge,lsgan", "train.batch_size=int(interval(4,9))"]
-    assert cli(*words, "sweep.trials=4").code == 0
+    words = ["train", *TINY, "-m", "sweeper=random", LR, "loss=hinge,lsgan", "train.batch_size=int(interval(4,9))"]
+    assert cli(*words, "sweeper.trials=4").code == 0
     first = values(table())
     assert len(first) == 4
     for each in first:
@@ -30,7 +30,7 @@ def test_random_values_lie_where_they_are_asked_for_and_follow_from_the_seed(wor
         assert each["loss"] in ("hinge", "lsgan")
         assert int(each["train.batch_size"]) in range(4, 10)
     assert len({each["optimizer.generator.lr"] for each in first}) == 4
-    more = cli(*words, "sweep.trials=5")
+    more = cli(*words, "sweeper.trials=5")
     assert more.code == 0
     assert more.out.count("as before") == 4
     assert values(table())[:4] == first
@@ -50,9 +50,9 @@ def test_optuna_chooses_by_scores_and_goes_on_where_it_was(
         return type(found)(found.numbers, found.baseline, found.score.model_copy(update={"value": rate}))
 
     monkeypatch.setattr(Evaluation, "measure", by_rate)
-    words = ["train", *TINY, *SCORED, "-m", "sweep=optuna", "sweep.startup=4", LR, "loss=hinge,lsgan"]
-    assert cli(*words, "sweep.trials=6").code == 0
-    assert cli(*words, "sweep.trials=12").code == 0
+    words = ["train", *TINY, *SCORED, "-m", "sweeper=optuna", "sweeper.startup=4", LR, "loss=hinge,lsgan"]
+    assert cli(*words, "sweeper.trials=6").code == 0
+    assert cli(*words, "sweeper.trials=12").code == 0
     rows = table()
     assert len(rows) == 12
     rates = [float(each["optimizer.generator.lr"]) for each in values(rows)]
@@ -78,8 +78,8 @@ def test_optuna_ends_runs_that_are_worse_than_most(
         return type(found)(found.numbers, found.baseline, found.score.model_copy(update={"value": value}))
 
     monkeypatch.setattr(Evaluation, "measure", by_seed)
-    words = ["train", *TINY, *SCORED, "-m", "sweep=optuna", "sweep.startup=2", "seed=int(interval(0,99))"]
-    outcome = cli(*words, "sweep.trials=6", "train.steps=4")
+    words = ["train", *TINY, *SCORED, "-m", "sweeper=optuna", "sweeper.startup=2", "seed=int(interval(0,99))"]
+    outcome = cli(*words, "sweeper.trials=6", "train.steps=4")
     assert outcome.code == 0, outcome.err
     rows = table()
     pruned = [row for row in rows if row["status"] == "pruned"]
@@ -93,15 +93,18 @@ def test_optuna_ends_runs_that_are_worse_than_most(
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["sweep=random", "seed=1"], "sweep=random: every key has one value; give it some"),
-        (["sweep=random", "seed=interval(3,1)"], "seed=interval(3,1): an interval needs two bounds, the smaller"),
+        (["sweeper=random", "seed=1"], "sweeper=random: every key has one value; give it some"),
         (
-            ["sweep=random", "seed=tag(log,interval(0,1))"],
+            ["sweeper=random", "seed=interval(3,1)"],
+            "seed=interval(3,1): an interval needs two bounds, the smaller",
+        ),
+        (
+            ["sweeper=random", "seed=tag(log,interval(0,1))"],
             "seed=tag(log,interval(0,1)): an interval tagged log needs bounds above 0",
         ),
-        (["sweep=random", "sede=interval(0,1)"], "sede: unknown key"),
-        (["sweep=optuna", "seed=interval(0,9)"], "sweep=optuna: chooses by scores; set evaluate.every"),
-        (["sweep=random", "seed=interval(0,9)", "--cfg", "job"], "--cfg: the jobs of sweep=random are drawn"),
+        (["sweeper=random", "sede=interval(0,1)"], "sede: unknown key"),
+        (["sweeper=optuna", "seed=interval(0,9)"], "sweeper=optuna: chooses by scores; set evaluate.every"),
+        (["sweeper=random", "seed=interval(0,9)", "--cfg", "job"], "--cfg: the jobs of sweeper=random are drawn"),
     ],
 )
 def test_what_cannot_be_searched_is_one_line(words: list[str], told: str, workspace: Path, cli: Cli) -> None:
