@@ -1,6 +1,7 @@
 """From a command line to composed configs: the only module that knows Hydra and OmegaConf."""
 
 import contextlib
+import copy
 import hashlib
 import io
 import itertools
@@ -10,8 +11,8 @@ import random
 import re
 import warnings
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -24,6 +25,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Override, RangeSweep
 from hydra.core.utils import setup_globals
 from hydra.errors import HydraException, OverrideParseException
+from hydra.plugins.config_source import ConfigResult
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
@@ -195,13 +197,30 @@ def _alternatives(override: Override) -> list[str]:
 
 def _loader(config_dir: str | None) -> ConfigLoaderImpl:
     """Return what composes configs from ganctl's files and, before them, those of --config-dir."""
-    path = create_automatic_config_search_path(None, None, str(config_folder()))
-    if config_dir is not None:
-        there = os.path.abspath(config_dir)
-        if not os.path.isdir(there):
-            raise ConfigError(f"--config-dir: {config_dir} is no folder")
-        path.prepend("command-line", f"file://{there}", SearchPathQuery(provider="schema"))
+    own = str(config_folder())
+    if config_dir is None:
+        return _reading_once(own)
+    path = create_automatic_config_search_path(None, None, own)
+    there = os.path.abspath(config_dir)
+    if not os.path.isdir(there):
+        raise ConfigError(f"--config-dir: {config_dir} is no folder")
+    path.prepend("command-line", f"file://{there}", SearchPathQuery(provider="schema"))
     return ConfigLoaderImpl(path)
+
+
+@cache
+def _reading_once(folder: str) -> ConfigLoaderImpl:
+    """Return what composes configs from a folder; each file is read once for all compositions of this process."""
+    loader = ConfigLoaderImpl(create_automatic_config_search_path(None, None, folder))
+    for source in loader.repository.get_sources():
+        source.load_config = _copies(source.load_config)  # type: ignore[method-assign]
+    return loader
+
+
+def _copies(read: Callable[[str], ConfigResult]) -> Callable[[str], ConfigResult]:
+    """Return a function that reads each config once, and gives a copy, as Hydra changes what it composes."""
+    once = cache(read)
+    return lambda config_path: copy.deepcopy(once(config_path))
 
 
 def parse(overrides: Sequence[str]) -> Typed:
