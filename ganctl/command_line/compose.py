@@ -1,12 +1,13 @@
 """From a command line to composed configs, by Hydra."""
 
 import contextlib
+import copy
 import io
 import os
 import re
 from argparse import ArgumentParser, Namespace
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
+from functools import cache, partial
 from typing import Any, NoReturn
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
@@ -14,6 +15,7 @@ from hydra._internal.utils import _run_hydra, create_automatic_config_search_pat
 from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import setup_globals
+from hydra.plugins.config_source import ConfigResult
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
@@ -51,7 +53,7 @@ def jobs(command: str, words: Sequence[str], introduction: str = "", examples: s
     typed = [quoted(word, sweep=options.multirun) for word in options.overrides]
     options.overrides = typed
     _refuse(command, options)
-    loader = _loader(options.config_dir)
+    loader = _loader(options.config_dir, pickled=options.multirun)
     from_words = partial(_values, command, loader)
     found = [Job(partial(from_words, typed), typed, compose=from_words)]
     if options.multirun:
@@ -115,15 +117,37 @@ def _let_hydra_show(command: str, options: Namespace, parser: ArgumentParser, jo
             raise ConfigError(f"{command}: {in_our_words(told.getvalue())}") from end
 
 
-def _loader(config_dir: str | None) -> ConfigLoaderImpl:
-    """Return what composes configs from ganctl's files and, before them, those of --config-dir."""
-    path = create_automatic_config_search_path(None, None, str(config_folder()))
-    if config_dir is not None:
-        there = os.path.abspath(config_dir)
-        if not os.path.isdir(there):
-            raise ConfigError(f"--config-dir: {config_dir} is no folder")
-        path.prepend("command-line", f"file://{there}", SearchPathQuery(provider="schema"))
+def _loader(config_dir: str | None, *, pickled: bool) -> ConfigLoaderImpl:
+    """Return what composes configs from ganctl's files and, before them, those of --config-dir.
+
+    One that is to be `pickled`, as launchers of sweeps do, reads files again and again.
+    """
+    own = str(config_folder())
+    if config_dir is None and not pickled:
+        return _reading_once(own)
+    path = create_automatic_config_search_path(None, None, own)
+    if config_dir is None:
+        return ConfigLoaderImpl(path)
+    there = os.path.abspath(config_dir)
+    if not os.path.isdir(there):
+        raise ConfigError(f"--config-dir: {config_dir} is no folder")
+    path.prepend("command-line", f"file://{there}", SearchPathQuery(provider="schema"))
     return ConfigLoaderImpl(path)
+
+
+@cache
+def _reading_once(folder: str) -> ConfigLoaderImpl:
+    """Return what composes configs from a folder; each file is read once for all compositions of this process."""
+    loader = ConfigLoaderImpl(create_automatic_config_search_path(None, None, folder))
+    for source in loader.repository.get_sources():
+        source.load_config = _copies(source.load_config)  # type: ignore[method-assign]
+    return loader
+
+
+def _copies(read: Callable[[str], ConfigResult]) -> Callable[[str], ConfigResult]:
+    """Return a function that reads each config once, and gives a copy, as Hydra changes what it composes."""
+    once = cache(read)
+    return lambda config_path: copy.deepcopy(once(config_path))
 
 
 def parse(overrides: Sequence[str]) -> Typed:

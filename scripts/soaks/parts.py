@@ -18,7 +18,7 @@ from ganctl.penalties import PENALTIES
 from ganctl.runtime.device import Precision
 from ganctl.schedules import SHAPES
 
-PICTURES = 23
+PICTURES = 17
 """Few, and no multiple of a batch, so that batches cross from one epoch to the next."""
 
 DATA = {
@@ -71,6 +71,9 @@ OF_SEQUENCES, SEQUENCES = ("conv1d",), "sines"
 OF_IMAGES = tuple(f"auxiliary=[{name}]" for name in ("bcr", "cr", "perceptual", "ssim"))
 """Options, with all of `augment`, that only images can have."""
 
+OTHER_DATA = (DATA["folder"], DATA["array"])
+"""Those without labels."""
+
 Case = tuple[str, ...]
 
 
@@ -79,20 +82,40 @@ def pairs(case: Case) -> set[frozenset[str]]:
     return {frozenset(pair) for pair in combinations(case, 2)}
 
 
+def fit(one: str, other: str) -> bool:
+    """Return whether a run can have two options of different parts.
+
+    Data are of images; sequences have their own, in whose place a case names digits.
+    """
+    both = {one, other}
+    models = {option for option in both if option.startswith("model=")}
+    models |= {f"model={OF_ONE_MODEL[option]}" for option in both if option in OF_ONE_MODEL}
+    if len(models) > 1:
+        return False
+    if models & {f"model={name}" for name in OF_SEQUENCES}:
+        return not any(option in (*OF_IMAGES, *PARTS["augment"][1:], *OTHER_DATA) for option in both)
+    if "train.pack=2" in both:
+        return not any(option in ONE_SAMPLE_A_LOGIT for option in both)
+    return not (any(option in OF_LABELS for option in both) and any(option in OTHER_DATA for option in both))
+
+
 def all_pairs() -> list[frozenset[str]]:
-    """Return each two options of different parts."""
-    return [frozenset(pair) for one, other in combinations(PARTS.values(), 2) for pair in product(one, other)]
+    """Return each two options of different parts that a run can have."""
+    two_parts = combinations(PARTS.values(), 2)
+    return [frozenset(pair) for parts in two_parts for pair in product(*parts) if fit(*pair)]
 
 
 def pairwise() -> Iterator[Case]:
     """Yield few cases, one option of each part, so that each two options meet: greedily, pair by pair."""
     waiting = dict.fromkeys(all_pairs())
     while waiting:
-        first = next(iter(waiting))
+        first = tuple(next(iter(waiting)))
         case: Case = ()
         for options in PARTS.values():
             fixed = [option for option in options if option in first]
-            case += (max(fixed or options, key=lambda option: sum(p in waiting for p in pairs((*case, option)))),)
+            chosen = (*case, *first)
+            able = [option for option in options if all(fit(option, other) for other in chosen)]
+            case += (max(fixed or able, key=lambda option: sum(p in waiting for p in pairs((*chosen, option)))),)
         for pair in pairs(case):
             waiting.pop(pair, None)
         yield case
@@ -104,14 +127,8 @@ def words_of(case: Case) -> tuple[str, str, list[str]]:
     chosen = {key: next(word for word in words if word.startswith(f"{key}=")) for key in ("model", "data")}
     rest = [word for word in words if word not in chosen.values()]
     model, data = (chosen[key].partition("=")[2] for key in ("model", "data"))
-    model = next((OF_ONE_MODEL[word] for word in rest if word in OF_ONE_MODEL), model)
-    if any(word in ONE_SAMPLE_A_LOGIT for word in rest):
-        rest = [word for word in rest if word != "train.pack=2"]
     if model in OF_SEQUENCES:
-        images = [word for word in rest if word in OF_IMAGES or word.startswith(("data.", "augment="))]
-        return model, SEQUENCES, [*(word for word in rest if word not in images), *EVERY_CASE]
-    if any(word in OF_LABELS for word in rest) and data != "digits":
-        data, rest = "digits", [word for word in rest if not word.startswith("data.")]
+        data, rest = SEQUENCES, [word for word in rest if not word.startswith("augment=")]
     return model, data, [*rest, *EVERY_CASE]
 
 

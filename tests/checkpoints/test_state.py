@@ -17,12 +17,24 @@ from ganctl.checkpoints.file import Header
 from ganctl.data.store import MappedStore
 from ganctl.errors import CheckpointError
 from ganctl.game.scalars import measure
-from ganctl.game.step import train_step
+from ganctl.game.step import Game, train_step
 from ganctl.losses import LOSSES
 from ganctl.models import MODELS
 from ganctl.optim import OPTIMIZERS
 from ganctl.penalties import PENALTIES
-from scripts.soaks.parts import DATA, PARTS, PICTURES, Case, all_pairs, pairs, pairwise, prepare, words_of
+from scripts.soaks.configs import small_words
+from scripts.soaks.parts import (
+    DATA,
+    PARTS,
+    PICTURES,
+    SEQUENCES,
+    Case,
+    all_pairs,
+    pairs,
+    pairwise,
+    prepare,
+    words_of,
+)
 from tests.game.games import small_config, small_game, small_games
 
 CASES = [
@@ -66,23 +78,45 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def assert_going_on_is_exact(words: list[str], model: str, data: str, folder: Path) -> None:
-    whole, first, second = small_games(3, "train.steps=6", *words, model=model, data=data)
-    for step in range(6):
-        train_step(whole, step)
-    for step in range(3):
-        train_step(first, step)
-    path = folder / "step-00000003.safetensors"
-    checkpoint.write(path, HEADER, state.tensors(first))
-    del first
-    state.restore(second, checkpoint.read_header(path).read())
-    for step in range(3, 6):
-        train_step(second, step)
-    expected, got = state.tensors(whole), state.tensors(second)
-    assert expected.keys() == got.keys()
+def play(game: Game, first: int, last: int) -> None:
+    for step in range(first, last):
+        train_step(game, step)
+
+
+def assert_same(one: Game, other: Game, step: int) -> None:
+    got, expected = state.tensors(one), state.tensors(other)
+    assert got.keys() == expected.keys()
     # In fp16 an overflow, whose update is skipped, may leave NaN as the gradient's norm.
     torch.testing.assert_close(got, expected, rtol=0, atol=0, equal_nan=True)
-    assert measure(second, 5) == pytest.approx(measure(whole, 5), rel=0, abs=0, nan_ok=True)
+    assert measure(one, step) == pytest.approx(measure(other, step), rel=0, abs=0, nan_ok=True)
+
+
+def written(game: Game, folder: Path) -> Path:
+    path = folder / "step-00000003.safetensors"
+    checkpoint.write(path, HEADER, state.tensors(game))
+    return path
+
+
+def assert_going_on_is_exact(words: list[str], model: str, data: str, folder: Path) -> None:
+    whole, first, second = small_games(3, "train.steps=6", *words, model=model, data=data)
+    play(whole, 0, 6)
+    play(first, 0, 3)
+    path = written(first, folder)
+    del first
+    state.restore(second, checkpoint.read_header(path).read())
+    play(second, 3, 6)
+    assert_same(second, whole, 5)
+
+
+def assert_a_saved_game_goes_on_as_its_file(words: list[str], model: str, data: str, folder: Path) -> None:
+    """Compare a game that was saved on its way, as every run is, with one that goes on from the file."""
+    saved, restored = small_games(2, "train.steps=5", *words, model=model, data=data)
+    play(saved, 0, 3)
+    path = written(saved, folder)
+    play(saved, 3, 5)
+    state.restore(restored, checkpoint.read_header(path).read())
+    play(restored, 3, 5)
+    assert_same(restored, saved, 4)
 
 
 @pytest.mark.parametrize("world_size", WORLD_SIZES)
@@ -101,12 +135,25 @@ def test_any_two_components_go_on_together(
 ) -> None:
     monkeypatch.chdir(pictures)
     model, data, words = words_of(case)
-    on_ranks(world_size, assert_going_on_is_exact, words, model, data, tmp_path)
+    on_ranks(world_size, assert_a_saved_game_goes_on_as_its_file, words, model, data, tmp_path)
 
 
 def test_each_two_options_of_different_parts_meet_in_a_case() -> None:
     met = {pair for case in pairwise() for pair in pairs(case)}
     assert met == set(all_pairs())
+
+
+def test_a_case_is_composed_of_its_options_and_sequences_have_data_of_their_own() -> None:
+    for case in pairwise():
+        model, data, words = words_of(case)
+        left_out = {"augment=[]", "data=digits"} if data == SEQUENCES else set()
+        asked = {word for option in case for word in option.split()} - left_out
+        assert asked <= {f"model={model}", f"data={data}", *words}
+        small = small_words(*words, model=model, data=data)
+        assert [word for word in small if word.startswith(("model=", "data="))] == [
+            f"model={model}",
+            f"data={data}",
+        ]
 
 
 def test_the_parts_are_all_that_the_registries_hold() -> None:

@@ -1,7 +1,11 @@
 """The benchmark: its plain loops learn, its tables have their rows, and its words are ganctl's."""
 
+import contextlib
+import io
 import json
-from collections.abc import Callable
+import subprocess
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +14,11 @@ import pytest
 import torch
 from PIL import Image, ImageColor
 
+from ganctl.cli import main
 from ganctl.config import train_config
 from ganctl.samples import SampleSpace
 from scripts.benchmarks import __main__ as benchmark
-from scripts.benchmarks import commands, decoding, exports, peak, profile, scale, steps
+from scripts.benchmarks import commands, decoding, exports, peak, profile, scale, steps, turns, worker
 from scripts.benchmarks.cases import CASES, EAGER, MODES, random_images, words_of
 from scripts.benchmarks.plain import Tutorial, dcgan, in_bf16, loaded, mlp, resident
 from scripts.benchmarks.turns import Measured
@@ -153,7 +158,28 @@ def measured(mnist: str, capfd: pytest.CaptureFixture[str]) -> Measure:
     return measure
 
 
-def test_steps_have_a_row_a_side(measured: Measure) -> None:
+class InThisProcess:
+    """A side without a process of its own."""
+
+    def __init__(self, options: dict[str, Any]) -> None:
+        self._step, _ = worker.prepared(options)
+
+    def __enter__(self) -> "InThisProcess":
+        return self
+
+    def __exit__(self, *error: object) -> None: ...
+
+    def take(self, steps: int) -> tuple[float, int]:
+        started = time.perf_counter()
+        for _ in range(steps):
+            self._step()
+        return time.perf_counter() - started, 0
+
+
+def test_steps_have_a_row_a_side(measured: Measure, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = turns.Side
+    monkeypatch.setattr(turns, "Side", lambda told: (own if told["kind"] == "whole" else InThisProcess)(told))
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", torch.backends.cudnn.benchmark)  # which one side sets
     rows = measured("steps", "--cases", "mlp")
     on_the_cpu = [words for name, (words, _, _) in steps.SIDES.items() if name not in steps.ON_CUDA]
     assert [row["side"] for row in rows] == on_the_cpu
@@ -192,14 +218,30 @@ def test_memory_is_looked_at_ten_times(measured: Measure) -> None:
     assert all(row["memory"] > 0 for row in rows)
 
 
+@pytest.fixture
+def ganctl_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let commands of ganctl run in this process, as another table starts them in their own."""
+    own = subprocess.run
+
+    def run(words: Sequence[str], *, cwd: Path, **options: Any) -> None:
+        if "ganctl" not in words:
+            own(words, cwd=cwd, **options)
+            return
+        with contextlib.chdir(cwd), contextlib.redirect_stdout(io.StringIO()):
+            assert main(words[words.index("ganctl") + 1 :]) == 0
+
+    monkeypatch.setattr(subprocess, "run", run)
+
+
+@pytest.mark.usefixtures("ganctl_here")
 def test_decoding_and_stalls_are_measured(measured: Measure, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decoding, "IMAGES", 70)
-    rows = measured("decoding", "--steps", "10", "--threads", "1", "--rounds", "1")
+    rows = measured("decoding", "--steps", "2", "--threads", "1", "--rounds", "1")
     bare = [row for row in rows if row["work"].startswith("bare Pillow")]
     assert len(rows) == 5
     assert all(0 < row["processor"] < 10 for row in bare)
     assert [row["pictures_per_second"] for row in bare] == [pytest.approx(70 / row["seconds"]) for row in bare]
-    assert "10 steps of a small DCGAN" in rows[-1]["work"]
+    assert "2 steps of a small DCGAN" in rows[-1]["work"]
 
 
 def test_exported_files_are_timed_beside_ganctl(measured: Measure, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from tests.behaviours.hostile.parts import Parts, set_key, take_apart
 from tests.composed import composed
 
 GOOD, NEWEST = "step-00000001.safetensors", "step-00000009.safetensors"
+LONG, PLACE = 100_000, "long_value"
 SAMPLE = ("num=2", "device=cpu", "out=drawn")
 SAMPLE_CONFIG = composed("ckpt=file", *SAMPLE, command="sample")
 
@@ -143,15 +145,23 @@ def files_as_the_best(good: Path, parts: Parts) -> Iterator[dict[str, Any]]:
     remove(folder)
 
 
-def configs(good: Path) -> Iterator[dict[str, Any]]:
-    """Resume runs whose config.yaml is hostile."""
+@cache
+def config_texts(good: Path) -> dict[str, bytes]:
+    """Return hostile files config.yaml by name; those beyond any limit as JSON, which YAML takes long to write."""
     texts = {f"YAML: {name}": text for name, text in HOSTILE_YAML.items()}
     for number, (key, value) in enumerate(HOSTILE_VALUES):
-        values = yaml.safe_load((good / "config.yaml").read_bytes())
-        set_key(values, key, value)
-        label = f"value {number}, {key[:40]} = {json.dumps(value)[:40]}"
-        texts[label] = yaml.dump(values, Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper)).encode()
-    for number, (name, text) in enumerate(texts.items()):
+        values, text = yaml.safe_load((good / "config.yaml").read_bytes()), json.dumps(value)
+        long = len(text) > LONG
+        set_key(values, key, PLACE if long else value)
+        written = yaml.dump(values, Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper))
+        label = f"value {number}, {key[:40]} = {text[:40]}"
+        texts[label] = (written.replace(PLACE, text) if long else written).encode()
+    return texts
+
+
+def configs(good: Path) -> Iterator[dict[str, Any]]:
+    """Resume runs whose config.yaml is hostile."""
+    for number, (name, text) in enumerate(config_texts(good).items()):
         folder = run_folder(good, str(number), keep=False)
         (folder / "config.yaml").write_bytes(text)
         yield {"name": name, "way": "config", **resumed(folder)}
