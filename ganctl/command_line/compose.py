@@ -140,7 +140,7 @@ def _reading_once(folder: str) -> ConfigLoaderImpl:
     """Return what composes configs from a folder; each file is read once for all compositions of this process."""
     loader = ConfigLoaderImpl(create_automatic_config_search_path(None, None, folder))
     for source in loader.repository.get_sources():
-        source.load_config = _copies(source.load_config)  # type: ignore[method-assign]
+        source.load_config = _copies(source.load_config)  # type: ignore[assignment, method-assign]
     return loader
 
 
@@ -201,7 +201,7 @@ def _refuse_to_show(options: Namespace, sweep: Sweep) -> None:
     """Refuse to show the configs of jobs that are drawn as a search goes on."""
     plan = sweep.settings["sweeper"]["name"]
     if (options.cfg or options.resolve) and plan != GRID:
-        raise ConfigError(f"--cfg: the jobs of sweep={plan} are drawn as it goes on; leave -m and sweeper out")
+        raise ConfigError(f"--cfg: the jobs of sweeper={plan} are drawn as it goes on; leave -m and sweeper out")
 
 
 def _refuse(command: str, options: Namespace) -> None:

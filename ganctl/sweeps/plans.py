@@ -18,7 +18,7 @@ def batches_of(sweep: Sweep, settings: SweepSettings) -> Iterator[Sequence[Job]]
     plan = settings.sweeper
     if plan.name != "grid" and not any(isinstance(each, Bounds) or len(each) > 1 for each in sweep.choices):
         raise ConfigError(
-            f"sweep={plan.name}: every key has one value; give it some, seed=1,2 or lr=interval(a,b)"
+            f"sweeper={plan.name}: every key has one value; give it some, seed=1,2 or lr=interval(a,b)"
         )
     match plan:
         case RandomSweep():
