@@ -4,13 +4,13 @@ import contextlib
 import re
 import warnings
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, OverrideParseException
-from omegaconf import OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from ganctl.command_line.synonyms import advice_on
@@ -92,7 +92,7 @@ def is_group(key: str) -> bool:
 def _unknown_key(command: str, key: str) -> str:
     if (advice := advice_on(command, key)) is not None:
         return f"{key}: unknown key; {advice}"
-    here, known = f"`ganctl {command}`", list(known_keys())
+    here, known = f"`ganctl {command}`", known_keys()
     if owners := dict.fromkeys(owner for name, owner in known if name == key and owner != here):
         return f"{key}: unknown key here; it belongs to {' or '.join(owners)}"
     groups = {name.partition(".")[0] for name, owner in known if owner == here}
@@ -100,9 +100,14 @@ def _unknown_key(command: str, key: str) -> str:
     return f"{key}: unknown key{nearest(key, names)}; `ganctl {command} --cfg job` shows all"
 
 
-def known_keys() -> Iterator[tuple[str, str]]:
-    """Yield each key as it is typed, with what it belongs to: an option such as data=mnist, or a command."""
-    root = config_folder()
+def known_keys() -> tuple[tuple[str, str], ...]:
+    """Return each key as it is typed, with what it belongs to: an option such as data=mnist, or a command."""
+    return _known_keys_below(config_folder())
+
+
+@cache
+def _known_keys_below(root: Path) -> tuple[tuple[str, str], ...]:
+    found: list[tuple[str, str]] = []
     for path in sorted(root.rglob("*.yaml")):
         group = path.relative_to(root).parent.as_posix().removeprefix(".")
         package = re.match(r"# @package (\w+)\n", path.read_text("utf-8"))
@@ -116,12 +121,13 @@ def known_keys() -> Iterator[tuple[str, str]]:
         for name, chosen in [] if group else defaults_of(tree):
             inside, _, whole = name.partition("@")
             keys += _keys(tree_of(root / inside / f"{chosen}.yaml"), "") if whole else [name.rpartition("/")[2]]
-        yield from ((key, owner) for key in keys)
+        found += [(key, owner) for key in keys]
+    return tuple(found)
 
 
 def tree_of(path: Path) -> Any:
     """Return a YAML file as plain data, with references unresolved."""
-    return OmegaConf.to_container(OmegaConf.load(path))
+    return yaml.load(path.read_text("utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
 def defaults_of(tree: Any) -> list[tuple[str, Any]]:
