@@ -127,7 +127,7 @@ def _known_keys_below(root: Path) -> tuple[tuple[str, str], ...]:
 
 def tree_of(path: Path) -> Any:
     """Return a YAML file as plain data, with references unresolved."""
-    return yaml.load(path.read_text("utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    return getattr(yaml, "CSafeLoader", yaml.SafeLoader)(path.read_text("utf-8")).get_single_data()
 
 
 def defaults_of(tree: Any) -> list[tuple[str, Any]]:
