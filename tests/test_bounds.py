@@ -19,6 +19,7 @@ UNBOUNDED = {
         "seed",
         "seeds",
         "max_rollbacks",
+        "patience",
         "every",
         "keep",
         "warmup",

@@ -48,12 +48,12 @@ def test_it_gives_the_official_numbers(name: str) -> None:
     case.check("grad.in.x", torch.autograd.grad(scalar, images)[0], GRADIENTS)
 
 
-@pytest.mark.parametrize("shape", [(3, 8, 8), (1, 8, 6), (4, 7, 5)])
+@pytest.mark.parametrize("shape", [(3, 6, 5), (1, 8, 6), (4, 5, 4)])
 def test_it_is_differentiable_twice(shape: tuple[int, ...]) -> None:
     augment = made("color", "translation", "cutout")
     source = torch.Generator().manual_seed(1)
-    images = torch.randn(3, *shape, generator=source, dtype=torch.float64, requires_grad=True)
-    uniforms = torch.rand(3, augment.uniforms, generator=source, dtype=torch.float64)
+    images = torch.randn(2, *shape, generator=source, dtype=torch.float64, requires_grad=True)
+    uniforms = torch.rand(2, augment.uniforms, generator=source, dtype=torch.float64)
 
     def apply(images: Tensor) -> Tensor:
         return augment.apply(images, uniforms, None, None) ** 2
