@@ -14,9 +14,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from ganctl.command_line.jobs import Job, Typed
-from ganctl.command_line.wording import in_quotes
-from ganctl.errors import ConfigError, Stopped, explained, nearest
-from ganctl.runtime.console import report
+from ganctl.errors import ConfigError, GanctlError, Stopped, explained, nearest
 from ganctl.runtime.root import VARIABLE, outputs
 from ganctl.runtime.signals import Signals
 from ganctl.runtime.version import __version__
@@ -122,6 +120,8 @@ def _words_of_resume(words: list[str]) -> tuple[str, list[str]]:
 def _words_of_sample(words: list[str]) -> tuple[str, list[str]]:
     if not words or not _names_a_run(words[0]):
         return "", words
+    from ganctl.command_line.wording import in_quotes
+
     return "", [f"ckpt={in_quotes(words[0])}", *words[1:]]
 
 
@@ -238,9 +238,9 @@ def main(arguments: Sequence[str]) -> int:
     try:
         return _guarded(lambda: _dispatch(list(arguments)))
     except Stopped as stop:
-        return report(stop)
+        return _report(stop)
     except KeyboardInterrupt:
-        return report(Stopped(signal.SIGINT))
+        return _report(Stopped(signal.SIGINT))
 
 
 def entry_point() -> None:
@@ -305,4 +305,10 @@ def _guarded(work: Callable[[], int | None]) -> int:
     try:
         return work() or 0
     except Exception as error:
-        return report(explained(error))
+        return _report(explained(error))
+
+
+def _report(error: GanctlError | Stopped) -> int:
+    from ganctl.runtime.console import report
+
+    return report(error)

@@ -43,7 +43,7 @@ def test_the_same_seed_gives_the_same_number() -> None:
 
 def test_what_cannot_teach_is_refused_before_a_sample_is_read() -> None:
     none = replace(images(CLASSES), labels=None)
-    with pytest.raises(ConfigError, match=r"^metric\.cas: teaches the class that was asked for, and this model"):
+    with pytest.raises(ConfigError, match=r"^metric\.cas: teaches the class that was asked for, and these"):
         score(none)
     with pytest.raises(DataError, match=r"^metric\.cas: needs data of two classes or more, and this has none"):
         score(images(CLASSES), none)

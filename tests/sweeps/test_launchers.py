@@ -138,7 +138,8 @@ def test_a_signal_to_the_launcher_stops_its_jobs_after_saving(workspace: Path) -
         stderr=subprocess.PIPE,
         text=True,
     )
-    wait_until(lambda: len(list(Path("outputs").glob("ring-*/checkpoints/step-00000050*"))) == 2, process)
+    saved = "ring-*/checkpoints/step-*.safetensors"
+    wait_until(lambda: len({path.parent for path in Path("outputs").glob(saved)}) == 2, process)
     process.terminate()
     out, err = process.communicate(timeout=120)
     assert process.returncode == 143, out + err

@@ -69,7 +69,7 @@ def test_a_narrow_terminal_goes_without_some_columns(
     workspace: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written(RUNS / "digits-dcgan-nonsaturating-4f80ba34")
-    monkeypatch.setattr("ganctl.commands.tracking.telling.WIDE", 80)
+    monkeypatch.setattr("ganctl.runtime.printing.WIDE", 80)
     lines = cli("list").out.splitlines()
     assert max(map(len, lines)) <= 80
     assert "loss" not in lines[1]
