@@ -58,9 +58,13 @@ def quoted(word: str, *, sweep: bool) -> str:
 
 
 def in_quotes(text: str) -> str:
-    """Return any text as a value that Hydra's grammar reads as this text."""
-    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"
+    """Return a text without ${} as a value that Hydra's grammar reads as this text.
+
+    Hydra takes backslashes for signs of its own before a quote alone, which includes the closing one.
+    """
+    escaped = re.sub(r"(\\*)'", r"\1\1\\'", text)
+    ending = re.search(r"\\*\Z", text)
+    return f"'{escaped}{ending[0] if ending else ''}'"
 
 
 def split(text: str) -> list[str]:

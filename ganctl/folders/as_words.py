@@ -8,6 +8,7 @@ from typing import Any
 from ganctl.checkpoints.untrusted import QuickLoader, read_yaml
 from ganctl.command_line.compose import jobs
 from ganctl.command_line.explain import config_folder, tree_of
+from ganctl.command_line.wording import in_quotes
 from ganctl.errors import CheckpointError, ConfigError
 from ganctl.folders.find import find_run
 from ganctl.folders.untyped import flat
@@ -132,7 +133,5 @@ def _typed(value: Any) -> str:
     if isinstance(value, dict):
         return "{" + ",".join(f"{key}:{_typed(each)}" for key, each in value.items()) + "}"
     text = str(value)
-    if re.fullmatch(PLAIN, text) and text.lower() not in WORDS:
-        return text
-    escaped = re.sub(r"(\\*)'", r"\1\1\\'", text)  # Hydra halves the backslashes before a quote alone
-    return f"'{escaped}'"
+    plain = re.fullmatch(PLAIN, text) and text.lower() not in WORDS
+    return text if plain else in_quotes(text)

@@ -2,7 +2,8 @@
 
 import pytest
 
-from ganctl.command_line.wording import in_our_words, split
+from ganctl.command_line.wording import in_our_words, in_quotes, split
+from tests.composed import composed
 from tests.conftest import Cli
 
 MALFORMED = {
@@ -66,3 +67,10 @@ def test_a_list_is_split_outside_brackets_and_quotes() -> None:
 
 def test_what_needs_no_other_words_keeps_its_own() -> None:
     assert in_our_words("seed: must be a number") == "seed: must be a number"
+
+
+@pytest.mark.parametrize(
+    "text", ["a\\b", "a\\'b", "it's", "end\\", "a\\\\b c", "two\\\\", "x, [y]", "null", "ü #;"]
+)
+def test_any_text_can_be_typed_in_quotes(text: str) -> None:
+    assert composed("data=folder", f"data.path={in_quotes(text)}")["data"]["path"] == text
