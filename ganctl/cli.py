@@ -96,9 +96,11 @@ def _words_of_train(words: list[str]) -> tuple[str, list[str]]:
         if word.startswith("ckpt="):
             run = word.removeprefix("ckpt=") or "outputs/<run>"
             raise ConfigError(f"{word}: a run goes on by the command that began it, or by `ganctl resume {run}`")
-    from ganctl.folders.as_words import expanded
+    if any(word.startswith("from=") for word in words):
+        from ganctl.folders.as_words import expanded
 
-    return "", expanded(words)
+        return "", expanded(words)
+    return "", words
 
 
 def _as_typed(words: list[str]) -> tuple[str, list[str]]:
