@@ -37,4 +37,4 @@ def run(values: Typed, job: Job, signals: Signals) -> None:
             job.found.update((key, status[key]) for key in ("status", "step") if key in status)
             with suppress(CheckpointError):
                 if (score := read_header(naming.chosen.checkpoints.best).header.score) is not None:
-                    job.found.update(score=score.value, better=score.better)
+                    job.found["score"] = score.value

@@ -62,9 +62,13 @@ class Runner:
         self.stopwatch = Stopwatch(self.step, game.device.synchronise)
         self.progress = ProgressDisplay(self.step, config)
         self.health = HealthWatch(config)
-        self.due: list[tuple[int, Callable[[], None]]] = [
+        self.shown: list[tuple[int, Callable[[], None]]] = [
             (config.logging.every, self._log),
             (config.sample.every, self._draw),
+        ]
+        """What shows a step: how often, 0 for never, and what."""
+        self.due = [
+            *self.shown,
             (config.evaluate.every, self._evaluate),
             (config.checkpoint.every or config.train.steps, self._save),
             (1, self._heed),
@@ -140,7 +144,7 @@ class Runner:
             if every and (last or self.step % every == 0):
                 action()
         if self.ended is not None and not last:
-            for every, action in self.due[:2]:
+            for every, action in self.shown:
                 if every and self.step % every:
                     action()
 
@@ -194,9 +198,9 @@ class Runner:
         with self.stopwatch.paused("checkpoints"):
             rank = self.saving.save_if_best(self.step, found.score, state.tensors(self.game))
         say(f"step {self.step:,}: {found.describe()}{rank}")
-        self._save(again=True)
         self.ended = self.limits.out_of_patience(self.step, self.saving.best_step)
         self.ended = self.ended or self.limits.given_up(self.step, found.score)
+        self._save(again=True)
         self._heed()
 
     def _save(self, *, evaluation_due: bool = False, again: bool = False) -> None:

@@ -24,7 +24,6 @@ except ImportError as error:
 FILE = "study.log"
 """The study in the sweep's folder, which `optuna-dashboard` shows, too."""
 
-
 SPREAD = 1_000_003
 """Keeps the seeds of two searches apart, which grow by one a trial."""
 
@@ -54,7 +53,7 @@ class Judge:
 def searched(sweep: Sweep, plan: SearchSweep, at_once: int) -> Iterator[Sequence[Job]]:
     """Yield jobs in batches: first those that an earlier start left unfinished, then new ones.
 
-    Raises `ConfigError` where nothing is scored, or the study is not one of these words.
+    Raises `ConfigError` where nothing is scored.
     """
     if not sweep.combinations()[0].values()["evaluate"]["every"]:
         raise ConfigError("sweeper=optuna: chooses by scores; set evaluate.every, such as evaluate.every=500")
@@ -110,13 +109,13 @@ def _tell(study: Study, job: Job) -> None:
     """Tell the study what became of a job; one that was stopped stays as it is, to go on."""
     ended: Ended = job.found["ended"]
     number = job.number - 1
-    if ended.failed or (ended.code == 0 and "score" not in ended.found):
+    scores = study.get_trials(deepcopy=False)[number].intermediate_values.values()
+    if ended.failed or (ended.code == 0 and not scores):
         study.tell(number, state=TrialState.FAIL)
     elif ended.code == 0 and ended.found.get("pruned"):
         study.tell(number, state=TrialState.PRUNED)
     elif ended.code == 0:
-        score = ended.found["score"]
-        study.tell(number, score if ended.found.get("better") == "lower" else -score)
+        study.tell(number, min(scores))
 
 
 def _job(sweep: Sweep, plan: SearchSweep, number: int, values: dict[str, Any]) -> Job:

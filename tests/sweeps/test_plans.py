@@ -1,10 +1,13 @@
 """Which jobs a sweep has: drawn at random, or chosen by Optuna."""
 
 import csv
+import signal
 from pathlib import Path
 
 import pytest
 
+from ganctl.errors import Stopped
+from ganctl.sweeps.settings import SearchSweep
 from tests.conftest import TINY, Cli
 
 SCORED = ["evaluate.every=1", "evaluate.num=8", "metric/features=raw", "metric=[fid]"]
@@ -62,6 +65,41 @@ def test_optuna_chooses_by_scores_and_goes_on_where_it_was(
     storage = optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(folder / "study.log")))
     study = optuna.load_study(study_name=folder.name, storage=storage)
     assert study.best_value == pytest.approx(min(rates), rel=1e-5)
+
+
+def test_a_search_that_is_cut_off_before_it_hears_of_a_score_hears_of_it_later(
+    workspace: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    optuna = pytest.importorskip("optuna", reason="Optuna is not installed")
+    from ganctl.runs.evaluation import Evaluation
+    from ganctl.sweeps import search
+
+    original = Evaluation.measure
+
+    def more_is_better(self: Evaluation, network: object) -> object:
+        found = original(self, network)  # type: ignore[arg-type]
+        score = {"value": float(self._config.seed), "better": "higher"}
+        return type(found)(found.numbers, found.baseline, found.score.model_copy(update=score))
+
+    def cut_off(study: object, job: object) -> None:
+        raise Stopped(signal.SIGTERM)
+
+    monkeypatch.setattr(Evaluation, "measure", more_is_better)
+    words = ["train", *TINY, *SCORED, "-m", "sweeper=optuna", "sweeper.trials=2", "seed=int(interval(1,99))"]
+    with monkeypatch.context() as cut:
+        cut.setattr(search, "_tell", cut_off)
+        assert cli(*words).code == 143
+    again = cli(*words)
+    assert again.code == 0, again.err
+    assert again.out.count("as before") == 1
+    (folder,) = Path("outputs").glob("sweep-*")
+    study = search.study_of(folder, plan_of(2), 1)
+    assert [trial.state for trial in study.trials] == [optuna.trial.TrialState.COMPLETE] * 2
+    assert [trial.value for trial in study.trials] == [-float(each["seed"]) for each in values(table())]
+
+
+def plan_of(trials: int) -> SearchSweep:
+    return SearchSweep(name="optuna", trials=trials, seed=0, startup=8, prune=True, retry=False)
 
 
 def test_optuna_ends_runs_that_are_worse_than_most(
