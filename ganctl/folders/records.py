@@ -16,6 +16,7 @@ from ganctl.folders.untyped import flat, mapping, number, numbers_of, tail, text
 from ganctl.plugins import named_in
 from ganctl.runtime.bounded import opened, read_text
 from ganctl.runtime.console import shell_word
+from ganctl.runtime.signals import lives
 
 ENDED = ("complete", "stopped", "diverged", "failed")
 """Of what run.json says, that which stays true when the process is gone."""
@@ -219,12 +220,8 @@ class RunRecord:
         process = whole(self._told.get("process"))
         if self._told.get("host") != platform.node() or not process or process >= 1 << 31:
             return False
-        try:
-            os.kill(process, 0)
-        except ProcessLookupError:
+        if not lives(process):
             return False
-        except PermissionError:  # it lives, and is another user's
-            pass
         try:
             with opened(self.path / ".lock") as lock:
                 fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)

@@ -3,6 +3,8 @@
 import os
 import re
 import secrets
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 TEMPORARY = re.compile(r"\.(.+)\.ganctl-[0-9a-f]{16}\.tmp", re.DOTALL)
@@ -35,6 +37,17 @@ def make_folder(path: Path) -> None:
     if not path.is_dir():
         path.mkdir(exist_ok=True)
         sync(path.parent)
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Let no other process within such a block change a file, where its file system has locks."""
+    with ExitStack() as held:
+        with suppress(NotImplementedError):
+            from filelock import FileLock
+
+            held.enter_context(FileLock(path.with_name(f".{path.name}.lock")))
+        yield
 
 
 def write_whole(path: Path, content: bytes) -> None:

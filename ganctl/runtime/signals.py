@@ -1,5 +1,6 @@
 """Signals: those that end the process, at once or after the state is saved, and those that ask for a save."""
 
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -11,6 +12,17 @@ from ganctl.errors import Stopped
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGXCPU)
 SAVING = (signal.SIGUSR1, signal.SIGUSR2)
+
+
+def lives(process: int) -> bool:
+    """Return whether a process of this machine lives, whoever's it is."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 class Signals:

@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -53,7 +53,7 @@ class _Course:
 
     def take(self, jobs: Sequence[Job]) -> None:
         """Do jobs, but for those that are done, and those that failed before and are not to be done again."""
-        earlier = self._table.earlier()
+        earlier = self._table.earlier(jobs)
         left = []
         for job in jobs:
             before = earlier.get(job.title())
@@ -110,23 +110,17 @@ class _Course:
         if detached:
             yield
             return
-        done = threading.Event()
 
-        def watch() -> None:
-            while not done.wait(SECONDS):
-                if self._signals.received is not None:
-                    (folder / STOP).touch()
-                    return
+        def look() -> None:
+            if self._signals.received is not None:
+                (folder / STOP).touch()
 
-        thread = threading.Thread(target=watch, daemon=True)
-        thread.start()
         self._signals.deferred = True
         try:
-            yield
+            with _again_and_again(look):
+                yield
         finally:
             self._signals.deferred = False
-            done.set()
-            thread.join()
 
     def _end(self, job: Job, ended: Ended) -> None:
         job.found["ended"] = ended
@@ -172,7 +166,6 @@ def _told(job: Job, ended: Ended) -> str:
 @contextmanager
 def _reporting(table: SweepTable, jobs: Sequence[Job]) -> Iterator[set[str]]:
     """Print a line for each job as soon as its row is in the table; yield the words of those that have one."""
-    done = threading.Event()
     asked = {job.title(): job for job in jobs}
     before = {row["words"]: row for row in table.rows()}
     reported: set[str] = set()
@@ -185,6 +178,18 @@ def _reporting(table: SweepTable, jobs: Sequence[Job]) -> Iterator[set[str]]:
                 reported.add(words)
                 say(_told(asked[words], ended_of(row)))
 
+    try:
+        with _again_and_again(look):
+            yield reported
+    finally:
+        look()
+
+
+@contextmanager
+def _again_and_again(look: Callable[[], None]) -> Iterator[None]:
+    """Call a function every `SECONDS` while the block lasts, in a thread."""
+    done = threading.Event()
+
     def watch() -> None:
         while not done.wait(SECONDS):
             look()
@@ -192,11 +197,10 @@ def _reporting(table: SweepTable, jobs: Sequence[Job]) -> Iterator[set[str]]:
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()
     try:
-        yield reported
+        yield
     finally:
         done.set()
         thread.join()
-        look()
 
 
 def _print(rows: Sequence[Row]) -> None:

@@ -3,18 +3,17 @@
 import csv
 import io
 from collections.abc import Iterable
-from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-from filelock import FileLock
 
 from ganctl.command_line.jobs import Job
 from ganctl.errors import ConfigError, TimeUpError
 from ganctl.folders.records import RunRecord, is_run
 from ganctl.runtime.bounded import read_text
-from ganctl.runtime.disk import make_folder, write_whole
+from ganctl.runtime.disk import alone, make_folder, write_whole
+
+NAME = "sweep.csv"
 
 SIGNALS = 128
 """Exit codes above are those of signals."""
@@ -27,7 +26,7 @@ FOUND = ("folder", "step", "score")
 LONGEST = 16 << 20
 """Bytes of a table; a row has about 200."""
 
-Row = dict[str, Any]
+Row = dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,7 @@ class SweepTable:
     """Keeps sweep.csv, to which jobs of several processes add. It is written when a job has been accepted."""
 
     def __init__(self, folder: Path) -> None:
-        self._path = folder / "sweep.csv"
+        self._path = folder / NAME
 
     def add(self, job: Job, ended: Ended) -> str:
         """Add what became of a job, in place of an earlier row of the same words; return a remark, or nothing.
@@ -76,51 +75,51 @@ class SweepTable:
         row |= {"code": str(ended.code), "why": ended.why}
         if ended.code == ConfigError.exit_code and not ended.busy and not self._path.exists():
             return ""
-        with self._alone():
+        make_folder(self._path.parent)
+        with alone(self._path):
             others = [each for each in self.rows() if each["words"] != row["words"]]
             same = _same_run(row, others)
             if same is not None:
                 row["status"] += f", same run as job {same['job']}"
             write_whole(self._path, _text([*others, row]).encode())
-        return (
-            ""
-            if same is None
-            else (f"job {job.number} is the run of job {same['job']}: what differs leaves a run's numbers alone")
-        )
+        if same is None:
+            return ""
+        return f"job {job.number} is the run of job {same['job']}: what differs leaves a run's numbers alone"
 
     def rows(self) -> list[Row]:
         """Return the rows in the order of their jobs; none of a table that is not there or cannot be read."""
         try:
-            found = list(csv.DictReader(io.StringIO(read_text(self._path, LONGEST))))
+            return read_rows(self._path, LONGEST)
         except (OSError, ValueError, csv.Error):
             return []
-        rows = [{key: row.get(key) or "" for key in COLUMNS} for row in found]
-        return sorted((row for row in rows if row["words"]), key=lambda row: (len(row["job"]), row["job"]))
 
-    def earlier(self) -> dict[str, Ended]:
-        """Return how jobs of an earlier start ended, by words: those that failed, or whose runs are complete."""
-        found = {}
-        for row in self.rows():
-            ended = ended_of(row)
-            if ended.failed or (ended.code == 0 and _is_complete(row["folder"])):
-                found[row["words"]] = ended
-        return found
+    def earlier(self, jobs: Iterable[Job]) -> dict[str, Ended]:
+        """Return how those of jobs ended in an earlier start that failed, or whose runs are complete, by words."""
+        asked = {job.title() for job in jobs}
+        found = {row["words"]: (row, ended_of(row)) for row in self.rows() if row["words"] in asked}
+        return {
+            words: ended
+            for words, (row, ended) in found.items()
+            if ended.failed or (ended.code == 0 and _is_complete(row["folder"]))
+        }
 
-    def _alone(self) -> ExitStack:
-        """Return a context in which no other process writes the table."""
-        make_folder(self._path.parent)
-        held = ExitStack()
-        with suppress(NotImplementedError):  # on a file system without locks
-            held.enter_context(FileLock(self._path.with_name(".sweep.csv.lock")))
-        return held
+
+def read_rows(path: Path, longest: int) -> list[Row]:
+    """Return the rows of a table of at most `longest` bytes, in order; of each, all columns as texts.
+
+    Raises `OSError`, `ValueError` or `csv.Error` if it cannot be read.
+    """
+    found = csv.DictReader(io.StringIO(read_text(path, longest)))
+    return [{key: row.get(key) or "" for key in COLUMNS} for row in found]
 
 
 def ended_of(row: Row) -> Ended:
     """Return how the job of a row ended."""
     status = row["status"].partition(",")[0]
-    told: Row = {key: row[key] for key in FOUND if row[key]} | {"status": status, "pruned": status == "pruned"}
+    found: dict[str, Any] = {key: row[key] for key in FOUND if row[key]}
+    found |= {"status": status, "pruned": status == "pruned"}
     code = int(row["code"]) if row["code"].isdecimal() else 1
-    return Ended(code, row["why"], status == "busy", told)
+    return Ended(code, row["why"], status == "busy", found)
 
 
 def _is_complete(folder: str) -> bool:

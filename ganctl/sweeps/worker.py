@@ -24,7 +24,7 @@ from ganctl.command_line.jobs import Job
 from ganctl.errors import BusyError, Stopped, explained
 from ganctl.runtime.console import report
 from ganctl.runtime.disk import make_folder
-from ganctl.runtime.signals import Signals
+from ganctl.runtime.signals import Signals, lives
 from ganctl.sweeps.sweep_table import Ended, SweepTable
 
 Do = Callable[[Job, Signals], None]
@@ -93,7 +93,7 @@ class SweepWorker:
         """Return whether the launcher has ended, or asks its jobs to end."""
         if self.launcher is None or os.getpid() == self.launcher:
             return False
-        return (self.folder / STOP).exists() or not _lives(self.launcher)
+        return (self.folder / STOP).exists() or not lives(self.launcher)
 
 
 class Watch:
@@ -133,7 +133,7 @@ class Watch:
         told = False
         while True:
             time.sleep(SECONDS)
-            alive = _lives(self._launcher)
+            alive = lives(self._launcher)
             with self._lock:
                 if not alive and not self._heeded:
                     os._exit(0)
@@ -155,18 +155,8 @@ def attempt(job: Job, do: Do, signals: Signals) -> Ended:
     return Ended(0, found=job.found)
 
 
-def _lives(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-_shares: list[tuple[Path, FileLock]] = []
-"""What this process has taken, for all the jobs it will do."""
+_shares: dict[Path, tuple[int, FileLock]] = {}
+"""What this process has taken of each sweep's machine, for all the jobs it will do."""
 
 
 def take_share(folder: Path, count: int) -> int:
@@ -175,21 +165,20 @@ def take_share(folder: Path, count: int) -> int:
     Its threads are the cores by `count`, unless OMP_NUM_THREADS says otherwise, and its GPU the one of its number.
     Torch must not have been imported. Returns the number, from 0.
     """
-    for taken, lock in _shares:
-        if taken == folder:
-            return int(Path(lock.lock_file).name.rpartition("-")[2])
-    while True:
+    while folder not in _shares:
         for number in range(count):
             lock = FileLock(folder / f".share-{number}")
             try:
                 lock.acquire(timeout=0)
             except Timeout:
                 continue
-            _shares.append((folder, lock))
+            _shares[folder] = number, lock
             os.environ.setdefault("OMP_NUM_THREADS", str(max(1, len(os.sched_getaffinity(0)) // count)))
             _take_gpu(number)
-            return number
-        time.sleep(SECONDS)
+            break
+        else:
+            time.sleep(SECONDS)
+    return _shares[folder][0]
 
 
 def _take_gpu(number: int) -> None:

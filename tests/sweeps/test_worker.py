@@ -11,7 +11,7 @@ from ganctl.sweeps import worker
 
 @pytest.fixture(autouse=True)
 def _nothing_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker, "_shares", [])
+    monkeypatch.setattr(worker, "_shares", {})
     for name in ("OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES"):
         monkeypatch.setenv(name, "")
         monkeypatch.delenv(name)

@@ -2,12 +2,10 @@
 
 import errno
 import os
-from contextlib import ExitStack, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
 from pydantic_core import from_json, to_json
 
 from ganctl.commands.words.output import file_named, writing
@@ -16,7 +14,7 @@ from ganctl.folders.untyped import mapping
 from ganctl.metrics import Baseline, Numbers
 from ganctl.runtime.bounded import read_bytes
 from ganctl.runtime.console import say
-from ganctl.runtime.disk import write_whole
+from ganctl.runtime.disk import alone, write_whole
 from ganctl.runtime.intervals import interval
 
 Result = dict[str, Any]
@@ -75,9 +73,7 @@ def add(path: Path, result: Result) -> None:
     A file that holds no results is kept under another name, which is reported. Raises `WriteError`.
     """
     try:
-        with ExitStack() as alone:
-            with suppress(NotImplementedError):  # on a file system without locks
-                alone.enter_context(FileLock(path.with_name(f".{path.name}.lock")))
+        with alone(path):
             found = earlier(path)
             if found is None:
                 aside = path.with_name(f"{path.name}.damaged")

@@ -1,14 +1,11 @@
 """The jobs of a sweep by the table in its folder, which may name runs anywhere, or none."""
 
 import csv
-import io
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ganctl.folders.records import RunRecord, is_run
-from ganctl.runtime.bounded import read_text
-
-NAME = "sweep.csv"
+from ganctl.sweeps.sweep_table import NAME, read_rows
 
 LONGEST_FILE, MOST_JOBS = 4 << 20, 2000
 """Bytes of the table, and rows that are read of it."""
@@ -34,7 +31,7 @@ def read_sweep(folder: Path) -> SweptJobs:
     """
     sweep = SweptJobs()
     try:
-        rows = [*csv.DictReader(io.StringIO(read_text(folder / NAME, LONGEST_FILE)))]
+        rows = read_rows(folder / NAME, LONGEST_FILE)
     except FileNotFoundError:
         return sweep
     except (OSError, ValueError, csv.Error) as error:
@@ -44,8 +41,8 @@ def read_sweep(folder: Path) -> SweptJobs:
         sweep.faults.append(f"{folder.name}/{NAME}: only its first {MOST_JOBS:,} jobs are shown")
     known: dict[Path, RunRecord] = {}
     for row in rows[:MOST_JOBS]:
-        told = {key: row.get(key) or "" for key in ("words", "status", "step", "score")}
-        path = _run_of(folder, row.get("folder") or "")
+        told = {key: row[key] for key in ("words", "status", "step", "score")}
+        path = _run_of(folder, row["folder"])
         if path is not None and path not in known:
             known[path] = RunRecord(path)
         sweep.jobs.append((told, known[path] if path is not None else None))
