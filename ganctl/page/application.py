@@ -18,7 +18,7 @@ HOSTS = frozenset({"127.0.0.1", "localhost"})
 """Names by which this machine is asked; a stranger's page that had its own name led here would send that name."""
 
 PAGE = "index.html"
-PARTS = {"style.css": "text/css", "script.js": "text/javascript"}
+PARTS = {"colours.css": "text/css", "style.css": "text/css", "script.js": "text/javascript"}
 """Files that the page loads; they are the same for everyone, and so need no token."""
 
 HEADERS = {

@@ -60,7 +60,8 @@ def test_without_the_token_nothing_is_answered(path: str, query: str, applicatio
 
 def test_the_parts_of_the_page_need_no_token_and_the_page_names_no_other_place(application: Application) -> None:
     page = ask(application, "/", {"token": TOKEN}).body.decode()
-    for name, kind in (("style.css", "text/css"), ("script.js", "text/javascript")):
+    parts = {"colours.css": "text/css", "style.css": "text/css", "script.js": "text/javascript"}
+    for name, kind in parts.items():
         part = ask(application, f"/{name}")
         assert (part.status, part.headers["content-type"]) == (200, f"{kind}; charset=utf-8")
         assert f'"{name}"' in page

@@ -12,7 +12,7 @@ import pytest
 
 from ganctl.cli import main
 from scripts.soaks.configs import small_words
-from tests.page.chromium import launched, needs_chromium, sync_api
+from tests.page.chromium import needs_chromium, observed, sync_api
 
 pytestmark = needs_chromium
 
@@ -46,28 +46,16 @@ def address(folder: Path) -> Iterator[str]:
         process.kill()
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator["sync_api.Browser"]:
-    with launched() as chromium:
-        yield chromium
-
-
 @pytest.fixture
 def page(browser: "sync_api.Browser", address: str) -> Iterator["sync_api.Page"]:
     """Open the page; nothing may go wrong in it, and nothing be asked of another place."""
-    page = browser.new_page(viewport={"width": 1200, "height": 860})
-    wrong: list[str] = []
-    asked: list[str] = []
-    page.on("console", lambda message: wrong.append(message.text))
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("request", lambda request: asked.append(request.url))
-    page.goto(address)
-    expect(page, "seeds=0-15")
-    yield page
-    assert [text for text in wrong if "400 (Bad Request)" not in text] == []
-    origin = address.partition("/?")[0]
-    assert all(url.startswith((f"{origin}/", "data:")) for url in asked)
-    page.close()
+    with observed(browser) as (page, seen):
+        page.goto(address)
+        expect(page, "seeds=0-15")
+        yield page
+        assert [text for text in seen.wrong if "400 (Bad Request)" not in text] == []
+        origin = address.partition("/?")[0]
+        assert all(url.startswith((f"{origin}/", "data:")) for url in seen.asked)
 
 
 def expect(page: "sync_api.Page", *words: str) -> None:

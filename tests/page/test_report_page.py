@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from ganctl.cli import main
-from tests.page.chromium import launched, needs_chromium, sync_api
+from tests.page.chromium import needs_chromium, observed, sync_api
 from tests.written_runs import evaluation, row, written
 
 pytestmark = needs_chromium
@@ -42,28 +42,15 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "outputs/report.html"
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator["sync_api.Browser"]:
-    with launched() as chromium:
-        yield chromium
-
-
 @pytest.fixture
 def page(browser: "sync_api.Browser", report: Path) -> Iterator["sync_api.Page"]:
     """Open the report from the disk; nothing may go wrong in it, and nothing be asked for but itself."""
-    page = browser.new_page(viewport={"width": 1200, "height": 860})
-    wrong: list[str] = []
-    asked: list[str] = []
-    page.on("console", lambda message: wrong.append(message.text))
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("dialog", lambda dialog: wrong.append(dialog.message))
-    page.on("request", lambda request: asked.append(request.url))
-    page.goto(report.as_uri())
-    page.wait_for_selector("body[data-ready]")
-    yield page
-    assert wrong == []
-    assert [url for url in asked if not url.startswith("data:image/webp")] == [report.as_uri()]
-    page.close()
+    with observed(browser) as (page, seen):
+        page.goto(report.as_uri())
+        page.wait_for_selector("body[data-ready]")
+        yield page
+        assert seen.wrong == []
+        assert [url for url in seen.asked if not url.startswith("data:image/webp")] == [report.as_uri()]
 
 
 def names(page: "sync_api.Page") -> list[str]:

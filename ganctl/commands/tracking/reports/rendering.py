@@ -19,7 +19,7 @@ MARK = '<!doctype html>\n<html lang="en" data-written-by="ganctl report">\n'
 """How a report begins."""
 
 PARTS = ("report.html", "report.css", "plots.js", "report.js")
-"""What the page is made of: its template, its style, and its script in two files."""
+"""What the page is made of, besides the colours of ganctl's pages: template, style, and script in two files."""
 
 
 def require() -> None:
@@ -46,13 +46,14 @@ def rendered(document: Mapping[str, Any], made: str) -> bytes:
 
     here = files(__package__)
     html, css, *scripts = ((here / name).read_text(encoding="utf-8") for name in PARTS)
+    colours = (files("ganctl.page") / "colours.css").read_text(encoding="utf-8")
     script = "".join(scripts)
     plotly = plotting_library()
     values = {key: value for key, value in document.items() if key != "data"} | {
         "made": made,
         "version": __version__,
         "policy": _policy(script, plotly),
-        "style": Markup(css),
+        "style": Markup(colours + css),
         "script": Markup(script),
         "plotly": packed(plotly),
         "data": packed(json.dumps(document["data"], allow_nan=False, separators=(",", ":"))),
