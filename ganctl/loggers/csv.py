@@ -17,7 +17,7 @@ from ganctl.runtime.disk import temporary
 class Table(LogFile):
     """Logs numbers as a table with a column for each; a new number adds one at the end.
 
-    Columns may come in the middle of a run, so a resumed run writes the table anew from metrics.jsonl, and no
+    Columns may come in the middle of a run, so a resumed run writes the table again from metrics.jsonl, and no
     length is recorded. Rows above a new column end before it.
     """
 

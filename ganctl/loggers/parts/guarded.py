@@ -85,7 +85,7 @@ class Guarded(Logger):
         self._do("best", step, name, value)
 
     def mark(self) -> dict[str, int]:
-        """Return that of the log; one that has failed records nothing, and so begins anew when it is opened."""
+        """Return that of the log; one that has failed records nothing, and so begins again when it is opened."""
         return self._do("mark") or {}
 
     def close(self, status: str) -> None:

@@ -1,4 +1,4 @@
-"""What the page of a report shows: plain texts for its tables, and the numbers and pictures of its plots."""
+"""What the page of a report shows: plain texts for its tables, and the numbers of its plots and the sample grids."""
 
 import colorsys
 import os
@@ -23,7 +23,7 @@ POINTS, FEWEST_POINTS, ALL_POINTS = 500, 50, 10_000
 """Of a curve: at most, at least, and those of all runs together, between which the number of runs decides."""
 
 PICTURES = 2_000_000
-"""Bytes that the pictures of all runs take, but for at least one of each run."""
+"""Bytes that the sample grids of all runs take together; each run keeps at least one."""
 
 MOST_COLUMNS = 60
 """Settings, and scores, that the table shows."""

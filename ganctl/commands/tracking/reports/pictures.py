@@ -1,4 +1,4 @@
-"""The pictures of a run's samples folder, of fewer steps, smaller, and compressed."""
+"""The sample grids of a run, of fewer steps, smaller, and compressed."""
 
 import base64
 import io
@@ -15,34 +15,34 @@ from ganctl.runtime.bounded import read_bytes
 NAME = re.compile(r"step-(\d{1,18})\.png", re.ASCII)
 
 MOST = 16
-"""Steps of a run of which pictures are shown; of a log of others, spread evenly."""
+"""Steps of a run whose sample grids are shown, evenly spaced."""
 
 ENOUGH = 6
-"""Of so many steps, or of all, pictures are rather shown in full than of more steps or larger."""
+"""Steps whose grids must fit before a larger size is taken."""
 
 SIDES = (640, 448, 320, 224, 160)
 """Pixels of the longer side, of which the largest is taken that leaves room for `ENOUGH` steps."""
 
 LOSSLESS = 128 * 128
-"""Pixels of the largest picture that is kept bit for bit: one of digits of 8 by 8 pixels, for example."""
+"""Pixels of the largest grid that is compressed without loss, such as one of small digits."""
 
 QUALITY = 80
 """Of WebP, 0–100."""
 
 LONGEST_FILE, MOST_PIXELS = 64 << 20, 1 << 25
-"""Bytes and pixels of a picture that is read; a sheet of 64 images of 512 pixels has half as many."""
+"""Bytes and pixels of the largest file that is read; a grid of 64 images of 512² has half as many pixels."""
 
 
 @dataclass
 class Pictures:
-    """The pictures of a run, addresses of WebP files by step in rising order, and what could not be read."""
+    """The sample grids of a run: data addresses of WebP files by step, in rising order, and what could not be read."""
 
     by_step: dict[int, str] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
 
 
 def read_pictures(folder: Path, room: int) -> Pictures:
-    """Return pictures of a folder that take about `room` bytes in all, at least that of the last step.
+    """Return the grids of a folder that take about `room` bytes in all, at least that of the last step.
 
     Nothing is raised for what is missing or cannot be read.
     """
@@ -83,7 +83,7 @@ def _spread(steps: list[int], count: int) -> list[int]:
 
 
 def _opened(path: Path, faults: list[str]) -> Image.Image | None:
-    """Return a picture of a PNG file, RGB and as small as is shown; one that cannot be read is a fault."""
+    """Return a PNG file as an RGB image no larger than is shown; one that cannot be read is a fault."""
     try:
         with warnings.catch_warnings(action="error"):
             image = Image.open(io.BytesIO(read_bytes(path, LONGEST_FILE)), formats=["PNG"])
@@ -98,7 +98,7 @@ def _opened(path: Path, faults: list[str]) -> Image.Image | None:
 
 
 def _encoded(picture: Image.Image, side: int) -> bytes:
-    """Return a picture as a WebP file, no larger than `side` pixels."""
+    """Return an image as a WebP file, no larger than `side` pixels."""
     smaller = picture.copy()
     smaller.thumbnail((side, side))
     content = io.BytesIO()
