@@ -30,8 +30,8 @@ def run(values: Mapping[str, Any], job: Job, signals: Signals) -> None:
     """Write the report of runs, folders of runs and sweeps, by default of outputs/.
 
     It is written to the folder that is given, to outputs/ if several are, or where `out=` says. An earlier report
-    is replaced. Raises `ConfigError` for a file there that is none, and where what makes the page is not installed,
-    `CheckpointError` for words that name no runs, `WriteError` for a place that cannot be written.
+    is replaced. Raises `ConfigError` for a file there that is none, and where what makes the page is not
+    installed, `CheckpointError` for words that name no runs, `WriteError` for a place that cannot be written.
     """
     outs = [word.removeprefix("out=") for word in job.words if word.startswith("out=")]
     names, _ = asked([word for word in job.words if not word.startswith("out=")], [])

@@ -1,4 +1,4 @@
-"""What the page of a report shows: plain texts for its tables, and the numbers of its plots and the sample grids."""
+"""What the page of a report shows: texts for its tables, numbers of its plots, and sample grids."""
 
 import colorsys
 import os

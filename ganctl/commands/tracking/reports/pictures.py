@@ -30,12 +30,12 @@ QUALITY = 80
 """Of WebP, 0–100."""
 
 LONGEST_FILE, MOST_PIXELS = 64 << 20, 1 << 25
-"""Bytes and pixels of the largest file that is read; a grid of 64 images of 512² has half as many pixels."""
+"""Bytes and pixels of the largest file that is read; a grid of 64 images of 512² has half of these pixels."""
 
 
 @dataclass
 class Pictures:
-    """The sample grids of a run: data addresses of WebP files by step, in rising order, and what could not be read."""
+    """The sample grids of a run: WebP files as addresses, by step in rising order; and what could not be read."""
 
     by_step: dict[int, str] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
