@@ -12,10 +12,10 @@ from hydra.core.plugins import Plugins
 from hydra.core.utils import setup_globals
 from hydra.errors import HydraException
 from hydra.types import HydraContext, RunMode
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from ganctl.command_line.wording import in_our_words
+from ganctl.command_line.wording import in_our_words, typed
 from ganctl.errors import ConfigError
 
 QUIET = (
@@ -62,13 +62,13 @@ class _Task:
 def _config(loader: ConfigLoaderImpl, settings: Mapping[str, Any], folder: Path) -> DictConfig:
     """Return a config that holds Hydra's own settings alone, with those of the launcher."""
     name = settings["name"]
-    words = [f"hydra/launcher={name}", *QUIET]
+    plugin = [f"hydra.launcher.{key}={typed(value)}" for key, value in settings["plugin"].items()]
+    words = [f"hydra/launcher={name}", *plugin, *QUIET]
     try:
         config = loader.load_configuration(None, words, RunMode.MULTIRUN)
         with open_dict(config):
             config.hydra.sweep.dir = str(folder)
             config.hydra.job.name = folder.name
-        OmegaConf.update(config, "hydra.launcher", settings["plugin"], merge=True)
     except (HydraException, OmegaConfBaseException) as error:
         text = str(error)
         if "hydra/launcher" in text:
@@ -76,6 +76,9 @@ def _config(loader: ConfigLoaderImpl, settings: Mapping[str, Any], folder: Path)
             raise ConfigError(
                 f"launcher: {name} is not installed; pip install 'ganctl[{extra}]', or take another launcher=…"
             ) from error
-        first = re.sub(r"\s+", " ", text.splitlines()[0])
-        raise ConfigError(f"launcher.plugin: {in_our_words(first)}") from error
+        if unknown := re.match(r"Could not override 'hydra\.launcher\.(.+?)'", text):
+            raise ConfigError(f"launcher.plugin.{unknown[1]}: {name} has no such setting") from error
+        key = re.match(r"Error merging override hydra\.launcher\.([\w.]+)", text)
+        reason = str(error.__cause__ or error).splitlines()[0]
+        raise ConfigError(f"launcher.plugin{f'.{key[1]}' if key else ''}: {in_our_words(reason)}") from error
     return config

@@ -1,6 +1,7 @@
 """The grammar of a command line's words, and ganctl's words for what Hydra and OmegaConf report."""
 
 import re
+from typing import Any
 
 from ganctl.errors import ConfigError
 
@@ -22,6 +23,11 @@ OURS = (
     (r"(?i)\b(ListConfig|DictConfig|AnyNode|omegaconf)\b", "value"),
 )
 """What Hydra and OmegaConf say, and what ganctl says in its place."""
+
+PLAIN = r"(?a:[A-Za-z_./~][\w./~-]*)"
+"""Text that means itself on the command line, unless it is one of `WORDS`."""
+
+WORDS = ("null", "true", "false", "yes", "no", "on", "off", "inf", "nan")
 
 
 def check_form(word: str) -> None:
@@ -55,6 +61,21 @@ def quoted(word: str, *, sweep: bool) -> str:
     special = set(value) & set("!#&;<=>^`~") or not value.isascii()
     seeds = key == "seeds" and not sweep and re.fullmatch(r"[\d,-]+", value)
     return f"{key}='{value}'" if (plain and special) or seeds else word
+
+
+def typed(value: Any) -> str:
+    """Return a value of a config as it is typed on the command line."""
+    if value is None or isinstance(value, bool):
+        return str(value).lower().replace("none", "null")
+    if isinstance(value, int | float):
+        return repr(value)
+    if isinstance(value, list):
+        return f"[{','.join(map(typed, value))}]"
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{key}:{typed(each)}" for key, each in value.items()) + "}"
+    text = str(value)
+    plain = re.fullmatch(PLAIN, text) and text.lower() not in WORDS
+    return text if plain else in_quotes(text)
 
 
 def in_quotes(text: str) -> str:

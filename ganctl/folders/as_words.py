@@ -8,7 +8,7 @@ from typing import Any
 from ganctl.checkpoints.untrusted import QuickLoader, read_yaml
 from ganctl.command_line.compose import jobs
 from ganctl.command_line.explain import config_folder, tree_of
-from ganctl.command_line.wording import in_quotes
+from ganctl.command_line.wording import typed
 from ganctl.errors import CheckpointError, ConfigError
 from ganctl.folders.find import find_run
 from ganctl.folders.untyped import flat
@@ -29,11 +29,6 @@ OF_ITS_OWN = ("name", "init_digest", "plugins")
 
 PAIRED = ("penalty", "train.n_dis")
 """What a pair of loss and penalty, such as loss=wgan_gp, sets beside the loss."""
-
-PLAIN = r"(?a:[A-Za-z_./~][\w./~-]*)"
-"""Text that means itself on the command line, unless it is one of `WORDS`."""
-
-WORDS = ("null", "true", "false", "yes", "no", "on", "off", "inf", "nan")
 
 
 def expanded(words: Sequence[str]) -> list[str]:
@@ -66,11 +61,11 @@ def words_of(run: Path) -> list[str]:
     choices = [f"{group}={_name(saved, key)}" for group, key in ONE_OF.items() if _name(saved, key)]
     choices += [f"{key}=[{','.join(_names(saved, key))}]" for key in SEVERAL_OF]
     given = {key: value for key, value in flat(saved) if key not in OF_ITS_OWN}
-    words = choices + [f"{key}={_typed(given[key])}" for key in _required(saved) if key in given]
+    words = choices + [f"{key}={typed(given[key])}" for key in _required(saved) if key in given]
     for depth in sorted({key.count(".") for key in given}):  # keys refer to those above: optimizer.generator.lr
         here = _composed(words)
         words = words + [
-            f"{key}={_typed(value)}"
+            f"{key}={typed(value)}"
             for key, value in given.items()
             if key.count(".") == depth and (key not in here or here[key] != value)
         ]
@@ -120,18 +115,3 @@ def _name(saved: Mapping[str, Any], key: str) -> str | None:
 def _names(saved: Mapping[str, Any], key: str) -> list[str]:
     group = saved.get(key)
     return [name for name in group if re.fullmatch(r"(?a:\w+)", str(name))] if isinstance(group, dict) else []
-
-
-def _typed(value: Any) -> str:
-    """Return a value as it is typed on the command line."""
-    if value is None or isinstance(value, bool):
-        return str(value).lower().replace("none", "null")
-    if isinstance(value, int | float):
-        return repr(value)
-    if isinstance(value, list):
-        return f"[{','.join(map(_typed, value))}]"
-    if isinstance(value, dict):
-        return "{" + ",".join(f"{key}:{_typed(each)}" for key, each in value.items()) + "}"
-    text = str(value)
-    plain = re.fullmatch(PLAIN, text) and text.lower() not in WORDS
-    return text if plain else in_quotes(text)

@@ -87,6 +87,22 @@ def test_a_launcher_that_is_not_installed_is_named_with_its_extra(workspace: Pat
         pytest.skip("the launcher ray is installed")
 
 
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [
+        ("+launcher.plugin.qos=high", "launcher.plugin.qos: joblib has no such setting"),
+        ("+launcher.plugin.prefer=[1]", "launcher.plugin.prefer: Cannot convert 'list' to string"),
+    ],
+)
+def test_settings_that_the_launcher_does_not_take_are_named(
+    word: str, told: str, workspace: Path, cli: Cli
+) -> None:
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher", reason="the launcher joblib is not installed")
+    outcome = cli("train", *TINY, "-m", "seed=1,2", "launcher=joblib", word)
+    assert (outcome.code, outcome.err.count("\n")) == (2, 1)
+    assert outcome.err.startswith(f"ganctl: {told}")
+
+
 def weights() -> dict[str, dict[str, torch.Tensor]]:
     found = {}
     for row in table():
