@@ -54,11 +54,16 @@ class Signals:
             signal.signal(number, handler)
 
     def saved(self) -> None:
-        """Note that what a signal asked to save is saved, and do what else the program does at that signal."""
+        """Note that what a signal asked to save is saved, and do what else the program does at that signal.
+
+        While it does, the program has its own handlers: SLURM sends SIGTERM to a job that has itself queued again.
+        """
         asked, self.save_wanted = self.save_wanted, None
         handler = self._previous.get(asked) if asked is not None else None
         if callable(handler):
+            self.__exit__()
             handler(asked, None)
+            self.__enter__()
 
     @contextmanager
     def held(self) -> Iterator[None]:
