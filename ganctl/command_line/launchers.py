@@ -1,7 +1,7 @@
 """Hydra's launchers, which start the jobs of a sweep: in other processes, or on a cluster."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from hydra.core.plugins import Plugins
 from hydra.core.utils import setup_globals
 from hydra.errors import HydraException
 from hydra.types import HydraContext, RunMode
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from ganctl.command_line.wording import in_our_words, typed
@@ -35,7 +35,8 @@ def launch(
     """Let one of Hydra's launchers call `work` with 0, 1, … `count` − 1; return the results in that order.
 
     `settings` are the composed group `launcher`. The launcher pickles `work` for processes of its own. Raises
-    `ConfigError` if the launcher is not installed, or does not know one of its settings.
+    `ConfigError` if the launcher is not installed, does not know one of its settings, is refused what it asks for,
+    such as a queue, or loses a process.
     """
     setup_globals()
     config = _config(loader, settings, folder)
@@ -45,7 +46,11 @@ def launch(
         task_function=_Task(work),
         config=config,
     )
-    returns = launcher.launch([[] for _ in range(count)], initial_job_idx=0)
+    try:
+        returns = launcher.launch([[] for _ in range(count)], initial_job_idx=0)
+    except Exception as error:
+        told = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+        raise ConfigError(f"launcher={settings['name']}: {told[0]}") from error
     return [each.return_value for each in returns]
 
 
@@ -62,13 +67,10 @@ class _Task:
 def _config(loader: ConfigLoaderImpl, settings: Mapping[str, Any], folder: Path) -> DictConfig:
     """Return a config that holds Hydra's own settings alone, with those of the launcher."""
     name = settings["name"]
-    plugin = [f"hydra.launcher.{key}={typed(value)}" for key, value in settings["plugin"].items()]
-    words = [f"hydra/launcher={name}", *plugin, *QUIET]
+    place = [f"hydra.sweep.dir={typed(str(folder))}", f"hydra.job.name={typed(folder.name)}"]
+    words = [f"hydra/launcher={name}", *_words(settings["plugin"]), *place, *QUIET]
     try:
         config = loader.load_configuration(None, words, RunMode.MULTIRUN)
-        with open_dict(config):
-            config.hydra.sweep.dir = str(folder)
-            config.hydra.job.name = folder.name
     except (HydraException, OmegaConfBaseException) as error:
         text = str(error)
         if "hydra/launcher" in text:
@@ -82,3 +84,12 @@ def _config(loader: ConfigLoaderImpl, settings: Mapping[str, Any], folder: Path)
         reason = str(error.__cause__ or error).splitlines()[0]
         raise ConfigError(f"launcher.plugin{f'.{key[1]}' if key else ''}: {in_our_words(reason)}") from error
     return config
+
+
+def _words(values: Mapping[str, Any], key: str = "hydra.launcher", sign: str = "") -> Iterator[str]:
+    """Yield a launcher's settings as words; below one that is a mapping there may be any key."""
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _words(value, f"{key}.{name}", "++")
+        else:
+            yield f"{sign}{key}.{name}={typed(value)}"

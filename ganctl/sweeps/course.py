@@ -10,7 +10,7 @@ from filelock import FileLock, Timeout
 from rich.table import Table
 
 from ganctl.command_line.jobs import Job, Sweep
-from ganctl.errors import BusyError, Stopped
+from ganctl.errors import BusyError, ConfigError, Stopped
 from ganctl.runtime.console import say
 from ganctl.runtime.disk import make_folder
 from ganctl.runtime.printing import console, plain
@@ -94,8 +94,14 @@ class _Course:
         (folder / STOP).unlink(missing_ok=True)
         say(f"{len(jobs):,} jobs by launcher={launcher.name}; their output is in {folder}/job-….log")
         work = SweepWorker(jobs, self._do, folder, launcher.jobs, process)
-        with _reporting(self._table, jobs) as reported, self._stopping(folder, detached=launcher.detached):
-            found = self._sweep.launch(work, len(jobs))
+        try:
+            with _reporting(self._table, jobs) as reported, self._stopping(folder, detached=launcher.detached):
+                found = self._sweep.launch(work, len(jobs))
+        except ConfigError:
+            for job in jobs:
+                if (before := self._table.earlier([job]).get(job.title())) is not None:
+                    self._end(job, before)
+            raise
         for job, ended in zip(jobs, found, strict=True):
             if job.title() not in reported:
                 say(_told(job, ended))

@@ -44,6 +44,7 @@ def test_jobs_run_in_other_processes_and_bring_back_codes_errors_and_scores(
     assert wrong["why"].startswith("loss: wgan needs a Lipschitz critic")
     (folder,) = Path("outputs").glob("sweep-*")
     assert "done: 1 step" in (folder / "job-0001.log").read_text()
+    assert [path.name for path in workspace.iterdir()] == ["outputs"]
     again = cli(*words)
     assert again.code == 2
     assert "[1/2] loss=hinge: complete, step 1, score " in again.out
@@ -101,6 +102,26 @@ def test_settings_that_the_launcher_does_not_take_are_named(
     outcome = cli("train", *TINY, "-m", "seed=1,2", "launcher=joblib", word)
     assert (outcome.code, outcome.err.count("\n")) == (2, 1)
     assert outcome.err.startswith(f"ganctl: {told}")
+
+
+def test_a_launcher_that_is_refused_a_place_is_one_line_and_jobs_that_ended_count(
+    workspace: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    joblib = pytest.importorskip(
+        "hydra_plugins.hydra_joblib_launcher._core", reason="the launcher joblib is not installed"
+    )
+    launch = joblib.execute_job
+
+    def refused(number: int, *job: object) -> object:
+        if number == 0:
+            return launch(number, *job)
+        raise RuntimeError("\n  no queue of this name\n  ask your administrator")
+
+    monkeypatch.setattr(joblib, "execute_job", refused)
+    outcome = cli("train", *TINY, "-m", "seed=1,2", "launcher=joblib", "launcher.plugin.n_jobs=1")
+    assert (outcome.code, outcome.err) == (2, "ganctl: launcher=joblib: no queue of this name\n")
+    assert outcome.out.splitlines()[-1] == "1 done, 0 failed"
+    assert [row["status"] for row in table()] == ["complete"]
 
 
 def weights() -> dict[str, dict[str, torch.Tensor]]:
