@@ -10,11 +10,13 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 
 from ganctl.command_line.jobs import Job, Typed
 from ganctl.errors import ConfigError, GanctlError, Stopped, explained, nearest
+from ganctl.runtime.job import size_of_job
 from ganctl.runtime.root import VARIABLE, outputs
 from ganctl.runtime.signals import Signals
 from ganctl.runtime.version import __version__
@@ -39,7 +41,8 @@ Examples
 A run is named by its folder, by its name below outputs/, or as latest, and a checkpoint by its file; ckpt=… says
 the same. root=<folder>, or the variable GANCTL_OUTPUTS, names another folder of runs than outputs/.
 `ganctl <command> --help` lists the command's choices and keys; docs/ explains them.
-Exit codes: 0 done, 2 wrong command or config, 3 data, 4 checkpoint, 5 diverged, 6 time limit, 128+n signal n.
+Exit codes: 0 done, 2 wrong command or config, 3 data, 4 checkpoint, 5 diverged, 6 time limit, 7 process lost,
+128+n signal n.
 """
 
 
@@ -59,6 +62,7 @@ class Command:
     details: str = ""
     of_saved_config: bool = False
     tracking: bool = False
+    by_many: bool = False
 
     def line(self) -> str:
         """Return the command's line of the help."""
@@ -210,8 +214,12 @@ GROUPS, RUN = "[group=option | key=value …]", "outputs/<run> [key=value …]"
 SHORT = "<run> [key=value …]"
 IMAGES = "prepare|check|info path=<images>"
 ROWS = (
-    Command("train", GROUPS, "train a model; the same command again resumes it", _words_of_train, TRAIN),
-    Command("resume", RUN, "go on with a run from its own saved config", _words_of_resume, RESUME, True),
+    Command(
+        "train", GROUPS, "train a model; the same command again resumes it", _words_of_train, TRAIN, by_many=True
+    ),
+    Command(
+        "resume", RUN, "go on with a run from its own saved config", _words_of_resume, RESUME, True, by_many=True
+    ),
     Command("list", "[folder] [--json]", "show the runs of a folder", _as_typed, LIST, tracking=True),
     Command("show", "<run> [--follow] [--json]", "show one run, or follow it", _as_typed, SHOW, tracking=True),
     Command("compare", "<run> <run> … [--json]", "show how runs differ", _as_typed, COMPARE, tracking=True),
@@ -233,6 +241,8 @@ ROWS = (
     Command("data", IMAGES, "look after images of your own before training on them", _words_of_data, DATA),
 )
 COMMANDS = {command.name: command for command in ROWS}
+TIMEOUT = 1800
+"""Seconds that several processes wait for each other if a run's config does not say, as that of an old run."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -261,12 +271,20 @@ def _dispatch(arguments: list[str]) -> int:
     if arguments[0] in ("-V", "--version"):
         print(f"ganctl {__version__}")
         return 0
-    name, words = arguments[0], arguments[1:]
-    if name not in COMMANDS:
-        raise ConfigError(f"{name}: unknown command{nearest(name, COMMANDS)}; there are {', '.join(COMMANDS)}")
-    words = _root_taken(words)
-    with Signals() as signals:  # from here on: imports take seconds, in which a scheduler may warn already
-        return _run(COMMANDS[name], words, signals)
+    with Signals() as signals, _job(signals):  # imports take seconds, in which a scheduler may warn already
+        name, words = arguments[0], arguments[1:]
+        if name not in COMMANDS:
+            raise ConfigError(f"{name}: unknown command{nearest(name, COMMANDS)}; there are {', '.join(COMMANDS)}")
+        return _run(COMMANDS[name], _root_taken(words), signals)
+
+
+def _job(signals: Signals) -> AbstractContextManager[None]:
+    """Return a context in which this process is one of those that torchrun started, if it did."""
+    if size_of_job() == 1:
+        return nullcontext()
+    with signals.held():
+        from ganctl.processes.group import together
+    return together(signals)
 
 
 def _root_taken(words: list[str]) -> list[str]:
@@ -282,10 +300,14 @@ def _root_taken(words: list[str]) -> list[str]:
 
 def _run(command: Command, words: list[str], signals: Signals) -> int:
     """Do what words ask of a command, the jobs of a sweep among it; return the exit code."""
+    if size_of_job() > 1 and not command.by_many:
+        raise ConfigError(f"{command.name}: is done by one process; start it without torchrun")
     jobs = command.jobs(words)
     if not jobs:
         return 0
     if (sweep := jobs[0].sweep) is not None:
+        if size_of_job() > 1:
+            raise ConfigError("-m: the jobs of a sweep are started by launcher=…; torchrun trains one run")
         from ganctl.sweeps.course import run_sweep
 
         return run_sweep(sweep, partial(do, command.name), signals)
@@ -300,7 +322,13 @@ def do(name: str, job: Job, signals: Signals) -> None:
     values = job.values()
     with signals.held():
         import_plugins(values.get("plugins", []))
-    COMMANDS[name].run(values, job, signals)
+    if size_of_job() == 1:
+        COMMANDS[name].run(values, job, signals)
+        return
+    from ganctl.processes.group import joined
+
+    with joined(float(values.get("device.timeout") or values.get("device", {}).get("timeout", TIMEOUT))):
+        COMMANDS[name].run(values, job, signals)
 
 
 def _guarded(work: Callable[[], int | None]) -> int:

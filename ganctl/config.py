@@ -59,6 +59,8 @@ class DeviceConfig(Spec):
     threads: Annotated[int, Field(ge=1, le=1024)] | None
     graphs: bool
     compile: bool
+    sync_batch_norm: bool
+    timeout: Annotated[float, Field(ge=1, le=86400)]
 
 
 class TrainLoop(Spec):

@@ -97,6 +97,17 @@ class TimeUpError(GanctlError):
     exit_code = 6
 
 
+class PeerError(GanctlError):
+    """Another process of the job has ended, or does not answer; `silent` if it says why."""
+
+    exit_code = 7
+
+    def __init__(self, message: str, *, code: int = 7, silent: bool = False) -> None:
+        super().__init__(message)
+        self.exit_code = code
+        self.silent = silent
+
+
 class Stopped(BaseException):
     """A signal asked the process to end; whatever could be saved has been saved.
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn.functional import relu, softplus
 
 from ganctl.game.round import Distribution, Round
+from ganctl.processes.ranks import Ranks
 from ganctl.registry import Component, Family
 
 Share = Annotated[float, Field(ge=0, lt=0.5)]
@@ -160,7 +161,8 @@ class RelativisticAverage(Loss):
 
     @staticmethod
     def _apart(high: Tensor, low: Tensor) -> Tensor:
-        return softplus(low.mean() - high).mean() + softplus(low - high.mean()).mean()
+        over = Ranks.here().mean
+        return softplus(over(low.mean()) - high).mean() + softplus(low - over(high.mean())).mean()
 
 
 @LOSSES.register

@@ -38,6 +38,8 @@ ADDED = (
     Added("checkpoint.keep_every", 0),
     Added("device.graphs", False),
     Added("device.compile", False),
+    Added("device.sync_batch_norm", True),
+    Added("device.timeout", 1800.0),
     Added("train.share_fakes", False),
     Added("train.on_divergence", "stop"),
     Added("train.max_rollbacks", 3),

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import Parameter
 
 from ganctl.game.round import Distribution, Round
+from ganctl.processes.ranks import Ranks
 from ganctl.registry import Component, Family
 from ganctl.terms import LossTerm, Positive, row_products
 
@@ -117,7 +118,7 @@ class Dragan(PenaltyTerm):
 
     def __call__(self, round: Round) -> Tensor:
         """Return the mean squared distance of the gradient norm from the target."""
-        spread = self.noise * round.real.std()
+        spread = self.noise * Ranks.here().deviation(round.real)
         around = round.real + spread * round.noise("perturbation")
         return _distance_from(self.target, round.gradient_at(around))
 

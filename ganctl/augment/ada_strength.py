@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from ganctl.runtime.ranks import Ranks
+from ganctl.processes.ranks import Ranks
 
 
 class AdaStrength:

@@ -15,6 +15,7 @@ from ganctl.errors import ConfigError
 from ganctl.game.round import Distribution, PlayerName, Round, Side, Surroundings
 from ganctl.images.blur import similarity_terms
 from ganctl.images.pretrained import open_image_network, weights_digest
+from ganctl.processes.ranks import Ranks
 from ganctl.registry import Family
 from ganctl.runtime.torchvision_import import installed
 from ganctl.terms import LossTerm, row_products
@@ -36,7 +37,7 @@ AUXILIARIES: Family[Auxiliary] = Family("auxiliary")
 
 def _mean_distance(real: Tensor, fake: Tensor) -> Tensor:
     """Return the squared distance of two batches' means, summed over all values."""
-    return (real.mean(0) - fake.mean(0)).square().sum()
+    return Ranks.here().mean(real.mean(0) - fake.mean(0)).square().sum()
 
 
 @AUXILIARIES.register

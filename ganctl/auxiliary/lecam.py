@@ -10,7 +10,7 @@ from torch.nn.functional import relu
 
 from ganctl.auxiliary.auxiliary import AUXILIARIES, Auxiliary
 from ganctl.game.round import SIDES, Round, Side, Surroundings
-from ganctl.runtime.ranks import Ranks
+from ganctl.processes.ranks import Ranks
 
 
 @AUXILIARIES.register

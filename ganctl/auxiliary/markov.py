@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ganctl.auxiliary.auxiliary import AUXILIARIES, Auxiliary
 from ganctl.game.round import Round, Surroundings
+from ganctl.processes.ranks import Ranks
 
 Likelihood = Callable[[Tensor], Tensor]
 """The mean negative log-likelihood of sequences' transitions, in nats."""
@@ -51,12 +52,13 @@ class Markov(Auxiliary):
 
 def _normal(sequences: Tensor) -> Likelihood:
     before, after = sequences[..., :-1], sequences[..., 1:]
-    axes = (0, 2)
-    middle, end = before.mean(axes, keepdim=True), after.mean(axes, keepdim=True)
+    axes, ranks = (0, 2), Ranks.here()
+    middle, end = (ranks.mean(part.mean(axes, keepdim=True)) for part in (before, after))
     apart = before - middle
-    spread = apart.square().sum(axes, keepdim=True).clamp_min(LEAST_VARIANCE)
-    slope = (apart * (after - end)).sum(axes, keepdim=True) / spread
-    variance = (after - end - slope * apart).square().mean(axes, keepdim=True).clamp_min(LEAST_VARIANCE)
+    spread = ranks.sum(apart.square().sum(axes, keepdim=True)).clamp_min(LEAST_VARIANCE)
+    slope = ranks.sum((apart * (after - end)).sum(axes, keepdim=True)) / spread
+    missed = (after - end - slope * apart).square().mean(axes, keepdim=True)
+    variance = ranks.mean(missed).clamp_min(LEAST_VARIANCE)
 
     def likelihood(others: Tensor) -> Tensor:
         missed = others[..., 1:] - end - slope * (others[..., :-1] - middle)
@@ -66,7 +68,8 @@ def _normal(sequences: Tensor) -> Likelihood:
 
 
 def _counted(sequences: Tensor, symbols: int) -> Likelihood:
-    counts = 1 + _transitions(sequences, symbols)  # once more than seen: what is rare is not impossible
+    seen = Ranks.here().sum(_transitions(sequences, symbols))
+    counts = 1 + seen  # what is rare is not impossible
     surprise = -(counts / counts.sum(-1, keepdim=True)).log()
 
     def likelihood(others: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ganctl.auxiliary.auxiliary import AUXILIARIES, Auxiliary
 from ganctl.game.round import Distribution, Round, Surroundings
-from ganctl.runtime.ranks import Ranks
+from ganctl.processes.ranks import Ranks
 
 
 @AUXILIARIES.register

@@ -7,12 +7,12 @@ from ganctl.command_line.jobs import Job, Typed
 from ganctl.config import train_config
 from ganctl.errors import CheckpointError
 from ganctl.folders.naming import Naming
+from ganctl.processes.ranks import Ranks
 from ganctl.recipes.auto import chosen
 from ganctl.rules import half_life_out_of_reach
 from ganctl.runs import start
 from ganctl.runs.transfer import identified
 from ganctl.runtime.console import say
-from ganctl.runtime.ranks import Ranks
 from ganctl.runtime.signals import Signals
 
 

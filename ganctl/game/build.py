@@ -1,5 +1,7 @@
 """From a validated config and its data to the game."""
 
+import os
+
 import torch
 
 from ganctl.config import DeviceConfig, TrainConfig
@@ -16,8 +18,9 @@ from ganctl.game.players import Player
 from ganctl.game.round import PlayerName
 from ganctl.game.step import Game
 from ganctl.models.ema import Ema
+from ganctl.models.parts.batch_norm import synchronise
+from ganctl.processes.ranks import Ranks
 from ganctl.runtime.device import Device, open_device
-from ganctl.runtime.ranks import Ranks
 from ganctl.samples import Kind
 
 MOST_LETTERS = 1_000_000
@@ -25,8 +28,11 @@ MOST_LETTERS = 1_000_000
 
 
 def open_configured(device: DeviceConfig, kind: Kind) -> Device:
-    """Open the device that a config asks for, to compute samples of a kind."""
-    return open_device(device.name, device.precision, device.strict, device.threads, coarse=kind.bears_bf16)
+    """Open the device that a config asks for, to compute samples of a kind; each process of a node its own."""
+    name = device.name
+    if name in ("auto", "cuda") and torch.cuda.is_available() and Ranks.here().world > 1:
+        name = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
+    return open_device(name, device.precision, device.strict, device.threads, coarse=kind.bears_bf16)
 
 
 def build_game(config: TrainConfig, store: Store, device: Device) -> Game:
@@ -54,6 +60,9 @@ def build_game(config: TrainConfig, store: Store, device: Device) -> Game:
         average = build_network(config, "generator", space, device)
         ema = Ema(average, generator.network, config.ema.half_life, config.ema.ramp)
     discriminator = player("discriminator")
+    if config.device.sync_batch_norm:
+        for network in (generator.network, discriminator.network):
+            synchronise(network, Ranks.here())
     game = Game(
         generator=generator,
         discriminator=discriminator,

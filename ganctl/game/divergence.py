@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ganctl.errors import DivergenceError
+from ganctl.processes.ranks import Ranks
 
 SLOTS = 1 << 10
 
@@ -18,6 +19,7 @@ class Divergence:
     """
 
     def __init__(self, device: torch.device, ignored: frozenset[str] = frozenset()) -> None:
+        self._ranks = Ranks.here()
         self._first = torch.full((), -1, dtype=torch.int64, device=device)
         self._ignored = ignored
         self._slots: list[tuple[str, str]] = []
@@ -31,13 +33,16 @@ class Divergence:
         torch.where((self._first < 0) & bad.any(), code, self._first, out=self._first)
 
     def check(self) -> None:
-        """Read the device.
+        """Read the device, of all ranks.
 
         Raises `DivergenceError` naming step (from 1), network and term of the first value that was not finite.
         """
+        none = torch.iinfo(torch.int64).max
         first = int(self._first)
-        if first < 0:
+        (least,) = self._ranks.largest([-first if first >= 0 else -none])
+        if least == -none:
             return
+        first = -least
         step, slot = divmod(first, SLOTS)
         player, name = self._slots[slot]
         raise DivergenceError(f"training diverged at step {step + 1}: the {player}'s {name} is not finite")

@@ -10,9 +10,9 @@ from ganctl.data.batches import Batches
 from ganctl.game.augmenter import Augmenter
 from ganctl.game.round import SIDES, Distribution, Feed, PlayerName
 from ganctl.models.latents import LatentSpace
+from ganctl.processes.ranks import Ranks
 from ganctl.runtime.device import Device
 from ganctl.runtime.randomness import drawn, generator, mix
-from ganctl.runtime.ranks import Ranks
 
 DRAW: dict[Distribution, Callable[..., Tensor]] = {
     "uniform": torch.rand,

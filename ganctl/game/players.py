@@ -11,7 +11,7 @@ from ganctl.errors import DivergenceError
 from ganctl.game.augmenter import Augmenter
 from ganctl.game.round import Distribution, PlayerName, Round
 from ganctl.optim import Optimizer
-from ganctl.runtime.ranks import Ranks
+from ganctl.processes.ranks import Ranks
 from ganctl.schedules import Schedule
 
 SKIPPED = "skipped_updates"

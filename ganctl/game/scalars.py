@@ -20,7 +20,7 @@ def measure(game: Game, step: int, boundary: float | None = 0.0) -> dict[str, fl
     Where the loss has a `boundary` between logits of real and fake, `accuracy` is the share of that batch, half
     real and half fake, on the right side of it; where it is 0, `probability/…` are the means of the sigmoids.
     Under fp16, `skipped_updates/<player>` counts those of the run so far whose gradients overflowed.
-    `augment/…` are the strengths of adaptive augmentations, and `health/…` the `signs`.
+    `augment/…` are the strengths of adaptive augmentations, and `health/…` the `signs`. All are means over ranks.
     """
     players = (game.generator, game.discriminator)
     scalars = {f"loss/{player.name}": _objective(player, step) for player in players}
@@ -33,9 +33,10 @@ def measure(game: Game, step: int, boundary: float | None = 0.0) -> dict[str, fl
     scalars |= {f"augment/{name}": each.value for name, each in game.discriminator.augmenter.strengths.items()}
     scalars |= _of_logits(game.discriminator.last.logits, boundary)
     scalars |= signs(game)
-    values = torch.stack([value.float() for value in scalars.values()]).tolist()
+    values = torch.stack([value.float() for value in scalars.values()])
+    game.draws.ranks.average([values])
     rates = {f"learning_rate/{player.name}": player.learning_rate_at(step) for player in players}
-    return dict(zip(scalars, values, strict=True)) | rates
+    return dict(zip(scalars, values.tolist(), strict=True)) | rates
 
 
 def _objective(player: Player, step: int) -> Tensor:

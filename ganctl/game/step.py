@@ -91,6 +91,11 @@ class Game:
         self.generator.check()
         self.discriminator.check()
 
+    def share_values(self) -> None:
+        """Replace the last values of all terms by their means over ranks: a checkpoint holds those of all."""
+        for player in (self.generator, self.discriminator):
+            self.draws.ranks.average(player.values.values())
+
 
 def train_step(game: Game, step: int) -> None:
     """Play one step (from 0): each player's updates in turn, then the average of the generator's weights.
@@ -98,7 +103,8 @@ def train_step(game: Game, step: int) -> None:
     The feeds are keyed by the update, noise inside the networks, such as dropout, by the step; so a step is a pure
     function of the state before it.
     """
-    seed_networks(game.device.torch_device, game.draws.seed, "networks", step)
+    rank = game.draws.ranks.rank
+    seed_networks(game.device.torch_device, game.draws.seed, "networks", step, *([rank] if rank else []))
     game.generator.set_learning_rate(step)
     game.discriminator.set_learning_rate(step)
     plans = list(game.plans(step))

@@ -13,6 +13,7 @@ from ganctl.errors import ConfigError
 from ganctl.models.layers import ACTIVATIONS, Norm, Width
 from ganctl.models.model import MODELS, Discriminator, DiscriminatorSpec, Generator, GeneratorSpec, Model
 from ganctl.models.parts.attention import SelfAttention, attended
+from ganctl.models.parts.batch_norm import BatchNorm2d
 from ganctl.models.parts.convolutions import Conv2d
 from ganctl.models.parts.heads import Heads
 from ganctl.models.parts.residual import (
@@ -98,7 +99,7 @@ class BigganGenerator(Generator):
         )
         sides = [min(height, width) << level for level in range(1, halvings + 1)]
         self.attention = attention_after("model.generator.attention", spec.attention, sides, channels[1:])
-        self.norm = nn.BatchNorm2d(channels[-1], EPS)
+        self.norm = BatchNorm2d(channels[-1], EPS)
         self.paint = prepared(Conv2d(channels[-1], space.shape[0], 3, padding=1))
         self.output = ACTIVATIONS[spec.output]()
 

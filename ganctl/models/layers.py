@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from ganctl.models.model import DiscriminatorSpec, Model
+from ganctl.models.parts.batch_norm import BatchNorm1d, BatchNorm2d
 from ganctl.models.parts.heads import Heads
 from ganctl.registry import Spec
 
@@ -33,9 +34,9 @@ Both ReLUs overwrite their input, which saves memory: their gradients need the r
 """
 
 NORMS: dict[tuple[Norm, int], Callable[[int], nn.Module]] = {
-    ("batch", 0): nn.BatchNorm1d,
-    ("batch", 1): nn.BatchNorm1d,
-    ("batch", 2): nn.BatchNorm2d,
+    ("batch", 0): BatchNorm1d,
+    ("batch", 1): BatchNorm1d,
+    ("batch", 2): BatchNorm2d,
     ("layer", 0): nn.LayerNorm,
     ("layer", 1): partial(nn.GroupNorm, 1),
     ("layer", 2): partial(nn.GroupNorm, 1),

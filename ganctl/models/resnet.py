@@ -13,6 +13,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 from ganctl.models.layers import ACTIVATIONS, NORMS, Width
 from ganctl.models.model import MODELS, Discriminator, DiscriminatorSpec, Generator, GeneratorSpec, Model
 from ganctl.models.parts.attention import SelfAttention, attended
+from ganctl.models.parts.batch_norm import BatchNorm2d
 from ganctl.models.parts.convolutions import Conv2d
 from ganctl.models.parts.heads import Heads
 from ganctl.models.parts.resampling import Upsample
@@ -84,7 +85,7 @@ class ResnetGenerator(Generator):
             if number == chosen:
                 self.blocks.append(SelfAttention(outputs, prepare))
             inputs = outputs
-        self.norm = nn.BatchNorm2d(inputs)
+        self.norm = BatchNorm2d(inputs)
         self.pixels = prepare(Conv2d(inputs, channels, 3, padding=1), 1.0)
         self.output = ACTIVATIONS[spec.output]()
 

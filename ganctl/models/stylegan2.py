@@ -16,6 +16,7 @@ from ganctl.models.parts.styles.equalized import BRANCH_GAIN, DoublingShortcut, 
 from ganctl.models.parts.styles.filters import doubling, halving
 from ganctl.models.parts.styles.mapping import Mapping
 from ganctl.models.parts.styles.modulation import ModulatedConv2d, ToPixels
+from ganctl.processes.ranks import Ranks
 from ganctl.registry import Spec
 from ganctl.samples import SampleSpace
 
@@ -137,7 +138,7 @@ class Stylegan2Generator(StyledGenerator):
         with torch.autocast(latents.device.type, enabled=False):
             styles: Tensor = self.mapping(latents, labels)
             if self.training:
-                self.mean_style.lerp_(styles.detach().mean(0), 1 - MEAN_DECAY)
+                self.mean_style.lerp_(Ranks.here().mean(styles.detach().mean(0)), 1 - MEAN_DECAY)
             elif self.truncation != 1:
                 styles = self.mean_style.lerp(styles, self.truncation)
             each = styles[:, None].expand(-1, self.styles_each, -1)

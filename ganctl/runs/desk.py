@@ -18,9 +18,9 @@ from ganctl.images.png import encoded
 from ganctl.images.terminal import show
 from ganctl.loggers import LoggedRun, Logger
 from ganctl.loggers.parts.guarded import open_log
+from ganctl.processes.ranks import Ranks
 from ganctl.runtime.console import recorded, say
 from ganctl.runtime.disk import sync, write_whole
-from ganctl.runtime.ranks import Ranks
 
 
 class Desk:

@@ -7,6 +7,7 @@ import torch
 
 from ganctl import plugins
 from ganctl.config import TrainConfig
+from ganctl.processes.ranks import Ranks
 from ganctl.runtime.device import Device
 from ganctl.runtime.version import __version__
 
@@ -27,6 +28,7 @@ def environment(config: TrainConfig, device: Device) -> dict[str, str]:
         "torch": torch.__version__,
         "machine": f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}",
         "device": device.describe(),
+        "processes": str(Ranks.here().world),
         "precision": device.precision + (" strict" if device.strict else "") + played,
     }
 
@@ -40,6 +42,7 @@ def other_plugins(theirs: Mapping[str, str], config: TrainConfig) -> str:
 
 def changes(theirs: Mapping[str, str], ours: Mapping[str, str]) -> str:
     """Return what differs between two environments, in words; a run then goes on, but not bit for bit."""
+    theirs = {"processes": "1", **theirs}
     return ", ".join(
         f"{key} {theirs.get(key)} → {ours.get(key)}"
         for key in {**theirs, **ours}

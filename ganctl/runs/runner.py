@@ -1,5 +1,6 @@
 """A run in progress: take its steps, do what is due after each, and end well."""
 
+import signal
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -9,7 +10,7 @@ from torch import Tensor
 from ganctl.checkpoints import state
 from ganctl.checkpoints.file import Rollback
 from ganctl.data.store import Store
-from ganctl.errors import DivergenceError, MovedError, Stopped, TimeUpError, WriteError, counted
+from ganctl.errors import CheckpointError, DivergenceError, MovedError, Stopped, TimeUpError, WriteError, counted
 from ganctl.game.build import build_game
 from ganctl.game.scalars import measure
 from ganctl.game.step import Game, train_step
@@ -54,6 +55,9 @@ class Runner:
         status = desk.folder.read_status()
         header = self.saving.resume(game, status)
         self.step = 0 if header is None else header.step
+        self.ranks = game.draws.ranks
+        if self.ranks.largest([self.step, -self.step]) != [self.step, -self.step]:
+            raise CheckpointError(f"{desk.folder.path}: the processes do not find the same checkpoint there")
         self.evaluation_left = header is not None and header.evaluation_due
         if not self.evaluation_left:
             self.ended = limits.out_of_patience(self.step, self.saving.best_step)
@@ -150,14 +154,16 @@ class Runner:
 
     def _heed(self) -> None:
         """Do what signals have asked for meanwhile; within a long step, with the state before it."""
-        if self.signals.save_wanted:
-            asked = self.signals.save_wanted.name
+        wanted, received = self.signals.save_wanted or 0, self.signals.received or 0
+        late = int(self.step < self.config.train.steps and self.limits.out_of_time())
+        wanted, received, late = self.ranks.largest([wanted, received, late])
+        if wanted:
             self._save()
-            say(f"saved step {self.step:,}, as {asked} asked for; the run goes on")
+            say(f"saved step {self.step:,}, as {signal.Signals(wanted).name} asked for; the run goes on")
             self.signals.saved()
-        if self.signals.received is not None:
-            self._stop(self.signals.received)
-        if self.step < self.config.train.steps and self.limits.out_of_time():
+        if received:
+            self._stop(received)
+        if late:
             self._save()
             raise self.limits.time_up(self.step)
 
@@ -190,16 +196,19 @@ class Runner:
             self.signals.deferred = False
             self._heed()
             with self.stopwatch.paused("evaluation"):
-                found = self.evaluation.measure(shown(self.game))
+                generator = shown(self.game)
+                found = self.evaluation.measure(generator) if self.ranks.first else None
             self.signals.deferred = True
         except Stopped as stopped:
             self._stop(stopped.number)
-        self.desk.log(self.step, found.scalars())
-        with self.stopwatch.paused("checkpoints"):
-            rank = self.saving.save_if_best(self.step, found.score, state.tensors(self.game))
-        say(f"step {self.step:,}: {found.describe()}{rank}")
-        self.ended = self.limits.out_of_patience(self.step, self.saving.best_step)
-        self.ended = self.ended or self.limits.given_up(self.step, found.score)
+        if found is not None:
+            self.desk.log(self.step, found.scalars())
+            with self.stopwatch.paused("checkpoints"):
+                rank = self.saving.save_if_best(self.step, found.score, state.tensors(self.game))
+            say(f"step {self.step:,}: {found.describe()}{rank}")
+            self.ended = self.limits.out_of_patience(self.step, self.saving.best_step)
+            self.ended = self.ended or self.limits.given_up(self.step, found.score)
+        self.ended = self.ranks.texts(self.ended or "")[0] or None
         self._save(again=True)
         self._heed()
 
@@ -209,6 +218,7 @@ class Runner:
             return
         with self.stopwatch.paused("checkpoints"):
             self.game.check()
+            self.game.share_values()
             self.saving.save(self.step, self.before_step or state.tensors(self.game), evaluation_due)
             self._write_status("running")
 

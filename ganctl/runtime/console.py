@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TextIO, TypeVar
 
-from ganctl.errors import GanctlError, Stopped, one_line
+from ganctl.errors import GanctlError, PeerError, Stopped, one_line
 
 T = TypeVar("T")
 
@@ -34,7 +34,9 @@ def say(line: str) -> None:
 
 
 def report(error: GanctlError | Stopped) -> int:
-    """Print an error as one line on standard error; return its exit code."""
+    """Print an error as one line on standard error, unless another process says it; return its exit code."""
+    if isinstance(error, PeerError) and error.silent:
+        return error.exit_code
     encoding = sys.stderr.encoding or "utf-8"
     print(f"ganctl: {one_line(str(error))}".encode(encoding, "backslashreplace").decode(encoding), file=sys.stderr)
     return error.exit_code

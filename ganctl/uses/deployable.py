@@ -10,6 +10,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 from torch.nn.utils.parametrize import is_parametrized, type_before_parametrizations
 
 from ganctl.models import Model
+from ganctl.models.parts.batch_norm import BatchNorm1d, BatchNorm2d
 from ganctl.models.parts.convolutions import Conv2d, ConvTranspose2d
 from ganctl.samples import IMAGES, SampleSpace
 
@@ -17,7 +18,7 @@ Pixels = Literal["uint8", "float", "own"]
 """Of images: bytes as `ganctl sample` stores them, floats in [0, 1], or floats in the network's own range."""
 
 CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d, Conv2d, ConvTranspose2d)
-NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
+NORMS = (BatchNorm1d, BatchNorm2d)
 """Classes that are folded; classes that inherit from these may compute something else."""
 
 

@@ -15,12 +15,12 @@ from ganctl.game.assemble import build_network
 from ganctl.game.build import build_game, open_configured
 from ganctl.game.sampling import generate
 from ganctl.game.step import train_step
+from ganctl.processes.ranks import Ranks
 from ganctl.runs.desk import Desk
 from ganctl.runs.limits import Limits
 from ganctl.runs.runner import Runner
 from ganctl.runtime.device import Device
 from ganctl.runtime.memory import keep_freed_memory
-from ganctl.runtime.ranks import Ranks
 from ganctl.runtime.signals import Signals
 from scripts.benchmarks.cases import CASES, EAGER, Case, random_images, words_of
 from scripts.tables.runs import composed

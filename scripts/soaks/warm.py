@@ -36,11 +36,13 @@ TINIEST = [
 class Request:
     """A command to run in a folder; it is killed at a stage of `STAGES`, or after some seconds, or not.
 
-    With `wait` false the answer comes as soon as the process is there, and a request with its `pid` waits for it.
+    `environment` holds variables of its own. With `wait` false the answer comes as soon as the process is there,
+    and a request with its `pid` waits for it.
     """
 
     folder: str = ""
     words: list[str] = field(default_factory=list)
+    environment: dict[str, str] = field(default_factory=dict)
     stage: str | None = None
     after: float | None = None
     wait: bool = True
@@ -84,16 +86,17 @@ class Warm:
 
     def run(self, folder: Path, *words: str, stage: str | None = None, after: float | None = None) -> Ended:
         """Run ganctl in a folder, and kill it at a stage of `STAGES` or after so many seconds if it says so."""
-        return Ended(**self.ask(Request(str(folder), list(words), stage, after)))
+        return Ended(**self.ask(Request(str(folder), list(words), stage=stage, after=after)))
 
     def finish(self, folder: Path, *words: str) -> tuple[int, str, str]:
         """Run ganctl in a folder; return exit code, standard output and standard error."""
         ended = self.run(folder, *words)
         return ended.code, ended.out, ended.err
 
-    def start(self, folder: Path, *words: str) -> "Started":
-        """Start ganctl in a folder and return at once."""
-        self._started.append(Started(self, self.ask(Request(str(folder), list(words), wait=False))["pid"]))
+    def start(self, folder: Path, *words: str, **environment: str) -> "Started":
+        """Start ganctl in a folder, with variables of its own, and return at once."""
+        request = Request(str(folder), list(words), environment, wait=False)
+        self._started.append(Started(self, self.ask(request)["pid"]))
         return self._started[-1]
 
     def ask(self, request: Request) -> dict[str, Any]:
@@ -195,6 +198,7 @@ def _live(request: Request, whereabouts: Any) -> None:
     code = 70
     try:
         os.chdir(request.folder)
+        os.environ |= request.environment
         sys.path.insert(0, request.folder)
         whereabouts.watch()
         if request.stage is not None:

@@ -8,7 +8,7 @@ import torch
 
 from ganctl.data.batches import Batches
 from ganctl.game.draws import Draws
-from ganctl.runtime.ranks import Ranks
+from ganctl.processes.ranks import Ranks
 from tests.game.games import small_game
 
 READS: dict[str, Any] = {"real": None, "share": "uniform", "shift": "normal"}

@@ -9,9 +9,9 @@ import torch
 
 from ganctl.checkpoints.file import Header, read_header
 from ganctl.folders.run_folder import RunFolder
+from ganctl.processes.ranks import Ranks
 from ganctl.runs.desk import Desk
 from ganctl.runtime.console import say, track
-from ganctl.runtime.ranks import Ranks
 from tests.conftest import contents
 from tests.game.games import small_config
 

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d, avg_pool2d, leaky_relu, silu
 from torch.nn.utils.parametrizations import spectral_norm
 
+from ganctl.models.parts.batch_norm import BatchNorm2d
 from ganctl.models.parts.resampling import DoublingConv2d
 
 STD = 0.02
@@ -29,9 +30,9 @@ def convolution(inputs: int, outputs: int, kernel: int, stride: int = 1, padding
     return normalised(nn.Conv2d(inputs, outputs, kernel, stride, padding, bias=False))
 
 
-def batch_norm(channels: int) -> nn.BatchNorm2d:
+def batch_norm(channels: int) -> BatchNorm2d:
     """Return batch norm whose scales start at N(1, 0.02²)."""
-    norm = nn.BatchNorm2d(channels)
+    norm = BatchNorm2d(channels)
     nn.init.normal_(norm.weight, 1.0, STD)
     return norm
 

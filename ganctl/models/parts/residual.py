@@ -11,6 +11,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, relu
 
+from ganctl.models.parts.batch_norm import BatchNorm2d
 from ganctl.models.parts.convolutions import Conv2d
 from ganctl.models.parts.resampling import CONVOLUTIONS, HalvingConv2d, Upsample, enlarged
 from ganctl.models.parts.sizes import LARGEST
@@ -37,7 +38,7 @@ class BlocksSpec(Spec):
     attention: Annotated[int, Field(ge=1, le=LARGEST)] | None
 
 
-class ConditionalBatchNorm(nn.BatchNorm2d):
+class ConditionalBatchNorm(BatchNorm2d):
     """Batch norm whose scale 1 + `gain` and `shift` are maps of a condition (Dumoulin et al. 2017).
 
     Each map returns [batch, channels]. Without maps scale and shift are learned once for all, as in

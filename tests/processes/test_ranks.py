@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from ganctl.runtime.ranks import Ranks
+from ganctl.processes.ranks import Ranks
 
 ONE_OF_TWO = """\
 import sys
@@ -14,7 +14,7 @@ import sys
 import torch
 from torch import distributed
 
-from ganctl.runtime.ranks import Ranks
+from ganctl.processes.ranks import Ranks
 
 rank = int(sys.argv[1])
 distributed.init_process_group("gloo", init_method=f"file://{sys.argv[2]}", rank=rank, world_size=2)
