@@ -7,6 +7,8 @@ those of a page as one program.
 
 import re
 import shlex
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -28,6 +30,9 @@ SMALL = {
     "biggan": ["model.generator.width=2", "model.discriminator.width=2"],
     "unet": ["model.generator.width=2", "model.discriminator.width=2"],
 }
+
+TORCHRUN = "torchrun --nproc-per-node=2 -m "
+"""What starts two processes that train one run."""
 
 EXECUTED = {"README.md", "export.md", "python.md", "runs.md"}
 """Pages whose blocks of Python are one program."""
@@ -119,8 +124,14 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "sh|python")], ids=lambda page: page.name)
 def test_the_examples_of_a_page_run(page: Path, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    lines = [line for block in blocks(page, "sh") for line in block.splitlines() if line.startswith("ganctl ")]
-    for line in lines:
+    lines = [line for block in blocks(page, "sh") for line in block.splitlines()]
+    for line in (line for line in lines if line.startswith(TORCHRUN)):
+        words = shrunk(line.removeprefix(TORCHRUN))
+        launched = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "-m", "ganctl", *words]
+        done = subprocess.run(launched, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, (line, done.stderr)
+        assert "\ndone: " in done.stdout
+    for line in (line for line in lines if line.startswith("ganctl ")):
         code = main(shrunk(line))
         assert code == 0, (line, capsys.readouterr().err)
     names: dict[str, object] = {}

@@ -12,13 +12,14 @@ PACKAGE = ROOT / "ganctl"
 FILES = {str(path.relative_to(PACKAGE)): ast.parse(path.read_text()) for path in sorted(PACKAGE.rglob("*.py"))}
 """Each file of the package, parsed."""
 
-FOUNDATION = {"augment", "errors", "images", "registry", "round", "runtime", "samples", "terms"}
+FOUNDATION = {"augment", "errors", "images", "processes", "registry", "round", "runtime", "samples", "terms"}
 FAMILIES = {"losses", "penalties", "auxiliary", "schedules", "optim", "models", "data"}
 MAY_IMPORT = {
     "errors": set(),
     "registry": set(),
-    "augment": {"registry", "runtime"},
+    "augment": {"processes", "registry", "runtime"},
     "runtime": {"errors"},
+    "processes": {"errors", "runtime"},
     "round": {"augment", "errors", "models", "runtime", "samples"},
     "images": {"errors", "runtime"},
     "samples": {"errors", "images"},
@@ -49,7 +50,7 @@ MAY_IMPORT = {
     | {"page", "recipes", "rules", "runs", "samples", "sweeps", "uses", "validation"}
     | FOUNDATION
     | FAMILIES,
-    "cli": {"command_line", "commands", "errors", "folders", "plugins", "runtime", "sweeps"},
+    "cli": {"command_line", "commands", "errors", "folders", "plugins", "processes", "runtime", "sweeps"},
     "__main__": {"cli"},
     "api": {"command_line", "commands", "errors", "folders", "plugins", "runs", "runtime", "samples"}
     | {"validation"},
@@ -70,7 +71,15 @@ ATTRIBUTES_THAT_RUN_CODE = {
     *("importlib.util", "importlib.reload"),
 }
 STARTS_WITHOUT_TORCH = [
-    *("cli.py", "runtime/signals.py", "errors.py", "runtime/version.py", "__init__.py", "__main__.py"),
+    *(
+        "cli.py",
+        "runtime/job.py",
+        "runtime/signals.py",
+        "errors.py",
+        "runtime/version.py",
+        "__init__.py",
+        "__main__.py",
+    ),
     *(f"command_line/{module}.py" for module in ("compose", "explain", "jobs", "launchers")),
     *(f"command_line/{module}.py" for module in ("sweeping", "synonyms", "wording")),
     *(f"commands/{module}.py" for module in ("__init__", "words/__init__", "words/output")),

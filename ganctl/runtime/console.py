@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TextIO, TypeVar
 
 from ganctl.errors import GanctlError, PeerError, Stopped, one_line
+from ganctl.runtime.job import rank_in_job
 
 T = TypeVar("T")
 
@@ -35,7 +36,7 @@ def say(line: str) -> None:
 
 def report(error: GanctlError | Stopped) -> int:
     """Print an error as one line on standard error, unless another process says it; return its exit code."""
-    if isinstance(error, PeerError) and error.silent:
+    if error.silent if isinstance(error, PeerError) else rank_in_job() > 0:
         return error.exit_code
     encoding = sys.stderr.encoding or "utf-8"
     print(f"ganctl: {one_line(str(error))}".encode(encoding, "backslashreplace").decode(encoding), file=sys.stderr)

@@ -14,6 +14,7 @@ import torch
 from safetensors.torch import load_file
 from torch import distributed
 
+from ganctl.errors import Stopped
 from ganctl.models.parts.batch_norm import BatchNorm2d, synchronise
 from ganctl.processes.ranks import Ranks
 from scripts.soaks.warm import Started, Warm
@@ -156,3 +157,18 @@ def test_batch_norm_of_a_plugin_is_synchronised_too() -> None:
     norm = network[0]
     assert isinstance(norm, BatchNorm2d)
     assert norm.ranks == Ranks(1, 2)
+
+
+def test_a_signal_before_they_have_met_is_said_once(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, cli: Cli
+) -> None:
+    def stopped(signals: object) -> None:
+        raise Stopped(signal.SIGTERM)
+
+    monkeypatch.setattr("ganctl.cli._job", stopped)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
+    for rank, told in enumerate(["ganctl: stopped by SIGTERM\n", ""]):
+        monkeypatch.setenv("RANK", str(rank))
+        outcome = cli("train")
+        assert (outcome.code, outcome.err) == (143, told)
