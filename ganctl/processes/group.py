@@ -60,7 +60,7 @@ def together(signals: Signals) -> Iterator[None]:
 
 @contextmanager
 def joined(timeout: float) -> Iterator[None]:
-    """Let the processes of this job exchange tensors within the block, and wait `timeout` seconds for each other."""
+    """Let the processes of this job exchange tensors within the block, and wait `timeout` s for each other."""
     backend = "cpu:gloo,cuda:nccl" if cuda.is_available() else "gloo"
     try:
         distributed.init_process_group(
