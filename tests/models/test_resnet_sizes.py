@@ -50,6 +50,7 @@ OTHER_BUFFERS = ("cGAN-PD 32 D", "SAGAN CIFAR-10 (StudioGAN) G")
 """Spectral norms that keep other vectors: a σ in the place of v; vectors of embeddings, too."""
 
 
+@pytest.mark.usefixtures("quick_spectral_norm")
 @pytest.mark.parametrize("name", OFFICIAL)
 def test_official_networks_have_their_sizes(name: str) -> None:
     side, classes, words = OFFICIAL[name]
