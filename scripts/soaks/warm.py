@@ -1,7 +1,8 @@
 """Runs of ganctl in processes of their own that cost no start: forked off one that has imported everything.
 
-That one has a single thread, imports and forks, and computes nothing; so what is forked is as a fresh process is
-after its imports. It answers requests, a line of JSON each, by such lines.
+That one has a single thread, imports and forks, and computes nothing but a config, so that Hydra has read ganctl's
+files; so what is forked is as a fresh process is once it has composed its own. It answers requests, a line of JSON
+each, by such lines.
 """
 
 import contextlib
@@ -227,10 +228,13 @@ def _wait(pid: int, deadline: float | None) -> int:
 def main() -> None:
     """Answer requests until there are no more."""
     import ganctl.commands.train  # noqa: F401
+    from ganctl.command_line import compose
 
     for name in _modules():
         with contextlib.suppress(ImportError):  # some extensions register names that cannot be imported
             importlib.import_module(name)
+    (job,) = compose.jobs(TINIEST[0], TINIEST[1:])
+    job.values()
     lives: dict[int, _Life] = {}
     for line in sys.stdin:
         request = Request(**json.loads(line))
