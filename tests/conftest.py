@@ -7,11 +7,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
-from hydra._internal import defaults_list
 
 from ganctl.cli import main
 from scripts.soaks.warm import Warm
@@ -61,19 +59,6 @@ def pytest_collection_finish() -> None:
     """Look for garbage again, but never among what there is now."""
     gc.freeze()
     gc.enable()
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _choices_are_read_where_defaults_refer_to_them() -> Iterator[None]:
-    """Let Hydra make a config of all choices for a list of defaults that refers to one, not for every file."""
-    whole = defaults_list._create_interpolation_map
-
-    def quick(overrides: Any, defaults: list[Any], *more: Any) -> Any:
-        return whole(overrides, defaults, *more) if any(each.is_interpolation() for each in defaults) else None
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(defaults_list, "_create_interpolation_map", quick)
-        yield
 
 
 @pytest.fixture(scope="session", autouse=True)
