@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 import torch
@@ -28,11 +29,13 @@ def small_game(*overrides: str, model: str = "dcgan", data: str = "digits") -> G
 
 
 def small_games(count: int, *overrides: str, model: str = "dcgan", data: str = "digits") -> list[Game]:
-    """Return so many equal games, whose config is composed once."""
+    """Return so many equal games, whose config is composed once, and whose size is measured once."""
     config = small_config(*overrides, model=model, data=data)
     device = open_configured(config.device, config.data.kind)
     store = config.data.load()
-    return [build_game(config, store, device) for _ in range(count)]
+    games = [build_game(config, store, device)]
+    with patch("ganctl.game.build.check_memory"):
+        return games + [build_game(config, store, device) for _ in range(count - 1)]
 
 
 def round_of(game: Game, player: PlayerName, number: int = 0, **draws: Distribution) -> Round:
