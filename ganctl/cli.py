@@ -9,12 +9,11 @@ import importlib
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any, NamedTuple
 
-from ganctl.command_line.jobs import Job, Typed
 from ganctl.errors import ConfigError, GanctlError, Stopped, explained, nearest
 from ganctl.runtime.job import size_of_job
 from ganctl.runtime.root import VARIABLE, outputs
@@ -46,8 +45,7 @@ Exit codes: 0 done, 2 wrong command or config, 3 data, 4 checkpoint, 5 diverged,
 """
 
 
-@dataclass(frozen=True)
-class Command:
+class Command(NamedTuple):
     """One command: its name, the words that may follow, and what it is for.
 
     `read` splits the words into a subject, which is no key, and the keys; it raises `ConfigError` for words that
@@ -68,8 +66,8 @@ class Command:
         """Return the command's line of the help."""
         return f"{f'ganctl {self.name} {self.usage}':44}  {self.purpose}"
 
-    def jobs(self, words: list[str]) -> list[Job]:
-        """Return what the words ask for; questions such as --help and --cfg are answered, and ask for nothing.
+    def jobs(self, words: list[str]) -> list[Any]:
+        """Return the `Job`s that words ask for; questions such as --help are answered, and ask for nothing.
 
         Raises `ConfigError` for words that cannot be read.
         """
@@ -77,6 +75,10 @@ class Command:
         if {"-h", "--help"} & set(asks):
             print(f"{self.line()}\n\n{self.details}")
             return []
+        from dataclasses import replace
+
+        from ganctl.command_line.jobs import Job, Typed
+
         subject, keys = self.read(words)
         if self.tracking:
             return [Job(partial(Typed, {}, {}), keys)]
@@ -87,7 +89,7 @@ class Command:
         found = compose.jobs(self.name, keys, self.line(), self.details)
         return [replace(job, subject=subject) for job in found]
 
-    def run(self, values: Typed, job: Job, signals: Signals) -> None:
+    def run(self, values: Mapping[str, Any], job: Any, signals: Signals) -> None:
         """Validate the values of one job by the command's schema, and do it."""
         with signals.held():
             package = "ganctl.commands.tracking" if self.tracking else "ganctl.commands"
@@ -315,8 +317,8 @@ def _run(command: Command, words: list[str], signals: Signals) -> int:
     return 0
 
 
-def do(name: str, job: Job, signals: Signals) -> None:
-    """Do a job of a command. Raises what goes wrong."""
+def do(name: str, job: Any, signals: Signals) -> None:
+    """Do a `Job` of a command. Raises what goes wrong."""
     from ganctl.plugins import import_plugins
 
     values = job.values()

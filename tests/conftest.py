@@ -3,6 +3,7 @@
 import gc
 import shutil
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count
@@ -137,3 +138,14 @@ def warm() -> Iterator[Warm]:
 def quick_spectral_norm(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out the estimates of largest singular values, which take seconds on torch's device "meta"."""
     monkeypatch.setattr("torch.nn.utils.parametrizations._SpectralNorm._power_method", lambda *arguments: None)
+
+
+@pytest.fixture(autouse=True)
+def _no_worker_of_a_sweep_stays() -> Iterator[None]:
+    """End the processes that joblib keeps for the next sweep of this one."""
+    yield
+    if "joblib.externals.loky" in sys.modules:
+        from joblib.externals.loky import reusable_executor
+
+        if reusable_executor._executor is not None:
+            reusable_executor._executor.shutdown(wait=True, kill_workers=True)

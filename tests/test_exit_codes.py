@@ -2,7 +2,6 @@
 
 import signal
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,7 +13,7 @@ from tests.conftest import Cli, Outcome
 
 def reading(read: Callable[[list[str]], Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """Let another function read the words of `ganctl train`."""
-    monkeypatch.setitem(COMMANDS, "train", replace(COMMANDS["train"], read=read))
+    monkeypatch.setitem(COMMANDS, "train", COMMANDS["train"]._replace(read=read))
 
 
 @pytest.mark.parametrize(

@@ -135,6 +135,7 @@ class Runner:
     def advance(self) -> None:
         """Take a step, and do what is due after it."""
         if self.game.draws.batches_per_step > MANY_BATCHES:
+            self.game.share_values()
             self.before_step = state.copied(self.game)
             self.game.between = self._heed
         try:

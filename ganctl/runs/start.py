@@ -46,6 +46,8 @@ def run(config: TrainConfig, place: RunFolder | Naming, signals: Signals, judge:
             return
         keep_freed_memory()
         device = open_configured(config.device, config.data.kind)
+        if ranks.world > 1 and device.torch_device.type == "mps":
+            raise ConfigError("device.name: mps is for one process; take device=cpu")
         store = config.data.load()
         _compare(ranks, {"data": store.fingerprint})
         if isinstance(place, Naming):

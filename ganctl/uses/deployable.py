@@ -18,7 +18,7 @@ Pixels = Literal["uint8", "float", "own"]
 """Of images: bytes as `ganctl sample` stores them, floats in [0, 1], or floats in the network's own range."""
 
 CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d, Conv2d, ConvTranspose2d)
-NORMS = (BatchNorm1d, BatchNorm2d)
+NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, BatchNorm1d, BatchNorm2d)
 """Classes that are folded; classes that inherit from these may compute something else."""
 
 

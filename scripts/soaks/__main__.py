@@ -15,6 +15,7 @@ from scripts.soaks.kills import PHASES
 from scripts.soaks.soak import Row, soak
 from scripts.soaks.sweeps import soak_sweeps
 from scripts.soaks.warm import Warm
+from scripts.soaks.worlds import soak_worlds
 
 
 def table(rows: list[Row]) -> str:
@@ -47,6 +48,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
     parser.add_argument("--matrix", action="store_true", help="kill runs of the whole pairwise matrix instead")
     parser.add_argument("--sweeps", action="store_true", help="kill launchers of a sweep of six jobs instead")
+    parser.add_argument(
+        "--world", type=int, help="kill ranks of a run that so many processes train together instead"
+    )
     parser.add_argument("--steps", type=int, default=400, help="of each job of these sweeps")
     parser.add_argument("--processes", type=int, default=2, help="runs at once")
     parser.add_argument("--json", type=Path, help="write what was counted to this file too")
@@ -60,6 +64,12 @@ def main() -> int:
         told = f"{counts.kills} kills, {counts.sweeps} sweeps of 6 jobs, {counts.differing} differing"
         print(f"{time.monotonic() - started:.0f} s, seed {options.seed}: {told}{kept}")
         return int(counts.differing > 0)
+    if options.world:
+        done = soak_worlds(options.kills, options.seed, options.world, work)
+        killed = f"kills of one of {options.world} ranks {done.kills['one']}, of all {done.kills['all']}"
+        told = f"{killed}; runs {done.runs}, lost or differing {len(done.wrong)}"
+        print(f"{time.monotonic() - started:.0f} s, seed {options.seed}: {told}", *done.wrong, sep="\n")
+        return int(bool(done.wrong))
     with ExitStack() as stack:
         warms = [stack.enter_context(Warm()) for _ in range(options.processes)]
         rows = soak(configs, options.kills, options.seed, warms, work)

@@ -1,10 +1,8 @@
 """State: taken, put into a fresh game, and played on from as if nothing had happened."""
 
 import re
-from collections.abc import Callable
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -56,20 +54,6 @@ CASES = [
 HEADER = Header(config={}, step=3, shape=(1, 8, 8), data="", versions={}, logs={})
 
 
-WORLD_SIZES = [1]
-"""How many processes play one game. More than one joins here once `on_ranks` can start them as a gloo group."""
-
-
-def on_ranks(world_size: int, check: Callable[..., None], *arguments: Any) -> None:
-    """Run a check on every rank.
-
-    More than one is `torch.multiprocessing.spawn` of processes that call `init_process_group("gloo")` and then the
-    check, each with a folder that all of them see.
-    """
-    assert world_size == 1, "training in several processes is yet to come"
-    check(*arguments)
-
-
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with what `parts.DATA` names; the first case that needs it fills the cache."""
@@ -119,23 +103,19 @@ def assert_a_saved_game_goes_on_as_its_file(words: list[str], model: str, data: 
     assert_same(restored, saved, 4)
 
 
-@pytest.mark.parametrize("world_size", WORLD_SIZES)
 @pytest.mark.parametrize("case", CASES, ids="-".join)
-def test_going_on_from_a_file_equals_never_having_stopped(
-    case: tuple[str, ...], world_size: int, tmp_path: Path
-) -> None:
+def test_going_on_from_a_file_equals_never_having_stopped(case: tuple[str, ...], tmp_path: Path) -> None:
     model, data, *words = case
-    on_ranks(world_size, assert_going_on_is_exact, words, model, data, tmp_path)
+    assert_going_on_is_exact(words, model, data, tmp_path)
 
 
-@pytest.mark.parametrize("world_size", WORLD_SIZES)
 @pytest.mark.parametrize("case", list(pairwise()), ids="-".join)
 def test_any_two_components_go_on_together(
-    case: Case, world_size: int, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    case: Case, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(pictures)
     model, data, words = words_of(case)
-    on_ranks(world_size, assert_a_saved_game_goes_on_as_its_file, words, model, data, tmp_path)
+    assert_a_saved_game_goes_on_as_its_file(words, model, data, tmp_path)
 
 
 def test_each_two_options_of_different_parts_meet_in_a_case() -> None:

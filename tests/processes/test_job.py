@@ -2,22 +2,19 @@
 
 import json
 import signal
-import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
-from torch import distributed
 
 from ganctl.errors import Stopped
 from ganctl.models.parts.batch_norm import BatchNorm2d, synchronise
 from ganctl.processes.ranks import Ranks
 from scripts.soaks.warm import Started, Warm
+from scripts.soaks.worlds import met, started
 from tests.conftest import TINY, Cli, contents
 
 LONG = [
@@ -29,35 +26,11 @@ LONG = [
 NAMES = ("broken", "whole")
 
 
-@contextmanager
-def met() -> Iterator[dict[str, str]]:
-    """Hold the store where processes meet, as torchrun does; return what it tells all of them."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    store = distributed.TCPStore("127.0.0.1", port, is_master=True, wait_for_workers=False, timeout=timedelta(60))
-    yield {
-        "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(port),
-        "TORCHELASTIC_USE_AGENT_STORE": "True",
-        "WORLD_SIZE": "2",
-    }
-    del store
-
-
 @pytest.fixture
 def meeting() -> Iterator[dict[str, str]]:
     """Hold a store for one job."""
-    with met() as variables:
+    with met(2) as variables:
         yield variables
-
-
-def started(warm: Warm, meeting: dict[str, str], *words: str, others: tuple[str, ...] = ()) -> list[Started]:
-    """Start two ranks with the same words, of which the second has `others`, too."""
-    return [
-        warm.start(Path.cwd(), *words, *(others if rank else ()), **meeting, RANK=str(rank), LOCAL_RANK=str(rank))
-        for rank in range(2)
-    ]
 
 
 def ended(job: list[Started]) -> tuple[list[int | None], list[str], list[str]]:
@@ -78,14 +51,19 @@ def once(there: Callable[[], object], job: list[Started]) -> None:
 def test_what_all_have_wrong_is_said_once_and_all_end_with_its_code(
     warm: Warm, meeting: dict[str, str], workspace: Path
 ) -> None:
-    codes, out, err = ended(started(warm, meeting, "train", *TINY, "train.batch_size=5"))
+    codes, out, err = ended(started(warm, meeting, workspace, ["train", *TINY, "train.batch_size=5"]))
     told = "ganctl: train.batch_size: 5 does not divide among 2 processes; take 4\n"
     assert (codes, out, "".join(err)) == ([2, 2], ["", ""], told)
     assert contents(workspace) == {}
 
 
 def test_ranks_with_other_configs_are_refused(warm: Warm, meeting: dict[str, str], workspace: Path) -> None:
-    codes, out, err = ended(started(warm, meeting, "train", *TINY, others=("loss=hinge",)))
+    losses = ("nonsaturating", "hinge")
+    job = [
+        warm.start(workspace, "train", *TINY, f"loss={loss}", **meeting, RANK=str(rank))
+        for rank, loss in enumerate(losses)
+    ]
+    codes, out, err = ended(job)
     assert (codes, out, err[1]) == ([2, 2], ["", ""], "")
     assert err[0].startswith("ganctl: torchrun: rank 1 has loss.name=hinge, rank 0 loss.name=nonsaturating; ")
     assert contents(workspace) == {}
@@ -104,8 +82,8 @@ def test_what_is_done_by_one_process_is_refused(
 
 def test_stopped_and_killed_it_goes_on_bit_for_bit(warm: Warm, workspace: Path) -> None:
     saved = Path("outputs/broken/checkpoints")
-    with met() as meeting:
-        job = started(warm, meeting, *LONG, "name=broken")
+    with met(2) as meeting:
+        job = started(warm, meeting, workspace, [*LONG, "name=broken"])
         once((saved / "step-00000060.safetensors").exists, job)
         job[1].send_signal(signal.SIGTERM)
         codes, out, err = ended(job)
@@ -114,8 +92,8 @@ def test_stopped_and_killed_it_goes_on_bit_for_bit(warm: Warm, workspace: Path) 
     step = int(newest.stem.removeprefix("step-"))
     assert err[0].startswith(f"ganctl: stopped by SIGTERM after step {step}, which is saved")
     assert json.loads(Path("outputs/broken/run.json").read_text())["status"] == "stopped"
-    with met() as meeting:
-        job = started(warm, meeting, *LONG, "name=broken")
+    with met(2) as meeting:
+        job = started(warm, meeting, workspace, [*LONG, "name=broken"])
         once(lambda: max(saved.glob("step-*.safetensors")) > newest, job)
         job[1].send_signal(signal.SIGKILL)
         codes, out, err = ended(job)
@@ -124,8 +102,8 @@ def test_stopped_and_killed_it_goes_on_bit_for_bit(warm: Warm, workspace: Path) 
     assert err[0].startswith("ganctl: rank 1 of 2: gone, or without an answer; the same command goes on")
     assert err[0].count("\n") == 1
     for name in NAMES:
-        with met() as meeting:
-            codes, out, err = ended(started(warm, meeting, *LONG, f"name={name}"))
+        with met(2) as meeting:
+            codes, out, err = ended(started(warm, meeting, workspace, [*LONG, f"name={name}"]))
         assert (codes, out[1], err) == ([0, 0], "", ["", ""])
     broken, whole = (load_file(f"outputs/{name}/checkpoints/step-00000300.safetensors") for name in NAMES)
     assert broken.keys() == whole.keys()
@@ -141,7 +119,7 @@ def numbers(name: str) -> list[dict[str, float]]:
 
 
 def test_a_rank_that_hangs_is_named(warm: Warm, meeting: dict[str, str], workspace: Path) -> None:
-    job = started(warm, meeting, *LONG, "name=broken", "device.timeout=3")
+    job = started(warm, meeting, workspace, [*LONG, "name=broken", "device.timeout=3"])
     once(Path("outputs/broken/checkpoints/step-00000060.safetensors").exists, job)
     job[1].send_signal(signal.SIGSTOP)
     out, err = job[0].communicate()
