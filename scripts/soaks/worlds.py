@@ -23,7 +23,7 @@ WORDS = (
     *("model.generator.width=4", "model.discriminator.width=4", "model.discriminator.norm=batch"),
     *("augment=[ada]", "penalty=[r1]", "penalty.r1.every=4", "train.batch_size=8", "train.steps=120"),
     *("checkpoint.every=20", "logging.every=10", "sample.every=40", "sample.num=4", "evaluate.every=60"),
-    *("evaluate.num=64", "metric/features=raw", "metric=[fid]", "device=cpu", "device.timeout=20"),
+    *("evaluate.num=80", "metric/features=raw", "metric=[fid]", "device=cpu", "device.timeout=20"),
 )
 """A run with terms that have a state, batch norm, images and evaluations."""
 
@@ -122,7 +122,6 @@ def _life(
         if moment is not None:
             time.sleep(moment)
             for victim in victims:
-                if ranks[victim].poll() is None:
-                    ranks[victim].send_signal(signal.SIGKILL)
+                ranks[victim].send_signal(signal.SIGKILL)
         said = [rank.communicate(LONGEST if moment is not None else 600) for rank in ranks]
     return [rank.returncode for rank in ranks], "; ".join(err.strip() for _, err in said if err.strip())

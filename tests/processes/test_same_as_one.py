@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,10 @@ TOLERANCE = 1e-8
 
 PAIRS = [
     ("mlp", "ring", [f"loss={loss}", f"penalty=[{penalty}]", "model.discriminator.norm=none"])
-    for number, loss in enumerate(LOSSES)
-    for penalty in [*PENALTIES][number % 2 :: 2]
+    for loss, penalty in zip(LOSSES, cycle(PENALTIES), strict=False)
 ]
+"""Every loss and every penalty."""
+
 SINGLE = [
     ("dcgan", "digits", ["model.discriminator.norm=batch", "penalty=[r1]"]),
     (
