@@ -243,8 +243,6 @@ ROWS = (
     Command("data", IMAGES, "look after images of your own before training on them", _words_of_data, DATA),
 )
 COMMANDS = {command.name: command for command in ROWS}
-TIMEOUT = 1800
-"""Seconds that several processes wait for each other if a run's config does not say, as that of an old run."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -324,13 +322,7 @@ def do(name: str, job: Any, signals: Signals) -> None:
     values = job.values()
     with signals.held():
         import_plugins(values.get("plugins", []))
-    if size_of_job() == 1:
-        COMMANDS[name].run(values, job, signals)
-        return
-    from ganctl.processes.group import joined
-
-    with joined(float(values.get("device.timeout") or values.get("device", {}).get("timeout", TIMEOUT))):
-        COMMANDS[name].run(values, job, signals)
+    COMMANDS[name].run(values, job, signals)
 
 
 def _guarded(work: Callable[[], int | None]) -> int:

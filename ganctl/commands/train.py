@@ -13,6 +13,7 @@ from ganctl.rules import half_life_out_of_reach
 from ganctl.runs import start
 from ganctl.runs.transfer import identified
 from ganctl.runtime.console import say
+from ganctl.runtime.job import rank_in_job, size_of_job
 from ganctl.runtime.signals import Signals
 
 
@@ -22,7 +23,7 @@ def run(values: Typed, job: Job, signals: Signals) -> None:
     The job finds how far the run came: its folder, status, step and best score.
     """
     swept = job.sweep is not None
-    with Ranks.here().speaking():
+    with Ranks(rank_in_job(), size_of_job()).speaking():
         config = identified(train_config(chosen(values, job)))
         asked = {"ema", "ema.half_life"} & values.typed.keys()
         if asked and (problem := half_life_out_of_reach(config)) is not None:

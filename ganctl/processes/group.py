@@ -11,6 +11,7 @@ from torch import cuda, distributed
 from torch.distributed.rendezvous import rendezvous
 
 from ganctl.errors import ConfigError, GanctlError, PeerError, Stopped, explained, one_line
+from ganctl.processes.ranks import Ranks
 from ganctl.runtime.job import rank_in_job, size_of_job
 from ganctl.runtime.signals import Signals
 
@@ -37,8 +38,7 @@ def together(signals: Signals) -> Iterator[None]:
     """Let the processes of this job end together.
 
     An error of any rank ends all: the first to fail says why, the others raise a silent `PeerError` with the same
-    exit code. One that is killed, or does not answer, is named. Raises `ConfigError` if they do not find each
-    other.
+    exit code. One that is killed, or does not answer, is named. Raises `PeerError` if they do not find each other.
     """
     try:
         store = next(rendezvous("env://", timeout=MEETING))[0]
@@ -59,8 +59,14 @@ def together(signals: Signals) -> Iterator[None]:
 
 
 @contextmanager
-def joined(timeout: float) -> Iterator[None]:
-    """Let the processes of this job exchange tensors within the block, and wait `timeout` s for each other."""
+def joined(timeout: float) -> Iterator[Ranks]:
+    """Let processes that are `together` exchange tensors within the block, and wait `timeout` s for each other.
+
+    Where there are none, it joins nothing.
+    """
+    if not _store:
+        yield Ranks.here()
+        return
     backend = "cpu:gloo,cuda:nccl" if cuda.is_available() else "gloo"
     try:
         distributed.init_process_group(
@@ -73,7 +79,7 @@ def joined(timeout: float) -> Iterator[None]:
     except ValueError as error:
         raise ConfigError(f"torchrun: {_first_line(error)}") from error
     try:
-        yield
+        yield Ranks.here()
     finally:
         distributed.destroy_process_group()
 

@@ -1,7 +1,7 @@
 """The start of a run: which folder is its own, whether anything is left to do, and what it needs."""
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -14,6 +14,7 @@ from ganctl.folders.find import point_latest
 from ganctl.folders.naming import Naming
 from ganctl.folders.run_folder import RunFolder
 from ganctl.game.build import build_game, open_configured
+from ganctl.processes.group import joined
 from ganctl.processes.ranks import Ranks
 from ganctl.runs.desk import Desk
 from ganctl.runs.environment import other_plugins
@@ -35,7 +36,18 @@ def run(config: TrainConfig, place: RunFolder | Naming, signals: Signals, judge:
     """
     limits = Limits(config, judge)
     warnings = rules.check(config)
-    ranks = Ranks.here()
+    with joined(config.device.timeout) as ranks:
+        _train(config, place, signals, limits, warnings, ranks)
+
+
+def _train(
+    config: TrainConfig,
+    place: RunFolder | Naming,
+    signals: Signals,
+    limits: Limits,
+    warnings: Sequence[str],
+    ranks: Ranks,
+) -> None:
     with ranks.speaking():
         if ranks.world > 1:
             _refuse_what_cannot_be_shared(config, ranks)

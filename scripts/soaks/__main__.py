@@ -69,6 +69,8 @@ def main() -> int:
         killed = f"kills of one of {options.world} ranks {done.kills['one']}, of all {done.kills['all']}"
         told = f"{killed}; runs {done.runs}, lost or differing {len(done.wrong)}"
         print(f"{time.monotonic() - started:.0f} s, seed {options.seed}: {told}", *done.wrong, sep="\n")
+        if not done.wrong:
+            shutil.rmtree(work)
         return int(bool(done.wrong))
     with ExitStack() as stack:
         warms = [stack.enter_context(Warm()) for _ in range(options.processes)]

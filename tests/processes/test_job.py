@@ -110,6 +110,11 @@ def test_stopped_and_killed_it_goes_on_bit_for_bit(warm: Warm, workspace: Path) 
     assert [key for key in whole if not torch.equal(broken[key], whole[key])] == []
     assert numbers("broken") == numbers("whole")
     assert json.loads(Path("outputs/broken/run.json").read_text())["not_bit_exact"] == []
+    with met(2) as meeting:
+        words = ["resume", "outputs/whole", "device=cpu", "train.steps=301"]
+        codes, out, err = ended(started(warm, meeting, workspace, words))
+    assert (codes, out[1], err) == ([0, 0], "", ["", ""])
+    assert "resumed at step 300" in out[0]
 
 
 def numbers(name: str) -> list[dict[str, float]]:

@@ -9,24 +9,22 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from ganctl.processes.ranks import Ranks
 
 
-class BatchNorm1d(nn.BatchNorm1d):
-    """`torch.nn.BatchNorm1d`, whose statistics in training are those of all `ranks`."""
+class SyncedBatchNorm(_BatchNorm):
+    """torch's batch norm, whose statistics in training are those of all `ranks`."""
 
     ranks = Ranks()
 
     def forward(self, input: Tensor) -> Tensor:
-        """Return [batch, channels] or [batch, channels, length], normalised."""
+        """Return values [batch, channels, …], normalised."""
         return of_all_ranks(self, input) if self.training and self.ranks.world > 1 else super().forward(input)
 
 
-class BatchNorm2d(nn.BatchNorm2d):
-    """`torch.nn.BatchNorm2d`, whose statistics in training are those of all `ranks`."""
+class BatchNorm1d(SyncedBatchNorm, nn.BatchNorm1d):
+    """Of [batch, channels] or [batch, channels, length]."""
 
-    ranks = Ranks()
 
-    def forward(self, input: Tensor) -> Tensor:
-        """Return maps [batch, channels, height, width], normalised."""
-        return of_all_ranks(self, input) if self.training and self.ranks.world > 1 else super().forward(input)
+class BatchNorm2d(SyncedBatchNorm, nn.BatchNorm2d):
+    """Of maps [batch, channels, height, width]."""
 
 
 OURS: dict[type[nn.Module], type[nn.Module]] = {nn.BatchNorm1d: BatchNorm1d, nn.BatchNorm2d: BatchNorm2d}
@@ -37,11 +35,11 @@ def synchronise(network: nn.Module, ranks: Ranks) -> None:
     for module in network.modules():
         if type(module) in OURS:
             module.__class__ = OURS[type(module)]
-        if isinstance(module, BatchNorm1d | BatchNorm2d):
+        if isinstance(module, SyncedBatchNorm):
             module.ranks = ranks
 
 
-def of_all_ranks(norm: BatchNorm1d | BatchNorm2d, values: Tensor) -> Tensor:
+def of_all_ranks(norm: SyncedBatchNorm, values: Tensor) -> Tensor:
     """Return values [batch, channels, …] normalised by the batch of all ranks, and follow its statistics.
 
     Each rank has an equal part of the batch. torch's own synchronised batch norm needs CUDA, and has no second
